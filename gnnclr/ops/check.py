@@ -1,0 +1,48 @@
+"""Argument checks whose messages name the argument, what was expected and what came."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def describe(value: Any) -> str:
+    """A short description of ``value`` for error messages: shape and dtype of tensors, type and value of the rest."""
+    if isinstance(value, Tensor):
+        return f"tensor of shape {list(value.shape)} and dtype {value.dtype}"
+    return f"{type(value).__name__} {value!r}"
+
+
+def check_matrix(name: str, x: Any, *, finite: bool = False, rows: int | None = None, cols: int | None = None) -> Tensor:
+    """Returns ``x`` if it is a floating point matrix [rows, cols], and raises a :class:`ValueError` otherwise.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        x: The value to check.
+        finite (bool, optional): Also refuse NaN and infinity. (default: ``False``)
+        rows (int, optional): Required number of rows.
+        cols (int, optional): Required number of columns.
+    """
+    expected = f"[{'n' if rows is None else rows}, {'d' if cols is None else cols}]"
+    if not isinstance(x, Tensor) or x.dim() != 2 or not x.is_floating_point():
+        raise ValueError(f"'{name}' must be a floating point tensor of shape {expected} (got {describe(x)})")
+    if (rows is not None and x.size(0) != rows) or (cols is not None and x.size(1) != cols) or x.size(1) == 0:
+        raise ValueError(f"'{name}' must have shape {expected} (got {describe(x)})")
+    if finite and not bool(torch.isfinite(x).all()):
+        raise ValueError(f"'{name}' must be finite (got {int((~torch.isfinite(x)).sum())} NaN or infinite entries)")
+    return x
+
+
+def check_positive(name: str, value: Any) -> Any:
+    """Returns ``value`` if it is a positive number (or a scalar tensor), and raises a :class:`ValueError` otherwise."""
+    number = value.detach().item() if isinstance(value, Tensor) and value.numel() == 1 else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number < float("inf"):
+        raise ValueError(f"'{name}' must be a positive number (got {describe(value)})")
+    return value
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """Returns ``value`` if it is one of ``choices``, and raises a :class:`ValueError` otherwise."""
+    if value not in choices:
+        raise ValueError(f"'{name}' must be one of {', '.join(map(repr, choices))} (got {value!r})")
+    return value
