@@ -1,0 +1,75 @@
+"""The augmentation graph: views of one sample, or of one class, attract each other."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.graph.negatives import Negatives
+from gnnclr.ops.check import check_matrix, describe
+
+
+def group_pairs(group: Tensor) -> Tensor:
+    r"""All ordered pairs of different nodes of one group [2, e], sorted by target; :math:`e = \sum_g |g|(|g| - 1)`.
+
+    Args:
+        group (Tensor): The group of each node [n].
+    """
+    order = torch.argsort(group, stable=True)
+    _, size = torch.unique_consecutive(group[order], return_counts=True)
+    start = (size.cumsum(0) - size).repeat_interleave(size)  # where the group of each sorted node begins
+    size = size.repeat_interleave(size)
+    target = torch.arange(group.numel(), device=group.device).repeat_interleave(size)
+    offset = torch.arange(target.numel(), device=group.device) - (size.cumsum(0) - size).repeat_interleave(size)
+    source = start.repeat_interleave(size) + offset
+    keep = source != target
+    edge_index = torch.stack([order[source[keep]], order[target[keep]]])
+    return edge_index[:, torch.argsort(edge_index[1], stable=True)]
+
+
+def augmentation_graph(
+    views: Sequence[Tensor],
+    labels: Tensor | None = None,
+    *,
+    negatives: Negatives | None = None,
+    bank: Tensor | None = None,
+    edges: bool = True,
+) -> ContrastGraph:
+    r"""A batch of views as a graph: each view of a sample is a positive of its other views.
+
+    Views are stacked into ``graph.x``, view after view: node :math:`v n + i` is view :math:`v` of sample :math:`i`.
+
+    Args:
+        views (list): Embeddings of one or more views, row :math:`i` of each from sample :math:`i`.
+        labels (Tensor, optional): Labels: samples of one label are positives of each other, in every view. (default: ``None``)
+        negatives (Negatives, optional): The rule for the pairs that repel. (default: ``Negatives()``, everything but positives)
+        bank (Tensor, optional): Constant nodes that every anchor has as candidates. (default: ``None``)
+        edges (bool, optional): If ``False``, positives stay implicit in ``graph.group``, in linear memory: labels of few classes
+            have quadratically many edges. Layers read both forms alike. (default: ``True``)
+
+    Shapes:
+        - **input:** views :math:`(n, d)` each, labels :math:`(n)`
+        - **output:** a graph of :math:`V n` nodes
+    """
+    if isinstance(views, Tensor) or len(views) == 0:
+        raise ValueError(f"'views' must be a non-empty list of matrices [n, d] (got {describe(views)})")
+    n, d = check_matrix("views[0]", views[0]).shape
+    for i, view in enumerate(views):
+        check_matrix(f"views[{i}]", view, rows=n, cols=d)
+    device = views[0].device
+    sample = torch.arange(n, device=device).repeat(len(views))
+    group = sample
+    if labels is not None:
+        if labels.shape != (n,) or labels.is_floating_point():
+            raise ValueError(f"'labels' must be an integer tensor of shape [{n}] (got {describe(labels)})")
+        group = torch.unique(labels, return_inverse=True)[1].to(device).repeat(len(views))
+    return ContrastGraph(
+        x=views[0] if len(views) == 1 else torch.cat(list(views)),
+        edge_index=group_pairs(group) if edges else None,
+        sample=sample,
+        view=torch.arange(len(views), device=device).repeat_interleave(n),
+        group=group,
+        negatives=negatives,
+        bank=bank,
+    )

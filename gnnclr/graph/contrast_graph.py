@@ -1,0 +1,112 @@
+"""A contrastive batch as a PyG graph."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from gnnclr.graph.negatives import Negatives
+from gnnclr.ops.check import check_matrix, describe
+
+
+class ContrastGraph(Data):
+    r"""A contrastive batch as a graph: nodes are embeddings of views, edges are positives, a rule says who repels.
+
+    Args:
+        x (Tensor, optional): Embeddings of all views. Layers take embeddings of their own, so a graph may come without.
+        edge_index (Tensor, optional): Positives: ``edge_index[0]`` attracts ``edge_index[1]``, the anchor. Sources from ``num_nodes`` on
+            are rows of ``bank``. (default: no edges)
+        edge_weight (Tensor, optional): Relative weight of each positive among those of its anchor. (default: equal weights)
+        sample (Tensor, optional): The sample each node is a view of. (default: every node its own)
+        view (Tensor, optional): Which view each node is. (default: all view 0)
+        group (Tensor, optional): Nodes of one group are positives of each other, and so no negatives. (default: ``sample``)
+        negatives (Negatives, optional): The rule for the pairs that repel. (default: ``Negatives()``)
+        negative_index (Tensor, optional): Explicit negatives [2, e]: candidate and anchor. Given, they replace the rule's pairs. (default: ``None``)
+        bank (Tensor, optional): Constant nodes that every anchor has as candidates. (default: ``None``)
+
+    Shapes:
+        - ``x`` :math:`(n, d)`, ``edge_index`` :math:`(2, e)`, ``edge_weight`` :math:`(e)`, ``sample``, ``view``, ``group`` :math:`(n)`, ``bank`` :math:`(m, d)`
+    """
+
+    def __init__(
+        self,
+        x: Tensor | None = None,
+        edge_index: Tensor | None = None,
+        edge_weight: Tensor | None = None,
+        *,
+        sample: Tensor | None = None,
+        view: Tensor | None = None,
+        group: Tensor | None = None,
+        negatives: Negatives | None = None,
+        negative_index: Tensor | None = None,
+        bank: Tensor | None = None,
+        **kwargs: Any,
+    ):
+        # PyG makes empty graphs when it copies or collates; nothing is derived then.
+        like = next((t for t in (x, sample, group, view) if t is not None), None)
+        if like is not None:
+            n, options = like.size(0), {"device": like.device, "dtype": torch.long}
+            sample = torch.arange(n, **options) if sample is None else sample
+            view = torch.zeros(n, **options) if view is None else view
+            group = sample if group is None else group
+            edge_index = torch.empty(2, 0, **options) if edge_index is None else edge_index
+            negatives = Negatives() if negatives is None else negatives
+            kwargs.setdefault("num_nodes", n)
+        given = {"edge_weight": edge_weight, "sample": sample, "view": view, "group": group, "negatives": negatives}
+        given |= {"negative_index": negative_index, "bank": bank}
+        super().__init__(x=x, edge_index=edge_index, **{key: value for key, value in given.items() if value is not None}, **kwargs)
+        if like is not None:
+            self.validate()
+
+    def __getattr__(self, key: str) -> Any:
+        # Optional parts read as None when absent, as PyG does for 'x' or 'y'.
+        if key in ("edge_weight", "negative_index", "bank") and "_store" in self.__dict__:
+            return self._store[key] if key in self._store else None
+        return super().__getattr__(key)
+
+    @property
+    def num_candidates(self) -> int:
+        """Nodes and rows of the bank together: the range of the sources of edges."""
+        return self.num_nodes + (0 if self.bank is None else self.bank.size(0))
+
+    @property
+    def num_views(self) -> int:
+        """The number of views."""
+        return int(self.view.max()) + 1 if self.view.numel() else 0
+
+    def validate(self, raise_on_error: bool = True) -> bool:
+        """Checks shapes and ranges of all parts, and raises a :class:`ValueError` that names the first wrong one."""
+        try:
+            self._validate()
+        except ValueError:
+            if raise_on_error:
+                raise
+            return False
+        return True
+
+    def _validate(self) -> None:
+        n = self.num_nodes
+        if self.x is not None:
+            check_matrix("x", self.x, rows=n)
+        for name in ("sample", "view", "group"):
+            value = self[name]
+            if value.shape != (n,) or value.is_floating_point():
+                raise ValueError(f"'{name}' must be an integer tensor of shape [{n}] (got {describe(value)})")
+        if self.bank is not None:
+            check_matrix("bank", self.bank, cols=None if self.x is None else self.x.size(1))
+        for name in ("edge_index", "negative_index"):
+            value = self[name] if name in self else None
+            if value is None:
+                continue
+            if value.dim() != 2 or value.size(0) != 2 or value.is_floating_point():
+                raise ValueError(f"'{name}' must be an integer tensor of shape [2, e] (got {describe(value)})")
+            if value.numel() and (int(value.min()) < 0 or int(value[1].max()) >= n or int(value[0].max()) >= self.num_candidates):
+                limits = f"targets below {n} and sources below {self.num_candidates}"
+                raise ValueError(f"'{name}' must have {limits} (got values {int(value.min())} to {int(value.max())})")
+        weight = self.edge_weight
+        if weight is not None:
+            if weight.shape != (self.edge_index.size(1),):
+                raise ValueError(f"'edge_weight' must have shape [{self.edge_index.size(1)}] (got {describe(weight)})")
+            if not bool((weight >= 0).all()):
+                raise ValueError(f"'edge_weight' must not be negative or NaN (got a minimum of {float(weight.min())})")

@@ -1,0 +1,110 @@
+"""Softmax messages by tiles of the similarity matrix: public torch operations only, linear memory."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from gnnclr.ops.exclusion import Exclusion
+
+#: Exponents of one sign are kept within this range of each other, half of what float32 can hold.
+SAFE_RANGE = 80.0
+
+
+def tile_size(x: Tensor) -> int:
+    """Rows of a tile: in cache on a CPU, large enough to fill a GPU."""
+    return 512 if x.device.type == "cpu" else 4096
+
+
+def slices(n: int, size: int) -> Iterator[slice]:
+    """Consecutive slices of at most ``size`` that cover ``range(n)``."""
+    return (slice(i, min(i + size, n)) for i in range(0, n, size))
+
+
+class SymmetricTiles:
+    r"""The row softmax of a symmetric similarity matrix, by one walk over its upper triangle for the row sums and one for the messages.
+
+    Every block serves its rows and its columns, and one constant shift :math:`c \ge \max_{ij} s_{ij}` lets one exponential serve both:
+    with :math:`e_{ij} = \exp(s_{ij} - c)` and row sums :math:`r_i`, the joint message has the symmetric weight
+    :math:`e_{ij}(w_i / r_i + w_j / r_j)`. That makes two matrix products in all. Safe while all exponents lie within ``SAFE_RANGE``.
+    """
+
+    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, bound: float):
+        self.q, self.k, self.exclusion = q, k, exclusion
+        self.shift = q.new_tensor(-bound)
+        self.row_sum = q.new_zeros(q.size(0))
+        for rows, cols, e in self._tiles():
+            self.row_sum[rows] += e.sum(dim=1)
+            if cols.start > rows.start:
+                self.row_sum[cols] += e.sum(dim=0)
+        self.lse = self.row_sum.log() + bound
+
+    @staticmethod
+    def bound(q: Tensor, k: Tensor) -> float:
+        """The largest absolute similarity that the norms allow."""
+        return float(q.norm(dim=1).amax() * k.norm(dim=1).amax()) if q.numel() else 0.0
+
+    def _tiles(self) -> Iterator[tuple[slice, slice, Tensor]]:
+        size = tile_size(self.q)
+        buffer = self.q.new_empty(size * size)
+        blocks = list(slices(self.q.size(0), size))
+        for i, rows in enumerate(blocks):
+            for cols in blocks[i:]:
+                if self.exclusion.covers(rows, cols):
+                    continue
+                shape = (rows.stop - rows.start, cols.stop - cols.start)
+                e = buffer[: shape[0] * shape[1]].view(shape)
+                torch.addmm(self.shift, self.q[rows], self.k[cols].t(), out=e).exp_()
+                yield rows, cols, self.exclusion.mask_(e, rows, cols, value=0.0)
+
+    def message(self, weight: Tensor) -> Tensor:
+        r"""The joint message :math:`\sum_j (w_i P_{ij} + w_j P_{ji}) \mathbf{k}_j` [n, d]."""
+        share = weight / self.row_sum.clamp(min=torch.finfo(self.row_sum.dtype).tiny)
+        out = torch.zeros_like(self.k)
+        for rows, cols, e in self._tiles():
+            e.mul_(share[rows].unsqueeze(1) + share[cols].unsqueeze(0))
+            out[rows].addmm_(e, self.k[cols])
+            if cols.start > rows.start:
+                out[cols].addmm_(e.t(), self.k[rows])
+        return out
+
+
+class RowTiles:
+    r"""The row softmax of any similarity matrix by blocks of rows, with running maxima, so that no temperature under- or overflows.
+
+    Four matrix products in all: similarities twice, and one for each message.
+    """
+
+    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, symmetric: bool = False):
+        self.q, self.k, self.exclusion = q, k, exclusion
+        high = q.new_full((q.size(0),), float("-inf"))
+        total = q.new_zeros(q.size(0))
+        for rows, _, s in self._tiles():
+            old, new = high[rows], torch.maximum(high[rows], s.amax(dim=1))
+            pivot = new.masked_fill(new == float("-inf"), 0)
+            total[rows] = total[rows] * (old - pivot).exp() + s.sub_(pivot.unsqueeze(1)).exp_().sum(dim=1)
+            high[rows] = new
+        self.lse = high + total.log()
+
+    def _tiles(self) -> Iterator[tuple[slice, slice, Tensor]]:
+        size = tile_size(self.q)
+        width = 16 * size  # wide tiles: the products run at full speed, and a tile stays at 16 MB
+        buffer = self.q.new_empty(min(size, self.q.size(0)) * min(width, self.k.size(0)))
+        for rows in slices(self.q.size(0), size):
+            for cols in slices(self.k.size(0), width):
+                if self.exclusion.covers(rows, cols):
+                    continue
+                shape = (rows.stop - rows.start, cols.stop - cols.start)
+                s = buffer[: shape[0] * shape[1]].view(shape)
+                torch.mm(self.q[rows], self.k[cols].t(), out=s)
+                yield rows, cols, self.exclusion.mask_(s, rows, cols, value=float("-inf"))
+
+    def messages(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Weighted messages to queries and keys."""
+        to_q, to_k = torch.zeros_like(self.q), torch.zeros_like(self.k)
+        lse = self.lse.masked_fill(self.lse == float("-inf"), 0)
+        for rows, cols, s in self._tiles():
+            p = s.sub_(lse[rows].unsqueeze(1)).exp_().mul_(weight[rows].unsqueeze(1))
+            to_q[rows].addmm_(p, self.k[cols])
+            to_k[cols].addmm_(p.t(), self.q[rows])
+        return to_q, to_k
