@@ -16,7 +16,7 @@ help:
 	@echo "make test-slow  run the long tests as well"
 	@echo "make lint       check style"
 	@echo "make format     apply style"
-	@echo "make bench      install the peers and run the loss benchmark"
+	@echo "make bench      time the losses beside their peers"
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -42,11 +42,7 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-$(VENV)/.bench: $(STAMP)
-	$(BIN)/python -m pip install -e ".[bench]"
-	touch $@
-
-bench: $(VENV)/.bench
+bench: $(STAMP)
 	$(BIN)/python benchmarks/losses.py
 
 clean:

@@ -16,17 +16,18 @@ class ContrastGraph(Data):
     Args:
         x (Tensor, optional): Embeddings of all views. Layers take embeddings of their own, so a graph may come without.
         edge_index (Tensor, optional): Positives: ``edge_index[0]`` attracts ``edge_index[1]``, the anchor. Sources from ``num_nodes`` on
-            are rows of ``bank``. (default: no edges)
+            are rows of ``bank``. Without edges positives are implicit: all pairs of a ``group``. (default: ``None``)
         edge_weight (Tensor, optional): Relative weight of each positive among those of its anchor. (default: equal weights)
         sample (Tensor, optional): The sample each node is a view of. (default: every node its own)
         view (Tensor, optional): Which view each node is. (default: all view 0)
         group (Tensor, optional): Nodes of one group are positives of each other, and so no negatives. (default: ``sample``)
+        anchor (Tensor, optional): Mask of the nodes that have a loss of their own. (default: all)
         negatives (Negatives, optional): The rule for the pairs that repel. (default: ``Negatives()``)
         negative_index (Tensor, optional): Explicit negatives [2, e]: candidate and anchor. Given, they replace the rule's pairs. (default: ``None``)
         bank (Tensor, optional): Constant nodes that every anchor has as candidates. (default: ``None``)
 
     Shapes:
-        - ``x`` :math:`(n, d)`, ``edge_index`` :math:`(2, e)`, ``edge_weight`` :math:`(e)`, ``sample``, ``view``, ``group`` :math:`(n)`, ``bank`` :math:`(m, d)`
+        - ``x`` :math:`(n, d)`, ``edge_index`` :math:`(2, e)`, ``edge_weight`` :math:`(e)`, ``sample``, ``view``, ``group``, ``anchor`` :math:`(n)`, ``bank`` :math:`(m, d)`
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class ContrastGraph(Data):
         sample: Tensor | None = None,
         view: Tensor | None = None,
         group: Tensor | None = None,
+        anchor: Tensor | None = None,
         negatives: Negatives | None = None,
         negative_index: Tensor | None = None,
         bank: Tensor | None = None,
@@ -50,20 +52,24 @@ class ContrastGraph(Data):
             sample = torch.arange(n, **options) if sample is None else sample
             view = torch.zeros(n, **options) if view is None else view
             group = sample if group is None else group
-            edge_index = torch.empty(2, 0, **options) if edge_index is None else edge_index
             negatives = Negatives() if negatives is None else negatives
             kwargs.setdefault("num_nodes", n)
         given = {"edge_weight": edge_weight, "sample": sample, "view": view, "group": group, "negatives": negatives}
-        given |= {"negative_index": negative_index, "bank": bank}
-        super().__init__(x=x, edge_index=edge_index, **{key: value for key, value in given.items() if value is not None}, **kwargs)
+        given |= {"edge_index": edge_index, "anchor": anchor, "negative_index": negative_index, "bank": bank}
+        super().__init__(x=x, **{key: value for key, value in given.items() if value is not None}, **kwargs)
         if like is not None:
             self.validate()
 
     def __getattr__(self, key: str) -> Any:
         # Optional parts read as None when absent, as PyG does for 'x' or 'y'.
-        if key in ("edge_weight", "negative_index", "bank") and "_store" in self.__dict__:
+        if key in ("edge_weight", "anchor", "negative_index", "bank") and "_store" in self.__dict__:
             return self._store[key] if key in self._store else None
         return super().__getattr__(key)
+
+    @property
+    def view(self) -> Tensor:
+        """Which view each node is [n]; takes the place of the method of that name that PyG's feature stores have."""
+        return self["view"]
 
     @property
     def num_candidates(self) -> int:
@@ -74,6 +80,14 @@ class ContrastGraph(Data):
     def num_views(self) -> int:
         """The number of views."""
         return int(self.view.max()) + 1 if self.view.numel() else 0
+
+    @property
+    def has_positive(self) -> Tensor:
+        """Mask of the nodes that have a positive [n]."""
+        if self.edge_index is not None:
+            return torch.bincount(self.edge_index[1], minlength=self.num_nodes) > 0
+        _, group, size = torch.unique(self.group, return_inverse=True, return_counts=True)
+        return size[group] > 1
 
     def validate(self, raise_on_error: bool = True) -> bool:
         """Checks shapes and ranges of all parts, and raises a :class:`ValueError` that names the first wrong one."""
@@ -101,11 +115,17 @@ class ContrastGraph(Data):
                 continue
             if value.dim() != 2 or value.size(0) != 2 or value.is_floating_point():
                 raise ValueError(f"'{name}' must be an integer tensor of shape [2, e] (got {describe(value)})")
-            if value.numel() and (int(value.min()) < 0 or int(value[1].max()) >= n or int(value[0].max()) >= self.num_candidates):
+            if value.numel() and (
+                int(value.min()) < 0 or int(value[1].max()) >= n or int(value[0].max()) >= self.num_candidates
+            ):
                 limits = f"targets below {n} and sources below {self.num_candidates}"
                 raise ValueError(f"'{name}' must have {limits} (got values {int(value.min())} to {int(value.max())})")
+        if self.anchor is not None and (self.anchor.shape != (n,) or self.anchor.dtype != torch.bool):
+            raise ValueError(f"'anchor' must be a boolean tensor of shape [{n}] (got {describe(self.anchor)})")
         weight = self.edge_weight
         if weight is not None:
+            if self.edge_index is None:
+                raise ValueError("'edge_weight' needs an 'edge_index' (got none)")
             if weight.shape != (self.edge_index.size(1),):
                 raise ValueError(f"'edge_weight' must have shape [{self.edge_index.size(1)}] (got {describe(weight)})")
             if not bool((weight >= 0).all()):

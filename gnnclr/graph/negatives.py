@@ -22,16 +22,16 @@ class Negatives:
     ``Negatives()``                                       NT-Xent, SupCon, GRACE: everything but positives
     ``Negatives(scope="other")``                          cross-view InfoNCE, CLIP
     ``Negatives(scope="same")``                           DHEL: negatives within the view
-    ``Negatives(anchors=(0,), candidates=(1,))``          one-way InfoNCE: queries against keys
+    ``Negatives(candidates=(1,))``, anchors of view 0     one-way InfoNCE: queries against keys
     ``Negatives(candidates=())`` with ``graph.bank``      MoCo: negatives from the bank only
     ====================================================  =========================================
 
     Args:
         scope (str, optional): Candidates from ``"all"`` views, from the ``"other"`` views, or from the ``"same"`` view as the anchor. (default: ``"all"``)
         exclude (str, optional): What is no negative of an anchor: its ``"positives"`` (nodes of its group, and both ends of every positive edge),
-            nodes of its ``"sample"``, or only it``"self"``. The anchor itself never is. (default: ``"positives"``)
-        anchors (tuple, optional): Views whose nodes are anchors. (default: all)
-        candidates (tuple, optional): Views whose nodes may be negatives; the bank always is. (default: all)
+            nodes of its ``"sample"``, or only ``"self"``. The anchor itself never is. (default: ``"positives"``)
+        candidates (tuple, optional): Views whose nodes may be negatives. (default: all)
+        bank (bool, optional): Whether rows of ``graph.bank``, if there are any, are negatives too. (default: ``True``)
         log_weight (tuple, optional): Low-rank log-weights :math:`\log w_{ij} = \langle \mathbf{a}_i, \mathbf{b}_j \rangle` of negatives, as two tensors
             of shape [n, r]. (default: ``None``)
         symmetric_weight (bool, optional): States that :math:`\langle \mathbf{a}_i, \mathbf{b}_j \rangle = \langle \mathbf{a}_j, \mathbf{b}_i \rangle`,
@@ -40,22 +40,23 @@ class Negatives:
 
     scope: str = "all"
     exclude: str = "positives"
-    anchors: tuple[int, ...] | None = None
     candidates: tuple[int, ...] | None = None
+    bank: bool = True
     log_weight: tuple[Tensor, Tensor] | None = None
     symmetric_weight: bool = False
 
     def __post_init__(self):
         check_choice("scope", self.scope, SCOPES)
         check_choice("exclude", self.exclude, EXCLUSIONS)
-        for name in ("anchors", "candidates"):
-            views = getattr(self, name)
-            if views is not None and not (isinstance(views, tuple) and all(isinstance(view, int) for view in views)):
-                raise ValueError(f"'{name}' must be a tuple of view numbers (got {describe(views)})")
+        views = self.candidates
+        if views is not None and not (isinstance(views, tuple) and all(isinstance(view, int) for view in views)):
+            raise ValueError(f"'candidates' must be a tuple of view numbers (got {describe(views)})")
         if self.log_weight is not None:
             a, b = self.log_weight
             if a.dim() != 2 or a.shape != b.shape:
-                raise ValueError(f"'log_weight' must be two tensors of one shape [n, r] (got {describe(a)} and {describe(b)})")
+                raise ValueError(
+                    f"'log_weight' must be two tensors of one shape [n, r] (got {describe(a)} and {describe(b)})"
+                )
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> "Negatives":
         return self if self.log_weight is None else replace(self, log_weight=tuple(map(function, self.log_weight)))
@@ -66,7 +67,7 @@ class Negatives:
 
     def __repr__(self) -> str:
         default = Negatives.__dataclass_fields__
-        shown = [(name, getattr(self, name)) for name in ("scope", "exclude", "anchors", "candidates")]
+        shown = [(name, getattr(self, name)) for name in ("scope", "exclude", "candidates", "bank")]
         parts = [f"{name}={value!r}" for name, value in shown if value != default[name].default]
         if self.log_weight is not None:
             parts.append(f"log_weight=rank {self.log_weight[0].size(1)}")

@@ -1,0 +1,39 @@
+"""Training: Lightning modules and data modules, recipes, runs."""
+
+from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
+from gnnclr.train.contrastive_data import ContrastiveData
+from gnnclr.train.image_data import ImageData
+from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
+from gnnclr.train.metrics_csv import MetricsCSV, read_metrics
+from gnnclr.train.module import ContrastiveModule
+from gnnclr.train.node_data import NodeData
+from gnnclr.train.parameter_groups import parameter_groups
+from gnnclr.train.progress import StepProgress
+from gnnclr.train.recipe import RecipeError, available_recipes, parse_recipe, recipe_parser, recipe_path
+from gnnclr.train.run import Run
+from gnnclr.train.schedule import warmup_cosine
+from gnnclr.train.seeds import Seeds
+from gnnclr.train.step_seed import StepSeed
+
+__all__ = [
+    "AtomicCheckpointIO",
+    "ContrastiveData",
+    "ContrastiveModule",
+    "ImageData",
+    "MetricsCSV",
+    "NodeData",
+    "RecipeError",
+    "ResumableInterrupt",
+    "Run",
+    "Seeds",
+    "StepProgress",
+    "StepSeed",
+    "TrainingInterrupted",
+    "available_recipes",
+    "parameter_groups",
+    "parse_recipe",
+    "read_metrics",
+    "recipe_parser",
+    "recipe_path",
+    "warmup_cosine",
+]

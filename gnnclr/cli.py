@@ -1,0 +1,217 @@
+"""The command ``gnnclr``. Heavy imports are inside the commands, so that ``gnnclr --help`` is quick."""
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from gnnclr import __version__
+
+EXAMPLES = """\
+examples:
+  gnnclr demo                                              train on embedded data and write report.html
+  gnnclr list                                              show the recipes
+  gnnclr fit --config simclr-digits --trainer.max_epochs=20
+  gnnclr fit --config grace-cora --data.root=PATH --out=runs/cora
+  gnnclr fit --ckpt_path=runs/cora/checkpoints/last.ckpt   go on with a run that was stopped
+  gnnclr evaluate --config grace-sbm --seeds 5             mean and standard deviation over seeds
+  gnnclr embed --run runs/cora --output z.npz
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit status: 0, 2 for a mistake in the arguments, 130 after Ctrl-C."""
+    parser, options = _parser()
+    try:
+        arguments, rest = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+        if arguments.command is None:
+            parser.print_help()
+            return 0
+        if rest and not arguments.takes_recipe:
+            raise ValueError(_unknown(rest[0], options[arguments.command]))
+        # Lightning and PyTorch warn about each other's deprecations, which no user of a command can mend.
+        for category in (DeprecationWarning, FutureWarning, UserWarning):
+            warnings.filterwarnings("ignore", category=category, module=r"(torch|lightning|torch_geometric|faiss)\b")
+        return arguments.function(arguments, rest)
+    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
+        if os.environ.get("GNNCLR_DEBUG"):
+            raise
+        print(f"gnnclr: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("gnnclr: stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
+    form = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+    parser = _Parser(prog="gnnclr", description=__import__("gnnclr").__doc__, epilog=EXAMPLES, **form)
+    parser.add_argument("--version", action="version", version=f"gnnclr {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    fit = commands.add_parser("fit", help="train a recipe, or go on with a run", add_help=False, allow_abbrev=False)
+    _recipe_options(fit)
+    fit.add_argument("--ckpt_path", metavar="FILE", help="go on from this checkpoint")
+    fit.add_argument("-h", "--help", action="store_true", help="show this help and all fields of a recipe")
+    fit.set_defaults(function=_fit, takes_recipe=True)
+
+    evaluate = commands.add_parser("evaluate", help="probe a run, or a recipe over several seeds", allow_abbrev=False)
+    evaluate.add_argument("--run", metavar="FOLDER", help="the folder of a run")
+    _recipe_options(evaluate)
+    evaluate.add_argument("--seeds", type=int, default=5, metavar="N", help="train seeds 0 to N-1 (default: 5)")
+    evaluate.set_defaults(function=_evaluate, takes_recipe=True)
+
+    embed = commands.add_parser("embed", help="write the embeddings of a run to a file", allow_abbrev=False)
+    embed.add_argument("--run", required=True, metavar="FOLDER", help="the folder of a run")
+    embed.add_argument("--output", default="embeddings.npz", metavar="FILE", help="default: embeddings.npz")
+    embed.set_defaults(function=_embed, takes_recipe=False)
+
+    listing = commands.add_parser("list", help="list recipes, losses, layers or probes", allow_abbrev=False)
+    listing.add_argument("what", nargs="?", default="configs", choices=sorted(_LISTS), help="default: configs")
+    listing.set_defaults(function=_list, takes_recipe=False)
+
+    demo = commands.add_parser("demo", help="train on embedded data and write report.html", allow_abbrev=False)
+    demo.add_argument("--out", default=".", metavar="FOLDER", help="where report.html and the runs go (default: .)")
+    demo.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    demo.set_defaults(function=_demo, takes_recipe=False)
+    options = {n: [o for a in p._actions for o in a.option_strings] for n, p in commands.choices.items()}
+    return parser, options
+
+
+def _recipe_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="NAME", help="name of a recipe (see `gnnclr list`), or a YAML file")
+    parser.add_argument("--out", metavar="FOLDER", help="folder of the run (default: runs/NAME/1, 2, ...)")
+
+
+def _fit(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    if arguments.help:
+        return _fit_help(arguments.config)
+    from gnnclr.train import Run, TrainingInterrupted, parse_recipe
+
+    checkpoint = None if arguments.ckpt_path is None else Path(arguments.ckpt_path)
+    if checkpoint is None and arguments.config is None:
+        raise ValueError("'fit' needs --config NAME, or --ckpt_path FILE of a run; `gnnclr list` shows the names")
+    if checkpoint is not None and not checkpoint.is_file():
+        raise ValueError(f"there is no checkpoint {arguments.ckpt_path!r}")
+    if arguments.config is None:
+        origin = checkpoint.resolve().parent.parent
+        run = Run.open(origin, overrides)
+        run.folder = Path(arguments.out) if arguments.out else origin
+    else:
+        name = Path(arguments.config).stem
+        run = Run(parse_recipe(arguments.config, overrides), _new_folder(arguments.out, name), name)
+    try:
+        result = run.fit(checkpoint)
+    except TrainingInterrupted as stop:
+        print(f"\nStopped after step {stop.step}. Go on with\n  gnnclr fit --ckpt_path={stop.path}", file=sys.stderr)
+        return 130
+    _print_table(result["test"])
+    print(f"\n{result['steps']} steps in {result['seconds']:.0f} s; everything is in {run.folder}")
+    return 0
+
+
+def _new_folder(out: str | None, name: str) -> Path:
+    if out is None:
+        used = [int(p.name) for p in Path("runs", name).glob("*") if p.name.isdigit()]
+        return Path("runs", name, str(max(used, default=0) + 1))
+    if (Path(out) / "config.yaml").exists():
+        last = Path(out) / "checkpoints" / "last.ckpt"
+        raise ValueError(f"{out} holds a run already; give another --out, or go on with --ckpt_path={last}")
+    return Path(out)
+
+
+def _fit_help(config: str | None) -> int:
+    from gnnclr.train import available_recipes, recipe_parser
+
+    print("usage: gnnclr fit --config NAME [--out FOLDER] [--FIELD=VALUE ...]\n       gnnclr fit --ckpt_path FILE\n")
+    print(f"Recipes: {', '.join(available_recipes())}\n\nFields of a recipe (--model.method.loss.temperature=0.2):\n")
+    recipe_parser().print_help()
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from gnnclr.train import Run, Seeds, TrainingInterrupted, parse_recipe
+
+    if (arguments.run is None) == (arguments.config is None):
+        raise ValueError("'evaluate' needs either --run FOLDER or --config NAME")
+    if arguments.run is not None:
+        _print_table(Run.open(arguments.run, overrides).evaluate()["test"])
+        return 0
+    name = Path(arguments.config).stem
+    seeds = Seeds(parse_recipe(arguments.config, overrides), arguments.out or f"runs/{name}/seeds", name)
+    try:
+        table = seeds.evaluate(arguments.seeds)
+    except TrainingInterrupted:
+        print("\nStopped. The same command goes on where it was.", file=sys.stderr)
+        return 130
+    print(f"\n{table}\n\nTest accuracy, mean ± standard deviation over {arguments.seeds} seeds; see {seeds.folder}")
+    return 0
+
+
+def _embed(arguments: argparse.Namespace, rest: list[str]) -> int:
+    import numpy as np
+
+    from gnnclr.train import Run
+
+    _, method, data, _ = Run.open(arguments.run).load()
+    z = data.embed(method).numpy()
+    split = {name: getattr(data.split, name).numpy() for name in ("train", "val", "test")}
+    output = Path(arguments.output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with output.open("wb") as file:
+        np.savez(file, z=z, y=data.labels.numpy(), **split)
+    print(f"{z.shape[0]} embeddings of width {z.shape[1]} in {output}: z, y, train, val, test")
+    return 0
+
+
+def _demo(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from gnnclr.report.demo import run_demo
+
+    print(f"\n{run_demo(arguments.out, arguments.seed)}\n\nThe report is {Path(arguments.out) / 'report.html'}")
+    return 0
+
+
+_LISTS = {"losses": "gnnclr.losses", "layers": "gnnclr.nn", "graph": "gnnclr.graph", "probes": "gnnclr.eval", "configs": ""}
+
+
+def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
+    if arguments.what == "configs":
+        from importlib.resources import files
+
+        for entry in sorted(files("gnnclr.configs").iterdir(), key=lambda entry: entry.name):
+            if entry.name.endswith(".yaml"):
+                first = entry.read_text(encoding="utf-8").splitlines()[0]
+                print(f"{entry.name.removesuffix('.yaml'):20} {first.removeprefix('# ')}")
+        return 0
+    from importlib import import_module
+
+    module = import_module(_LISTS[arguments.what])
+    for name in sorted(module.__all__):
+        summary = (getattr(module, name).__doc__ or "").strip().splitlines() or [""]
+        print(f"{name:24} {summary[0]}")
+    return 0
+
+
+def _print_table(rows: dict[str, dict[str, Any]]) -> None:
+    from gnnclr.eval import results_table
+
+    print(f"\n{results_table(rows, corner='test accuracy')}")
+
+
+def _unknown(option: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(option.split("=")[0], known, 1)
+    return f"unknown option {option!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Linear probe: logistic regression on frozen features."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from gnnclr.eval.labels import check_can_choose, check_features_and_labels
+from gnnclr.eval.result import ProbeResult
+from gnnclr.eval.split import Split
+from gnnclr.ops.check import check_choice
+
+SCALINGS = ("normalize", "standardize", "none")
+
+
+def linear_probe(
+    x: Tensor,
+    y: Tensor,
+    split: Split,
+    *,
+    scalings: Sequence[str] = ("normalize", "standardize"),
+    C: Sequence[float] = tuple(10.0 ** (i / 2) for i in range(-4, 9)),
+    patience: int = 4,
+    max_iter: int = 1000,
+    tol: float = 1e-5,
+) -> ProbeResult:
+    r"""Accuracy of an :math:`L_2`-regularised multinomial logistic regression on frozen features, trained to
+    convergence.
+
+    .. math:: \min_{\mathbf{W}, \mathbf{b}}\; \tfrac12 \|\mathbf{W}\|^2
+        + C \sum_{i \in \text{train}} -\log \mathrm{softmax}(\mathbf{W}^\top \mathbf{x}_i + \mathbf{b})_{y_i}
+
+    The scaling of the features and :math:`C` are the ones with the best accuracy on the validation rows (on a tie the
+    stronger regularisation); the test rows are looked at once, with those. The regression is fitted on the training
+    rows only.
+
+    Args:
+        x (Tensor): Features of all rows. They are detached and read in float32.
+        y (Tensor): Integer labels. A test row of a class that no training row has counts as wrong.
+        split (Split): The rows to train on, to choose by and to test on.
+        scalings (sequence of str, optional): Any of ``"normalize"`` (rows of unit norm), ``"standardize"`` (columns of
+            mean 0 and deviation 1 on the training rows; constant columns become 0) and ``"none"``. All are then
+            divided by the root mean square row norm of the training rows, so that one grid of :math:`C` suits them
+            all. (default: ``("normalize", "standardize")``)
+        C (sequence of float, optional): The grid, walked upwards, each fit starting from the last.
+            (default: ``10**-2, 10**-1.5, ..., 10**4``)
+        patience (int, optional): The walk ends after that many values in a row with a validation accuracy below the
+            best of the walk. (default: ``4``)
+        max_iter (int, optional): Most L-BFGS iterations a fit. (default: ``1000``)
+        tol (float, optional): Largest gradient entry of the mean loss at convergence. (default: ``1e-5``)
+
+    Shapes:
+        - **x:** :math:`(n, d)`; **y:** :math:`(n)`
+
+    Raises:
+        ValueError: If features are not finite, shapes do not fit, the split has rows out of range, or there is more
+            than one setting and no validation row to choose by.
+    """
+    features, labels = check_features_and_labels(x, y, split)
+    for scaling in scalings:
+        check_choice("scalings", scaling, SCALINGS)
+    if not scalings or not C or min(C) <= 0:
+        raise ValueError(f"'scalings' and 'C' must not be empty, and 'C' positive (got {scalings!r} and {C!r})")
+    check_can_choose(split, len(scalings) * len(C))
+
+    classes = labels[split.train].unique()
+    if classes.numel() == 1:
+        val, test = (_accuracy(classes.expand(i.numel()), labels[i]) for i in (split.val, split.test))
+        return ProbeResult(test=test, val=val, settings={"C": None, "scaling": None})
+
+    best, chosen = -1.0, None
+    for scaling in scalings:
+        scaled = _scale(features, split.train, scaling)
+        for fitted in _path(scaled, labels, split, sorted(C), best, patience, max_iter, tol):
+            best, chosen = fitted[0], (*fitted[1:], scaling)
+    c, weight, bias, scaling = chosen
+    predicted = classes[(_scale(features, split.train, scaling)[split.test] @ weight + bias).argmax(dim=1)]
+    test = _accuracy(predicted, labels[split.test])
+    return ProbeResult(test=test, val=best if split.val.numel() else math.nan, settings={"C": c, "scaling": scaling})
+
+
+def _path(x, y, split, grid, best, patience, max_iter, tol):
+    """Yields (validation accuracy, C, weight, bias) each time the accuracy is better than the best so far."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=max_iter, tol=tol, warm_start=True)
+    train_x, train_y = x[split.train].numpy(), y[split.train].numpy()
+    val_x, val_y = x[split.val], y[split.val]
+    classes = y[split.train].unique()
+    own, stale = -1.0, 0
+    for c in grid:
+        model.C = float(c)
+        model.fit(train_x, train_y)
+        weight, bias = (torch.as_tensor(a, dtype=x.dtype) for a in (model.coef_.T, model.intercept_))
+        if classes.numel() == 2:
+            # scikit-learn gives one column for two classes: the margin of the second.
+            weight, bias = (torch.cat([torch.zeros_like(a), a], dim=-1) for a in (weight, bias))
+        accuracy = _accuracy(classes[(val_x @ weight + bias).argmax(dim=1)], val_y) if val_y.numel() else 0.0
+        stale = stale + 1 if accuracy < own else 0
+        own = max(own, accuracy)
+        if accuracy > best:
+            best = accuracy
+            yield best, float(c), weight, bias
+        if stale == patience:
+            return
+
+
+def _scale(x: Tensor, train: Tensor, scaling: str) -> Tensor:
+    if scaling == "normalize":
+        x = torch.nn.functional.normalize(x, dim=1)
+    elif scaling == "standardize":
+        mean, std = x[train].mean(dim=0), x[train].std(dim=0, correction=0)
+        # A column that is constant up to rounding carries nothing but noise.
+        constant = std <= 1e-6 * mean.abs()
+        x = (x - mean) * torch.where(constant, 0.0, 1.0 / std)
+    norm = x[train].square().sum(dim=1).mean().sqrt()
+    return x / norm if norm > 0 else x
+
+
+def _accuracy(predicted: Tensor, y: Tensor) -> float:
+    return (predicted == y).double().mean().item()

@@ -1,0 +1,64 @@
+"""Exact nearest neighbour search from tiles of scores, without an n×n matrix."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.nn.pool.knn import KNNOutput
+
+from gnnclr.ops.check import describe
+
+
+def check_count(name: str, value: Any) -> int:
+    """Returns ``value`` if it is an integer of at least one, and raises a :class:`ValueError` otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"'{name}' must be a positive integer (got {describe(value)})")
+    return value
+
+
+def unit_rows(x: Tensor) -> Tensor:
+    """The rows of ``x`` at unit length, in float32 at least. Zero rows stay zero; tiny and huge rows are safe."""
+    x = x.detach().to(torch.promote_types(x.dtype, torch.float32))
+    norm = x.norm(dim=1, keepdim=True)
+    unsafe = (norm < 1e-15) | (norm > 1e15)  # the sum of squares may have underflown or overflown
+    if bool(unsafe.any()):
+        peak = x.abs().amax(dim=1, keepdim=True)
+        x = x / torch.where(unsafe & (peak > 0), peak, 1)
+        norm = x.norm(dim=1, keepdim=True)
+    return x / torch.where(norm > 0, norm, 1)
+
+
+def tile_rows(columns: int, device: torch.device) -> int:
+    """How many rows of scores against ``columns`` candidates are held at once."""
+    entries, most = (2**26, 4096) if device.type == "cuda" else (2**22, 1024)
+    return max(64, min(most, entries // max(1, columns)))
+
+
+def nearest(query: Tensor, rows: Tensor, k: int, cosine: bool, mask: Tensor | None = None) -> KNNOutput:
+    """The exact ``k`` nearest ``rows`` of each query, among those that ``mask`` (True: skip) leaves, from one tile of
+    scores. With ``cosine`` both sides must have unit or zero rows. Missing hits have score -inf and index -1.
+    """
+    with torch.no_grad(), torch.autocast(query.device.type, enabled=False):
+        if cosine:
+            score = query @ rows.t()
+        else:
+            score = torch.addmm(rows.square().sum(dim=1), query, rows.t(), beta=-1, alpha=2)
+            score = score.sub_(query.square().sum(dim=1, keepdim=True)).clamp_(max=0)
+        if mask is not None:
+            score.masked_fill_(mask, float("-inf"))
+        score, index = score.topk(min(k, rows.size(0)), dim=1)
+        return pad(score, index.masked_fill_(score == float("-inf"), -1), k)
+
+
+def pad(score: Tensor, index: Tensor, k: int) -> KNNOutput:
+    """Fills up to ``k`` columns with score -inf and index -1, or cuts down to them."""
+    missing = max(0, k - index.size(1))
+    score = torch.nn.functional.pad(score[:, :k], (0, missing), value=float("-inf"))
+    return KNNOutput(score, torch.nn.functional.pad(index[:, :k], (0, missing), value=-1))
+
+
+def drop_hits(out: KNNOutput, mask: Tensor, k: int) -> KNNOutput:
+    """Takes the hits where ``mask`` is True out of each row, keeps the order of the rest, and returns ``k`` columns."""
+    order = mask.to(torch.uint8).sort(dim=1, stable=True).indices
+    score, index = out.score.masked_fill(mask, float("-inf")), out.index.masked_fill(mask, -1)
+    return pad(score.gather(1, order), index.gather(1, order), k)

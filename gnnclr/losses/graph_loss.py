@@ -1,0 +1,84 @@
+"""The base of losses: the energy of a layer on the graph of a batch."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from gnnclr.graph import ContrastGraph
+from gnnclr.losses.gather import gather, gather_sizes
+from gnnclr.nn import PairConv
+from gnnclr.ops.check import check_matrix, describe
+
+
+def normalize(x: Tensor) -> Tensor:
+    r"""Rows of unit length, computed in float32 at least; a zero row stays zero, and gets no gradient.
+
+    Args:
+        x (Tensor): Rows of any length [n, d].
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
+        # Scaled by the largest entry first, so that no square over- or underflows.
+        largest = x.detach().abs().amax(dim=1, keepdim=True)
+        x = x / largest.masked_fill(largest == 0, float("inf"))
+        length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+        return x / length.masked_fill(length == 0, float("inf"))
+
+
+class GraphLoss(nn.Module):
+    r"""Base class of losses. A subclass writes :meth:`graph`, which turns its arguments into a :class:`~gnnclr.graph.ContrastGraph`, and inherits
+
+    - ``loss(z0, z1, ...)``: the loss of a batch of views, of any length, which are normalised inside;
+    - ``loss(x, graph)``: the loss of stacked views ``x`` on a graph of the caller's making.
+
+    Args:
+        conv (PairConv): The layer whose energy the loss is.
+        gather_distributed (bool, optional): Contrast with the samples of all processes. Each process returns the mean over its own anchors, scaled so that the mean over processes is
+            the loss of the joined batch; after the averaging of :class:`~torch.nn.parallel.DistributedDataParallel` the gradient of the parameters
+            equals that of one process on the joined batch, also when batches are uneven. (default: ``False``)
+    """
+
+    def __init__(self, conv: PairConv, gather_distributed: bool = False):
+        super().__init__()
+        self.conv, self.gather_distributed = conv, gather_distributed
+
+    def graph(self, *views: Tensor, **kwargs) -> ContrastGraph:
+        """The graph of a batch of normalised views, stacked in ``graph.x``."""
+        raise NotImplementedError
+
+    def forward(self, *args, **kwargs) -> Tensor:
+        """The loss of ``(x, graph)``, or of a batch of views."""
+        if len(args) == 2 and isinstance(args[1], ContrastGraph):
+            x, graph = args
+            if kwargs:
+                raise ValueError(f"'loss(x, graph)' takes nothing else: put it into the graph (got {', '.join(kwargs)})")
+            check_matrix("x", x, finite=True, rows=graph.num_nodes)
+            return self._energy(normalize(x), graph)
+        views = [normalize(check_matrix(f"views[{i}]", view, finite=True)) for i, view in enumerate(args)]
+        if not views:
+            raise ValueError("'views' must be one or more matrices [n, d] (got none)")
+        if not (self.gather_distributed and dist.is_available() and dist.is_initialized()):
+            graph = self.graph(*views, **kwargs)
+            return self._energy(graph.x, graph)
+        return self._gathered(views, kwargs)
+
+    def _gathered(self, views: list[Tensor], kwargs: dict) -> Tensor:
+        n, device = views[0].size(0), views[0].device
+        sizes = gather_sizes(n, device)
+        start = sum(sizes[: dist.get_rank()])
+        shared = {key: gather(value, sizes) if isinstance(value, Tensor) else value for key, value in kwargs.items()}
+        graph = self.graph(*(gather(view, sizes) for view in views), **shared)
+        own = (graph.sample >= start) & (graph.sample < start + n)
+        anchors = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor
+        share = int((anchors & own).sum()) / max(int(anchors.sum()), 1)
+        graph.anchor = anchors & own
+        return self._energy(graph.x, graph) * (len(sizes) * share)
+
+    def _energy(self, z: Tensor, graph: ContrastGraph) -> Tensor:
+        if z.size(0) == 0:
+            return z.sum()  # no anchors: a zero that keeps the graph, so that no process waits for another
+        return self.conv.energy(z, graph)
+
+    def extra_repr(self) -> str:
+        """Only what differs from the default."""
+        return "gather_distributed=True" if self.gather_distributed else ""

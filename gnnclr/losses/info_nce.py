@@ -1,0 +1,79 @@
+"""InfoNCE: queries against keys."""
+
+import torch
+from torch import Tensor, nn
+
+from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
+from gnnclr.losses.graph_loss import GraphLoss, normalize
+from gnnclr.nn import ContrastiveConv
+from gnnclr.ops.check import check_matrix, describe
+
+
+class InfoNCELoss(GraphLoss):
+    r"""InfoNCE of `"Representation Learning with Contrastive Predictive Coding" <https://arxiv.org/abs/1807.03748>`_: each query finds its key.
+
+    .. math::
+        \mathcal{L} = \operatorname{mean}_{i} -\log \frac{e^{\mathbf{q}_i^\top \mathbf{k}_i / \tau}}
+        {e^{\mathbf{q}_i^\top \mathbf{k}_i / \tau} + \sum_{j} e^{\mathbf{q}_i^\top \mathbf{n}_j / \tau}}
+
+    The negatives :math:`\mathbf{n}_j` are the keys of the other queries, unless others are given.
+
+    Args:
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a parameter. (default: ``0.1``)
+        gather_distributed (bool, optional): Contrast with the samples of all processes, see :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+
+    Shapes:
+        - **input:** queries :math:`(n, d)`, keys :math:`(n, d)`; optional negatives in place of the other keys: shared by all queries
+          :math:`(m, d)`, of each query its own :math:`(n, m, d)`, or a :class:`~gnnclr.graph.FeatureBank`; or stacked nodes and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar
+    """
+
+    def __init__(self, temperature: float | nn.Parameter = 0.1, gather_distributed: bool = False, impl: str = "auto"):
+        super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)
+
+    def forward(self, query: Tensor, key: Tensor | ContrastGraph, negatives: Tensor | FeatureBank | None = None) -> Tensor:
+        """The loss of queries and keys, or of ``(x, graph)``."""
+        if negatives is None:
+            return super().forward(query, key)
+        return super().forward(query, key, negatives=negatives)
+
+    def graph(self, query: Tensor, key: Tensor, negatives: Tensor | FeatureBank | None = None) -> ContrastGraph:
+        """The bipartite graph of a batch: queries are anchors, each attracted by its key."""
+        n, d = query.shape
+        check_matrix("key", key, rows=n, cols=d)
+        nodes, rule, bank, negative_index = [query, key], Negatives(candidates=(1,)), None, None
+        index = torch.arange(n, device=query.device)
+        sample, view = [index, index], [torch.zeros_like(index), torch.ones_like(index)]
+        if isinstance(negatives, FeatureBank):
+            bank, rule = normalize(negatives.features.to(query)), Negatives(candidates=())
+        elif isinstance(negatives, Tensor):
+            flat = self._flat(negatives, n, d)
+            nodes.append(normalize(flat))
+            own = torch.arange(n, n + flat.size(0), device=query.device)
+            sample.append(own)
+            view.append(torch.full_like(own, 2))
+            rule = Negatives(candidates=(2,))
+            if negatives.dim() == 3:
+                target = index.repeat_interleave(negatives.size(1))
+                negative_index = torch.stack([torch.arange(target.numel(), device=target.device) + 2 * n, target])
+        elif negatives is not None:
+            raise ValueError(f"'negatives' must be a tensor or a FeatureBank (got {describe(negatives)})")
+        view = torch.cat(view)
+        return ContrastGraph(
+            x=torch.cat(nodes),
+            edge_index=torch.stack([index + n, index]),
+            sample=torch.cat(sample),
+            view=view,
+            anchor=view == 0,
+            negatives=rule,
+            negative_index=negative_index,
+            bank=bank,
+        )
+
+    @staticmethod
+    def _flat(negatives: Tensor, n: int, d: int) -> Tensor:
+        paired = negatives.dim() == 3 and negatives.size(0) == n and negatives.size(2) == d
+        if not paired and not (negatives.dim() == 2 and negatives.size(1) == d):
+            raise ValueError(f"'negatives' must have shape [m, {d}] or [{n}, m, {d}] (got {describe(negatives)})")
+        return check_matrix("negatives", negatives.reshape(-1, d), finite=True)

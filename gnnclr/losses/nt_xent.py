@@ -1,0 +1,42 @@
+"""NT-Xent, the loss of SimCLR."""
+
+from torch import Tensor, nn
+
+from gnnclr.graph import ContrastGraph, augmentation_graph
+from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.nn import ContrastiveConv
+
+
+class NTXentLoss(GraphLoss):
+    r"""The normalised temperature-scaled cross entropy of `"A Simple Framework for Contrastive Learning of Visual Representations"
+    <https://arxiv.org/abs/2002.05709>`_: each view finds the other views of its sample among all views of the batch.
+
+    .. math::
+        \mathcal{L} = \operatorname{mean}_{i,\, p} -\log \frac{e^{\mathbf{z}_i^\top \mathbf{z}_p / \tau}}
+        {e^{\mathbf{z}_i^\top \mathbf{z}_p / \tau} + \sum_{j \in \mathcal{N}^{-}(i)} e^{\mathbf{z}_i^\top \mathbf{z}_j / \tau}}
+
+    The mean runs over all views :math:`i` and their positives :math:`p`; negatives are the views of all other samples. With two views this is
+    SimCLR's loss, and on two views of the nodes of a graph it is the objective of `GRACE <https://arxiv.org/abs/2006.04131>`_. Loss and gradient are exact, in memory linear in the batch.
+
+    Args:
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a parameter. (default: ``0.5``)
+        gather_distributed (bool, optional): Contrast with the samples of all processes, see :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+
+    Shapes:
+        - **input:** two or more views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar
+
+    Example:
+        >>> loss = NTXentLoss(temperature=0.2)
+        >>> z0, z1 = torch.randn(256, 128), torch.randn(256, 128)
+        >>> loss(z0, z1) == loss(torch.cat([z0, z1]), augmentation_graph([z0, z1]))
+        tensor(True)
+    """
+
+    def __init__(self, temperature: float | nn.Parameter = 0.5, gather_distributed: bool = False, impl: str = "auto"):
+        super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)
+
+    def graph(self, *views: Tensor) -> ContrastGraph:
+        """The graph of a batch: views of a sample attract each other, all others repel."""
+        return augmentation_graph(views)

@@ -1,0 +1,80 @@
+"""The base of contrastive layers: an update over pairs, with an energy."""
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import MessagePassing
+
+from gnnclr.graph import ContrastGraph
+from gnnclr.nn.bridge import bridge
+from gnnclr.nn.update import Update
+from gnnclr.ops.check import check_matrix, check_positive, describe
+
+
+class PairConv(MessagePassing):
+    r"""Base class of contrastive layers. A subclass writes :meth:`step`, and inherits
+
+    - ``conv(z, graph)``: the message :math:`\mathbf{m} = -\partial E / \partial \mathbf{z}`, in the dtype of ``z``;
+    - ``conv.energy(z, graph)``: the energy :math:`E`, whose backward pass is minus the message;
+    - :meth:`exchange`: message passing along explicit pairs, in both directions.
+
+    Args:
+        temperature (float or torch.nn.Parameter): The temperature :math:`\tau > 0`; learnable if it is a parameter.
+    """
+
+    def __init__(self, temperature: float | nn.Parameter):
+        super().__init__(aggr="sum")
+        self.temperature = check_positive("temperature", temperature)
+
+    def step(self, z: Tensor, graph: ContrastGraph) -> Update:
+        """Energy and message of one round; ``z`` is float32 or float64, and no gradient is recorded."""
+        raise NotImplementedError
+
+    def forward(self, z: Tensor, graph: ContrastGraph) -> Tensor:
+        """The message of one round."""
+        return self._step(z, graph).message.to(z.dtype)
+
+    def energy(self, z: Tensor, graph: ContrastGraph) -> Tensor:
+        """The energy of ``z`` on the graph, a differentiable scalar."""
+        return bridge(z, self._step(z, graph))
+
+    def _step(self, z: Tensor, graph: ContrastGraph) -> Update:
+        if not isinstance(graph, ContrastGraph):
+            raise ValueError(f"'graph' must be a ContrastGraph (got {describe(graph)})")
+        check_matrix("z", z, finite=True, rows=graph.num_nodes)
+        check_positive("temperature", self.temperature)
+        with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
+            return self.step(z.detach().to(torch.promote_types(z.dtype, torch.float32)), graph)
+
+    def exchange(self, z: Tensor, graph: ContrastGraph, edge_index: Tensor, weight: Tensor) -> Tensor:
+        r"""Messages along explicit pairs, from source to target and back: :math:`\mathbf{m}_t \mathrel{+}= w \mathbf{z}_s` and :math:`\mathbf{m}_s \mathrel{+}= w \mathbf{z}_t`.
+
+        Rows of the bank send and do not receive.
+
+        Args:
+            z (Tensor): Embeddings [n, d].
+            graph (ContrastGraph): The graph, for its bank.
+            edge_index (Tensor): Sources and targets [2, e].
+            weight (Tensor): The weight of each pair [e].
+        """
+        n = z.size(0)
+        nodes = self.candidates(z, graph)
+        # propagate_type: (x: Tensor, edge_weight: Tensor)
+        out = self.propagate(edge_index, x=(nodes, z), edge_weight=weight, size=(nodes.size(0), n))
+        inside = edge_index[0] < n if nodes is not z else slice(None)
+        return out + self.propagate(edge_index[:, inside].flip(0), x=(z, z), edge_weight=weight[inside], size=(n, n))
+
+    def message(self, x_j: Tensor, edge_weight: Tensor) -> Tensor:
+        """The message of one pair."""
+        return edge_weight.view(-1, 1) * x_j
+
+    @staticmethod
+    def candidates(z: Tensor, graph: ContrastGraph) -> Tensor:
+        """Nodes followed by the rows of the bank: what sources of edges index."""
+        return z if graph.bank is None else torch.cat([z, graph.bank.to(z)])
+
+    def extra_repr(self) -> str:
+        """The temperature."""
+        return f"temperature={float(self.temperature):g}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.extra_repr()})"

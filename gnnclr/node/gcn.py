@@ -1,0 +1,99 @@
+"""Graph convolutions as products with a sparse matrix."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn.inits import glorot, zeros
+from torch_geometric.nn.resolver import activation_resolver
+
+from gnnclr.node.adjacency import as_adjacency
+from gnnclr.node.sparse import spmm
+
+
+class GCNLayer(nn.Module):
+    r"""The graph convolution of `"Semi-Supervised Classification with Graph Convolutional Networks"
+    <https://arxiv.org/abs/1609.02907>`_ on a ready-made adjacency matrix.
+
+    .. math:: \hat{\mathbf{A}} \mathbf{X} \mathbf{W} + \mathbf{b}
+
+    The products are taken in the cheaper order. It equals :class:`torch_geometric.nn.GCNConv`, and is several times
+    faster on a CPU, where gathering and scattering messages costs more than all else.
+
+    Args:
+        in_channels (int): Size of the input features.
+        out_channels (int): Size of the output features.
+
+    Shapes:
+        - **input:** dense or sparse CSR :math:`(n, F_{in})`, sparse CSR adjacency :math:`(n, n)`
+        - **output:** :math:`(n, F_{out})`
+    """
+
+    def __init__(self, in_channels: int, out_channels: int):
+        super().__init__()
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.weight = nn.Parameter(torch.empty(in_channels, out_channels))
+        self.bias = nn.Parameter(torch.empty(out_channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws new weights."""
+        glorot(self.weight)
+        zeros(self.bias)
+
+    def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
+        """The convolution of ``x``."""
+        if x.layout == torch.sparse_csr:
+            return spmm(adjacency, spmm(x, self.weight)) + self.bias
+        if self.in_channels < self.out_channels:
+            return spmm(adjacency, x) @ self.weight + self.bias
+        return spmm(adjacency, x @ self.weight) + self.bias
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.in_channels}, {self.out_channels})"
+
+
+class GCNEncoder(nn.Module):
+    r"""A stack of graph convolutions, each followed by an activation, as in `"Deep Graph Contrastive Representation
+    Learning" <https://arxiv.org/abs/2006.04131>`_.
+
+    Args:
+        in_channels (int): Size of the input features.
+        hidden_channels (int): Size of the features between layers.
+        out_channels (int): Size of the embeddings.
+        num_layers (int, optional): Number of convolutions. (default: ``2``)
+        act (str or callable, optional): The activation, by PyG's name for it. (default: ``"relu"``)
+
+    Shapes:
+        - **input:** features :math:`(n, F_{in})`, dense or sparse CSR; edges :math:`(2, e)`, or a sparse CSR adjacency
+        matrix
+          :math:`(n, n)` from :func:`~gnnclr.node.normalized_adjacency`, which is used as it is
+        - **output:** embeddings :math:`(n, F_{out})`
+    """
+
+    def __init__(
+        self, in_channels: int, hidden_channels: int, out_channels: int, num_layers: int = 2, act: str = "relu"
+    ):
+        super().__init__()
+        if num_layers < 1:
+            raise ValueError(f"'num_layers' must be at least 1 (got {num_layers})")
+        self.in_channels, self.out_channels = in_channels, out_channels
+        sizes = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
+        self.layers = nn.ModuleList(GCNLayer(a, b) for a, b in pairwise(sizes))
+        self.activations = nn.ModuleList(activation_resolver(act) for _ in self.layers)
+
+    def reset_parameters(self) -> None:
+        """Draws new weights."""
+        for module in (*self.layers, *self.activations):
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        """The embeddings of all nodes."""
+        adjacency = as_adjacency(edge_index, x.size(0))
+        for layer, activation in zip(self.layers, self.activations):
+            x = activation(layer(x, adjacency))
+        return x
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.in_channels}, {self.out_channels}, num_layers={len(self.layers)})"

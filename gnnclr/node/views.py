@@ -1,0 +1,81 @@
+"""Random views of a graph."""
+
+import torch
+from torch_geometric.data import Data
+from torch_geometric.transforms import BaseTransform, Compose
+from torch_geometric.utils import dropout_edge, mask_feature
+
+from gnnclr.ops.check import describe
+
+
+class EdgeDrop(BaseTransform):
+    r"""Drops each edge with probability :math:`p`.
+
+    As in `"Deep Graph Contrastive Representation Learning" <https://arxiv.org/abs/2006.04131>`_ and its code, the two
+    directions of an undirected edge are dropped independently, so a view is a directed graph. Sorted edges stay sorted.
+
+    Args:
+        p (float, optional): Probability of dropping an edge. (default: ``0.3``)
+        force_undirected (bool, optional): Drop both directions of an edge together; the edges of the view are not
+            sorted then. (default: ``False``)
+    """
+
+    def __init__(self, p: float = 0.3, force_undirected: bool = False):
+        self.p, self.force_undirected = _check_probability(p), force_undirected
+
+    def forward(self, data: Data) -> Data:
+        """The graph without the dropped edges; their attributes go with them."""
+        if self.p == 0:
+            return data
+        data.edge_index, kept = dropout_edge(data.edge_index, self.p, self.force_undirected)
+        for key in list(data.to_dict()):
+            if key.startswith("edge_") and key != "edge_index":
+                data[key] = data[key][kept]
+        return data
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.p})"
+
+
+class FeatureMask(BaseTransform):
+    r"""Sets each feature, for all nodes alike, to zero with probability :math:`p`, as in `"Deep Graph Contrastive
+    Representation Learning" <https://arxiv.org/abs/2006.04131>`_.
+
+    Args:
+        p (float, optional): Probability of masking a feature. (default: ``0.3``)
+    """
+
+    def __init__(self, p: float = 0.3):
+        self.p = _check_probability(p)
+
+    def forward(self, data: Data) -> Data:
+        """The graph with masked ``x``, dense or sparse CSR as it was."""
+        if self.p == 0:
+            return data
+        x = data.x
+        if x.layout == torch.sparse_csr:
+            column = mask_feature(x.values().new_ones(1, x.size(1)), self.p)[0].view(-1)
+            crow, col = x.crow_indices(), x.col_indices()
+            data.x = torch.sparse_csr_tensor(crow, col, x.values() * column[col], size=x.shape, check_invariants=False)
+        else:
+            data.x = mask_feature(x, self.p)[0]
+        return data
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.p})"
+
+
+def grace_view(edge_p: float = 0.3, feature_p: float = 0.3) -> Compose:
+    """The view of GRACE: :class:`EdgeDrop` and :class:`FeatureMask`.
+
+    Args:
+        edge_p (float, optional): Probability of dropping an edge. (default: ``0.3``)
+        feature_p (float, optional): Probability of masking a feature. (default: ``0.3``)
+    """
+    return Compose([EdgeDrop(edge_p), FeatureMask(feature_p)])
+
+
+def _check_probability(p: float) -> float:
+    if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0 <= p <= 1:
+        raise ValueError(f"'p' must be a probability between 0 and 1 (got {describe(p)})")
+    return p

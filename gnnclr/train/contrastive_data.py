@@ -1,0 +1,80 @@
+"""What a run needs of its data."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor, nn
+
+from gnnclr.eval import ProbeResult, Split, evaluate_features
+
+
+class ContrastiveData(LightningDataModule):
+    """Batches to train on, and labelled examples to probe the features with.
+
+    A subclass sets :attr:`labels` and :attr:`split` in :meth:`setup`, makes batches in :meth:`batches`, and says how a
+    method embeds its examples. Batches that have ``state_dict`` and ``load_state_dict`` are resumed where they stopped.
+
+    Args:
+        seed (int, optional): The seed of the order of batches; a run passes its own. (default: ``0``)
+    """
+
+    labels: Tensor
+    split: Split
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self.seed = seed
+        self._batches: Iterable | None = None
+        self._state: dict[str, Any] | None = None
+
+    def batches(self) -> Iterable:
+        """The batches of an epoch, anew at each iteration."""
+        raise NotImplementedError
+
+    def train_dataloader(self) -> Iterable:
+        """The batches, at the position of the checkpoint that is resumed."""
+        self._batches = self.batches()
+        if self._state is not None:
+            self._batches.load_state_dict(self._state)
+        return self._batches
+
+    # Lightning restores loaders too late: computing the length of the schedule sets them up before the checkpoint is read.
+    def state_dict(self) -> dict[str, Any]:
+        """The position in the batches, for checkpoints."""
+        return {"batches": self._batches.state_dict()} if hasattr(self._batches, "state_dict") else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keeps the position until the batches are made."""
+        self._state = state_dict.get("batches")
+
+    def embed(self, method: nn.Module) -> Tensor:
+        """The features [n, d] of all labelled examples, without augmentation."""
+        raise NotImplementedError
+
+    def baselines(self) -> dict[str, Callable[[], Tensor]]:
+        """Features that need no training, by name."""
+        raise NotImplementedError
+
+    def evaluate(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, ProbeResult]]:
+        """Probes the baselines and the features of ``methods`` alike.
+
+        Args:
+            methods (dict): Methods by name, such as ``{"untrained": ..., "trained": ...}``.
+
+        Returns:
+            dict: For each row a dict of probe results.
+        """
+        self.setup("evaluate")
+
+        def embedding(method: nn.Module) -> Callable[[], Tensor]:
+            return lambda: self.embed(method)
+
+        features = self.baselines() | {name: embedding(method) for name, method in methods.items()}
+        return evaluate_features(features, self.labels, self.split)
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """The device of a module's first parameter, or the CPU."""
+    return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))

@@ -1,0 +1,87 @@
+"""Metrics over time as a CSV file that survives a killed run."""
+
+import csv
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
+
+
+class MetricsCSV(Logger):
+    """Writes every logged step as one line of ``metrics.csv``.
+
+    Lightning's own CSV logger deletes the file when a run is resumed. This one keeps the lines before the step it
+    resumes from, drops the later ones that are about to be repeated, and appends.
+
+    Args:
+        path (str or Path): The file to write.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self.columns: list[str] = []
+        self.started = False
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self.path.name
+
+    @property
+    def version(self) -> str:
+        """Unused: a run has one file."""
+        return ""
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Does nothing: settings are kept in the run's ``config.yaml``."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Appends one line."""
+        row = {"step": 0 if step is None else step, **metrics}
+        if not self.started:
+            self._rewrite([old for old in read_metrics(self.path) if old["step"] < row["step"]], list(row))
+            self.started = True
+        elif not set(row) <= set(self.columns):
+            self._rewrite(read_metrics(self.path), list(row))
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self.columns, restval="").writerow(row)
+
+    def _rewrite(self, rows: list[dict[str, float]], columns: list[str]) -> None:
+        known = list(dict.fromkeys(key for row in rows for key in row))
+        self.columns = list(dict.fromkeys(["step", "epoch", *known, *columns]))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self.columns, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def read_metrics(path: str | Path) -> list[dict[str, float]]:
+    """Reads a metrics file; missing values and a last line cut short by a kill are left out.
+
+    Args:
+        path (str or Path): The file that :class:`MetricsCSV` wrote. A missing file gives no rows.
+
+    Returns:
+        list[dict]: One dict a line, in the order of the file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return []
+    rows = []
+    with path.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            try:
+                rows.append({key: _number(value) for key, value in line.items() if value not in ("", None)})
+            except (TypeError, ValueError):
+                continue
+    return [row for row in rows if "step" in row]
+
+
+def _number(text: str) -> float:
+    # Steps and epochs stay whole numbers, so that a resumed file reads like one in a piece.
+    return int(text) if text.isdigit() else float(text)

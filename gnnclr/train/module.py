@@ -1,0 +1,66 @@
+"""Contrastive pretraining as a Lightning module."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+
+from gnnclr.train.parameter_groups import parameter_groups
+from gnnclr.train.schedule import warmup_cosine
+
+
+class ContrastiveModule(LightningModule):
+    """Trains any contrastive method, on images or on graphs.
+
+    A method is a module with ``training_step_loss(batch) -> (loss, logs)``, such as :class:`gnnclr.vision.SimCLR` or
+    :class:`gnnclr.node.GRACE`; this class adds the optimizer, the schedule and the logging.
+
+    Only every ``log_every_n_steps``-th step of the trainer is logged. Lightning's own cost is 0.6 ms a step on one
+    core (1.1 ms with a tiny linear model, 0.5 ms in a plain loop), and logging each step would add another 2.1 ms,
+    as much as a step on a small graph.
+
+    Args:
+        method (torch.nn.Module): The contrastive method.
+        optimizer (callable, optional): Takes parameter groups and returns an optimizer. Vectors and scalars (biases,
+            norm scales) are not decayed. (default: :class:`torch.optim.AdamW`)
+        warmup_steps (int, optional): Steps over which the learning rate rises linearly. (default: ``0``)
+        final_lr (float, optional): The fraction of the learning rate left at the end of the cosine; ``1.0`` keeps it
+            constant. (default: ``0.0``)
+
+    Raises:
+        ValueError: If ``method`` has no ``training_step_loss``.
+    """
+
+    def __init__(
+        self,
+        method: nn.Module,
+        optimizer: OptimizerCallable = torch.optim.AdamW,
+        warmup_steps: int = 0,
+        final_lr: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if not callable(getattr(method, "training_step_loss", None)):
+            raise ValueError(f"'method' must have a training_step_loss(batch) (got {type(method).__name__})")
+        self.method = method
+        self.optimizer = optimizer
+        self.warmup_steps = warmup_steps
+        self.final_lr = final_lr
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """The loss of one batch, or of the full graph."""
+        loss, logs = self.method.training_step_loss(batch)
+        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
+            metrics = {name: float(value) for name, value in logs.items()}
+            metrics["lr"] = self.trainer.optimizers[0].param_groups[0]["lr"]
+            self.log("loss", loss.detach(), prog_bar=True, batch_size=1)
+            self.log_dict(metrics, batch_size=1)
+        return loss
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The optimizer over decayed and undecayed parameters, with its schedule by steps."""
+        optimizer = self.optimizer(parameter_groups(self.method))
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = warmup_cosine(optimizer, steps, min(self.warmup_steps, steps), self.final_lr)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

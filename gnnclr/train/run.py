@@ -1,0 +1,175 @@
+"""A run: a folder with the settings, the metrics, the checkpoints and the result of one training."""
+
+import copy
+import json
+import logging
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+import torch_geometric
+from jsonargparse import Namespace
+from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import nn
+
+import gnnclr
+from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
+from gnnclr.train.contrastive_data import ContrastiveData
+from gnnclr.train.interrupt import ResumableInterrupt
+from gnnclr.train.metrics_csv import MetricsCSV
+from gnnclr.train.progress import StepProgress
+from gnnclr.train.recipe import RecipeError, parse_recipe, recipe_parser
+from gnnclr.train.step_seed import StepSeed
+
+Rows = dict[str, dict[str, float]]
+
+
+class Run:
+    """One training run and its folder.
+
+    ====================  ==============================================================================
+    ``config.yaml``       all settings; ``gnnclr fit --config config.yaml`` repeats the run
+    ``metrics.csv``       loss, alignment, uniformity and learning rate over the steps
+    ``metrics.json``      test accuracies of the trained, the untrained and the raw features, versions
+    ``checkpoints/``      ``last.ckpt``, loadable with ``weights_only=True``
+    ====================  ==============================================================================
+
+    Args:
+        recipe (Namespace): The settings, see :func:`gnnclr.train.parse_recipe`.
+        folder (str or Path): The folder. Nothing is written before :meth:`fit`.
+        name (str, optional): The name that the progress bar shows. (default: the name of the folder)
+    """
+
+    def __init__(self, recipe: Namespace, folder: str | Path, name: str | None = None) -> None:
+        self.recipe = recipe
+        self.folder = Path(folder)
+        self.name = self.folder.name if name is None else name
+
+    @classmethod
+    def open(cls, folder: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> "Run":
+        """Opens the folder of an earlier run.
+
+        Raises:
+            RecipeError: If the folder holds no run.
+        """
+        config = Path(folder) / "config.yaml"
+        if not config.is_file():
+            raise RecipeError(f"{folder} is not the folder of a run: it has no config.yaml")
+        return cls(parse_recipe(str(config), overrides), folder)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last checkpoint."""
+        return self.folder / "checkpoints" / "last.ckpt"
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """The contents of ``metrics.json``, or none if the run is not finished."""
+        path = self.folder / "metrics.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def settings(self) -> str:
+        """The settings as YAML."""
+        return recipe_parser().dump(self.recipe)
+
+    def build(self) -> Namespace:
+        """Makes ``model``, with the initial weights that the seed gives, ``data``, and the arguments of the trainer."""
+        seed_everything(self.recipe.seed_everything, verbose=False)
+        return recipe_parser().instantiate(self.recipe)
+
+    def fit(self, ckpt_path: str | Path | None = None) -> dict[str, Any]:
+        """Trains, evaluates and writes the folder.
+
+        Args:
+            ckpt_path (str or Path, optional): A checkpoint to go on from. (default: ``None``)
+
+        Returns:
+            dict: The contents of ``metrics.json``.
+
+        Raises:
+            TrainingInterrupted: If the user pressed Ctrl-C; a checkpoint is written before.
+        """
+        start = time.monotonic()
+        built = self.build()
+        module, data = built.model, built.data
+        data.prepare_data()
+        data.setup("fit")
+        untrained = copy.deepcopy(module.method)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "config.yaml").write_text(self.settings(), encoding="utf-8")
+        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict())
+        trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
+        # The end of training need not be a multiple of the checkpoint interval.
+        trainer.save_checkpoint(self.checkpoint)
+        return self._evaluate(data, untrained, module.method, trainer.global_step, time.monotonic() - start)
+
+    def load(self) -> tuple[nn.Module, nn.Module, ContrastiveData, int]:
+        """The untrained method, the method of the last checkpoint, the data, and the number of steps taken.
+
+        Raises:
+            RecipeError: If there is no checkpoint.
+        """
+        if not self.checkpoint.is_file():
+            raise RecipeError(f"{self.folder} has no checkpoint {self.checkpoint.relative_to(self.folder)}")
+        built = self.build()
+        module, data = built.model, built.data
+        untrained = copy.deepcopy(module.method)
+        checkpoint = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        module.load_state_dict(checkpoint["state_dict"])
+        data.prepare_data()
+        data.setup("evaluate")
+        return untrained, module.method, data, checkpoint["global_step"]
+
+    def evaluate(self) -> dict[str, Any]:
+        """Evaluates the last checkpoint and writes ``metrics.json``."""
+        seconds = (self.result or {}).get("seconds", float("nan"))
+        untrained, trained, data, step = self.load()
+        return self._evaluate(data, untrained, trained, step, seconds)
+
+    def _evaluate(
+        self, data: ContrastiveData, untrained: nn.Module, trained: nn.Module, step: int, seconds: float
+    ) -> dict[str, Any]:
+        results = data.evaluate({"untrained": untrained, "trained": trained})
+        result = {
+            "seed": self.recipe.seed_everything,
+            "steps": step,
+            "seconds": round(seconds, 1),
+            "test": {row: {probe: r.test for probe, r in probes.items()} for row, probes in results.items()},
+            "validation": {row: {probe: r.val for probe, r in probes.items()} for row, probes in results.items()},
+            "settings": {row: {probe: r.settings for probe, r in probes.items()} for row, probes in results.items()},
+            "versions": versions(),
+        }
+        (self.folder / "metrics.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        return result
+
+    def _trainer(self, settings: dict[str, Any], checkpoint: dict[str, Any]) -> Trainer:
+        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+        loggers = [MetricsCSV(self.folder / "metrics.csv")]
+        if self.recipe.tensorboard:
+            loggers.append(TensorBoardLogger(self.folder, name="tensorboard", version=""))
+        callbacks = [
+            *(settings.pop("callbacks", None) or []),
+            StepSeed(self.recipe.seed_everything),
+            StepProgress(self.name),
+            ModelCheckpoint(dirpath=self.checkpoint.parent, **checkpoint),
+            ResumableInterrupt(self.checkpoint),
+        ]
+        plugins = [AtomicCheckpointIO()]
+        return Trainer(**settings, default_root_dir=self.folder, logger=loggers, callbacks=callbacks, plugins=plugins)
+
+
+def versions() -> dict[str, str]:
+    """The versions a result depends on."""
+    return {
+        "gnnclr": gnnclr.__version__,
+        "torch": torch.__version__,
+        "torch_geometric": torch_geometric.__version__,
+        "lightning": lightning.__version__,
+        "python": platform.python_version(),
+        "threads": str(torch.get_num_threads()),
+    }

@@ -1,0 +1,83 @@
+"""Labelled images in memory."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gnnclr.ops.check import describe
+
+
+class Labelled(NamedTuple):
+    """Images ``uint8`` [n, c, h, w] and their labels ``int64`` [n]."""
+
+    images: Tensor
+    labels: Tensor
+
+
+@dataclass
+class Images:
+    r"""A data set of labelled images in memory.
+
+    Self-supervised training sees the images of :obj:`train` and :obj:`val`, never their labels. Probes fit on
+    :obj:`train`, choose their settings on :obj:`val`, and are judged once on :obj:`test`.
+
+    Args:
+        train (Labelled): The images and labels probes fit on.
+        val (Labelled): The images and labels settings are chosen on.
+        test (Labelled): The held-out images and labels.
+        classes (list[str]): The names of the labels.
+    """
+
+    train: Labelled
+    val: Labelled
+    test: Labelled
+    classes: list[str]
+
+    def __post_init__(self):
+        for name in ("train", "val", "test"):
+            images, labels = getattr(self, name)
+            if images.dim() != 4 or images.dtype != torch.uint8:
+                raise ValueError(f"'{name}' must have uint8 images of shape [n, c, h, w] (got {describe(images)})")
+            if labels.shape != images.shape[:1] or labels.dtype != torch.int64:
+                raise ValueError(f"'{name}' must have int64 labels of shape [{len(images)}] (got {describe(labels)})")
+            if len(labels) and (int(labels.min()) < 0 or int(labels.max()) >= len(self.classes)):
+                known = f"[0, {len(self.classes)})"
+                raise ValueError(f"'{name}' must have labels in {known} (got {labels.unique().tolist()})")
+
+    @classmethod
+    def hold_out(cls, train: Labelled, test: Labelled, classes: list[str], val: float = 0.1, seed: int = 0) -> "Images":
+        r"""Takes a stratified share of :obj:`train` for validation, the same for the same :obj:`seed`.
+
+        Args:
+            train (Labelled): The images and labels to split.
+            test (Labelled): The held-out images and labels.
+            classes (list[str]): The names of the labels.
+            val (float, optional): The share of every class that is held out for validation. (default: ``0.1``)
+            seed (int, optional): The seed of the choice. (default: ``0``)
+        """
+        if not 0 < val < 1:
+            raise ValueError(f"'val' must be between 0 and 1 (got {describe(val)})")
+        generator = torch.Generator().manual_seed(seed)
+        held = torch.zeros(len(train.labels), dtype=torch.bool)
+        for label in range(len(classes)):
+            index = (train.labels == label).nonzero().squeeze(1)
+            order = torch.randperm(len(index), generator=generator)
+            held[index[order[: round(val * len(index))]]] = True
+        rest = Labelled(train.images[~held], train.labels[~held])
+        return cls(rest, Labelled(train.images[held], train.labels[held]), test, classes)
+
+    @property
+    def unlabelled(self) -> Tensor:
+        """The images that self-supervised training sees: those of ``train`` and ``val``."""
+        return torch.cat([self.train.images, self.val.images])
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the images."""
+        return tuple(self.train.images.shape[1:])
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name}={len(getattr(self, name).labels)}" for name in ("train", "val", "test"))
+        return f"{type(self).__name__}({sizes}, shape={list(self.shape)}, classes={len(self.classes)})"

@@ -1,0 +1,93 @@
+"""SimCLR, on the graph of a batch."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gnnclr.eval.geometry import alignment, uniformity
+from gnnclr.graph import ContrastGraph, FeatureBank, augmentation_graph
+from gnnclr.losses import NTXentLoss
+from gnnclr.vision.views import Views
+
+
+class SimCLR(nn.Module):
+    r"""The method of `"A Simple Framework for Contrastive Learning of Visual Representations"
+    <https://arxiv.org/abs/2002.05709>`_: views of an image attract each other, views of all others repel.
+
+    The views of a batch are the nodes of a :class:`~gnnclr.graph.ContrastGraph`. A rewiring changes who attracts whom
+    before the loss is taken, for example :class:`~gnnclr.graph.AddKNNPositives`.
+
+    Args:
+        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        projector (torch.nn.Module): Maps features to the embeddings that the loss sees.
+        views (Views): Makes the views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        loss (torch.nn.Module, optional): A loss ``loss(z0, z1)`` of views, and ``loss(x, graph)`` of a graph where a
+            rewiring is used. (default: ``NTXentLoss(temperature=0.5)``)
+        rewire (callable, optional): Maps the graph of a batch to another, a transform of PyG. The graph has, besides
+            its own attributes, ``sample_id``, the rows of the data set its nodes are views of.
+            (default: :obj:`None`)
+        bank (FeatureBank, optional): Is given the unit embeddings of the first view after every step, for the
+            rewiring that reads it. (default: the ``bank`` of :obj:`rewire`, if there is one)
+
+    Shapes:
+        - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
+        - **output:** features :math:`(B, D)`
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        projector: nn.Module,
+        views: Views,
+        loss: nn.Module | None = None,
+        rewire: Callable[[ContrastGraph], ContrastGraph] | None = None,
+        bank: FeatureBank | None = None,
+    ):
+        super().__init__()
+        self.encoder, self.projector, self.views = encoder, projector, views
+        self.loss = NTXentLoss() if loss is None else loss
+        self.rewire = rewire
+        self.bank = getattr(rewire, "bank", None) if bank is None else bank
+        if self.bank is not None and rewire is None:
+            raise ValueError("'bank' must come with a 'rewire' that reads it (got rewire=None)")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The features of ``images``, without augmentation."""
+        return self._encode(self.views.plain(images))
+
+    def training_step_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch.
+
+        Args:
+            batch (dict): ``image`` :math:`(B, C, H, W)` and, for a rewiring, ``index`` :math:`(B)`, the rows of the
+                data set.
+
+        Returns:
+            The loss, and detached scalars to log: ``alignment`` and ``uniformity`` of the embeddings, after
+            `"Understanding Contrastive Representation Learning through Alignment and Uniformity on the Hypersphere"
+            <https://arxiv.org/abs/2005.10242>`_.
+        """
+        views = self.views(batch["image"])
+        # One pass over all views: one batch for the normalisation layers, and larger products.
+        x = self.projector(self._encode(torch.cat(views)))
+        z = list(x.split([len(view) for view in views]))
+        if self.rewire is None:
+            loss = self.loss(*z)
+        else:
+            graph = augmentation_graph(z)
+            if "index" in batch:
+                graph.sample_id = batch["index"].repeat(len(z))
+            loss = self.loss(x, self.rewire(graph))
+        with torch.no_grad():
+            unit = [F.normalize(view.detach().float(), dim=1) for view in z]
+            if self.bank is not None:
+                self.bank.update(unit[0], batch.get("index"))
+            logs = {"uniformity": uniformity(unit[0])}
+            if len(unit) > 1:
+                logs["alignment"] = alignment(unit[0], unit[1])
+        return loss, logs
+
+    def _encode(self, images: Tensor) -> Tensor:
+        return self.encoder(images.contiguous(memory_format=torch.channels_last))

@@ -1,0 +1,58 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gnnclr.eval import alignment, effective_rank, negative_similarity, positive_similarity, uniformity
+
+
+@pytest.fixture
+def z():
+    return torch.randn(50, 6, generator=torch.Generator().manual_seed(0)) * 3 + 0.5
+
+
+@pytest.mark.parametrize("alpha", [1.0, 2.0])
+def test_alignment(z, alpha):
+    other = z + torch.randn(z.shape, generator=torch.Generator().manual_seed(1))
+    expected = (F.normalize(z) - F.normalize(other)).norm(dim=1).pow(alpha).mean()
+    assert alignment(z, other, alpha).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert alignment(z, 7 * z).item() == pytest.approx(0.0, abs=1e-6)
+    with pytest.raises(ValueError, match="'z1' must have shape"):
+        alignment(z, z[:-1])
+
+
+@pytest.mark.parametrize("t", [0.5, 2.0, 60.0])
+def test_uniformity(z, t):
+    expected = torch.pdist(F.normalize(z.double())).square().mul(-t).exp().mean().log()
+    assert uniformity(z, t).item() == pytest.approx(expected.item(), rel=1e-4)
+    assert uniformity(torch.ones(9, 3)).item() == pytest.approx(0.0, abs=1e-5)
+    assert math.isnan(uniformity(z[:1]).item())
+    with pytest.raises(ValueError, match="'t' must be a positive number"):
+        uniformity(z, 0.0)
+
+
+def test_effective_rank(z):
+    sigma = torch.linalg.svdvals(z.double())
+    p = sigma / sigma.sum()
+    assert effective_rank(z).item() == pytest.approx((-(p * p.log()).sum()).exp().item(), rel=1e-5)
+    assert effective_rank(torch.eye(5)).item() == pytest.approx(5.0, rel=1e-5)
+    assert effective_rank(torch.ones(7, 3)).item() == pytest.approx(1.0, rel=1e-3)
+    assert effective_rank(torch.zeros(7, 3)).item() == 0.0
+    with pytest.raises(ValueError, match="'z' must be finite"):
+        effective_rank(z / 0)
+
+
+def test_similarities(z):
+    cos = F.normalize(z) @ F.normalize(z).t()
+    edge_index = torch.tensor([[0, 3, 3, 49], [1, 3, 9, 0]])
+    assert positive_similarity(z, edge_index).item() == pytest.approx(cos[edge_index[0], edge_index[1]].mean().item())
+    off_diagonal = cos[~torch.eye(50, dtype=torch.bool)]
+    assert negative_similarity(z).item() == pytest.approx(off_diagonal.mean().item(), rel=1e-4)
+    assert math.isnan(positive_similarity(z, torch.empty(2, 0, dtype=torch.long)).item())
+    assert math.isnan(negative_similarity(z[:1]).item())
+
+
+def test_half_precision_is_computed_in_float32(z):
+    assert uniformity(z.bfloat16()).dtype == torch.float32
+    assert alignment(z.half(), z.half()).dtype == torch.float32

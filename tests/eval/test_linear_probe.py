@@ -1,0 +1,116 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from gnnclr.eval import Split, linear_probe
+
+
+def blobs(n=300, d=5, classes=3, spread=1.0, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    y = torch.arange(n) % classes
+    return torch.randn(classes, d, generator=g)[y] * 2 + spread * torch.randn(n, d, generator=g), y
+
+
+def test_equals_the_optimum_of_the_plain_objective():
+    x, y = blobs()
+    split = Split.random(300, 0.3, 0.2)
+    result = linear_probe(x, y, split, scalings=["none"], C=[0.7], tol=1e-8)
+
+    x = x.double() / x[split.train].square().sum(1).mean().sqrt()
+    w = torch.zeros(6, 3, dtype=torch.double, requires_grad=True)
+    optimizer = torch.optim.LBFGS([w], max_iter=500, tolerance_grad=1e-10, line_search_fn="strong_wolfe")
+
+    def objective():
+        optimizer.zero_grad()
+        logits = x[split.train] @ w[:-1] + w[-1]
+        loss = 0.7 * torch.nn.functional.cross_entropy(logits, y[split.train], reduction="sum")
+        loss = loss + 0.5 * w[:-1].square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(objective)
+    predicted = (x @ w[:-1] + w[-1]).argmax(1)
+    assert result.test == pytest.approx((predicted == y)[split.test].double().mean().item())
+    assert result.val == pytest.approx((predicted == y)[split.val].double().mean().item())
+    assert 0.5 < result.test < 1.0
+
+
+def test_settings_are_the_best_on_validation_and_test_labels_have_no_say():
+    x, y = blobs(spread=3.0)
+    split = Split.random(300, 0.2, 0.2)
+    result = linear_probe(x, y, split)
+    grid = [
+        linear_probe(x, y, split, scalings=[s], C=[10.0 ** (i / 2)])
+        for s in ("normalize", "standardize")
+        for i in range(-4, 9)
+    ]
+    # Warm starts end within the tolerance of cold ones, which may move a single row.
+    assert result.val >= max(r.val for r in grid) - 1.5 / split.val.numel()
+    shuffled = y.clone()
+    shuffled[split.test] = y[split.test].roll(1)
+    other = linear_probe(x, shuffled, split)
+    assert other.settings == result.settings and other.val == result.val and other.test < result.test
+
+
+def test_standardizing_helps_where_columns_differ_in_scale():
+    x, y = blobs(d=4, spread=0.5)
+    x = torch.cat([x, 1000 * torch.randn(300, 3, generator=torch.Generator().manual_seed(1))], dim=1)
+    result = linear_probe(x, y, Split.random(300, 0.3, 0.2))
+    assert result.settings["scaling"] == "standardize" and result.test > 0.8
+
+
+def test_constant_columns_are_harmless():
+    x, y = blobs()
+    split = Split.random(300, 0.3, 0.2)
+    with_constant = torch.cat([x, torch.full((300, 1), 1e4 / 3), torch.zeros(300, 1)], dim=1)
+    kwargs = dict(scalings=["standardize"], C=[1.0])
+    # Only the common factor sees the added columns, and both are zero after scaling.
+    assert linear_probe(with_constant, y, split, **kwargs) == linear_probe(x, y, split, **kwargs)
+    assert linear_probe(torch.zeros(300, 2), y, split).test == pytest.approx(1 / 3, abs=0.1)
+
+
+def test_two_classes_labels_with_gaps_and_half_precision():
+    x, y = blobs(classes=2, spread=0.3)
+    result = linear_probe(x.half(), y * 40 + 2, Split.random(300, 0.2, 0.2))
+    assert result.test > 0.95
+
+
+def test_a_class_without_training_rows_counts_as_wrong():
+    x, y = blobs(spread=0.1)
+    split = Split(torch.arange(60)[y[:60] != 2], torch.arange(60, 90)[y[60:90] != 2], torch.arange(90, 300))
+    assert linear_probe(x, y, split).test == pytest.approx(2 / 3, abs=0.01)
+
+
+def test_one_class():
+    x, y = blobs()
+    split = Split(torch.where(y == 1)[0][:5], torch.where(y == 1)[0][5:9], torch.where(y != 1)[0])
+    result = linear_probe(x, y, split)
+    assert (result.test, result.val) == (0.0, 1.0)
+
+
+def test_no_validation_rows():
+    x, y = blobs(spread=0.3)
+    split = Split(torch.arange(100), torch.tensor([]), torch.arange(100, 300))
+    with pytest.raises(ValueError, match="'split' must have validation rows"):
+        linear_probe(x, y, split)
+    result = linear_probe(x, y, split, scalings=["none"], C=[1.0])
+    assert math.isnan(result.val) and result.test > 0.9
+
+
+def test_errors():
+    x, y = blobs()
+    split = Split.random(300)
+    bad = x.clone()
+    bad[3, 1] = np.nan
+    with pytest.raises(ValueError, match="'x' must be finite"):
+        linear_probe(bad, y, split)
+    with pytest.raises(ValueError, match="'y' must be an integer tensor"):
+        linear_probe(x, y.float(), split)
+    with pytest.raises(ValueError, match="'train' must hold rows"):
+        linear_probe(x[:50], y[:50], split)
+    with pytest.raises(ValueError, match="'scalings' must be one of"):
+        linear_probe(x, y, split, scalings=["whiten"])
+    with pytest.raises(ValueError, match="'C' positive"):
+        linear_probe(x, y, split, C=[0.0])

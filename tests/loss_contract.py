@@ -1,0 +1,215 @@
+"""The contract that every loss inherits: a subclass names the loss and a literal loop, and gets all checks."""
+
+import functools
+import math
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+
+def unit(x: torch.Tensor) -> torch.Tensor:
+    """Rows of unit length in float64, the literal way."""
+    x = x.double()
+    return x / x.norm(dim=1, keepdim=True)
+
+
+def make_views(n: int, d: int = 32, views: int = 2, noise: float | None = None, seed: int = 0) -> list[torch.Tensor]:
+    """Random views [n, d] in float32; with ``noise``, views of a sample are that close to each other."""
+    generator = torch.Generator().manual_seed(seed)
+    base = torch.randn(n, d, generator=generator)
+    if noise is None:
+        return [3 * torch.randn(n, d, generator=generator) for _ in range(views)]
+    return [base + noise * torch.randn(n, d, generator=generator) for _ in range(views)]
+
+
+def value_and_gradients(function, views):
+    leaves = [view.detach().clone().requires_grad_() for view in views]
+    value = function(*leaves)
+    return value.detach(), torch.cat([g.double() for g in torch.autograd.grad(value, leaves)])
+
+
+def relative(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Relative error, where what is below 1e-30 (nearly all that float32 can hold) counts as that much."""
+    return float((a.double() - b.double()).norm() / b.double().norm().clamp(min=1e-30))
+
+
+class LossContract:
+    """Checks of a loss of views against a literal loop in float64."""
+
+    num_views = (2,)
+
+    def make(self, temperature=0.5, **kwargs):
+        """The loss."""
+        raise NotImplementedError
+
+    def reference(self, views, temperature):
+        """The literal loop, on float64 views of any length."""
+        raise NotImplementedError
+
+    def call(self, loss, *views):
+        """Calls the loss on views; a subclass adds labels and the like."""
+        return loss(*views)
+
+    @classmethod
+    @functools.cache
+    def expect(cls, temperature, n, views, noise):
+        """Value and gradient of the literal loop on :func:`make_views`."""
+        data = [view.double() for view in make_views(n, views=views, noise=noise)]
+        return value_and_gradients(lambda *v: cls().reference(v, temperature), data)
+
+    def compare(self, views, temperature, expectation, tolerance, **kwargs):
+        loss = self.make(temperature, **kwargs)
+        value, grad = value_and_gradients(lambda *v: self.call(loss, *v), views)
+        expected, expected_grad = expectation
+        assert relative(value, expected) < tolerance, f"value {value} is not {expected}"
+        assert relative(grad, expected_grad) < tolerance, f"gradient is off by {relative(grad, expected_grad)}"
+
+    @pytest.mark.parametrize("impl", ["auto", "flash", "tiles", "dense"])
+    @pytest.mark.parametrize("temperature", [1.0, 0.1, 0.03, 0.01])
+    @pytest.mark.parametrize("noise", [None, 0.1])
+    def test_equals_literal_loop(self, temperature, noise, impl):
+        for views in self.num_views:
+            for n in (5, 8):
+                data = make_views(n, views=views, noise=noise)
+                expectation = self.expect(temperature, n, views, noise)
+                self.compare([v.double() for v in data], temperature, expectation, 1e-10, impl=impl)
+                self.compare(data, temperature, expectation, 1e-5, impl=impl)
+
+    @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.differing_executors])
+    @given(n=st.integers(2, 9), d=st.integers(1, 7), tau=st.floats(0.05, 2.0), seed=st.integers(0, 99), scale=st.floats(1e-3, 1e3))
+    def test_equals_literal_loop_anywhere(self, n, d, tau, seed, scale):
+        views = [(scale * v).double() for v in make_views(n, d, self.num_views[-1], seed=seed)]
+        loss = self.make(tau)
+        value, grad = value_and_gradients(lambda *v: self.call(loss, *v), views)
+        expected, expected_grad = value_and_gradients(lambda *v: self.reference(v, tau), views)
+        assert relative(value, expected) < 1e-9 or abs(value - expected) < 1e-14
+        # In one dimension gradients along the sphere vanish: compare with their scale.
+        assert float((grad - expected_grad).norm()) < 1e-9 * max(float(expected_grad.norm()), 1 / (tau * scale))
+
+    @pytest.mark.parametrize("impl", ["auto", "flash", "tiles", "dense"])
+    def test_gradcheck(self, impl):
+        loss = self.make(0.3, impl=impl)
+        views = [v.double().requires_grad_() for v in make_views(6, 4, self.num_views[-1])]
+        assert torch.autograd.gradcheck(lambda *v: self.call(loss, *v), views)
+
+    def test_gradcheck_temperature(self):
+        tau = torch.nn.Parameter(torch.tensor(0.3, dtype=torch.float64))
+        views = [v.double() for v in make_views(6, 4, self.num_views[-1])]
+        assert torch.autograd.gradcheck(lambda t: self.call(self.make(t), *views), (tau,))
+
+    def test_permutation_of_samples(self):
+        views = make_views(9, views=self.num_views[-1])
+        order = torch.randperm(9, generator=torch.Generator().manual_seed(1))
+        loss = self.make(0.2)
+        value, grad = value_and_gradients(lambda *v: self.call_permuted(loss, order, *v), [v[order] for v in views])
+        expected, expected_grad = value_and_gradients(lambda *v: self.call(loss, *v), views)
+        torch.testing.assert_close(value, expected)
+        expected_grad = torch.cat([g[order] for g in expected_grad.split(9)])
+        torch.testing.assert_close(grad, expected_grad, rtol=1e-4, atol=1e-7)
+
+    def call_permuted(self, loss, order, *views):
+        return self.call(loss, *views)
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    def test_half_precision(self, dtype):
+        views = [v.to(dtype) for v in make_views(9, views=self.num_views[-1])]
+        loss = self.make(0.1)
+        value, grad = value_and_gradients(lambda *v: self.call(loss, *v), views)
+        expected, expected_grad = value_and_gradients(lambda *v: self.call(loss, *v), [v.float() for v in views])
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(value, expected, rtol=1e-6, atol=0)
+        assert relative(grad, expected_grad) < {torch.float16: 1e-3, torch.bfloat16: 1e-2}[dtype]
+
+    def test_autocast_computes_in_float32(self):
+        views, loss = make_views(9, views=self.num_views[-1]), self.make(0.05)
+        expected = self.call(loss, *views)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            torch.testing.assert_close(self.call(loss, *views), expected, rtol=1e-6, atol=0)
+
+    def test_large_and_zero_rows(self):
+        views = make_views(6, views=self.num_views[-1])
+        views[0][2] = 0
+        views[1][3] *= 1e20
+        value, grad = value_and_gradients(lambda *v: self.call(self.make(0.1), *v), views)
+        assert torch.isfinite(value) and torch.isfinite(grad).all()
+        assert grad[2].abs().max() == 0
+
+    def test_duplicates(self):
+        views = [view.double() for view in make_views(6, views=self.num_views[-1], noise=0.0)]
+        for view in views:
+            view[1] = view[0]
+        expectation = value_and_gradients(lambda *v: self.reference(v, 0.1), views)
+        self.compare(views, 0.1, expectation, 1e-9)
+
+    def test_refuses_nan(self):
+        views = make_views(4, views=self.num_views[-1])
+        views[1][0, 0] = math.nan
+        with pytest.raises(ValueError, match=r"must be finite \(got 1 NaN"):
+            self.call(self.make(0.1), *views)
+
+    def test_refuses_wrong_shapes_and_temperatures(self):
+        views = make_views(4, views=self.num_views[-1])
+        with pytest.raises(ValueError, match=r"must .*\[4, 32\]"):
+            self.call(self.make(0.1), *views[:-1], views[-1][:, :5])
+        with pytest.raises(ValueError, match="must be a floating point tensor"):
+            self.call(self.make(0.1), *[v.long() for v in views])
+        with pytest.raises(ValueError, match="'temperature' must be a positive number"):
+            self.make(0.0)
+
+    def test_message_is_minus_gradient(self):
+        views = [unit(v) for v in make_views(7, views=self.num_views[-1])]
+        loss = self.make(0.2)
+        graph = loss.graph(*views, **self.graph_arguments())
+        z = graph.x.clone().requires_grad_()
+        (grad,) = torch.autograd.grad(loss.conv.energy(z, graph), z)
+        torch.testing.assert_close(loss.conv(graph.x, graph), -grad, rtol=0, atol=0)
+
+        def literal(z):
+            return self.reference_of_units(z.split(7)[: len(views)], 0.2)
+
+        (expected,) = torch.autograd.grad(literal(z), z)
+        torch.testing.assert_close(-grad, -expected, rtol=1e-9, atol=1e-12)
+
+    def graph_arguments(self):
+        return {}
+
+    def reference_of_units(self, views, temperature):
+        """The literal loop without normalising."""
+        raise NotImplementedError
+
+    def test_graph_form_equals_view_form(self):
+        views = make_views(7, views=self.num_views[-1])
+        loss = self.make(0.2)
+        graph = loss.graph(*views, **self.graph_arguments())
+        torch.testing.assert_close(loss(graph.x, graph), self.call(loss, *views))
+
+    def test_one_sample_has_no_negatives(self):
+        views = make_views(1, views=2)
+        value, grad = value_and_gradients(lambda *v: self.call_one(self.make(0.1), *v), views)
+        assert value == 0 and grad.abs().max() == 0
+
+    def call_one(self, loss, *views):
+        return loss(*views)
+
+    def test_empty_batch(self):
+        views = [torch.zeros(0, 8, requires_grad=True) for _ in range(2)]
+        value = self.call_one(self.make(0.1), *views)
+        value.backward()
+        assert value == 0 and views[0].grad.shape == (0, 8)
+
+
+def explicit_graph(graph):
+    """The same graph with all positives and negatives as edges."""
+    n = graph.num_nodes
+    target, source = torch.cartesian_prod(torch.arange(n), torch.arange(n)).t()
+    keep = graph.group[source] != graph.group[target]
+    if graph.edge_index is not None:
+        positive = torch.zeros(n, n, dtype=torch.bool)
+        inside = graph.edge_index[:, graph.edge_index[0] < n]
+        positive[inside[1], inside[0]] = positive[inside[0], inside[1]] = True
+        keep &= ~positive[target, source]
+    explicit = graph.clone()
+    explicit.negative_index = torch.stack([source, target])[:, keep]
+    return explicit

@@ -1,0 +1,101 @@
+import pytest
+import torch
+from loss_contract import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
+
+from gnnclr.graph import augmentation_graph
+from gnnclr.losses import SupConLoss
+from gnnclr.losses.functional import sup_con_loss
+
+LABELS = torch.tensor([3, 1, 3, 1, 7, 3, 1, 1, 7])
+
+
+class TestSupCon(LossContract):
+    num_views = (1, 2, 3)
+
+    def make(self, temperature=0.1, **kwargs):
+        return SupConLoss(temperature, **kwargs)
+
+    def call(self, loss, *views):
+        return loss(*views, labels=LABELS[: views[0].size(0)])
+
+    def call_permuted(self, loss, order, *views):
+        return loss(*views, labels=LABELS[order])
+
+    def graph_arguments(self):
+        return {"labels": LABELS[:7]}
+
+    def reference(self, views, temperature):
+        return self.reference_of_units([unit(view) for view in views], temperature)
+
+    def reference_of_units(self, views, temperature):
+        n, z = views[0].size(0), torch.cat(list(views))
+        total, anchors = 0.0, 0
+        for i in range(len(z)):
+            positives = [p for p in range(len(z)) if p != i and LABELS[p % n] == LABELS[i % n]]
+            if not positives:
+                continue
+            anchors += 1
+            for p in positives:
+                ratios = [torch.exp((z[i] @ z[j] - z[i] @ z[p]) / temperature) for j in range(len(z)) if j not in (i, p)]
+                total = total + torch.log1p(sum(ratios)) / len(positives)
+        return total / max(anchors, 1)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 0.05])
+def test_explicit_equals_implicit(temperature):
+    views = [v.double() for v in make_views(9)]
+    x, loss = torch.cat(views), SupConLoss(temperature)
+    value, grad = value_and_gradients(lambda *v: loss(*v, labels=LABELS), views)
+    edges = augmentation_graph(views, LABELS)
+    for graph in (edges, explicit_graph(edges)):
+        other, other_grad = value_and_gradients(lambda x, graph=graph: loss(x, graph), [x])
+        assert relative(value, other) < 1e-12 and relative(grad, other_grad) < 1e-12
+
+
+def test_without_labels_it_is_nt_xent_of_two_views():
+    from gnnclr.losses import NTXentLoss
+
+    views = make_views(9)
+    torch.testing.assert_close(SupConLoss(0.2)(*views), NTXentLoss(0.2)(*views))
+
+
+def test_converged_pairs_keep_their_digits():
+    views = make_views(64, 128, noise=0.05)
+    literal = lambda *v: _pairs_reference(v, 0.03)  # noqa: E731
+    value, grad = value_and_gradients(SupConLoss(0.03), views)
+    expected, expected_grad = value_and_gradients(literal, [v.double() for v in views])
+    assert relative(value, expected) < 1e-4 and relative(grad, expected_grad) < 1e-4
+
+
+def _pairs_reference(views, temperature):
+    z, n = torch.cat([unit(v) for v in views]), views[0].size(0)
+    s = z @ z.t() / temperature
+    gap = s - s[torch.arange(2 * n), (torch.arange(2 * n) + n) % (2 * n)].unsqueeze(1)
+    same = torch.arange(2 * n) % n
+    return torch.log1p(gap.exp().masked_fill(same[:, None] == same[None], 0).sum(1)).mean()
+
+
+def test_anchors_without_positives_do_not_count():
+    x = make_views(3, views=1)[0]
+    labels = torch.tensor([0, 0, 1])
+    alone = SupConLoss(0.2)(x, labels=labels)
+    s = unit(x) @ unit(x).t() / 0.2
+    expected = sum(torch.logsumexp(torch.stack([s[i, j] for j in range(3) if j != i]), 0) - s[i, 1 - i] for i in (0, 1)) / 2
+    torch.testing.assert_close(alone.double(), expected)
+
+
+def test_no_positives_at_all_is_zero():
+    x = make_views(3, views=1)[0].requires_grad_()
+    value = SupConLoss(0.2)(x, labels=torch.arange(3))
+    value.backward()
+    assert value == 0 and x.grad.abs().max() == 0
+
+
+def test_labels_are_checked():
+    with pytest.raises(ValueError, match=r"'labels' must be an integer tensor of shape \[9\]"):
+        SupConLoss()(*make_views(9), labels=torch.zeros(4, dtype=torch.long))
+
+
+def test_functional_twin():
+    views = make_views(9)
+    assert torch.equal(sup_con_loss(*views, labels=LABELS, temperature=0.3), SupConLoss(0.3)(*views, labels=LABELS))

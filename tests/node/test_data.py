@@ -1,0 +1,26 @@
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from gnnclr.node import SparseFeatures, check_node_data, sbm
+
+
+def test_sparse_features():
+    x = torch.eye(30, 40)
+    assert SparseFeatures()(Data(x=x)).x.layout == torch.sparse_csr
+    assert SparseFeatures()(Data(x=x)).x.to_dense().equal(x)
+    assert SparseFeatures(0.01)(Data(x=x)).x is x
+    assert SparseFeatures()(SparseFeatures()(Data(x=x))).x.layout == torch.sparse_csr
+    assert str(SparseFeatures()) == "SparseFeatures(max_density=0.05)"
+
+
+def test_check_node_data():
+    data = sbm(60)
+    assert check_node_data(data, finite=True) is data
+    with pytest.raises(ValueError, match=r"'data\.x' must hold floating point node features"):
+        check_node_data(Data(edge_index=data.edge_index, num_nodes=60))
+    with pytest.raises(ValueError, match=r"'data\.edge_index' must be a tensor"):
+        check_node_data(Data(x=data.x))
+    for x in (data.x, data.x.to_sparse_csr()):
+        with pytest.raises(ValueError, match=r"'data\.x' must be finite"):
+            check_node_data(Data(x=x * float("inf"), edge_index=data.edge_index), finite=True)

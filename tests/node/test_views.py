@@ -1,0 +1,69 @@
+import pytest
+import torch
+from torch_geometric.data import Data
+from torch_geometric.transforms import Compose
+from torch_geometric.utils import is_undirected
+
+from gnnclr.node import EdgeDrop, FeatureMask, grace_view, sbm
+
+
+@pytest.fixture
+def data():
+    data = sbm(300)
+    data.edge_weight = torch.arange(data.num_edges).float()
+    return data
+
+
+def test_edge_drop(data):
+    torch.manual_seed(0)
+    before = data.edge_index.clone()
+    view = EdgeDrop(0.3)(data)
+    assert data.edge_index.equal(before)  # the graph itself stays as it is
+    assert view.num_edges / data.num_edges == pytest.approx(0.7, abs=0.05)
+    assert view.edge_index.equal(before[:, view.edge_weight.long()])
+    assert (view.edge_weight.diff() > 0).all()
+    assert not is_undirected(view.edge_index)
+    assert str(EdgeDrop(0.3)) == "EdgeDrop(0.3)"
+
+
+def test_edge_drop_of_both_directions(data):
+    torch.manual_seed(0)
+    view = EdgeDrop(0.3, force_undirected=True)(data)
+    assert is_undirected(view.edge_index)
+    assert view.num_edges / data.num_edges == pytest.approx(0.7, abs=0.05)
+    assert view.edge_weight.numel() == view.num_edges
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_feature_mask(data, sparse):
+    torch.manual_seed(0)
+    dense = data.x.clone()
+    if sparse:
+        data.x = data.x.to_sparse_csr()
+    view = FeatureMask(0.4)(data)
+    assert view.x.layout == data.x.layout
+    masked = (view.x.to_dense() == 0).all(dim=0) & dense.any(dim=0)
+    assert masked.float().mean().item() == pytest.approx(0.4, abs=0.1)
+    assert view.x.to_dense().equal(dense * ~masked)
+    assert data.x.to_dense().equal(dense)
+
+
+def test_sparse_and_dense_features_are_masked_alike(data):
+    torch.manual_seed(0)
+    dense = FeatureMask(0.4)(data).x
+    torch.manual_seed(0)
+    assert FeatureMask(0.4)(Data(x=data.x.to_sparse_csr())).x.to_dense().equal(dense)
+
+
+def test_probabilities_zero_and_one(data):
+    view = Compose([EdgeDrop(0.0), FeatureMask(0.0)])(data)
+    assert view.x is data.x and view.edge_index is data.edge_index
+    view = grace_view(1.0, 1.0)(data)
+    assert view.num_edges == 0 and not view.x.any()
+
+
+@pytest.mark.parametrize("view", [EdgeDrop, FeatureMask])
+@pytest.mark.parametrize("p", [-0.1, 1.5, "a"])
+def test_errors(view, p):
+    with pytest.raises(ValueError, match="'p' must be a probability"):
+        view(p)

@@ -1,0 +1,109 @@
+import copy
+
+import pytest
+import torch
+
+from gnnclr.vision import TensorLoader
+
+
+def make(n=23, **kwargs):
+    images = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1)
+    return TensorLoader(images, torch.arange(n) % 3, **{"batch_size": 5, "seed": 1, **kwargs})
+
+
+def rows(batches):
+    return [batch["index"].tolist() for batch in batches]
+
+
+def test_an_epoch():
+    loader = make(drop_last=False)
+    batches = list(loader)
+    assert len(batches) == len(loader) == 5
+    assert sorted(index for row in rows(batches) for index in row) == list(range(23))
+    for batch in batches:
+        assert torch.equal(batch["image"][:, 0, 0, 0].long(), batch["index"])
+        assert torch.equal(batch["label"], batch["index"] % 3)
+
+
+def test_drop_last_follows_shuffle():
+    assert len(make()) == len(list(make())) == 4
+    assert rows(make(shuffle=False)) == [list(range(k, min(k + 5, 23))) for k in range(0, 23, 5)]
+
+
+def test_order_is_fixed_by_seed_and_epoch():
+    loader = make()
+    epochs = [rows(loader) for _ in range(3)]
+    assert epochs[0] != epochs[1] != epochs[2]
+    again = make()
+    again.set_epoch(2)
+    assert rows(again) == epochs[2]
+    assert rows(make(seed=2)) != epochs[0]
+
+
+def test_order_does_not_touch_the_global_generator():
+    before = torch.get_rng_state()
+    list(make())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("stop", range(1, 9))
+def test_resume_at_the_next_batch(stop):
+    loader, expected = make(), []
+    for _ in range(3):
+        expected += rows(loader)
+
+    loader, seen, state = make(), [], None
+    while len(seen) < stop:
+        for batch in loader:
+            seen += rows([batch])
+            if len(seen) == stop:
+                state = copy.deepcopy(loader.state_dict())
+                break
+    resumed = make()
+    resumed.load_state_dict(state)
+    while len(seen) < 12:
+        seen += rows(resumed)
+    assert seen == expected
+
+
+def test_resume_before_the_first_batch():
+    loader = make()
+    loader.load_state_dict(make().state_dict())
+    assert rows(loader) == rows(make())
+
+
+def test_a_stopped_iteration_is_followed_by_the_next_epoch():
+    loader = make()
+    next(iter(loader))
+    other = make()
+    other.set_epoch(1)
+    assert rows(loader) == rows(other)
+
+
+def test_processes_share_an_epoch():
+    loaders = [make(rank=rank, world_size=2, batch_size=3, drop_last=False) for rank in range(2)]
+    parts = [torch.cat([batch["index"] for batch in loader]) for loader in loaders]
+    assert len(parts[0]) == len(parts[1]) == 11
+    assert not torch.isin(parts[0], parts[1]).any()
+
+
+def test_no_labels():
+    assert set(next(iter(TensorLoader(torch.zeros(4, 1, 2, 2), batch_size=2)))) == {"image", "index"}
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"batch_size": 0}, "'batch_size' must be a positive integer"),
+        ({"batch_size": 24}, "'images' must fill a batch of 24"),
+        ({"rank": 1}, "'rank' must be at least 0 and below 'world_size'"),
+    ],
+)
+def test_errors(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        make(**kwargs)
+
+
+def test_wrong_labels():
+    with pytest.raises(ValueError, match=r"'labels' must have shape \[4\]"):
+        TensorLoader(torch.zeros(4, 1, 2, 2), torch.zeros(3), batch_size=2)

@@ -1,0 +1,45 @@
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from gnnclr.vision import SlimResNet
+
+
+def parameters(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_slim_resnet_costs_what_it_says():
+    encoder = SlimResNet().eval()
+    with FlopCounterMode(display=False) as counter:
+        features = encoder(torch.rand(1, 3, 32, 32))
+    assert features.shape == (1, encoder.out_features) == (1, 128)
+    assert 300_000 < parameters(encoder) < 310_000
+    assert counter.get_total_flops() / 2 == pytest.approx(12.3e6, rel=0.01)
+
+
+@pytest.mark.parametrize(("widths", "channels", "stride", "size"), [((8,), 1, 1, 12), ((8, 16, 16), 3, 2, 32)])
+def test_slim_resnet_shapes(widths, channels, stride, size):
+    encoder = SlimResNet(widths, in_channels=channels, stem_stride=stride)
+    out = encoder(torch.rand(4, channels, size, size))
+    assert out.shape == (4, widths[-1])
+    out.sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in encoder.parameters())
+
+
+def test_slim_resnet_is_deterministic_by_seed():
+    torch.manual_seed(0)
+    first = SlimResNet((8, 16)).state_dict()
+    torch.manual_seed(0)
+    second = SlimResNet((8, 16)).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_slim_resnet_does_not_depend_on_the_memory_format():
+    encoder, images = SlimResNet((8, 16)).eval(), torch.rand(4, 3, 16, 16)
+    torch.testing.assert_close(encoder(images), encoder(images.contiguous(memory_format=torch.channels_last)))
+
+
+def test_slim_resnet_errors():
+    with pytest.raises(ValueError, match="'widths' must be positive integers"):
+        SlimResNet(())
