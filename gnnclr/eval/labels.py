@@ -14,6 +14,7 @@ def check_features_and_labels(x: Tensor, y: Tensor, split: Split) -> tuple[Tenso
         ValueError: If ``x`` is no finite matrix, ``y`` no vector of as many integers, or ``split`` has rows out of
             range.
     """
+    x = x.to_dense() if isinstance(x, Tensor) else x  # bags of words may be sparse
     check_matrix("x", x, finite=True)
     if not isinstance(y, Tensor) or y.dim() != 1 or y.is_floating_point() or y.numel() != x.size(0):
         raise ValueError(f"'y' must be an integer tensor of shape [{x.size(0)}] (got {describe(y)})")

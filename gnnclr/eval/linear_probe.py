@@ -23,7 +23,7 @@ def linear_probe(
     C: Sequence[float] = tuple(10.0 ** (i / 2) for i in range(-4, 9)),
     patience: int = 4,
     max_iter: int = 1000,
-    tol: float = 1e-5,
+    tol: float = 1e-4,
 ) -> ProbeResult:
     r"""Accuracy of an :math:`L_2`-regularised multinomial logistic regression on frozen features, trained to
     convergence.
@@ -48,7 +48,7 @@ def linear_probe(
         patience (int, optional): The walk ends after that many values in a row with a validation accuracy below the
             best of the walk. (default: ``4``)
         max_iter (int, optional): Most L-BFGS iterations a fit. (default: ``1000``)
-        tol (float, optional): Largest gradient entry of the mean loss at convergence. (default: ``1e-5``)
+        tol (float, optional): Largest gradient entry of the mean loss at convergence, as in scikit-learn. (default: ``1e-4``)
 
     Shapes:
         - **x:** :math:`(n, d)`; **y:** :math:`(n)`

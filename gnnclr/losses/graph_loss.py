@@ -66,13 +66,17 @@ class GraphLoss(nn.Module):
         n, device = views[0].size(0), views[0].device
         sizes = gather_sizes(n, device)
         start = sum(sizes[: dist.get_rank()])
-        shared = {key: gather(value, sizes) if isinstance(value, Tensor) else value for key, value in kwargs.items()}
+        shared = {key: self._gather_rows(value) if isinstance(value, Tensor) else value for key, value in kwargs.items()}
         graph = self.graph(*(gather(view, sizes) for view in views), **shared)
         own = (graph.sample >= start) & (graph.sample < start + n)
         anchors = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor
         share = int((anchors & own).sum()) / max(int(anchors.sum()), 1)
         graph.anchor = anchors & own
         return self._energy(graph.x, graph) * (len(sizes) * share)
+
+    @staticmethod
+    def _gather_rows(x: Tensor) -> Tensor:
+        return gather(x, gather_sizes(x.size(0), x.device))
 
     def _energy(self, z: Tensor, graph: ContrastGraph) -> Tensor:
         if z.size(0) == 0:

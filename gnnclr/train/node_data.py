@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
+from torch_geometric.transforms import BaseTransform
 
 from gnnclr.eval import Split
 from gnnclr.node import load_node_data, propagate_features, sbm
@@ -18,24 +19,35 @@ class NodeData(ContrastiveData):
         dataset (str): ``"sbm"``, a generated graph that needs no files, or what :func:`gnnclr.node.load_node_data` reads
             from ``root``, such as ``"cora"``.
         root (str, optional): Where the files are. (default: ``None``)
+        transform (BaseTransform, optional): A PyG transform, such as :class:`torch_geometric.transforms.NormalizeFeatures`.
+            (default: ``None``)
         seed (int, optional): Unused: there is no order of batches. (default: ``0``)
 
     Raises:
         ValueError: If ``dataset`` needs a ``root`` and has none.
     """
 
-    def __init__(self, dataset: str, root: str | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        dataset: str,
+        root: str | None = None,
+        transform: BaseTransform | None = None,
+        seed: int = 0,
+    ) -> None:
         super().__init__(seed)
         if root is None and dataset != "sbm" and not dataset.endswith(".pt"):
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
-        self.dataset, self.root = dataset, root
+        self.dataset, self.root, self.transform = dataset, root, transform
         self.graph: Data | None = None
 
     def setup(self, stage: str) -> None:
         """Loads the graph, once."""
         if self.graph is not None:
             return
-        self.graph = sbm() if self.dataset == "sbm" else load_node_data(self.dataset, self.root or ".")
+        if self.dataset == "sbm":
+            self.graph = sbm() if self.transform is None else self.transform(sbm())
+        else:
+            self.graph = load_node_data(self.dataset, self.root or ".", transform=self.transform)
         self.labels, self.split = self.graph.y, Split.from_masks(self.graph)
 
     def batches(self) -> "FullGraph":

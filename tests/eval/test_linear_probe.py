@@ -114,3 +114,9 @@ def test_errors():
         linear_probe(x, y, split, scalings=["whiten"])
     with pytest.raises(ValueError, match="'C' positive"):
         linear_probe(x, y, split, C=[0.0])
+
+
+def test_sparse_features():
+    x, y = blobs()
+    split = Split.random(300, 0.3, 0.2)
+    assert linear_probe(x.to_sparse_csr(), y, split) == linear_probe(x, y, split)

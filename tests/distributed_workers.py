@@ -1,0 +1,38 @@
+"""What the processes of distributed tests run; importable by name, since processes are spawned."""
+
+import os
+
+import torch
+import torch.distributed as dist
+
+WORLD = 2
+
+
+def start(rank_queue, path):
+    """Joins the process group; runs once in each process of the pool."""
+    torch.set_num_threads(1)
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    dist.init_process_group("gloo", init_method=f"file://{path}", rank=rank_queue.get(), world_size=WORLD)
+
+
+def run(task):
+    """Runs ``function(rank, *arguments)``; both processes get one each, since the function waits for the other."""
+    function, arguments = task
+    dist.barrier()
+    result = function(dist.get_rank(), *arguments)
+    dist.barrier()
+    return dist.get_rank(), result
+
+
+def loss_gradient(rank, loss, batches, kwargs):
+    """Parameter gradient as DistributedDataParallel leaves it: of a linear encoder, averaged over processes."""
+    torch.manual_seed(0)
+    encoder = torch.nn.Linear(batches[0][0].size(1), 6).double()
+    own = {key: value[rank] if isinstance(value, list) else value for key, value in kwargs.items()}
+    value = loss(*(encoder(view) for view in batches[rank]), **own)
+    value.backward()
+    grads = torch.cat([p.grad.flatten() for p in encoder.parameters()] + [p.grad.flatten() for p in loss.parameters() if p.grad is not None])
+    dist.all_reduce(grads)
+    mean = value.detach().clone()
+    dist.all_reduce(mean)
+    return mean / WORLD, grads / WORLD

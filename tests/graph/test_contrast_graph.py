@@ -1,0 +1,109 @@
+import copy
+import pickle
+
+import pytest
+import torch
+import torch_geometric.transforms as T
+
+from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+
+
+def views(n=4, count=2):
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(n, 3, generator=generator) for _ in range(count)]
+
+
+def test_views_are_stacked_and_paired():
+    z0, z1 = views()
+    graph = augmentation_graph([z0, z1])
+    assert torch.equal(graph.x, torch.cat([z0, z1]))
+    assert graph.sample.tolist() == [0, 1, 2, 3] * 2 and graph.view.tolist() == [0] * 4 + [1] * 4
+    assert graph.edge_index.tolist() == [[4, 5, 6, 7, 0, 1, 2, 3], [0, 1, 2, 3, 4, 5, 6, 7]]
+    assert graph.num_views == 2 and graph.num_nodes == 8 and graph.num_candidates == 8
+    assert graph.has_positive.all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_every_pair_of_views(count):
+    graph = augmentation_graph(views(count=count))
+    pairs = {(j, i) for i in range(4 * count) for j in range(4 * count) if i != j and i % 4 == j % 4}
+    assert set(zip(*graph.edge_index.tolist())) == pairs and graph.edge_index.size(1) == len(pairs)
+    assert (graph.edge_index[1].diff() >= 0).all()
+
+
+def test_labels():
+    labels = torch.tensor([5, -1, 5, 2])
+    graph = augmentation_graph(views(), labels)
+    pairs = {(j, i) for i in range(8) for j in range(8) if i != j and labels[i % 4] == labels[j % 4]}
+    assert set(zip(*graph.edge_index.tolist())) == pairs
+    implicit = augmentation_graph(views(), labels, edges=False)
+    assert implicit.edge_index is None and torch.equal(implicit.group, graph.group)
+    assert torch.equal(implicit.has_positive, graph.has_positive)
+
+
+def test_it_is_a_pyg_graph():
+    graph = augmentation_graph(views(), negatives=Negatives(log_weight=(torch.ones(8, 1), torch.ones(8, 1))))
+    moved = graph.clone().to("meta")
+    assert moved.x.device.type == moved.negatives.log_weight[0].device.type == "meta"
+    for twin in (copy.copy(graph), copy.deepcopy(graph), pickle.loads(pickle.dumps(graph))):
+        assert isinstance(twin, ContrastGraph) and torch.equal(twin.edge_index, graph.edge_index) and twin.bank is None
+        assert torch.equal(twin.view, graph.view)
+    assert T.AddSelfLoops()(augmentation_graph(views())).edge_index.size(1) == 16
+    assert graph.validate()
+
+
+def test_negatives_are_a_small_rule():
+    assert repr(Negatives()) == "Negatives()"
+    assert repr(Negatives(scope="other", candidates=(1,))) == "Negatives(scope='other', candidates=(1,))"
+    with pytest.raises(ValueError, match="'scope' must be one of 'all', 'other', 'same'"):
+        Negatives(scope="both")
+    with pytest.raises(ValueError, match="'exclude' must be one of"):
+        Negatives(exclude="labels")
+    with pytest.raises(ValueError, match="'candidates' must be a tuple of view numbers"):
+        Negatives(candidates=1)
+    with pytest.raises(ValueError, match="'log_weight' must be two tensors of one shape"):
+        Negatives(log_weight=(torch.ones(3, 1), torch.ones(3, 2)))
+    with pytest.raises(AttributeError):
+        Negatives().scope = "other"
+
+
+@pytest.mark.parametrize(
+    "arguments,message",
+    [
+        ({"x": torch.zeros(3)}, "'x' must be a floating point tensor"),
+        ({"edge_index": torch.tensor([[0], [4]])}, "'edge_index' must have targets below 4 and sources below 4"),
+        ({"edge_index": torch.tensor([[5], [0]]), "bank": torch.zeros(1, 3)}, "sources below 5"),
+        ({"edge_index": torch.zeros(3, 2).long()}, r"'edge_index' must be an integer tensor of shape \[2, e\]"),
+        ({"edge_index": torch.zeros(2, 2).long(), "edge_weight": torch.ones(3)}, r"'edge_weight' must have shape \[2\]"),
+        ({"edge_index": torch.zeros(2, 2).long(), "edge_weight": -torch.ones(2)}, "'edge_weight' must not be negative"),
+        ({"edge_weight": torch.ones(2)}, "'edge_weight' needs an 'edge_index'"),
+        ({"sample": torch.zeros(3).long()}, r"'sample' must be an integer tensor of shape \[4\]"),
+        ({"group": torch.zeros(4)}, r"'group' must be an integer tensor"),
+        ({"anchor": torch.zeros(4)}, r"'anchor' must be a boolean tensor of shape \[4\]"),
+        ({"bank": torch.zeros(2, 7)}, r"'bank' must have shape \[n, 3\]"),
+        ({"negative_index": torch.tensor([[0], [-1]])}, "'negative_index' must have"),
+    ],
+)
+def test_wrong_parts_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ContrastGraph(**({"x": torch.zeros(4, 3)} | arguments))
+
+
+@pytest.mark.parametrize(
+    "arguments,message",
+    [
+        (([],), "'views' must be a non-empty list"),
+        ((torch.zeros(3, 2),), "'views' must be a non-empty list"),
+        (([torch.zeros(3, 2), torch.zeros(4, 2)],), r"'views\[1\]' must have shape \[3, 2\]"),
+        ((views(), torch.zeros(3).long()), r"'labels' must be an integer tensor of shape \[4\]"),
+        ((views(), torch.zeros(4)), r"'labels' must be an integer tensor of shape \[4\]"),
+    ],
+)
+def test_wrong_views_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        augmentation_graph(*arguments)
+
+
+def test_empty_batch():
+    graph = augmentation_graph([torch.zeros(0, 3)] * 2)
+    assert graph.num_nodes == 0 and graph.edge_index.shape == (2, 0)
