@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--widths", type=int, nargs="+", default=[32, 64, 128])
-    parser.add_argument("--size", type=int, default=32, help="height and width of the views")
+    parser.add_argument("--size", type=int, default=24, help="height and width of the views")
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--embedding", type=int, default=64)
     parser.add_argument("--batch", type=int, default=256)
@@ -171,7 +171,7 @@ def main() -> None:
             "# SimCLR on CIFAR-10, on a CPU",
             "",
             f"{run['minutes']:.1f} minutes of training: {run['steps']} steps of {args.batch} images, "
-            f"{run['epochs']:.1f} epochs, {run['views_per_second']:,.0f} views a second in {run['precision']}, one seed.",
+            f"{run['epochs']:.1f} epochs, {run['views_per_second']:,.0f} views/s in {run['precision']}, one seed.",
             "Probes fit on 45,000 training images, chosen on 5,000 others; accuracy in percent on 10,000 test images.",
             f"{', '.join(f'{name} {value}' for name, value in env.items())}.",
             f"Settings: {', '.join(f'{name} {value}' for name, value in settings.items())}.",

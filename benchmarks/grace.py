@@ -2,10 +2,11 @@
 
     python benchmarks/grace.py --root DATA --datasets cora citeseer pubmed --seeds 5
 
-Full batch, exact loss, embeddings of the last epoch. Probes choose their settings on validation nodes and look at test nodes once. Training settings come
-from benchmarks/grace.json; ``--search`` writes that file: of a declared grid it takes the settings with the best mean
-validation accuracy of the linear probe over seeds 1000, 1001, ..., which are not among the reported ones 0, 1, .... Results go to benchmarks/results/grace.csv
-and .md; runs that are in the CSV already are not repeated.
+Full batch, exact loss, embeddings of the last epoch. Probes choose their settings on validation nodes and look at test
+nodes once. Training settings come from benchmarks/grace.json. ``--search`` writes that file: of a small grid it takes
+the settings with the best mean validation accuracy of the linear probe over seeds 1000, 1001, ..., which are not among
+the reported seeds 0, 1, .... Results go to benchmarks/results/grace.csv and .md; runs that are in the CSV already, with
+the same settings, are not repeated.
 """
 
 import argparse
@@ -188,9 +189,10 @@ def report(names: list[str]) -> str:
     chosen = json.loads(SETTINGS.read_text())
     parts = ["# GRACE, full batch and exact", ""]
     parts.append(
-        f"Python {platform.python_version()}, torch {torch.__version__}, PyG {torch_geometric.__version__}, {platform.machine()}, "
-        f"{os.cpu_count()} CPU cores, {datetime.date.today()}. Accuracy on test nodes in percent, mean ± standard deviation over seeds; last epoch; "
-        "settings of training and of probes chosen on validation nodes (`benchmarks/grace.py --search`)."
+        f"Python {platform.python_version()}, torch {torch.__version__}, PyG {torch_geometric.__version__}, "
+        f"{platform.machine()}, {os.cpu_count()} CPU cores, {datetime.date.today()}. Accuracy on test nodes "
+        "in percent, mean ± standard deviation over seeds; last epoch; settings of training and of probes chosen on "
+        "validation nodes (`benchmarks/grace.py --search`)."
     )
     for name in names:
         records = [

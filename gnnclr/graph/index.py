@@ -200,8 +200,6 @@ class KNNIndex:
             index.nprobe, index.cp.seed = self.num_cells_to_visit, 1234
             index.cp.min_points_per_centroid = MIN_ROWS_PER_CELL
             index.train(x.cpu().numpy())
-        if ivf and not gpu:
-            index.make_direct_map()
         return to_gpu(faiss, index, x.device.index) if gpu else index
 
     def _search_torch(self, query: Tensor, k: int, exclude: Tensor | None, subset: Tensor | None) -> KNNOutput:

@@ -13,7 +13,7 @@ from gnnclr.eval import ProbeResult, Split, evaluate_features
 class ContrastiveData(LightningDataModule):
     """Batches to train on, and labelled examples to probe the features with.
 
-    A subclass sets :attr:`labels` and :attr:`split` in :meth:`setup`, makes batches in :meth:`batches`, and says how a
+    A subclass sets :attr:`labels`, :attr:`split` and :attr:`in_channels` in :meth:`setup`, makes batches in :meth:`batches`, and says how a
     method embeds its examples. Batches that have ``state_dict`` and ``load_state_dict`` are resumed where they stopped.
 
     Args:
@@ -22,6 +22,7 @@ class ContrastiveData(LightningDataModule):
 
     labels: Tensor
     split: Split
+    in_channels: int
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
@@ -48,6 +49,14 @@ class ContrastiveData(LightningDataModule):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keeps the position until the batches are made."""
         self._state = state_dict.get("batches")
+
+    def check(self, method: nn.Module) -> None:
+        """Raises a :class:`ValueError` if the encoder of ``method`` expects inputs of another width."""
+        expected = getattr(getattr(method, "encoder", None), "in_channels", None)
+        if expected is not None and expected != self.in_channels:
+            raise ValueError(
+                f"'model.method.encoder.in_channels' must be the {self.in_channels} channels of the data (got {expected})"
+            )
 
     def embed(self, method: nn.Module) -> Tensor:
         """The features [n, d] of all labelled examples, without augmentation."""

@@ -59,6 +59,7 @@ class ImageData(ContrastiveData):
         self.images = load[self.dataset]()
         parts = (self.images.train, self.images.val, self.images.test)
         self.labels = torch.cat([part.labels for part in parts])
+        self.in_channels = self.images.shape[0]
         self.split = Split(*torch.arange(len(self.labels)).split([len(part.labels) for part in parts]))
 
     def batches(self) -> TensorLoader:

@@ -48,6 +48,7 @@ class NodeData(ContrastiveData):
             self.graph = sbm() if self.transform is None else self.transform(sbm())
         else:
             self.graph = load_node_data(self.dataset, self.root or ".", transform=self.transform)
+        self.in_channels = self.graph.num_features
         self.labels, self.split = self.graph.y, Split.from_masks(self.graph)
 
     def batches(self) -> "FullGraph":

@@ -99,8 +99,12 @@ class Run:
         module, data = built.model, built.data
         data.prepare_data()
         data.setup("fit")
+        data.check(module.method)
         untrained = copy.deepcopy(module.method)
         self.folder.mkdir(parents=True, exist_ok=True)
+        if ckpt_path is None:
+            for name in ("metrics.csv", "metrics.json"):
+                (self.folder / name).unlink(missing_ok=True)
         (self.folder / "config.yaml").write_text(self.settings(), encoding="utf-8")
         trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict())
         trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)

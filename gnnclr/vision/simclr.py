@@ -83,7 +83,7 @@ class SimCLR(nn.Module):
         with torch.no_grad():
             unit = [F.normalize(view.detach().float(), dim=1) for view in z]
             if self.bank is not None:
-                self.bank.update(unit[0], batch.get("index"))
+                self.bank.update(unit[0], batch.get("index"), gather=True)
             logs = {"uniformity": uniformity(unit[0])}
             if len(unit) > 1:
                 logs["alignment"] = alignment(unit[0], unit[1])

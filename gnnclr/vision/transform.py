@@ -58,6 +58,11 @@ class BatchTransform(nn.Module):
         check_images("images", images)
         if params is None:
             params = self.sample(tuple(images.shape), generator, images.device)
+        # Under autocast, products would round images to half precision.
+        with torch.autocast(images.device.type, enabled=False):
+            return self._transform_applied(images, params)
+
+    def _transform_applied(self, images: Tensor, params: Params) -> Tensor:
         if "applied" not in params:
             return self.transform(images, params)
         applied = params["applied"]

@@ -56,6 +56,15 @@ def test_integers_and_floats_agree(images):
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.parametrize("hue", ["hsv", "yiq"])
+def test_autocast_does_not_round_images(images, hue):
+    make = BatchViews(16, hue=hue, blur_p=0.5)
+    expected = make(images, generator())
+    with torch.autocast("cpu", torch.bfloat16):
+        out = make(images, generator())
+    assert all(torch.equal(a, b) for a, b in zip(out, expected))
+
+
 def test_input_is_not_changed(images):
     images = images.float() / 255
     before = images.clone()
