@@ -1,6 +1,7 @@
 """Time, memory and error of one step (loss and gradient) beside peers and the matrix products alone.
 
-    python benchmarks/losses.py                       # the full sweep, one thread, to benchmarks/results/losses.{csv,md,png}
+    python benchmarks/losses.py                       # the full sweep, one thread, to
+    benchmarks/results/losses.{csv,md,png}
     python benchmarks/losses.py --pairs 256 1024      # some sizes
     python benchmarks/losses.py --losses info_nce     # one family
 
@@ -75,7 +76,8 @@ def info_nce_step(name):
 
 
 def products(n, views):
-    """The three products that the textbook form needs (similarities, and one message for each side), in the fastest blocks we know."""
+    """The three products that the textbook form needs (similarities, and one message for each side), in the fastest
+    blocks we know."""
     import torch
 
     z = torch.randn(n * views, 128)
@@ -92,7 +94,15 @@ def products(n, views):
 
 
 METHODS = {
-    "nt_xent": ["gnnclr", "gnnclr flash", "gnnclr dense", "lightly", "pytorch-metric-learning", "dense torch", "3 products"],
+    "nt_xent": [
+        "gnnclr",
+        "gnnclr flash",
+        "gnnclr dense",
+        "lightly",
+        "pytorch-metric-learning",
+        "dense torch",
+        "3 products",
+    ],
     "info_nce": ["gnnclr", "gnnclr tiles", "info-nce-pytorch", "dense torch", "3 products"],
 }
 LIMIT["gnnclr dense"] = 4096
@@ -133,7 +143,11 @@ def measure(family, name, n, threads):
 
 
 def available(name):
-    module = {"lightly": "lightly", "pytorch-metric-learning": "pytorch_metric_learning", "info-nce-pytorch": "info_nce"}.get(name)
+    module = {
+        "lightly": "lightly",
+        "pytorch-metric-learning": "pytorch_metric_learning",
+        "info-nce-pytorch": "info_nce",
+    }.get(name)
     return module is None or importlib.util.find_spec(module) is not None
 
 
@@ -148,21 +162,40 @@ def environment(threads):
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        cpu = next((line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")), cpu)
+        cpu = next(
+            (line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")), cpu
+        )
         cpu += ", AVX-512" if "avx512f" in info.read_text() else ", no AVX-512"
-    return {"cpu": cpu, "threads": threads, "python": platform.python_version(), "date": str(datetime.date.today())} | versions
+    return {
+        "cpu": cpu,
+        "threads": threads,
+        "python": platform.python_version(),
+        "date": str(datetime.date.today()),
+    } | versions
 
 
 def markdown(rows, env):
-    lines = ["# Time and memory of a loss step", "", "One step is loss and gradient; d = 128, float32, τ = 0.1. Memory is the peak over the inputs."]
-    lines += ["Cells that are missing would run out of memory, or take minutes; see `LIMIT` in `benchmarks/losses.py`.", ""]
+    lines = [
+        "# Time and memory of a loss step",
+        "",
+        "One step is loss and gradient; d = 128, float32, τ = 0.1. Memory is the peak over the inputs.",
+    ]
+    lines += [
+        "Cells that are missing would run out of memory, or take minutes; see `LIMIT` in `benchmarks/losses.py`.",
+        "",
+    ]
     lines += ["`python benchmarks/losses.py`; " + ", ".join(f"{key} {value}" for key, value in env.items()), ""]
     for family in METHODS:
         part = [row for row in rows if row["loss_name"] == family]
         if not part:
             continue
         sizes = sorted({row["pairs"] for row in part})
-        lines += [f"## {family}", "", "| pairs | " + " | ".join(map(str, sizes)) + " |", "|---" * (len(sizes) + 1) + "|"]
+        lines += [
+            f"## {family}",
+            "",
+            "| pairs | " + " | ".join(map(str, sizes)) + " |",
+            "|---" * (len(sizes) + 1) + "|",
+        ]
         floor = {row["pairs"]: row["seconds"] for row in part if row["method"] == "3 products"}
         for name in METHODS[family]:
             cells = {row["pairs"]: row for row in part if row["method"] == name}
@@ -191,7 +224,11 @@ def plot(rows, path):
     fig, axes = plt.subplots(2, len(families), figsize=(5.5 * len(families), 8), squeeze=False, layout="constrained")
     for column, family in enumerate(families):
         for name in METHODS[family]:
-            part = sorted((row["pairs"], row["seconds"], max(row["memory_mb"], 1)) for row in rows if (row["loss_name"], row["method"]) == (family, name))
+            part = sorted(
+                (row["pairs"], row["seconds"], max(row["memory_mb"], 1))
+                for row in rows
+                if (row["loss_name"], row["method"]) == (family, name)
+            )
             if not part:
                 continue
             n, seconds, memory = zip(*part)
@@ -227,11 +264,17 @@ def main():
                 command = [sys.executable, __file__, "--threads", str(args.threads), "--cell", family, name, str(n)]
                 done = subprocess.run(command, capture_output=True, text=True)
                 if done.returncode:
-                    print(f"{family:9} {n:6} {name:24} failed: {(done.stderr.strip().splitlines() or ['killed'])[-1]}", file=sys.stderr)
+                    print(
+                        f"{family:9} {n:6} {name:24} failed: {(done.stderr.strip().splitlines() or ['killed'])[-1]}",
+                        file=sys.stderr,
+                    )
                     continue
                 result = json.loads(done.stdout.splitlines()[-1])
                 rows.append({"loss_name": family, "method": name, "pairs": n, **result})
-                print(f"{family:9} {n:6} {name:24} {result['seconds'] * 1e3:10.1f} ms {result['memory_mb']:8.0f} MB", file=sys.stderr)
+                print(
+                    f"{family:9} {n:6} {name:24} {result['seconds'] * 1e3:10.1f} ms {result['memory_mb']:8.0f} MB",
+                    file=sys.stderr,
+                )
     args.out.mkdir(parents=True, exist_ok=True)
     with open(args.out / "losses.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])

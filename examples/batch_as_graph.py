@@ -1,6 +1,6 @@
 """A contrastive batch is a graph, and a contrastive update is a message-passing layer.
 
-    python examples/batch_as_graph.py
+python examples/batch_as_graph.py
 """
 
 import torch

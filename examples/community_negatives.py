@@ -1,6 +1,7 @@
 """Weighted negatives at no extra memory: nodes of one community repel each other less.
 
-A log-weight of low rank is two small matrices, log w_ij = <a_i, b_j>, and the engine takes it as columns of queries and keys.
+A log-weight of low rank is two small matrices, log w_ij = <a_i, b_j>, and the engine takes it as columns of queries and
+keys.
 
     python examples/community_negatives.py
 """

@@ -1,6 +1,6 @@
 """Contrast with the samples of all processes: the gradient is that of one process on the joined batch.
 
-    torchrun --nproc_per_node 2 examples/distributed.py
+torchrun --nproc_per_node 2 examples/distributed.py
 """
 
 import torch

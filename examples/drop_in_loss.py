@@ -1,6 +1,6 @@
 """One fast, exact loss in a training loop of your own: SimCLR on digits placed anywhere on a canvas.
 
-    python examples/drop_in_loss.py
+python examples/drop_in_loss.py
 """
 
 import torch

@@ -1,10 +1,9 @@
 import multiprocessing
 import os
 
+import distributed_workers
 import pytest
 import torch
-
-import distributed_workers
 
 # Two cores are enough for everything here, and equal counts make runs comparable.
 torch.set_num_threads(min(2, torch.get_num_threads()))
@@ -18,7 +17,8 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def gloo(tmp_path_factory):
-    """Two processes joined by gloo, for the whole session: ``gloo(function, *arguments)`` returns the result of each rank."""
+    """Two processes joined by gloo, for the whole session: ``gloo(function, *arguments)`` returns the result of each
+    rank."""
     context = multiprocessing.get_context("spawn")
     ranks = context.Queue()
     for rank in range(distributed_workers.WORLD):
@@ -27,7 +27,9 @@ def gloo(tmp_path_factory):
     with context.Pool(distributed_workers.WORLD, distributed_workers.start, (ranks, path)) as pool:
 
         def run(function, *arguments):
-            results = pool.map_async(distributed_workers.run, [(function, arguments)] * distributed_workers.WORLD, chunksize=1)
+            results = pool.map_async(
+                distributed_workers.run, [(function, arguments)] * distributed_workers.WORLD, chunksize=1
+            )
             return [result for _, result in sorted(results.get(timeout=120), key=lambda pair: pair[0])]
 
         yield run

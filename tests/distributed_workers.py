@@ -31,7 +31,10 @@ def loss_gradient(rank, loss, batches, kwargs):
     own = {key: value[rank] if isinstance(value, list) else value for key, value in kwargs.items()}
     value = loss(*(encoder(view) for view in batches[rank]), **own)
     value.backward()
-    grads = torch.cat([p.grad.flatten() for p in encoder.parameters()] + [p.grad.flatten() for p in loss.parameters() if p.grad is not None])
+    grads = torch.cat(
+        [p.grad.flatten() for p in encoder.parameters()]
+        + [p.grad.flatten() for p in loss.parameters() if p.grad is not None]
+    )
     dist.all_reduce(grads)
     mean = value.detach().clone()
     dist.all_reduce(mean)

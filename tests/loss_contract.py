@@ -78,7 +78,13 @@ class LossContract:
                 self.compare(data, temperature, expectation, 1e-5, impl=impl)
 
     @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.differing_executors])
-    @given(n=st.integers(2, 9), d=st.integers(1, 7), tau=st.floats(0.05, 2.0), seed=st.integers(0, 99), scale=st.floats(1e-3, 1e3))
+    @given(
+        n=st.integers(2, 9),
+        d=st.integers(1, 7),
+        tau=st.floats(0.05, 2.0),
+        seed=st.integers(0, 99),
+        scale=st.floats(1e-3, 1e3),
+    )
     def test_equals_literal_loop_anywhere(self, n, d, tau, seed, scale):
         views = [(scale * v).double() for v in make_views(n, d, self.num_views[-1], seed=seed)]
         loss = self.make(tau)

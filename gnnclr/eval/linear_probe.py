@@ -20,7 +20,7 @@ def linear_probe(
     split: Split,
     *,
     scalings: Sequence[str] = ("normalize", "standardize"),
-    C: Sequence[float] = tuple(10.0 ** (i / 2) for i in range(-4, 9)),
+    C: Sequence[float] = tuple(10.0 ** (i / 2) for i in range(-6, 9)),
     patience: int = 4,
     max_iter: int = 1000,
     tol: float = 1e-4,
@@ -44,7 +44,7 @@ def linear_probe(
             divided by the root mean square row norm of the training rows, so that one grid of :math:`C` suits them
             all. (default: ``("normalize", "standardize")``)
         C (sequence of float, optional): The grid, walked upwards, each fit starting from the last.
-            (default: ``10**-2, 10**-1.5, ..., 10**4``)
+            (default: ``10**-3, 10**-2.5, ..., 10**4``)
         patience (int, optional): The walk ends after that many values in a row with a validation accuracy below the
             best of the walk. (default: ``4``)
         max_iter (int, optional): Most L-BFGS iterations a fit. (default: ``1000``)

@@ -28,6 +28,15 @@ def group_pairs(group: Tensor) -> Tensor:
     return edge_index[:, torch.argsort(edge_index[1], stable=True)]
 
 
+def view_pairs(n: int, num_views: int, device: torch.device) -> Tensor:
+    r"""All ordered pairs of different views of one sample [2, n·V·(V−1)], sorted by target; view :math:`v` of sample
+    :math:`i` is node :math:`v n + i`."""
+    target = torch.arange(n * num_views, device=device)
+    shift = n * torch.arange(1, num_views, device=device)
+    source = (target.unsqueeze(1) + shift) % max(n * num_views, 1)
+    return torch.stack([source, target.unsqueeze(1).expand_as(source)]).flatten(1)
+
+
 def augmentation_graph(
     views: Sequence[Tensor],
     labels: Tensor | None = None,
@@ -42,10 +51,13 @@ def augmentation_graph(
 
     Args:
         views (list): Embeddings of one or more views, row :math:`i` of each from sample :math:`i`.
-        labels (Tensor, optional): Labels: samples of one label are positives of each other, in every view. (default: ``None``)
-        negatives (Negatives, optional): The rule for the pairs that repel. (default: ``Negatives()``, everything but positives)
+        labels (Tensor, optional): Labels: samples of one label are positives of each other, in every view. (default:
+            ``None``)
+        negatives (Negatives, optional): The rule for the pairs that repel. (default: ``Negatives()``, everything but
+            positives)
         bank (Tensor, optional): Constant nodes that every anchor has as candidates. (default: ``None``)
-        edges (bool, optional): If ``False``, positives stay implicit in ``graph.group``, in linear memory: labels of few classes
+        edges (bool, optional): If ``False``, positives stay implicit in ``graph.group``, in linear memory: labels of
+            few classes
             have quadratically many edges. Layers read both forms alike. (default: ``True``)
 
     Shapes:
@@ -60,13 +72,16 @@ def augmentation_graph(
     device = views[0].device
     sample = torch.arange(n, device=device).repeat(len(views))
     group = sample
-    if labels is not None:
+    if labels is None:
+        edge_index = view_pairs(n, len(views), device) if edges else None
+    else:
         if labels.shape != (n,) or labels.is_floating_point():
             raise ValueError(f"'labels' must be an integer tensor of shape [{n}] (got {describe(labels)})")
         group = torch.unique(labels, return_inverse=True)[1].to(device).repeat(len(views))
+        edge_index = group_pairs(group) if edges else None
     return ContrastGraph(
         x=views[0] if len(views) == 1 else torch.cat(list(views)),
-        edge_index=group_pairs(group) if edges else None,
+        edge_index=edge_index,
         sample=sample,
         view=torch.arange(len(views), device=device).repeat_interleave(n),
         group=group,

@@ -15,19 +15,24 @@ class ContrastGraph(Data):
 
     Args:
         x (Tensor, optional): Embeddings of all views. Layers take embeddings of their own, so a graph may come without.
-        edge_index (Tensor, optional): Positives: ``edge_index[0]`` attracts ``edge_index[1]``, the anchor. Sources from ``num_nodes`` on
+        edge_index (Tensor, optional): Positives: ``edge_index[0]`` attracts ``edge_index[1]``, the anchor. Sources from
+            ``num_nodes`` on
             are rows of ``bank``. Without edges positives are implicit: all pairs of a ``group``. (default: ``None``)
-        edge_weight (Tensor, optional): Relative weight of each positive among those of its anchor. (default: equal weights)
+        edge_weight (Tensor, optional): Relative weight of each positive among those of its anchor. (default: equal
+            weights)
         sample (Tensor, optional): The sample each node is a view of. (default: every node its own)
         view (Tensor, optional): Which view each node is. (default: all view 0)
-        group (Tensor, optional): Nodes of one group are positives of each other, and so no negatives. (default: ``sample``)
+        group (Tensor, optional): Nodes of one group are positives of each other, and so no negatives. (default:
+            ``sample``)
         anchor (Tensor, optional): Mask of the nodes that have a loss of their own. (default: all)
         negatives (Negatives, optional): The rule for the pairs that repel. (default: ``Negatives()``)
-        negative_index (Tensor, optional): Explicit negatives [2, e]: candidate and anchor. Given, they replace the rule's pairs. (default: ``None``)
+        negative_index (Tensor, optional): Explicit negatives [2, e]: candidate and anchor. Given, they replace the
+            rule's pairs. (default: ``None``)
         bank (Tensor, optional): Constant nodes that every anchor has as candidates. (default: ``None``)
 
     Shapes:
-        - ``x`` :math:`(n, d)`, ``edge_index`` :math:`(2, e)`, ``edge_weight`` :math:`(e)`, ``sample``, ``view``, ``group``, ``anchor`` :math:`(n)`, ``bank`` :math:`(m, d)`
+        - ``x`` :math:`(n, d)`, ``edge_index`` :math:`(2, e)`, ``edge_weight`` :math:`(e)`, ``sample``, ``view``,
+          ``group``, ``anchor`` :math:`(n)`, ``bank`` :math:`(m, d)`
     """
 
     def __init__(
@@ -63,7 +68,7 @@ class ContrastGraph(Data):
     def __getattr__(self, key: str) -> Any:
         # Optional parts read as None when absent, as PyG does for 'x' or 'y'.
         if key in ("edge_weight", "anchor", "negative_index", "bank") and "_store" in self.__dict__:
-            return self._store[key] if key in self._store else None
+            return self._store.get(key)
         return super().__getattr__(key)
 
     @property
@@ -110,7 +115,7 @@ class ContrastGraph(Data):
         if self.bank is not None:
             check_matrix("bank", self.bank, cols=None if self.x is None else self.x.size(1))
         for name in ("edge_index", "negative_index"):
-            value = self[name] if name in self else None
+            value = self.get(name)
             if value is None:
                 continue
             if value.dim() != 2 or value.size(0) != 2 or value.is_floating_point():

@@ -27,14 +27,18 @@ class Negatives:
     ====================================================  =========================================
 
     Args:
-        scope (str, optional): Candidates from ``"all"`` views, from the ``"other"`` views, or from the ``"same"`` view as the anchor. (default: ``"all"``)
-        exclude (str, optional): What is no negative of an anchor: its ``"positives"`` (nodes of its group, and both ends of every positive edge),
+        scope (str, optional): Candidates from ``"all"`` views, from the ``"other"`` views, or from the ``"same"`` view
+            as the anchor. (default: ``"all"``)
+        exclude (str, optional): What is no negative of an anchor: its ``"positives"`` (nodes of its group, and both
+            ends of every positive edge),
             nodes of its ``"sample"``, or only ``"self"``. The anchor itself never is. (default: ``"positives"``)
         candidates (tuple, optional): Views whose nodes may be negatives. (default: all)
         bank (bool, optional): Whether rows of ``graph.bank``, if there are any, are negatives too. (default: ``True``)
-        log_weight (tuple, optional): Low-rank log-weights :math:`\log w_{ij} = \langle \mathbf{a}_i, \mathbf{b}_j \rangle` of negatives, as two tensors
+        log_weight (tuple, optional): Low-rank log-weights
+            :math:`\log w_{ij} = \langle \mathbf{a}_i, \mathbf{b}_j \rangle` of negatives, as two tensors
             of shape [n, r]. (default: ``None``)
-        symmetric_weight (bool, optional): States that :math:`\langle \mathbf{a}_i, \mathbf{b}_j \rangle = \langle \mathbf{a}_j, \mathbf{b}_i \rangle`,
+        symmetric_weight (bool, optional): States that
+            :math:`\langle \mathbf{a}_i, \mathbf{b}_j \rangle = \langle \mathbf{a}_j, \mathbf{b}_i \rangle`,
             which halves the work. (default: ``False``)
     """
 

@@ -15,14 +15,19 @@ from gnnclr.ops.check import check_positive, describe
 class AddKNNPositives(BaseTransform):
     r"""Adds the nearest neighbours of each node as positives: from the other samples of the batch, or from a bank.
 
-    Neighbours are found by cosine similarity of ``graph.x``. Positives are no negatives of each other, so under the default rule
-    neighbours also leave the denominator. With a bank the idea is that of `"With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of
-    Visual Representations" <https://arxiv.org/abs/2104.14548>`_, with neighbours beside the views instead of in their place.
+    Neighbours are found by cosine similarity of ``graph.x``. Positives are no negatives of each other, so under the
+    default rule
+    neighbours also leave the denominator. With a bank the idea is that of
+    `"With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of
+    Visual Representations"
+    <https://arxiv.org/abs/2104.14548>`_, with neighbours beside the views instead of in their place.
 
     Args:
         k (int, optional): Neighbours of each node; ``0`` changes nothing. (default: ``5``)
-        weight (float, optional): Weight of all :math:`k` neighbours of a node together, where each view has weight one. (default: ``0.5``)
-        bank (FeatureBank, optional): Take neighbours from this bank; rows of the node's own sample (``graph.sample_id``, where given) are skipped.
+        weight (float, optional): Weight of all :math:`k` neighbours of a node together, where each view has weight one.
+            (default: ``0.5``)
+        bank (FeatureBank, optional): Take neighbours from this bank; rows of the node's own sample
+            (``graph.sample_id``, where given) are skipped.
             Its rows attract, and do not repel unless they are the graph's bank already. (default: ``None``, the batch)
     """
 

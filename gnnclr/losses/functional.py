@@ -8,7 +8,9 @@ from gnnclr.losses.nt_xent import NTXentLoss
 from gnnclr.losses.sup_con import SupConLoss
 
 
-def nt_xent_loss(*views: Tensor, temperature: float | Tensor = 0.5, gather_distributed: bool = False, impl: str = "auto") -> Tensor:
+def nt_xent_loss(
+    *views: Tensor, temperature: float | Tensor = 0.5, gather_distributed: bool = False, impl: str = "auto"
+) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.NTXentLoss`; takes views, or ``(x, graph)``."""
     return NTXentLoss(temperature, gather_distributed, impl)(*views)
 

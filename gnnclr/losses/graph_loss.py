@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from gnnclr.graph import ContrastGraph
 from gnnclr.losses.gather import gather, gather_sizes
 from gnnclr.nn import PairConv
-from gnnclr.ops.check import check_matrix, describe
+from gnnclr.ops.check import check_matrix
 
 
 def normalize(x: Tensor) -> Tensor:
@@ -26,15 +26,18 @@ def normalize(x: Tensor) -> Tensor:
 
 
 class GraphLoss(nn.Module):
-    r"""Base class of losses. A subclass writes :meth:`graph`, which turns its arguments into a :class:`~gnnclr.graph.ContrastGraph`, and inherits
+    r"""Base class of losses. A subclass writes :meth:`graph`, which turns its arguments into a
+    :class:`~gnnclr.graph.ContrastGraph`, and inherits
 
     - ``loss(z0, z1, ...)``: the loss of a batch of views, of any length, which are normalised inside;
     - ``loss(x, graph)``: the loss of stacked views ``x`` on a graph of the caller's making.
 
     Args:
         conv (PairConv): The layer whose energy the loss is.
-        gather_distributed (bool, optional): Contrast with the samples of all processes. Each process returns the mean over its own anchors, scaled so that the mean over processes is
-            the loss of the joined batch; after the averaging of :class:`~torch.nn.parallel.DistributedDataParallel` the gradient of the parameters
+        gather_distributed (bool, optional): Contrast with the samples of all processes. Each process returns the mean
+            over its own anchors, scaled so that the mean over processes is
+            the loss of the joined batch; after the averaging of :class:`~torch.nn.parallel.DistributedDataParallel` the
+            gradient of the parameters
             equals that of one process on the joined batch, also when batches are uneven. (default: ``False``)
     """
 
@@ -51,7 +54,9 @@ class GraphLoss(nn.Module):
         if len(args) == 2 and isinstance(args[1], ContrastGraph):
             x, graph = args
             if kwargs:
-                raise ValueError(f"'loss(x, graph)' takes nothing else: put it into the graph (got {', '.join(kwargs)})")
+                raise ValueError(
+                    f"'loss(x, graph)' takes nothing else: put it into the graph (got {', '.join(kwargs)})"
+                )
             check_matrix("x", x, finite=True, rows=graph.num_nodes)
             return self._energy(normalize(x), graph)
         views = [normalize(check_matrix(f"views[{i}]", view, finite=True)) for i, view in enumerate(args)]
@@ -66,7 +71,9 @@ class GraphLoss(nn.Module):
         n, device = views[0].size(0), views[0].device
         sizes = gather_sizes(n, device)
         start = sum(sizes[: dist.get_rank()])
-        shared = {key: self._gather_rows(value) if isinstance(value, Tensor) else value for key, value in kwargs.items()}
+        shared = {
+            key: self._gather_rows(value) if isinstance(value, Tensor) else value for key, value in kwargs.items()
+        }
         graph = self.graph(*(gather(view, sizes) for view in views), **shared)
         own = (graph.sample >= start) & (graph.sample < start + n)
         anchors = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor

@@ -10,7 +10,8 @@ from gnnclr.ops.check import check_matrix, describe
 
 
 class InfoNCELoss(GraphLoss):
-    r"""InfoNCE of `"Representation Learning with Contrastive Predictive Coding" <https://arxiv.org/abs/1807.03748>`_: each query finds its key.
+    r"""InfoNCE of `"Representation Learning with Contrastive Predictive Coding" <https://arxiv.org/abs/1807.03748>`_:
+    each query finds its key.
 
     .. math::
         \mathcal{L} = \operatorname{mean}_{i} -\log \frac{e^{\mathbf{q}_i^\top \mathbf{k}_i / \tau}}
@@ -19,20 +20,26 @@ class InfoNCELoss(GraphLoss):
     The negatives :math:`\mathbf{n}_j` are the keys of the other queries, unless others are given.
 
     Args:
-        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a parameter. (default: ``0.1``)
-        gather_distributed (bool, optional): Contrast with the samples of all processes, see :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a
+            parameter. (default: ``0.1``)
+        gather_distributed (bool, optional): Contrast with the samples of all processes, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** queries :math:`(n, d)`, keys :math:`(n, d)`; optional negatives in place of the other keys: shared by all queries
-          :math:`(m, d)`, of each query its own :math:`(n, m, d)`, or a :class:`~gnnclr.graph.FeatureBank`; or stacked nodes and a :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** queries :math:`(n, d)`, keys :math:`(n, d)`; optional negatives in place of the other keys: shared
+          by all queries
+          :math:`(m, d)`, of each query its own :math:`(n, m, d)`, or a :class:`~gnnclr.graph.FeatureBank`; or stacked
+          nodes and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 
     def __init__(self, temperature: float | nn.Parameter = 0.1, gather_distributed: bool = False, impl: str = "auto"):
         super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)
 
-    def forward(self, query: Tensor, key: Tensor | ContrastGraph, negatives: Tensor | FeatureBank | None = None) -> Tensor:
+    def forward(
+        self, query: Tensor, key: Tensor | ContrastGraph, negatives: Tensor | FeatureBank | None = None
+    ) -> Tensor:
         """The loss of queries and keys, or of ``(x, graph)``."""
         if negatives is None:
             return super().forward(query, key)

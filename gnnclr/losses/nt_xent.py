@@ -8,23 +8,30 @@ from gnnclr.nn import ContrastiveConv
 
 
 class NTXentLoss(GraphLoss):
-    r"""The normalised temperature-scaled cross entropy of `"A Simple Framework for Contrastive Learning of Visual Representations"
+    r"""The normalised temperature-scaled cross entropy of
+    `"A Simple Framework for Contrastive Learning of Visual Representations"
     <https://arxiv.org/abs/2002.05709>`_: each view finds the other views of its sample among all views of the batch.
 
     .. math::
         \mathcal{L} = \operatorname{mean}_{i,\, p} -\log \frac{e^{\mathbf{z}_i^\top \mathbf{z}_p / \tau}}
-        {e^{\mathbf{z}_i^\top \mathbf{z}_p / \tau} + \sum_{j \in \mathcal{N}^{-}(i)} e^{\mathbf{z}_i^\top \mathbf{z}_j / \tau}}
+        {e^{\mathbf{z}_i^\top \mathbf{z}_p / \tau} + \sum_{j \in \mathcal{N}^{-}(i)} e^{\mathbf{z}_i^\top \mathbf{z}_j /
+        \tau}}
 
-    The mean runs over all views :math:`i` and their positives :math:`p`; negatives are the views of all other samples. With two views this is
-    SimCLR's loss, and on two views of the nodes of a graph it is the objective of `GRACE <https://arxiv.org/abs/2006.04131>`_. Loss and gradient are exact, in memory linear in the batch.
+    The mean runs over all views :math:`i` and their positives :math:`p`; negatives are the views of all other samples.
+    With two views this is
+    SimCLR's loss, and on two views of the nodes of a graph it is the objective of
+    `GRACE <https://arxiv.org/abs/2006.04131>`_. Loss and gradient are exact, in memory linear in the batch.
 
     Args:
-        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a parameter. (default: ``0.5``)
-        gather_distributed (bool, optional): Contrast with the samples of all processes, see :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a
+            parameter. (default: ``0.5``)
+        gather_distributed (bool, optional): Contrast with the samples of all processes, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** two or more views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a
+          :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
 
     Example:

@@ -8,22 +8,28 @@ from gnnclr.nn import ContrastiveConv
 
 
 class SupConLoss(GraphLoss):
-    r"""The supervised contrastive loss of `"Supervised Contrastive Learning" <https://arxiv.org/abs/2004.11362>`_ (the form with the sum over positives outside the logarithm).
+    r"""The supervised contrastive loss of `"Supervised Contrastive Learning" <https://arxiv.org/abs/2004.11362>`_ (the
+    form with the sum over positives outside the logarithm).
 
     .. math::
-        \mathcal{L} = \operatorname{mean}_{i} \frac{-1}{|\mathcal{P}(i)|} \sum_{p \in \mathcal{P}(i)} \log \frac{e^{\mathbf{z}_i^\top \mathbf{z}_p / \tau}}
+        \mathcal{L} = \operatorname{mean}_{i} \frac{-1}{|\mathcal{P}(i)|} \sum_{p \in \mathcal{P}(i)} \log
+        \frac{e^{\mathbf{z}_i^\top \mathbf{z}_p / \tau}}
         {\sum_{j \neq i} e^{\mathbf{z}_i^\top \mathbf{z}_j / \tau}}
 
-    Positives :math:`\mathcal{P}(i)` are all views of samples with the label of :math:`i`; without labels, the other views of its own sample. The mean runs over views that have positives.
+    Positives :math:`\mathcal{P}(i)` are all views of samples with the label of :math:`i`; without labels, the other
+    views of its own sample. The mean runs over views that have positives.
     Labels stay implicit (``graph.group``), so memory is linear in the batch even for two classes.
 
     Args:
-        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a parameter. (default: ``0.1``)
-        gather_distributed (bool, optional): Contrast with the samples of all processes, see :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a
+            parameter. (default: ``0.1``)
+        gather_distributed (bool, optional): Contrast with the samples of all processes, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** one or more views :math:`(n, d)` of any length, keyword ``labels`` :math:`(n)`; or stacked views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** one or more views :math:`(n, d)` of any length, keyword ``labels`` :math:`(n)`; or stacked views
+          :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 

@@ -17,7 +17,8 @@ class PositivePairs:
 
     Args:
         edge_index (Tensor): Positives and anchors [2, e].
-        weight (Tensor): Weight of each pair, summing to one over all [e]: the share of the anchor times the share of the pair.
+        weight (Tensor): Weight of each pair, summing to one over all [e]: the share of the anchor times the share of
+            the pair.
         score (Tensor): Similarity of each pair over the temperature, :math:`s_{ij} / \tau` [e].
     """
 
@@ -27,7 +28,8 @@ class PositivePairs:
 
 
 def anchor_share(counts: Tensor, graph: ContrastGraph, dtype: torch.dtype) -> Tensor:
-    """The share of each node in the mean over anchors [n]: equal for all anchors that have something to count, zero for the rest."""
+    """The share of each node in the mean over anchors [n]: equal for all anchors that have something to count, zero for
+    the rest."""
     share = counts > 0
     if graph.anchor is not None:
         share = share & graph.anchor
@@ -42,7 +44,8 @@ class AlignmentConv(PairConv):
         \mathbf{m}_i = \frac{1}{n\tau} \sum_{j \in \mathcal{N}^{+}(i)} (w_{ij} + w_{ji})\, \mathbf{z}_j, \qquad
         E = -\frac{1}{n\tau} \sum_i \sum_{j \in \mathcal{N}^{+}(i)} w_{ij}\, \mathbf{z}_i^\top \mathbf{z}_j
 
-    The weights of an anchor's positives sum to one; :math:`n` counts the anchors that have positives. Explicit positives go through ``propagate``; implicit ones
+    The weights of an anchor's positives sum to one; :math:`n` counts the anchors that have positives. Explicit
+    positives go through ``propagate``; implicit ones
     (a graph without ``edge_index``) through sums over groups, in linear memory.
 
     Args:

@@ -25,8 +25,10 @@ class _Bridge(Function):
 def bridge(z: Tensor, update: Update) -> Tensor:
     r"""The energy of an update as a scalar that backpropagates minus its message.
 
-    Forward returns :math:`E`, backward returns :math:`-\mathbf{m}` to ``z`` and :math:`\partial E` to every further input, such as a temperature.
-    An update without an energy trains through the surrogate :math:`-\sum_i \langle \mathbf{z}_i, \mathrm{sg}(\mathbf{m}_i) \rangle`, whose gradient is
+    Forward returns :math:`E`, backward returns :math:`-\mathbf{m}` to ``z`` and :math:`\partial E` to every further
+    input, such as a temperature.
+    An update without an energy trains through the surrogate
+    :math:`-\sum_i \langle \mathbf{z}_i, \mathrm{sg}(\mathbf{m}_i) \rangle`, whose gradient is
     minus the message as well.
 
     Args:

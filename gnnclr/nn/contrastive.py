@@ -22,23 +22,29 @@ DENOMINATORS = ("pair", "all", "none")
 class ContrastiveConv(PairConv):
     r"""One step of a softmax contrastive loss as one round of message passing: positives attract, negatives repel.
 
-    With :math:`\ell_i` the log-partition over the negatives of anchor :math:`i`, :math:`s_{ip} = \mathbf{z}_i^\top \mathbf{z}_p / \tau` the score of a positive with
+    With :math:`\ell_i` the log-partition over the negatives of anchor :math:`i`,
+    :math:`s_{ip} = \mathbf{z}_i^\top \mathbf{z}_p / \tau` the score of a positive with
     weight :math:`w_{ip}` (summing to one), and the mean over anchors that have positives,
 
     .. math::
         E_{\text{pair}} &= \operatorname{mean}_i \sum_p w_{ip} \operatorname{softplus}(\ell_i - s_{ip}) \\
-        E_{\text{all}} &= \operatorname{mean}_i \Big[ \log\Big(e^{\ell_i} + \sum_p e^{s_{ip}}\Big) - \sum_p w_{ip} s_{ip} \Big] \\
+        E_{\text{all}} &= \operatorname{mean}_i \Big[ \log\Big(e^{\ell_i} + \sum_p e^{s_{ip}}\Big) - \sum_p w_{ip}
+        s_{ip} \Big] \\
         E_{\text{none}} &= \operatorname{mean}_i \Big[ \ell_i - \sum_p w_{ip} s_{ip} \Big]
 
-    Positives stay out of the log-sum-exp over negatives, so loss and gradient keep their digits when positives are nearly one with their anchors and
+    Positives stay out of the log-sum-exp over negatives, so loss and gradient keep their digits when positives are
+    nearly one with their anchors and
     :math:`\tau` is small. The message is :math:`-\partial E / \partial \mathbf{z}` in closed form.
 
     Args:
-        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0` of parts that are not given. (default: ``0.5``)
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0` of parts that are not
+            given. (default: ``0.5``)
         alignment (AlignmentConv, optional): The attracting part. (default: ``AlignmentConv(temperature)``)
         uniformity (UniformityConv, optional): The repelling part. (default: ``UniformityConv(temperature, impl)``)
-        denominator (str, optional): Which positives stand in the partition function of an anchor: ``"pair"``, only the one whose loss it is (NT-Xent, InfoNCE);
-            ``"all"`` of the anchor (SupCon); or ``"none"`` (DCL), where energies and messages of the parts just add. (default: ``"pair"``)
+        denominator (str, optional): Which positives stand in the partition function of an anchor: ``"pair"``, only the
+            one whose loss it is (NT-Xent, InfoNCE);
+            ``"all"`` of the anchor (SupCon); or ``"none"`` (DCL), where energies and messages of the parts just add.
+            (default: ``"pair"``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
     Shapes:
@@ -112,7 +118,8 @@ class ContrastiveConv(PairConv):
         return Update(energy, message, [pair for part in parts for pair in part.gradients])
 
     def _step_groups(self, z: Tensor, graph: ContrastGraph) -> Update:
-        """Implicit positives in the denominator of each anchor: the partition function runs over everything but the anchor itself."""
+        """Implicit positives in the denominator of each anchor: the partition function runs over everything but the
+        anchor itself."""
         graph = copy(graph)
         graph.anchor = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor
         graph.negatives = replace(graph.negatives, exclude="self")

@@ -12,13 +12,15 @@ from gnnclr.ops import PairSoftmax, append_log_weight
 
 
 class Normalizer(Protocol):
-    r"""The log-partition of every anchor, :math:`\ell_i = \log \sum_{j \in \mathcal{N}^{-}(i)} w_{ij} e^{\mathbf{z}_i^\top \mathbf{z}_j / \tau}`."""
+    r"""The log-partition of every anchor,
+    :math:`\ell_i = \log \sum_{j \in \mathcal{N}^{-}(i)} w_{ij} e^{\mathbf{z}_i^\top \mathbf{z}_j / \tau}`."""
 
     #: Log-partition of each node [n]; minus infinity for nodes without negatives, or that are no anchors.
     lse: Tensor
 
     def message(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        r"""The gradient of :math:`\sum_i u_i \ell_i` by :math:`\mathbf{z}`, times :math:`\tau` [n, d], and by the logarithm of the inverse temperature, a scalar."""
+        r"""The gradient of :math:`\sum_i u_i \ell_i` by :math:`\mathbf{z}`, times :math:`\tau` [n, d], and by the
+        logarithm of the inverse temperature, a scalar."""
 
 
 @dataclass
@@ -108,7 +110,9 @@ class ImplicitNormalizer:
     def _softmax(self, block: _Block) -> PairSoftmax:
         q = self._take(self.z, block.anchors)
         k = self.graph.bank.to(self.z) if block.bank else self._take(self.z, block.candidates)
-        groups = None if block.bank else (self._take(self.group, block.anchors), self._take(self.group, block.candidates))
+        groups = (
+            None if block.bank else (self._take(self.group, block.anchors), self._take(self.group, block.candidates))
+        )
         if self.rule.log_weight is not None:
             a, b = (x.to(self.z) for x in self.rule.log_weight)
             b = b.new_zeros(k.size(0), b.size(1)) if block.bank else self._take(b, block.candidates)

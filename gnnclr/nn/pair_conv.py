@@ -46,7 +46,8 @@ class PairConv(MessagePassing):
             return self.step(z.detach().to(torch.promote_types(z.dtype, torch.float32)), graph)
 
     def exchange(self, z: Tensor, graph: ContrastGraph, edge_index: Tensor, weight: Tensor) -> Tensor:
-        r"""Messages along explicit pairs, from source to target and back: :math:`\mathbf{m}_t \mathrel{+}= w \mathbf{z}_s` and :math:`\mathbf{m}_s \mathrel{+}= w \mathbf{z}_t`.
+        r"""Messages along explicit pairs, from source to target and back:
+        :math:`\mathbf{m}_t \mathrel{+}= w \mathbf{z}_s` and :math:`\mathbf{m}_s \mathrel{+}= w \mathbf{z}_t`.
 
         Rows of the bank send and do not receive.
 

@@ -48,7 +48,8 @@ class UniformityConv(PairConv):
         \mathbf{m}_i = -\frac{1}{n\tau} \sum_{j} (P_{ij} + P_{ji})\, \mathbf{z}_j, \qquad
         E = \frac{1}{n} \sum_i \log \sum_{j \in \mathcal{N}^{-}(i)} e^{\mathbf{z}_i^\top \mathbf{z}_j / \tau}
 
-    with :math:`P` the row softmax over negatives; :math:`n` counts the anchors that have negatives. Explicit negatives (``graph.negative_index``) go through
+    with :math:`P` the row softmax over negatives; :math:`n` counts the anchors that have negatives. Explicit negatives
+    (``graph.negative_index``) go through
     ``propagate``; implicit ones, the rule ``graph.negatives``, through the engine, in linear memory.
 
     Args:
@@ -65,7 +66,8 @@ class UniformityConv(PairConv):
         self.impl = check_choice("impl", impl, IMPLEMENTATIONS)
 
     def normalizer(self, z: Tensor, graph: ContrastGraph, negatives: Negatives | None = None) -> Normalizer:
-        """The log-partition of each anchor, over explicit negatives if the graph has them, or over all pairs of a rule (default: the graph's)."""
+        """The log-partition of each anchor, over explicit negatives if the graph has them, or over all pairs of a rule
+        (default: the graph's)."""
         if graph.negative_index is not None:
             return _ExplicitNormalizer(self, z, graph)
         return ImplicitNormalizer(z, graph, negatives or graph.negatives, float(self.temperature), self.impl)

@@ -12,7 +12,8 @@ class Update:
     Args:
         energy (Tensor, optional): The energy :math:`E`, a scalar; ``None`` for an update that descends no energy.
         message (Tensor): The update direction :math:`-\partial E / \partial \mathbf{z}` [n, d].
-        gradients (list): Pairs of a further differentiable input, such as a learnable temperature, and :math:`\partial E` by it.
+        gradients (list): Pairs of a further differentiable input, such as a learnable temperature, and
+            :math:`\partial E` by it.
     """
 
     energy: Tensor | None

@@ -31,9 +31,9 @@ def spmm(matrix: Tensor, x: Tensor) -> Tensor:
     r"""The product of a constant sparse matrix and a dense one, :math:`\mathbf{A} \mathbf{X}`, with gradient
     :math:`\mathbf{A}^{\top} \mathbf{G}`.
 
-    On two cores, 88,648 edges times 256 features take 12 ms forward and backward together, against 140 to 230 ms by
-    gather and scatter and 50 to 150 ms by the gradient that :func:`torch.sparse.mm` has of its own. The transpose is
-    made in the backward pass (2 ms), so a matrix need not be symmetric.
+    On one core, 62,000 edges times 256 features take 21 ms forward and backward together, against 234 ms by gather and
+    scatter and 54 ms by the gradient that the product has of its own. The transpose is made in the backward pass (2 ms),
+    so a matrix need not be symmetric.
 
     Args:
         matrix (Tensor): Sparse CSR matrix. It gets no gradient.

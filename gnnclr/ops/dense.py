@@ -9,10 +9,11 @@ from gnnclr.ops.exclusion import Exclusion
 class DensePairs:
     r"""Row softmax of :math:`\mathbf{q}\mathbf{k}^\top` written out, in :math:`\mathcal{O}(nm)` memory.
 
-    Every other implementation is tested against this one. See :class:`~gnnclr.ops.PairSoftmax` for the meaning of the members.
+    Every other implementation is tested against this one. See :class:`~gnnclr.ops.PairSoftmax` for the meaning of the
+    members.
     """
 
-    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, symmetric: bool = False):
+    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion):
         self.q, self.k = q, k
         everything = slice(0, q.size(0)), slice(0, k.size(0))
         s = exclusion.mask_(q @ k.t(), *everything, value=float("-inf")) if q.size(0) and k.size(0) else q @ k.t()

@@ -15,7 +15,8 @@ CHUNK = 1024
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Softmax attention without scaling: :math:`\mathrm{softmax}(\mathbf{q}\mathbf{k}^\top)\mathbf{v}` and its log-sum-exp.
+    r"""Softmax attention without scaling: :math:`\mathrm{softmax}(\mathbf{q}\mathbf{k}^\top)\mathbf{v}` and its
+    log-sum-exp.
 
     The kernels are private to torch, and may move: call this only where :func:`available` holds.
 
@@ -45,7 +46,11 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, exclusion: Exclusion) -> tuple[Tens
     out, lse = torch.zeros_like(q[:, : v.size(1)]), q.new_full((q.size(0),), float("-inf"))
     for rows in slices(q.size(0), CHUNK):
         lo, hi = exclusion.key_range(rows)
-        parts = [attention(q[rows], k[side], v[side]) for side in (slice(0, lo), slice(hi, k.size(0))) if side.stop > side.start]
+        parts = [
+            attention(q[rows], k[side], v[side])
+            for side in (slice(0, lo), slice(hi, k.size(0)))
+            if side.stop > side.start
+        ]
         for cols in slices(hi - lo, 16 * CHUNK):
             cols = slice(lo + cols.start, lo + cols.stop)
             if not exclusion.covers(rows, cols):
@@ -59,13 +64,15 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, exclusion: Exclusion) -> tuple[Tens
 
 
 class FlashPairs:
-    r"""The row softmax and its messages by two forward calls of an attention kernel; no n×n matrix and no backward kernel.
+    r"""The row softmax and its messages by two forward calls of an attention kernel; no n×n matrix and no backward
+    kernel.
 
-    :math:`\mathbf{P}\mathbf{k}` is attention. With :math:`\ell_i` its log-sum-exp, :math:`\mathbf{P}^\top(w\mathbf{q})` is attention too: keys ask,
+    :math:`\mathbf{P}\mathbf{k}` is attention. With :math:`\ell_i` its log-sum-exp, :math:`\mathbf{P}^\top(w\mathbf{q})`
+    is attention too: keys ask,
     queries answer with values :math:`w_i\mathbf{q}_i`, and a bias :math:`-\ell_i` per query, which is one more column.
     """
 
-    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, symmetric: bool = False):
+    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion):
         self.q, self.k, self.exclusion = q, k, exclusion
         self._out, self.lse = _attend(q, k, k, exclusion)
 
@@ -82,7 +89,8 @@ class FlashPairs:
 
 @functools.cache
 def available(device: str, dtype: torch.dtype) -> bool:
-    """Whether the attention kernel exists here and agrees with the reference: checked once for each device and dtype."""
+    """Whether the attention kernel exists here and agrees with the reference: checked once for each device and
+    dtype."""
     generator = torch.Generator().manual_seed(0)
     q, k = (torch.randn(n, 8, generator=generator).to(device, dtype) for n in (40, 37))
     groups = torch.arange(40, device=device) // 3, torch.arange(37, device=device) // 3
@@ -92,5 +100,7 @@ def available(device: str, dtype: torch.dtype) -> bool:
         pairs = [(flash.lse, dense.lse), *zip(flash.messages(weight), dense.messages(weight))]
         return all(torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in pairs)
     except (AttributeError, RuntimeError, NotImplementedError, TypeError) as error:
-        warnings.warn(f"The fused attention kernel cannot be used on {device} ({error}): tiles take its place", stacklevel=2)
+        warnings.warn(
+            f"The fused attention kernel cannot be used on {device} ({error}): tiles take its place", stacklevel=2
+        )
         return False

@@ -43,13 +43,16 @@ def pair_logsumexp(
     exclude_pairs: Tensor | None = None,
     impl: str = "auto",
 ) -> Tensor:
-    r"""Differentiable :math:`\ell_i = \log \sum_{j \in \mathcal{N}(i)} e^{\kappa\, \mathbf{q}_i^\top \mathbf{k}_j}`, in linear memory forward and backward.
+    r"""Differentiable :math:`\ell_i = \log \sum_{j \in \mathcal{N}(i)} e^{\kappa\, \mathbf{q}_i^\top \mathbf{k}_j}`, in
+    linear memory forward and backward.
 
     Args:
         q (Tensor): Queries [n, d].
-        k (Tensor, optional): Keys [m, d]. Without keys the queries are their own keys, at half the work. (default: ``None``)
+        k (Tensor, optional): Keys [m, d]. Without keys the queries are their own keys, at half the work. (default:
+            ``None``)
         scale (float, optional): The factor :math:`\kappa`. (default: ``1.0``)
-        exclude (tuple, optional): Groups of queries [n] and keys [m]; pairs of equal group take no part. (default: ``None``)
+        exclude (tuple, optional): Groups of queries [n] and keys [m]; pairs of equal group take no part. (default:
+            ``None``)
         exclude_pairs (Tensor, optional): Further pairs [2, p] that take no part. (default: ``None``)
         impl (str, optional): See :class:`~gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
@@ -63,9 +66,11 @@ def pair_logsumexp(
 def append_log_weight(
     q: Tensor, k: Tensor, log_weight: tuple[Tensor, Tensor], scale: float = 1.0
 ) -> tuple[Tensor, Tensor]:
-    r"""Adds :math:`\langle \mathbf{a}_i, \mathbf{b}_j \rangle` to every logit :math:`\kappa\, \mathbf{q}_i^\top \mathbf{k}_j`, as columns of queries and keys.
+    r"""Adds :math:`\langle \mathbf{a}_i, \mathbf{b}_j \rangle` to every logit
+    :math:`\kappa\, \mathbf{q}_i^\top \mathbf{k}_j`, as columns of queries and keys.
 
-    A bias per key is the case :math:`\mathbf{a} = 1`, :math:`\mathbf{b}` = bias. Negatives of the same community weighted by :math:`\rho` are the case
+    A bias per key is the case :math:`\mathbf{a} = 1`, :math:`\mathbf{b}` = bias. Negatives of the same community
+    weighted by :math:`\rho` are the case
     :math:`\mathbf{a}` = one-hot community times :math:`\log \rho`, :math:`\mathbf{b}` = one-hot community.
 
     Args:
@@ -80,6 +85,8 @@ def append_log_weight(
     a, b = log_weight
     for name, x, rows in (("log_weight[0]", a, q.size(0)), ("log_weight[1]", b, k.size(0))):
         if x.dim() != 2 or x.size(0) != rows or x.size(1) != a.size(1):
-            raise ValueError(f"'{name}' must have shape [{rows}, {a.size(1) if a.dim() == 2 else 'r'}] (got {list(x.shape)})")
+            raise ValueError(
+                f"'{name}' must have shape [{rows}, {a.size(1) if a.dim() == 2 else 'r'}] (got {list(x.shape)})"
+            )
     dtype = torch.promote_types(q.dtype, torch.float32)
     return torch.cat([q.to(dtype), a.to(dtype) / scale], dim=1), torch.cat([k.to(dtype), b.to(dtype)], dim=1)

@@ -7,35 +7,43 @@ from gnnclr.ops import flash
 from gnnclr.ops.check import check_choice, check_matrix, check_positive, describe
 from gnnclr.ops.dense import DensePairs
 from gnnclr.ops.exclusion import Exclusion
-from gnnclr.ops.tiles import SAFE_RANGE, RowTiles, SymmetricTiles
+from gnnclr.ops.tiles import RowTiles, SymmetricTiles, tile_size
 
 IMPLEMENTATIONS = ("auto", "flash", "tiles", "dense")
 
 
 class PairSoftmax:
-    r"""The softmax over all pairs of queries and keys, and the messages it sends, without the :math:`n \times m` matrix.
+    r"""The softmax over all pairs of queries and keys, and the messages it sends, without the :math:`n \times m`
+    matrix.
 
     .. math::
         \ell_i = \log \sum_{j \in \mathcal{N}(i)} e^{\kappa\, \mathbf{q}_i^\top \mathbf{k}_j}, \qquad
         P_{ij} = e^{\kappa\, \mathbf{q}_i^\top \mathbf{k}_j - \ell_i}
 
-    A bias per key, or low-rank log-weights :math:`\langle a_i, b_j\rangle`, are columns appended to queries and keys (see :func:`append_log_weight`).
-    Inputs are detached; see :func:`~gnnclr.ops.pair_logsumexp` for the differentiable form. Arithmetic is float32, or float64 for float64 inputs.
+    A bias per key, or low-rank log-weights :math:`\langle a_i, b_j\rangle`, are columns appended to queries and keys
+    (see :func:`append_log_weight`).
+    Inputs are detached; see :func:`~gnnclr.ops.pair_logsumexp` for the differentiable form. Arithmetic is float32, or
+    float64 for float64 inputs.
 
     Args:
         q (Tensor): Queries.
         k (Tensor): Keys.
         scale (float, optional): The factor :math:`\kappa`, an inverse temperature. (default: ``1.0``)
         exclude (tuple, optional): Groups of queries and keys; pairs of equal group take no part. (default: ``None``)
-        exclude_pairs (Tensor, optional): Further pairs of query and key that take no part. With ``symmetric``, both directions of each. (default: ``None``)
-        symmetric (bool, optional): States that similarities and exclusions are symmetric (``q`` is ``k``, up to log-weight columns),
+        exclude_pairs (Tensor, optional): Further pairs of query and key that take no part. With ``symmetric``, both
+            directions of each. (default: ``None``)
+        symmetric (bool, optional): States that similarities and exclusions are symmetric (``q`` is ``k``, up to
+            log-weight columns),
             which halves the work. (default: ``False``)
-        impl (str, optional): ``"flash"`` (fused attention kernels), ``"tiles"`` (public operations), ``"dense"`` (the literal reference),
+        impl (str, optional): ``"flash"`` (fused attention kernels), ``"tiles"`` (public operations), ``"dense"`` (the
+            literal reference),
             or ``"auto"``: the fastest that is exact here. (default: ``"auto"``)
 
     Shapes:
-        - **input:** queries :math:`(n, d)`, keys :math:`(m, d)`, groups :math:`(n)` and :math:`(m)`, pairs :math:`(2, p)`
-        - **output:** ``lse`` :math:`(n)`, minus infinity where nothing is left; messages :math:`(n, d)` and :math:`(m, d)`
+        - **input:** queries :math:`(n, d)`, keys :math:`(m, d)`, groups :math:`(n)` and :math:`(m)`, pairs
+          :math:`(2, p)`
+        - **output:** ``lse`` :math:`(n)`, minus infinity where nothing is left; messages :math:`(n, d)` and
+          :math:`(m, d)`
     """
 
     def __init__(
@@ -53,7 +61,9 @@ class PairSoftmax:
         check_matrix("k", k, cols=q.size(1))
         check_choice("impl", impl, IMPLEMENTATIONS)
         if symmetric and q.size(0) != k.size(0):
-            raise ValueError(f"'symmetric' needs as many keys as queries (got {q.size(0)} queries and {k.size(0)} keys)")
+            raise ValueError(
+                f"'symmetric' needs as many keys as queries (got {q.size(0)} queries and {k.size(0)} keys)"
+            )
         dtype = torch.promote_types(torch.promote_types(q.dtype, k.dtype), torch.float32)
         check_positive("scale", scale)
         self.symmetric, self.scale = symmetric, float(scale)
@@ -73,7 +83,8 @@ class PairSoftmax:
             self.lse = self._unsort(self._engine.lse, self._order_q)
 
     def messages(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        r"""The messages :math:`\sum_j w_i P_{ij} \mathbf{k}_j` to the queries and :math:`\sum_i w_i P_{ij} \mathbf{q}_i` to the keys.
+        r"""The messages :math:`\sum_j w_i P_{ij} \mathbf{k}_j` to the queries and
+        :math:`\sum_i w_i P_{ij} \mathbf{q}_i` to the keys.
 
         Times :math:`\kappa` they are the gradients of :math:`\sum_i w_i \ell_i` by queries and keys.
 
@@ -89,7 +100,8 @@ class PairSoftmax:
     def message(self, weight: Tensor) -> Tensor:
         r"""With ``symmetric``, the joint message :math:`\sum_j (w_i P_{ij} + w_j P_{ji}) \mathbf{k}_j` [n, d].
 
-        It is right on the columns in which queries and keys agree; there, times :math:`\kappa`, it is the gradient of :math:`\sum_i w_i \ell_i`.
+        It is right on the columns in which queries and keys agree; there, times :math:`\kappa`, it is the gradient of
+        :math:`\sum_i w_i \ell_i`.
 
         Args:
             weight (Tensor): A weight for each query [n].
@@ -104,19 +116,21 @@ class PairSoftmax:
             return self._unsort(to_q.add_(to_k.div_(self.scale)), self._order_q)
 
     def _build(self, q: Tensor, k: Tensor, exclusion: Exclusion, impl: str):
-        fused = exclusion.pairs is None and impl in ("auto", "flash") and min(q.shape[0], k.shape[0]) > 0
-        if impl == "flash" and exclusion.pairs is not None:
-            raise ValueError("'impl=\"flash\"' cannot exclude single pairs: use 'auto', 'tiles' or 'dense'")
         if impl == "dense":
             return DensePairs(q, k, exclusion)
-        if impl != "flash" and self.symmetric:
-            bound = SymmetricTiles.bound(q, k)
-            if 2 * bound < SAFE_RANGE:
-                return SymmetricTiles(q, k, exclusion, bound)
-        if fused and flash.available(q.device.type, q.dtype):
-            return flash.FlashPairs(q, k, exclusion)
-        if impl == "flash" and q.size(0) and k.size(0):
-            raise RuntimeError(f"the fused attention kernel is not available for {q.dtype} on {q.device}: use impl='auto'")
+        if impl == "flash" and exclusion.pairs is not None:
+            raise ValueError("'impl=\"flash\"' cannot exclude single pairs: use 'auto', 'tiles' or 'dense'")
+        if impl != "flash" and self.symmetric and SymmetricTiles.safe(q, k):
+            return SymmetricTiles(q, k, exclusion)
+        # One tile holds its similarities and so needs a product less than the fused kernel.
+        worthwhile = impl == "flash" or (impl == "auto" and exclusion.pairs is None and q.size(0) > tile_size(q))
+        if worthwhile and min(q.size(0), k.size(0)) > 0:
+            if flash.available(q.device.type, q.dtype):
+                return flash.FlashPairs(q, k, exclusion)
+            if impl == "flash":
+                raise RuntimeError(
+                    f"the fused attention kernel is not available for {q.dtype} on {q.device}: use impl='auto'"
+                )
         return RowTiles(q, k, exclusion)
 
     def _weight(self, weight: Tensor) -> Tensor:
@@ -130,7 +144,9 @@ class PairSoftmax:
         if pairs.dim() != 2 or pairs.size(0) != 2 or pairs.is_floating_point():
             raise ValueError(f"'exclude_pairs' must be an integer tensor of shape [2, p] (got {describe(pairs)})")
         if int(pairs.min()) < 0 or int(pairs[0].max()) >= n or int(pairs[1].max()) >= m:
-            raise ValueError(f"'exclude_pairs' must index {n} queries and {m} keys (got indices up to {pairs.amax(1).tolist()})")
+            raise ValueError(
+                f"'exclude_pairs' must index {n} queries and {m} keys (got indices up to {pairs.amax(1).tolist()})"
+            )
         return torch.cat([pairs, pairs.flip(0)], dim=1) if self.symmetric else pairs
 
     @staticmethod
@@ -139,7 +155,9 @@ class PairSoftmax:
             return None, None
         for group, size, side in zip(exclude, (n, m), ("queries", "keys")):
             if group.shape != (size,) or group.is_floating_point():
-                raise ValueError(f"'exclude' must hold one integer group for each of the {size} {side} (got {describe(group)})")
+                raise ValueError(
+                    f"'exclude' must hold one integer group for each of the {size} {side} (got {describe(group)})"
+                )
         return exclude
 
     @staticmethod

@@ -22,39 +22,46 @@ def slices(n: int, size: int) -> Iterator[slice]:
 
 
 class SymmetricTiles:
-    r"""The row softmax of a symmetric similarity matrix, by one walk over its upper triangle for the row sums and one for the messages.
+    r"""The row softmax of a symmetric similarity matrix, by one walk over its upper triangle for the row sums and one
+    for the messages.
 
-    Every block serves its rows and its columns, and one constant shift :math:`c \ge \max_{ij} s_{ij}` lets one exponential serve both:
-    with :math:`e_{ij} = \exp(s_{ij} - c)` and row sums :math:`r_i`, the joint message has the symmetric weight
-    :math:`e_{ij}(w_i / r_i + w_j / r_j)`. That makes two matrix products in all. Safe while all exponents lie within ``SAFE_RANGE``.
+    Every block serves its rows and its columns, and no exponent is shifted, so one exponential serves both: with
+    :math:`e_{ij} = \exp(s_{ij})` and row sums
+    :math:`r_i`, the joint message has the symmetric weight :math:`e_{ij}(w_i / r_i + w_j / r_j)`. That makes two matrix
+    products in all.
+    Safe while :math:`2 \max_{ij} |s_{ij}|` lies within ``SAFE_RANGE``.
     """
 
-    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, bound: float):
+    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion):
         self.q, self.k, self.exclusion = q, k, exclusion
-        self.shift = q.new_tensor(-bound)
+        self._kept = None
         self.row_sum = q.new_zeros(q.size(0))
         for rows, cols, e in self._tiles():
             self.row_sum[rows] += e.sum(dim=1)
             if cols.start > rows.start:
                 self.row_sum[cols] += e.sum(dim=0)
-        self.lse = self.row_sum.log() + bound
+            if q.size(0) <= tile_size(q):
+                self._kept = e
+        self.lse = self.row_sum.log()
 
     @staticmethod
-    def bound(q: Tensor, k: Tensor) -> float:
-        """The largest absolute similarity that the norms allow."""
-        return float(q.norm(dim=1).amax() * k.norm(dim=1).amax()) if q.numel() else 0.0
+    def safe(q: Tensor, k: Tensor) -> bool:
+        """Whether the norms of the rows keep all exponents in the safe range."""
+        return q.numel() == 0 or 2 * float(q.norm(dim=1).amax() * k.norm(dim=1).amax()) < SAFE_RANGE
 
     def _tiles(self) -> Iterator[tuple[slice, slice, Tensor]]:
-        size = tile_size(self.q)
+        size = min(tile_size(self.q), self.q.size(0))
+        if self._kept is not None:
+            everything = slice(0, size)
+            yield everything, everything, self._kept.clone()
+            return
         buffer = self.q.new_empty(size * size)
         blocks = list(slices(self.q.size(0), size))
         for i, rows in enumerate(blocks):
             for cols in blocks[i:]:
                 if self.exclusion.covers(rows, cols):
                     continue
-                shape = (rows.stop - rows.start, cols.stop - cols.start)
-                e = buffer[: shape[0] * shape[1]].view(shape)
-                torch.addmm(self.shift, self.q[rows], self.k[cols].t(), out=e).exp_()
+                e = _product(self.q[rows], self.k[cols], buffer).exp_()
                 yield rows, cols, self.exclusion.mask_(e, rows, cols, value=0.0)
 
     def message(self, weight: Tensor) -> Tensor:
@@ -70,34 +77,38 @@ class SymmetricTiles:
 
 
 class RowTiles:
-    r"""The row softmax of any similarity matrix by blocks of rows, with running maxima, so that no temperature under- or overflows.
+    r"""The row softmax of any similarity matrix by blocks of rows, with running maxima, so that no temperature under-
+    or overflows.
 
-    Four matrix products in all: similarities twice, and one for each message.
+    Four matrix products in all: similarities twice (once, where one tile holds them all), and one for each message.
     """
 
-    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, symmetric: bool = False):
+    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion):
         self.q, self.k, self.exclusion = q, k, exclusion
+        self._kept = None
         high = q.new_full((q.size(0),), float("-inf"))
         total = q.new_zeros(q.size(0))
-        for rows, _, s in self._tiles():
+        for rows, cols, s in self._tiles():
             old, new = high[rows], torch.maximum(high[rows], s.amax(dim=1))
             pivot = new.masked_fill(new == float("-inf"), 0)
+            if rows.stop - rows.start == q.size(0) and cols.stop - cols.start == k.size(0):
+                self._kept = s.clone()
             total[rows] = total[rows] * (old - pivot).exp() + s.sub_(pivot.unsqueeze(1)).exp_().sum(dim=1)
             high[rows] = new
         self.lse = high + total.log()
 
     def _tiles(self) -> Iterator[tuple[slice, slice, Tensor]]:
+        if self._kept is not None:
+            yield slice(0, self.q.size(0)), slice(0, self.k.size(0)), self._kept.clone()
+            return
         size = tile_size(self.q)
         width = 16 * size  # wide tiles: the products run at full speed, and a tile stays at 16 MB
         buffer = self.q.new_empty(min(size, self.q.size(0)) * min(width, self.k.size(0)))
         for rows in slices(self.q.size(0), size):
             for cols in slices(self.k.size(0), width):
-                if self.exclusion.covers(rows, cols):
-                    continue
-                shape = (rows.stop - rows.start, cols.stop - cols.start)
-                s = buffer[: shape[0] * shape[1]].view(shape)
-                torch.mm(self.q[rows], self.k[cols].t(), out=s)
-                yield rows, cols, self.exclusion.mask_(s, rows, cols, value=float("-inf"))
+                if not self.exclusion.covers(rows, cols):
+                    s = _product(self.q[rows], self.k[cols], buffer)
+                    yield rows, cols, self.exclusion.mask_(s, rows, cols, value=float("-inf"))
 
     def messages(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Weighted messages to queries and keys."""
@@ -108,3 +119,8 @@ class RowTiles:
             to_q[rows].addmm_(p, self.k[cols])
             to_k[cols].addmm_(p.t(), self.q[rows])
         return to_q, to_k
+
+
+def _product(q: Tensor, k: Tensor, buffer: Tensor) -> Tensor:
+    """Similarities of a tile, in memory that all tiles share: fresh pages would cost more than the product."""
+    return torch.mm(q, k.t(), out=buffer[: q.size(0) * k.size(0)].view(q.size(0), k.size(0)))

@@ -104,8 +104,8 @@ def _draw_images(axis, position: Tensor, images: Tensor, colors: list[str]) -> N
     images = images.detach().float().cpu().clamp(0, 1)
     zoom = 22 / images.size(-1)
     for (x, y), image, color in zip(position.tolist(), images, colors):
-        pixels = image[0] if image.size(0) == 1 else image.permute(1, 2, 0)
-        picture = OffsetImage(pixels.numpy(), zoom=zoom, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        pixels = image.expand(3, -1, -1).permute(1, 2, 0).numpy()
+        picture = OffsetImage(pixels, zoom=zoom, interpolation="nearest")
         frame = {"edgecolor": color, "linewidth": 2.0, "boxstyle": "square,pad=0"}
         axis.add_artist(AnnotationBbox(picture, (x, y), pad=0, bboxprops=frame, zorder=3))
     # Artists do not count towards the limits of the axes, points do.

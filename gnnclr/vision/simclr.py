@@ -28,12 +28,17 @@ class SimCLR(nn.Module):
         rewire (callable, optional): Maps the graph of a batch to another, a transform of PyG. The graph has, besides
             its own attributes, ``sample_id``, the rows of the data set its nodes are views of.
             (default: :obj:`None`)
-        bank (FeatureBank, optional): Is given the unit embeddings of the first view after every step, for the
-            rewiring that reads it. (default: the ``bank`` of :obj:`rewire`, if there is one)
+        bank (FeatureBank, optional): Is given the unit embeddings of the first view after every step, those of
+            all processes, for the rewiring that reads it. (default: the ``bank`` of :obj:`rewire`, if there is one)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
         - **output:** features :math:`(B, D)`
+
+    Example:
+        >>> method = SimCLR(SlimResNet(), MLPHead(128, 128, 64), BatchViews(32), NTXentLoss(temperature=0.2))
+        >>> loss, logs = method.training_step_loss({"image": torch.rand(256, 3, 32, 32)})
+        >>> features = method.eval()(torch.rand(8, 3, 32, 32))
     """
 
     def __init__(

@@ -35,7 +35,8 @@ def test_shared_negatives(impl):
     loss = InfoNCELoss(0.2, impl=impl)
     value, grad = value_and_gradients(loss, [query, key, negatives])
     expected, expected_grad = value_and_gradients(
-        lambda q, k, m: literal(unit(q), unit(k), 0.2, unit(m).expand(6, -1, -1)), [x.double() for x in (query, key, negatives)]
+        lambda q, k, m: literal(unit(q), unit(k), 0.2, unit(m).expand(6, -1, -1)),
+        [x.double() for x in (query, key, negatives)],
     )
     assert relative(value, expected) < 1e-5 and relative(grad, expected_grad) < 1e-5
 

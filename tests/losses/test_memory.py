@@ -11,7 +11,8 @@ import resource, sys, torch
 from gnnclr.losses import InfoNCELoss, NTXentLoss, SupConLoss
 torch.set_num_threads(2)
 name, n = sys.argv[1], int(sys.argv[2])
-loss = {"nt_xent": NTXentLoss(0.1), "low": NTXentLoss(0.02), "info_nce": InfoNCELoss(0.1), "sup_con": SupConLoss(0.1)}[name]
+loss = {"nt_xent": NTXentLoss(0.1), "low": NTXentLoss(0.02), "info_nce": InfoNCELoss(0.1), "sup_con":
+SupConLoss(0.1)}[name]
 kwargs = {"labels": torch.arange(n) % 2} if name == "sup_con" else {}
 def step(n):
     views = [torch.randn(n, 8, requires_grad=True) for _ in range(2)]

@@ -58,11 +58,14 @@ def test_explicit_negatives_equal_implicit_ones(temperature):
 
 @pytest.mark.parametrize("temperature,noise", [(0.05, 0.05), (0.03, 0.05), (0.03, 0.02)])
 def test_converged_embeddings_keep_their_digits(temperature, noise):
-    """Positives nearly one, negatives far: losses that keep the positive inside the log-sum-exp lose every digit here."""
+    """Positives nearly one, negatives far: losses that keep the positive inside the log-sum-exp lose every digit
+    here."""
     views = make_views(64, 128, noise=noise)
     literal = TestNTXent()
     value, grad = value_and_gradients(NTXentLoss(temperature), views)
-    expected, expected_grad = value_and_gradients(lambda *v: literal.reference(v, temperature), [v.double() for v in views])
+    expected, expected_grad = value_and_gradients(
+        lambda *v: literal.reference(v, temperature), [v.double() for v in views]
+    )
     assert expected < 1e-4
     assert relative(value, expected) < 1e-4 and relative(grad, expected_grad) < 1e-4
 
@@ -91,7 +94,9 @@ def test_weights_of_positives():
 
 def test_peers():
     lightly = pytest.importorskip("lightly.loss", reason="lightly is not installed (make bench installs it)")
-    metric_learning = pytest.importorskip("pytorch_metric_learning.losses", reason="pytorch-metric-learning is not installed")
+    metric_learning = pytest.importorskip(
+        "pytorch_metric_learning.losses", reason="pytorch-metric-learning is not installed"
+    )
     z0, z1 = make_views(16)
     value, grad = value_and_gradients(NTXentLoss(0.2), [z0, z1])
     expected, expected_grad = value_and_gradients(lightly.NTXentLoss(0.2), [z0, z1])

@@ -36,7 +36,9 @@ class TestSupCon(LossContract):
                 continue
             anchors += 1
             for p in positives:
-                ratios = [torch.exp((z[i] @ z[j] - z[i] @ z[p]) / temperature) for j in range(len(z)) if j not in (i, p)]
+                ratios = [
+                    torch.exp((z[i] @ z[j] - z[i] @ z[p]) / temperature) for j in range(len(z)) if j not in (i, p)
+                ]
                 total = total + torch.log1p(sum(ratios)) / len(positives)
         return total / max(anchors, 1)
 
@@ -80,7 +82,9 @@ def test_anchors_without_positives_do_not_count():
     labels = torch.tensor([0, 0, 1])
     alone = SupConLoss(0.2)(x, labels=labels)
     s = unit(x) @ unit(x).t() / 0.2
-    expected = sum(torch.logsumexp(torch.stack([s[i, j] for j in range(3) if j != i]), 0) - s[i, 1 - i] for i in (0, 1)) / 2
+    expected = (
+        sum(torch.logsumexp(torch.stack([s[i, j] for j in range(3) if j != i]), 0) - s[i, 1 - i] for i in (0, 1)) / 2
+    )
     torch.testing.assert_close(alone.double(), expected)
 
 

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 from loss_contract import explicit_graph, make_views, relative, unit
@@ -81,7 +83,10 @@ def test_every_rule_equals_the_literal_sum(rule, parts, impl):
     torch.testing.assert_close(conv(graph.x, graph), -grad, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("conv", [AlignmentConv(0.3), UniformityConv(0.3), *(ContrastiveConv(0.3, denominator=d) for d in ("pair", "all", "none"))])
+@pytest.mark.parametrize(
+    "conv",
+    [AlignmentConv(0.3), UniformityConv(0.3), *(ContrastiveConv(0.3, denominator=d) for d in ("pair", "all", "none"))],
+)
 @pytest.mark.parametrize("views", [2, 3])
 def test_message_is_minus_gradient(conv, views):
     graph = graph_of(views=views)
@@ -94,7 +99,9 @@ def test_message_is_minus_gradient(conv, views):
 @pytest.mark.parametrize("conv", [AlignmentConv, UniformityConv, ContrastiveConv])
 @pytest.mark.parametrize("kind", ["implicit", "explicit", "bank", "groups", "labels"])
 def test_temperature_is_learnable(conv, kind):
-    graph = graph_of(labels=torch.tensor([0, 1, 0, 2, 2, 2, 3]) if kind == "labels" else None, edges=kind not in ("groups", "labels"))
+    graph = graph_of(
+        labels=torch.tensor([0, 1, 0, 2, 2, 2, 3]) if kind == "labels" else None, edges=kind not in ("groups", "labels")
+    )
     if kind == "explicit":
         graph = explicit_graph(graph)
     if kind == "bank":
@@ -114,7 +121,9 @@ def test_edges_and_engine_agree(denominator, temperature):
     assert relative(conv(graph.x, graph), conv(graph.x, explicit)) < 1e-10
 
 
-@pytest.mark.parametrize("conv", [AlignmentConv(0.3), *(ContrastiveConv(0.3, denominator=d) for d in ("pair", "all", "none"))])
+@pytest.mark.parametrize(
+    "conv", [AlignmentConv(0.3), *(ContrastiveConv(0.3, denominator=d) for d in ("pair", "all", "none"))]
+)
 def test_implicit_groups_equal_edges(conv):
     labels = torch.tensor([0, 1, 0, 2, 2, 2, 3])
     edges, groups = graph_of(labels=labels), graph_of(labels=labels, edges=False)
@@ -150,7 +159,7 @@ def test_step_along_the_message_lowers_the_energy():
     for _ in range(20):
         energies.append(float(conv.energy(z, graph)))
         z = unit(z + 0.5 * conv(z, graph))
-    assert all(a > b for a, b in zip(energies, energies[1:]))
+    assert all(a > b for a, b in itertools.pairwise(energies))
 
 
 def test_half_precision_message():

@@ -11,7 +11,9 @@ IMPLS = ["auto", "flash", "tiles"]
 
 def data(n, m, d=16, dtype=torch.float64, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return [normalize(torch.randn(size, d, generator=generator, dtype=torch.float64), dim=1).to(dtype) for size in (n, m)]
+    return [
+        normalize(torch.randn(size, d, generator=generator, dtype=torch.float64), dim=1).to(dtype) for size in (n, m)
+    ]
 
 
 def groups(n, m, count, seed=0):
@@ -53,7 +55,9 @@ def test_two_sides(n, m, count, dtype, tolerance, impl):
     weight = torch.rand(n, generator=torch.Generator().manual_seed(1)).to(dtype)
     for temperature in (0.5, 0.01):
         softmax = PairSoftmax(q, k, scale=1 / temperature, exclude=exclude, impl=impl)
-        check((softmax.lse, *softmax.messages(weight)), literal(q, k, 1 / temperature, exclude, weight=weight), tolerance)
+        check(
+            (softmax.lse, *softmax.messages(weight)), literal(q, k, 1 / temperature, exclude, weight=weight), tolerance
+        )
 
 
 @pytest.mark.parametrize("impl", [*IMPLS, "dense"])
@@ -125,7 +129,9 @@ def test_low_rank_log_weights(impl):
 def test_low_rank_log_weights_are_differentiable():
     q, k = data(5, 4, 3)
     a, b = (torch.randn(n, 2, dtype=torch.float64, requires_grad=True) for n in (5, 4))
-    assert torch.autograd.gradcheck(lambda a, b: pair_logsumexp(*append_log_weight(q, k, (a, b), 2.0), scale=2.0), (a, b))
+    assert torch.autograd.gradcheck(
+        lambda a, b: pair_logsumexp(*append_log_weight(q, k, (a, b), 2.0), scale=2.0), (a, b)
+    )
 
 
 def test_community_weight_equals_dense():
@@ -198,7 +204,10 @@ def test_cuda(impl):
         ({"k": torch.zeros(3, 5)}, r"'k' must have shape \[n, 4\]"),
         ({"impl": "fast"}, "'impl' must be one of 'auto', 'flash'"),
         ({"scale": -1.0}, "'scale' must be a positive number"),
-        ({"exclude": (torch.zeros(2).long(), torch.zeros(3).long())}, "'exclude' must hold one integer group for each of the 3 queries"),
+        (
+            {"exclude": (torch.zeros(2).long(), torch.zeros(3).long())},
+            "'exclude' must hold one integer group for each of the 3 queries",
+        ),
         ({"exclude_pairs": torch.tensor([[0], [9]])}, "'exclude_pairs' must index 3 queries and 3 keys"),
         ({"exclude_pairs": torch.tensor([[0], [1]]), "impl": "flash"}, "cannot exclude single pairs"),
         ({"symmetric": True, "k": torch.zeros(2, 4)}, "'symmetric' needs as many keys as queries"),
