@@ -179,7 +179,13 @@ def _demo(arguments: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
-_LISTS = {"losses": "gnnclr.losses", "layers": "gnnclr.nn", "graph": "gnnclr.graph", "probes": "gnnclr.eval", "configs": ""}
+_LISTS = {
+    "losses": "gnnclr.losses",
+    "layers": "gnnclr.nn",
+    "graph": "gnnclr.graph",
+    "probes": "gnnclr.eval",
+    "configs": "",
+}
 
 
 def _list(arguments: argparse.Namespace, rest: list[str]) -> int:

@@ -117,8 +117,16 @@ def _legend(axis, knn: bool) -> None:
 
     lines = [Line2D([], [], color=ATTRACT, linewidth=2.0, label="views of one sample attract")]
     if knn:
-        lines.append(Line2D([], [], color=NEIGHBOR, linewidth=1.3, linestyle=(0, (4, 2)), label="kNN positives attract"))
+        lines.append(
+            Line2D([], [], color=NEIGHBOR, linewidth=1.3, linestyle=(0, (4, 2)), label="kNN positives attract")
+        )
     lines.append(Line2D([], [], color=REPEL, linewidth=1.2, alpha=0.4, label="strongest repulsion"))
     axis.legend(
-        handles=lines, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=3, frameon=False, labelcolor=INK, fontsize=9
+        handles=lines,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.01),
+        ncols=3,
+        frameon=False,
+        labelcolor=INK,
+        fontsize=9,
     )

@@ -64,7 +64,9 @@ def run_demo(out: str | Path = ".", seed: int = 0, overrides: Mapping[str, list[
         _settings_section(runs),
     ]
     version = runs["images"][PLAIN].result["versions"]
-    footer = " · ".join([*(f"{name} {value}" for name, value in version.items()), platform.machine(), f"{date.today()}"])
+    footer = " · ".join(
+        [*(f"{name} {value}" for name, value in version.items()), platform.machine(), f"{date.today()}"]
+    )
     write_report(out / "report.html", "Contrastive learning as message passing", LEAD, sections, footer)
     return table
 
@@ -132,6 +134,8 @@ def _dynamics_section(runs: Mapping[str, Mapping[str, Run]]) -> Section:
 
 def _settings_section(runs: Mapping[str, Mapping[str, Run]]) -> Section:
     group = [run for kind in runs.values() for run in kind.values()]
-    table = {run.name: {"steps": f"{run.result['steps']} steps", "time": f"{run.result['seconds']:.0f} s"} for run in group}
+    table = {
+        run.name: {"steps": f"{run.result['steps']} steps", "time": f"{run.result['seconds']:.0f} s"} for run in group
+    }
     text = "The recipes are part of the package; gnnclr fit --config NAME repeats a run. Times include the probes."
     return Section("Settings", text, table=table, details={run.name: run.settings() for run in group})

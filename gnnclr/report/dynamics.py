@@ -31,7 +31,9 @@ def plot_dynamics(
     for metric in metrics:
         if not any(metric in table for table in tables.values()):
             known = sorted({column for table in tables.values() for column in table} - {"step", "epoch"})
-            raise ValueError(f"'metrics' must be columns of the files (got {metric!r}; there are {', '.join(known) or 'none'})")
+            raise ValueError(
+                f"'metrics' must be columns of the files (got {metric!r}; there are {', '.join(known) or 'none'})"
+            )
     figure, axes = new_figure(len(metrics), 3.3, 2.7)
     for axis, metric in zip(axes, metrics):
         for (name, table), color in zip(tables.items(), COLORS * len(tables)):
@@ -43,7 +45,9 @@ def plot_dynamics(
         axis.set_xlabel("step", color=MUTED, fontsize=9)
     if len(runs) > 1:
         handles, names = axes[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=len(runs), frameon=False, labelcolor=INK, fontsize=9)
+        figure.legend(
+            handles, names, loc="outside lower center", ncols=len(runs), frameon=False, labelcolor=INK, fontsize=9
+        )
     return figure
 
 

@@ -37,6 +37,7 @@ class ResumableInterrupt(Callback):
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.requested = False
+        self.saved = False
         self.previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -51,9 +52,14 @@ class ResumableInterrupt(Callback):
         self.requested = True
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        """Saves and stops, if asked to."""
+        """Saves, if asked to stop."""
         if self.requested:
             trainer.save_checkpoint(self.path)
+            self.saved = True
+
+    def on_train_batch_start(self, trainer: Trainer, *args: Any) -> None:
+        """Stops before the next step, by when the metrics of the last one are written."""
+        if self.saved:
             raise TrainingInterrupted(self.path, trainer.global_step)
 
     def _restore(self) -> None:

@@ -75,7 +75,8 @@ class Run:
 
     def settings(self) -> str:
         """The settings as YAML."""
-        return recipe_parser().dump(self.recipe)
+        # A field that is set to null may have another default.
+        return recipe_parser().dump(self.recipe, skip_unset=False)
 
     def build(self) -> Namespace:
         """Makes ``model``, with the initial weights that the seed gives, ``data``, and the arguments of the trainer."""

@@ -1,0 +1,19 @@
+import gnnclr.report.demo as demo
+
+
+def test_demo_writes_table_and_report(tmp_path):
+    images = ["--trainer.max_epochs=1", "--data.batch_size=512", "--trainer.log_every_n_steps=1"]
+    graph = ["--trainer.max_epochs=2", "--trainer.log_every_n_steps=1"]
+    names = {name: images for name in demo.RECIPES["images"].values()} | {
+        name: graph for name in demo.RECIPES["graph"].values()
+    }
+    for name in demo.RECIPES["images"].values():
+        names[name] = [*images, "--model.method.encoder.widths=[4,8]", "--model.method.projector.in_features=8"]
+    table = demo.run_demo(tmp_path, seed=1, overrides=names)
+    for row in ("raw", "A²X", "untrained", "NT-Xent", "NT-Xent + kNN positives"):
+        assert f"| {row} " in table
+    for column in ("images, linear", "images, kNN", "graph, linear", "graph, kNN"):
+        assert column in table
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/svg+xml") == 5
+    assert "seed_everything: 1" in page

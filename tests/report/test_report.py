@@ -1,0 +1,124 @@
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gnnclr.graph import AddKNNPositives, augmentation_graph
+from gnnclr.report import (
+    Section,
+    data_uri,
+    draw_batch_graph,
+    html_table,
+    plot_dynamics,
+    project,
+    scatter_embedding,
+    write_report,
+)
+
+
+def batch(n=8, d=6):
+    torch.manual_seed(0)
+    z = F.normalize(torch.randn(n, d), dim=1)
+    return augmentation_graph([z, F.normalize(z + 0.1 * torch.randn(n, d), dim=1)])
+
+
+def lines(figure):
+    return [line for line in figure.axes[0].lines if len(line.get_xdata())]
+
+
+def test_batch_graph_draws_every_edge_once():
+    graph = batch()
+    assert len(lines(draw_batch_graph(graph, strongest=10))) == 8 + 10
+    graph = AddKNNPositives(k=1)(graph)
+    pairs = {tuple(sorted(edge)) for edge in graph.edge_index.t().tolist()}
+    figure = draw_batch_graph(graph, torch.arange(8).repeat(2), torch.rand(16, 1, 5, 5), strongest=3)
+    assert len(lines(figure)) == len(pairs) + 3
+    assert "kNN positives attract" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def test_batch_graph_parts_equal_embeddings():
+    z = torch.ones(4, 3)
+    figure = draw_batch_graph(augmentation_graph([z, z]))
+    points = figure.axes[0].collections[0].get_offsets()
+    assert len({tuple(p) for p in points.round(4).tolist()}) == 8
+
+
+def test_batch_graph_refuses_what_no_page_can_show():
+    with pytest.raises(ValueError, match=r"'graph' must have at most 200 nodes to be drawn \(got 202\)"):
+        draw_batch_graph(batch(n=101))
+
+
+def test_pca_finds_the_plane_of_the_data():
+    torch.manual_seed(0)
+    angle = torch.rand(50) * 6.28
+    z = torch.stack([angle.cos(), angle.sin(), torch.zeros(50), torch.zeros(50)], dim=1)
+    y = project(z, "pca")
+    assert torch.allclose(torch.cdist(y, y), torch.cdist(z, z), atol=1e-3)
+
+
+def test_tsne_separates_clusters_and_repeats():
+    torch.manual_seed(0)
+    z = torch.cat([torch.randn(20, 5) * 0.1 + 3 * torch.eye(5)[i] for i in range(2)])
+    y = project(z)
+    assert torch.equal(y, project(z))
+    assert (
+        torch.cdist(y, y)
+        .add(torch.eye(40) * 1e9)
+        .argmin(dim=1)
+        .div(20, rounding_mode="floor")
+        .equal(torch.arange(40) // 20)
+    )
+
+
+def test_scatter_has_a_panel_each():
+    z, y = torch.randn(30, 4), torch.arange(30) % 3
+    figure = scatter_embedding({"before": z, "after": z[:, :2]}, y, method="pca", most=10)
+    assert [axis.get_title() for axis in figure.axes] == ["before", "after"]
+    assert all(len(axis.collections[0].get_offsets()) == 10 for axis in figure.axes)
+    with pytest.raises(ValueError, match=r"'embeddings\['x'\]' must have shape \[30, d\]"):
+        scatter_embedding({"x": z[:5]}, y)
+    with pytest.raises(ValueError, match="'method' must be one of"):
+        scatter_embedding({"x": z}, y, method="umap")
+
+
+def test_dynamics(tmp_path):
+    (tmp_path / "m.csv").write_text("step,epoch,loss,alignment\n1,0,4.0,\n2,0,2.0,1.0\n")
+    figure = plot_dynamics({"a": tmp_path / "m.csv"}, ["loss", "alignment"], smooth=0.5)
+    raw, mean = figure.axes[0].lines
+    assert list(raw.get_ydata()) == [4.0, 2.0] and list(mean.get_ydata()) == [4.0, 3.0]
+    assert list(figure.axes[1].lines[0].get_xdata()) == [2.0]
+    with pytest.raises(ValueError, match=r"got 'uniformity'; there are alignment, loss"):
+        plot_dynamics({"a": tmp_path / "m.csv"})
+
+
+def test_table_marks_the_best_and_escapes():
+    table = html_table({"<raw>": {"a": "1.5", "b": "x"}, "trained": {"a": "12.0 ± 0.3"}})
+    assert "&lt;raw&gt;" in table and "<raw>" not in table
+    assert re.findall(r'class="best">([^<]*)', table) == ["12.0 ± 0.3"]
+    assert "<td>–</td>" in table
+
+
+def test_report_is_one_file(tmp_path):
+    figure = draw_batch_graph(batch())
+    section = Section("One batch", "A & B", {"raw": {"kNN": "1"}}, [(figure, "caption")], {"more": "x: <1>"})
+    path = write_report(tmp_path / "out" / "report.html", "Title", "Lead", [section], "footer")
+    text = path.read_text()
+    assert text.startswith("<!doctype html>") and "A &amp; B" in text and "x: &lt;1&gt;" in text
+    assert re.search(r'src="data:image/svg\+xml;base64,', text)
+    assert not re.search(r'(src|href)="(?!data:)', text)
+
+
+def test_figures_as_png():
+    assert data_uri(draw_batch_graph(batch()), "png").startswith("data:image/png;base64,iVBOR")
+
+
+def test_plots_leave_matplotlib_alone():
+    code = (
+        "import sys, gnnclr.report; assert 'matplotlib' not in sys.modules\n"
+        "import torch; gnnclr.report.data_uri(gnnclr.report.scatter_embedding({'x': torch.randn(9, 3)}, torch.arange(9), 'pca'))\n"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)

@@ -1,0 +1,100 @@
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from gnnclr.cli import main
+
+GRAPH = ["--trainer.max_epochs=2", "--trainer.accelerator=cpu", "--trainer.log_every_n_steps=1"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["demo", "--help"], ["evaluate", "--help"]])
+def test_help_and_list_import_nothing_heavy(arguments):
+    code = (
+        f"import sys; from gnnclr.cli import main\ntry: main({arguments})\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'lightning', 'matplotlib', 'torchvision', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+    assert time.monotonic() - start < 5
+
+
+def test_no_command_prints_help(capsys):
+    assert main([]) == 0
+    assert "gnnclr fit --config simclr-digits" in capsys.readouterr().out
+
+
+def test_list(capsys):
+    assert main(["list"]) == 0
+    assert "grace-cora" in capsys.readouterr().out
+    assert main(["list", "losses"]) == 0
+    assert "NTXentLoss" in capsys.readouterr().out
+
+
+def test_fit_evaluate_embed(folder, capsys):
+    assert main(["fit", "--config", "grace-sbm", *GRAPH]) == 0
+    output = capsys.readouterr().out
+    assert all(row in output for row in ("raw", "A²X", "untrained", "trained", "linear", "kNN"))
+    run = folder / "runs" / "grace-sbm" / "1"
+    for name in ("config.yaml", "metrics.csv", "metrics.json", "checkpoints/last.ckpt"):
+        assert (run / name).is_file(), name
+
+    before = json.loads((run / "metrics.json").read_text())["test"]
+    assert main(["evaluate", "--run", str(run)]) == 0
+    assert json.loads((run / "metrics.json").read_text())["test"] == before
+
+    assert main(["embed", "--run", str(run), "--output", "out/z.npz"]) == 0
+    with np.load("out/z.npz", allow_pickle=False) as arrays:
+        assert arrays["z"].shape[0] == arrays["y"].shape[0] == 600
+        assert len(arrays["train"]) + len(arrays["val"]) + len(arrays["test"]) == 600
+
+    assert main(["fit", "--config", "grace-sbm", *GRAPH, "--trainer.max_epochs=1"]) == 0
+    assert (folder / "runs" / "grace-sbm" / "2").is_dir()
+
+
+def test_fit_images(folder, capsys):
+    small = ["--data.dataset=digits", "--data.batch_size=512", "--model.method.encoder.widths=[4,8]"]
+    small += ["--model.method.projector.in_features=8", "--trainer.max_epochs=1", "--trainer.accelerator=cpu"]
+    assert main(["fit", "--config=simclr-digits", "--out=run", *small]) == 0
+    assert "trained" in capsys.readouterr().out
+    assert main(["fit", "--config=simclr-digits", "--out=run", *small]) == 2
+    assert "holds a run already" in capsys.readouterr().err
+
+
+def test_evaluate_seeds(folder, capsys):
+    assert main(["evaluate", "--config=grace-sbm", "--seeds=2", *GRAPH]) == 0
+    assert "±" in capsys.readouterr().out
+    assert (folder / "runs" / "grace-sbm" / "seeds" / "evaluation.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit", "--config=grace-sbn"], "did you mean 'grace-sbm'"),
+        (["fit", "--config=grace-sbm", "--trainer.max_epoch=3"], "did you mean '--trainer.max_epochs'"),
+        (["fit", "--config=grace-cora"], "'data.root' must be the folder"),
+        (["fit", "--config=simclr-cifar10-cpu", "--data.root=none"], "'root' must be or hold cifar10.zip"),
+        (["fit"], "needs --config NAME"),
+        (["fit", "--ckpt_path=none.ckpt"], "there is no checkpoint 'none.ckpt'"),
+        (["evaluate"], "needs either --run FOLDER or --config NAME"),
+        (["evaluate", "--run=none"], "is not the folder of a run"),
+        (["embed", "--run=none", "--outptu=x"], "did you mean '--output'"),
+        (["demo", "--sed=3"], "did you mean '--seed'"),
+        (["trian"], "invalid choice: 'trian'"),
+    ],
+)
+def test_mistakes_are_explained(arguments, message, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("gnnclr: error: ") and message in error
+    assert "Traceback" not in error

@@ -1,0 +1,26 @@
+import pytest
+
+from gnnclr.train import parse_recipe
+
+SMALL_DIGITS = [
+    "--data.batch_size=128",
+    "--data.dataset=digits",
+    "--model.method.encoder.widths=[4,8]",
+    "--model.method.projector.in_features=8",
+    "--model.method.projector.hidden_features=8",
+    "--model.method.projector.out_features=8",
+    "--trainer.accelerator=cpu",
+    "--trainer.max_epochs=2",
+    "--trainer.log_every_n_steps=2",
+]
+SMALL_GRAPH = ["--trainer.max_epochs=3", "--trainer.log_every_n_steps=1", "--trainer.accelerator=cpu"]
+
+
+@pytest.fixture
+def small_digits():
+    return parse_recipe("simclr-digits", SMALL_DIGITS)
+
+
+@pytest.fixture
+def small_graph():
+    return parse_recipe("grace-sbm", SMALL_GRAPH)

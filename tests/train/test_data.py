@@ -1,0 +1,100 @@
+import os
+
+import pytest
+import torch
+
+from gnnclr.train import ImageData, NodeData
+
+
+def test_images_train_on_all_but_the_test_images():
+    data = ImageData("digits-canvas", size=12, batch_size=64)
+    data.setup("fit")
+    split = data.split
+    assert len(data.labels) == 1797 and data.in_channels == 1
+    assert len(data.batches().images) == len(split.train) + len(split.val)
+    raw = data.baselines()["raw"]()
+    assert raw.shape == (1797, 144) and raw.max() <= 1
+    assert torch.equal(raw[split.test[0]], data.images.test.images[0].flatten() / 255)
+
+
+def test_order_depends_on_the_seed():
+    def first(seed):
+        data = ImageData("digits", seed=seed)
+        data.setup("fit")
+        return next(iter(data.batches()))["index"]
+
+    assert torch.equal(first(0), first(0))
+    assert not torch.equal(first(0), first(1))
+
+
+def test_position_in_the_batches_is_restored():
+    data, resumed = ImageData("digits", batch_size=128), ImageData("digits", batch_size=128)
+    data.setup("fit")
+    batches = iter(data.train_dataloader())
+    for _ in range(3):
+        next(batches)
+    state = data.state_dict()
+    resumed.setup("fit")
+    resumed.load_state_dict(state)
+    assert torch.equal(next(iter(resumed.train_dataloader()))["index"], next(batches)["index"])
+
+
+def test_embedding_leaves_the_mode_alone():
+    data = ImageData("digits")
+    data.setup("fit")
+    method = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.5)).train()
+    method.forward = lambda images: method[1](method[0](images.float()))
+    assert torch.equal(data.embed(method), data.embed(method))
+    assert method.training
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "match"),
+    [
+        ({"dataset": "digit"}, "'data.dataset' must be one of"),
+        ({"dataset": "cifar10"}, "'data.root' must be"),
+        ({"dataset": "folder", "root": "."}, "'data.size' must be"),
+        ({"dataset": "digits", "batch_size": 1}, "'data.batch_size' must be at least 2"),
+    ],
+)
+def test_image_errors(kwargs, match):
+    with pytest.raises(ValueError, match=match):
+        ImageData(**kwargs)
+
+
+def test_batch_larger_than_the_data():
+    data = ImageData("digits", batch_size=4096)
+    data.setup("fit")
+    with pytest.raises(ValueError, match="'data.batch_size' must be at most the"):
+        data.batches()
+
+
+def test_graph_is_one_batch_with_baselines():
+    data = NodeData("sbm")
+    data.setup("fit")
+    (graph,) = list(data.batches())
+    assert graph is data.graph and len(data.batches()) == 1
+    baselines = data.baselines()
+    assert set(baselines) == {"raw", "A²X"}
+    assert baselines["A²X"]().shape == baselines["raw"]().shape == graph.x.shape
+
+
+def test_encoder_of_another_width_is_refused():
+    data = NodeData("sbm")
+    data.setup("fit")
+    method = torch.nn.Module()
+    method.encoder = torch.nn.Module()
+    method.encoder.in_channels = data.in_channels
+    data.check(method)
+    method.encoder.in_channels = 7
+    with pytest.raises(ValueError, match=r"in_channels' must be the \d+ channels of the data \(got 7\)"):
+        data.check(method)
+
+
+@pytest.mark.data
+@pytest.mark.skipif("GNNCLR_DATA" not in os.environ, reason="needs the real files that GNNCLR_DATA points to")
+def test_cora_has_the_public_split():
+    data = NodeData("cora", os.environ["GNNCLR_DATA"])
+    data.setup("fit")
+    assert [len(part) for part in (data.split.train, data.split.val, data.split.test)] == [140, 500, 1000]
+    assert data.in_channels == 1433

@@ -1,0 +1,80 @@
+import pytest
+
+from gnnclr.train import RecipeError, Run, available_recipes, parse_recipe, recipe_path
+
+EMBEDDED = {"simclr-digits", "simclr-knn-digits", "grace-sbm", "grace-knn-sbm"}
+
+
+@pytest.mark.parametrize("name", available_recipes())
+def test_every_recipe_builds_and_survives_its_own_yaml(name, tmp_path):
+    root = [] if name in EMBEDDED else ["--data.root=data"]
+    run = Run(parse_recipe(name, root), tmp_path)
+    built = run.build()
+    assert hasattr(built.model.method, "training_step_loss")
+    (tmp_path / "config.yaml").write_text(run.settings())
+    assert Run.open(tmp_path).settings() == run.settings()
+
+
+def test_overrides_reach_every_depth():
+    recipe = parse_recipe(
+        "simclr-digits",
+        [
+            "--model.method.loss.temperature=0.3",
+            "--model.optimizer.lr",
+            "0.5",
+            "--seed_everything=7",
+            "--trainer.max_epochs=3",
+        ],
+    )
+    assert recipe.model.method.init_args.loss.init_args.temperature == 0.3
+    assert recipe.model.optimizer.init_args.lr == 0.5
+    assert recipe.trainer.max_epochs == 3
+    assert recipe.data.init_args.seed == 7
+
+
+def test_same_seed_same_weights(small_graph, tmp_path):
+    def weight(recipe):
+        return Run(recipe, tmp_path).build().model.method.encoder.layers[0].weight
+
+    first = weight(small_graph)
+    assert (first == weight(small_graph)).all()
+    small_graph.seed_everything = 1
+    assert (first != weight(small_graph)).any()
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("--trainer.max_epoch=3", "--trainer.max_epochs"),
+        ("--data.batchsize=3", "--data.batch_size"),
+        ("--model.method.temprature=3", "--model.method.loss.temperature"),
+        ("--model.method.loss.temprature=3", "--model.method.loss.temperature"),
+        ("--sed_everything=3", "--seed_everything"),
+        ("--data.seed=3", "--seed_everything"),
+    ],
+)
+def test_unknown_fields_name_the_nearest(override, meant):
+    with pytest.raises(RecipeError, match=f"did you mean '{meant}'"):
+        parse_recipe("simclr-digits", [override])
+
+
+def test_unknown_fields_of_a_file_name_the_nearest(tmp_path):
+    text = recipe_path("grace-sbm").read_text().replace("max_epochs", "max_epoch")
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(RecipeError, match=r"mine.yaml: unknown field 'max_epoch'; did you mean '--trainer.max_epochs'"):
+        parse_recipe(str(tmp_path / "mine.yaml"))
+
+
+def test_unknown_recipe_lists_the_names():
+    with pytest.raises(RecipeError, match=r"(?s)did you mean 'simclr-digits'.*Recipes: .*grace-cora"):
+        parse_recipe("simclr-digit")
+
+
+def test_value_of_the_wrong_type():
+    with pytest.raises(RecipeError, match=r"trainer\.max_epochs"):
+        parse_recipe("grace-sbm", ["--trainer.max_epochs=many"])
+
+
+def test_missing_root_says_so(tmp_path):
+    with pytest.raises(ValueError, match=r"'data.root' must be the folder with the files of 'cora'"):
+        Run(parse_recipe("grace-cora"), tmp_path).build()

@@ -1,0 +1,82 @@
+import json
+import os
+import signal
+
+import pytest
+import torch
+
+from gnnclr.node import GRACE
+from gnnclr.train import RecipeError, Run, TrainingInterrupted, read_metrics
+
+
+def weights(run):
+    return torch.load(run.checkpoint, weights_only=True)["state_dict"]
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_folder_of_a_graph_run(small_graph, tmp_path):
+    run = Run(small_graph, tmp_path / "run")
+    result = run.fit()
+    assert set(result["test"]) == {"raw", "A²X", "untrained", "trained"}
+    assert all(0 < value <= 1 for row in result["test"].values() for value in row.values())
+    assert result["steps"] == 3 and result["seed"] == 0
+    assert result == json.loads((run.folder / "metrics.json").read_text()) == Run.open(run.folder).result
+    metrics = read_metrics(run.folder / "metrics.csv")
+    assert [row["step"] for row in metrics] == [0, 1, 2]
+    assert {"loss", "alignment", "uniformity", "lr", "epoch"} <= metrics[0].keys()
+    assert Run.open(run.folder).evaluate()["test"] == result["test"]
+
+
+def test_untrained_row_is_the_start_of_the_run(small_graph, tmp_path):
+    run = Run(small_graph, tmp_path)
+    start = run.build().model.method.state_dict()
+    run.fit()
+    untrained, trained, _, step = run.load()
+    assert equal(untrained.state_dict(), start) and step == 3
+    assert not equal(trained.state_dict(), start)
+
+
+def test_run_repeats_bit_for_bit(small_digits, tmp_path):
+    first, second = Run(small_digits, tmp_path / "a"), Run(small_digits, tmp_path / "b")
+    assert first.fit()["test"] == second.fit()["test"]
+    assert equal(weights(first), weights(second))
+    assert (first.folder / "metrics.csv").read_text() == (second.folder / "metrics.csv").read_text()
+
+
+def test_interrupt_leaves_a_checkpoint_that_resumes_bit_for_bit(small_graph, tmp_path, monkeypatch):
+    whole, stopped = Run(small_graph, tmp_path / "whole"), Run(small_graph, tmp_path / "stopped")
+    whole.fit()
+    step = GRACE.training_step_loss
+
+    def interrupted(self, data):
+        os.kill(os.getpid(), signal.SIGINT)
+        return step(self, data)
+
+    handler = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        patch.setattr(GRACE, "training_step_loss", interrupted)
+        with pytest.raises(TrainingInterrupted) as stop:
+            stopped.fit()
+    assert stop.value.path == stopped.checkpoint and stop.value.step == 1
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert stopped.result is None
+    stopped.fit(stopped.checkpoint)
+    assert equal(weights(whole), weights(stopped))
+    assert (whole.folder / "metrics.csv").read_text() == (stopped.folder / "metrics.csv").read_text()
+
+
+def test_tensorboard_only_when_asked(small_graph, tmp_path):
+    pytest.importorskip("tensorboard")
+    small_graph.tensorboard = True
+    Run(small_graph, tmp_path).fit()
+    assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_folder_without_a_run(tmp_path, small_graph):
+    with pytest.raises(RecipeError, match=r"is not the folder of a run: it has no config.yaml"):
+        Run.open(tmp_path)
+    with pytest.raises(RecipeError, match=r"has no checkpoint checkpoints/last.ckpt"):
+        Run(small_graph, tmp_path).load()
