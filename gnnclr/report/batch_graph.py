@@ -23,7 +23,8 @@ def draw_batch_graph(
 ) -> "Figure":
     r"""Draws the views of a small batch, the edges that attract and the pairs that repel the most.
 
-    Nodes lie at the first two principal components of their embeddings, pushed apart until they do not overlap. Pairs of
+    Nodes lie at the first two principal components of their embeddings, pushed apart until they do not overlap. Pairs
+    of
     different samples repel with strength :math:`P_{ij} + P_{ji}`, the softmax of their similarities.
 
     Args:
@@ -44,7 +45,7 @@ def draw_batch_graph(
     if z.size(0) > 200:
         raise ValueError(f"'graph' must have at most 200 nodes to be drawn (got {z.size(0)})")
     sample = graph.sample.cpu()
-    position = _spread(_principal(z), gap=0.14)
+    position = _spread(_principal(z), gap=0.2)
     figure, (axis,) = new_figure(1, width, 0.66 * width)
     axis.set_axis_off()
     axis.set_aspect("equal")
@@ -55,7 +56,7 @@ def draw_batch_graph(
     value, pair = repulsion.flatten().topk(min(strongest, repulsion.numel()))
     for strength, index in zip((value / value.max()).tolist(), pair.tolist()):
         ends = position[[index // len(z), index % len(z)]]
-        axis.plot(*ends.t(), color=REPEL, linewidth=0.4 + 1.0 * strength, alpha=0.08 + 0.3 * strength, zorder=1)
+        axis.plot(*ends.t(), color=REPEL, linewidth=0.5 + 1.1 * strength, alpha=0.15 + 0.4 * strength, zorder=1)
 
     source, target = graph.edge_index.cpu()
     inside = source < len(z)
@@ -86,7 +87,7 @@ def _principal(z: Tensor) -> Tensor:
     return position / position.abs().amax(dim=0).clamp_min(1e-12) * torch.tensor([1.5, 0.9])
 
 
-def _spread(position: Tensor, gap: float, rounds: int = 200) -> Tensor:
+def _spread(position: Tensor, gap: float, rounds: int = 400) -> Tensor:
     # Coinciding nodes have no direction to part in, so each starts a hair away, at an angle of its own.
     angle = torch.arange(len(position)) * 2.399963
     position = position + 1e-3 * torch.stack([angle.cos(), angle.sin()], dim=1)
@@ -120,7 +121,7 @@ def _legend(axis, knn: bool) -> None:
         lines.append(
             Line2D([], [], color=NEIGHBOR, linewidth=1.3, linestyle=(0, (4, 2)), label="kNN positives attract")
         )
-    lines.append(Line2D([], [], color=REPEL, linewidth=1.2, alpha=0.4, label="strongest repulsion"))
+    lines.append(Line2D([], [], color=REPEL, linewidth=1.4, alpha=0.5, label="strongest repulsion"))
     axis.legend(
         handles=lines,
         loc="upper center",

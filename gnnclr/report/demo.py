@@ -22,9 +22,9 @@ RECIPES = {
     "graph": {PLAIN: "grace-sbm", KNN: "grace-knn-sbm"},
 }
 LEAD = (
-    "A contrastive batch is a graph: views of one sample attract each other, all others repel, and one gradient step is "
-    "one round of message passing. Here that graph is trained as it is, and rewired with nearest neighbours as further "
-    "positives, on handwritten digits at random places of a canvas and on a generated graph of communities."
+    "A contrastive batch is a graph: views of one sample attract each other, all others repel, and one gradient step "
+    "is one round of message passing. Here that graph is trained as it is, and rewired with nearest neighbours as "
+    "further positives, on handwritten digits at random places of a canvas and on a generated graph of communities."
 )
 
 
@@ -54,8 +54,9 @@ def run_demo(out: str | Path = ".", seed: int = 0, overrides: Mapping[str, list[
     sections = [
         Section(
             "Results",
-            "Test accuracy in percent of a linear and of a kNN probe on frozen features. Probes choose their settings on "
-            "validation data and look at the test data once. A²X are features averaged over two hops, without training.",
+            "Test accuracy in percent of a linear and of a kNN probe on frozen features. Probes choose their settings "
+            "on validation data and look at the test data once. A²X are features averaged over two hops, "
+            "without training.",
             table=cells,
         ),
         _batch_section(runs["images"]),
@@ -95,8 +96,8 @@ def _batch_section(runs: Mapping[str, Run]) -> Section:
     return Section(
         "One batch is a graph",
         "Nodes are two views each of twenty digits, placed by their trained embeddings, with a frame in the colour of "
-        "their class. Solid edges join the views of a sample. Dashed edges join nearest neighbours of different samples, "
-        "which the rewiring makes positives. The pairs that repel most strongly are drawn in red.",
+        "their class. Solid edges join the views of a sample. Dashed edges join nearest neighbours of different "
+        "samples, which the rewiring makes positives. The pairs that repel most strongly are drawn in red.",
         figures=[(figure, "")],
     )
 

@@ -14,7 +14,7 @@ COLORS = (ATTRACT, NEIGHBOR, "#228833", "#aa3377")
 
 
 def plot_dynamics(
-    runs: Mapping[str, str | Path], metrics: Sequence[str] = ("loss", "alignment", "uniformity"), smooth: float = 0.8
+    runs: Mapping[str, str | Path], metrics: Sequence[str] = ("loss", "alignment", "uniformity"), smooth: float = 0.6
 ) -> "Figure":
     """Plots metrics over the steps of one or more runs.
 
@@ -22,7 +22,7 @@ def plot_dynamics(
         runs (dict): The ``metrics.csv`` of each run, by name.
         metrics (list, optional): Columns to plot, a panel each. (default: ``("loss", "alignment", "uniformity")``)
         smooth (float, optional): Weight of the past in the running mean that is drawn over the raw values; ``0`` draws
-            the values alone. (default: ``0.8``)
+            the values alone. (default: ``0.6``)
 
     Raises:
         ValueError: If no run has a metric.
@@ -64,7 +64,9 @@ def _columns(path: Path) -> dict[str, tuple[list[float], list[float]]]:
 
 
 def _running_mean(values: list[float], weight: float) -> list[float]:
-    means: list[float] = []
+    # Divided by the sum of the weights, so that the first values do not hold the curve back.
+    means, total, norm = [], 0.0, 0.0
     for value in values:
-        means.append(value if not means else weight * means[-1] + (1 - weight) * value)
+        total, norm = weight * total + value, weight * norm + 1.0
+        means.append(total / norm)
     return means

@@ -19,7 +19,8 @@ def project(z: Tensor, method: str = "tsne", seed: int = 0) -> Tensor:
 
     Args:
         z (Tensor): The embeddings. Rows are normalised first, as contrastive losses compare directions.
-        method (str, optional): ``"pca"``, or ``"tsne"``: scikit-learn's t-SNE by the cosine distance. (default: ``"tsne"``)
+        method (str, optional): ``"pca"``, or ``"tsne"``: scikit-learn's t-SNE by the cosine distance.
+            (default: ``"tsne"``)
         seed (int, optional): The seed of t-SNE. (default: ``0``)
 
     Shapes:
@@ -49,7 +50,8 @@ def scatter_embedding(
         embeddings (dict): A matrix for each panel, by title, such as ``{"before": z0, "after": z1}``.
         labels (Tensor): The class of each row.
         method (str, optional): The projection, see :func:`project`. (default: ``"tsne"``)
-        most (int, optional): How many rows are drawn at most, chosen at random and the same in all panels. (default: ``800``)
+        most (int, optional): How many rows are drawn at most, chosen at random and the same in all panels.
+            (default: ``800``)
         seed (int, optional): The seed of the choice and of the projection. (default: ``0``)
 
     Shapes:

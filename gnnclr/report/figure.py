@@ -61,7 +61,8 @@ def data_uri(figure: "Figure", kind: str = "svg", dpi: int = 160) -> str:
     Args:
         figure (matplotlib.figure.Figure): The figure.
         kind (str, optional): ``"svg"`` or ``"png"``. (default: ``"svg"``)
-        dpi (int, optional): Resolution of PNG files, and of the parts of SVG files that are rasterised. (default: ``160``)
+        dpi (int, optional): Resolution of PNG files, and of the parts of SVG files that are rasterised.
+            (default: ``160``)
     """
     buffer = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else None

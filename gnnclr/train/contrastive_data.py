@@ -13,8 +13,9 @@ from gnnclr.eval import ProbeResult, Split, evaluate_features
 class ContrastiveData(LightningDataModule):
     """Batches to train on, and labelled examples to probe the features with.
 
-    A subclass sets :attr:`labels`, :attr:`split` and :attr:`in_channels` in :meth:`setup`, makes batches in :meth:`batches`, and says how a
-    method embeds its examples. Batches that have ``state_dict`` and ``load_state_dict`` are resumed where they stopped.
+    A subclass sets :attr:`labels`, :attr:`split` and :attr:`in_channels` in :meth:`setup`, makes batches in
+    :meth:`batches`, and says how a method embeds its examples. Batches that have ``state_dict`` and ``load_state_dict``
+    are resumed where they stopped.
 
     Args:
         seed (int, optional): The seed of the order of batches; a run passes its own. (default: ``0``)
@@ -41,7 +42,7 @@ class ContrastiveData(LightningDataModule):
             self._batches.load_state_dict(self._state)
         return self._batches
 
-    # Lightning restores loaders too late: computing the length of the schedule sets them up before the checkpoint is read.
+    # Lightning restores loaders too late: the length of the schedule needs them before the checkpoint is read.
     def state_dict(self) -> dict[str, Any]:
         """The position in the batches, for checkpoints."""
         return {"batches": self._batches.state_dict()} if hasattr(self._batches, "state_dict") else {}
@@ -55,7 +56,8 @@ class ContrastiveData(LightningDataModule):
         expected = getattr(getattr(method, "encoder", None), "in_channels", None)
         if expected is not None and expected != self.in_channels:
             raise ValueError(
-                f"'model.method.encoder.in_channels' must be the {self.in_channels} channels of the data (got {expected})"
+                f"'model.method.encoder.in_channels' must be the {self.in_channels} channels of the data "
+                f"(got {expected})"
             )
 
     def embed(self, method: nn.Module) -> Tensor:

@@ -16,11 +16,11 @@ class NodeData(ContrastiveData):
     """One graph, which is the batch, and its labelled nodes for the probes.
 
     Args:
-        dataset (str): ``"sbm"``, a generated graph that needs no files, or what :func:`gnnclr.node.load_node_data` reads
-            from ``root``, such as ``"cora"``.
+        dataset (str): ``"sbm"``, a generated graph that needs no files, or what :func:`gnnclr.node.load_node_data`
+            reads from ``root``, such as ``"cora"``.
         root (str, optional): Where the files are. (default: ``None``)
-        transform (BaseTransform, optional): A PyG transform, such as :class:`torch_geometric.transforms.NormalizeFeatures`.
-            (default: ``None``)
+        transform (BaseTransform, optional): A PyG transform, such as
+            :class:`torch_geometric.transforms.NormalizeFeatures`. (default: ``None``)
         seed (int, optional): Unused: there is no order of batches. (default: ``0``)
 
     Raises:

@@ -1,7 +1,11 @@
+from functools import partial
+
 import gnnclr.report.demo as demo
 
 
-def test_demo_writes_table_and_report(tmp_path):
+def test_demo_writes_table_and_report(tmp_path, monkeypatch):
+    # t-SNE of six panels takes longer than all the rest.
+    monkeypatch.setattr(demo, "scatter_embedding", partial(demo.scatter_embedding, method="pca"))
     images = ["--trainer.max_epochs=1", "--data.batch_size=512", "--trainer.log_every_n_steps=1"]
     graph = ["--trainer.max_epochs=2", "--trainer.log_every_n_steps=1"]
     names = {name: images for name in demo.RECIPES["images"].values()} | {

@@ -65,7 +65,7 @@ def test_image_errors(kwargs, match):
 def test_batch_larger_than_the_data():
     data = ImageData("digits", batch_size=4096)
     data.setup("fit")
-    with pytest.raises(ValueError, match="'data.batch_size' must be at most the"):
+    with pytest.raises(ValueError, match=r"'data\.batch_size' must be at most the"):
         data.batches()
 
 
