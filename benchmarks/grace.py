@@ -58,8 +58,8 @@ BASE = {
     | {"edge": [0.4, 0.1], "feature": [0.0, 0.2], "temperature": 0.7, "weight_decay": 1e-5, "epochs": 50},
 }
 GRID = {
-    "cora": {"temperature": [0.5, 0.7, 1.0]},
-    "citeseer": {"temperature": [0.5, 0.7, 0.9]},
+    "cora": {"projection": [64, 256]},
+    "citeseer": {"projection": [64, 512]},
     "pubmed": {"epochs": [25, 50]},
 }
 
@@ -68,7 +68,7 @@ def build(settings: dict, in_channels: int) -> GRACE:
     hidden, width, projection = settings["hidden"], settings["width"], settings["projection"]
     return GRACE(
         GCNEncoder(in_channels, hidden, width, settings["layers"], settings["act"]),
-        MLP([width, projection, projection], act="elu", norm=None),
+        MLP([width, width, projection], act="elu", norm=None),
         tuple(grace_view(e, f) for e, f in zip(settings["edge"], settings["feature"])),
         NTXentLoss(settings["temperature"]),
     )

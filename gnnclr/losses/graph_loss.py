@@ -3,11 +3,33 @@
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.losses.gather import gather, gather_sizes
 from gnnclr.nn import PairConv
 from gnnclr.ops.check import check_matrix
+
+
+class _Normalize(Function):
+    @staticmethod
+    def forward(ctx, x):
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        # Scaled by the largest entry first, so that no square over- or underflows.
+        largest = x.abs().amax(dim=1, keepdim=True).to(dtype)
+        scaled = x.to(dtype) / largest.masked_fill_(largest == 0, float("inf"))
+        length = torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
+        z = scaled / length.masked_fill_(length == 0, float("inf"))
+        ctx.dtype = x.dtype
+        ctx.save_for_backward(z, largest * length)
+        return z
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        z, length = ctx.saved_tensors
+        return ((grad - (grad * z).sum(dim=1, keepdim=True) * z) / length).to(ctx.dtype)
 
 
 def normalize(x: Tensor) -> Tensor:
@@ -16,13 +38,7 @@ def normalize(x: Tensor) -> Tensor:
     Args:
         x (Tensor): Rows of any length [n, d].
     """
-    with torch.autocast(x.device.type, enabled=False):
-        x = x.to(torch.promote_types(x.dtype, torch.float32))
-        # Scaled by the largest entry first, so that no square over- or underflows.
-        largest = x.detach().abs().amax(dim=1, keepdim=True)
-        x = x / largest.masked_fill(largest == 0, float("inf"))
-        length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
-        return x / length.masked_fill(length == 0, float("inf"))
+    return _Normalize.apply(x)
 
 
 class GraphLoss(nn.Module):
@@ -46,7 +62,7 @@ class GraphLoss(nn.Module):
         self.conv, self.gather_distributed = conv, gather_distributed
 
     def graph(self, *views: Tensor, **kwargs) -> ContrastGraph:
-        """The graph of a batch of normalised views, stacked in ``graph.x``."""
+        """The graph of a batch of views, stacked in ``graph.x``."""
         raise NotImplementedError
 
     def forward(self, *args, **kwargs) -> Tensor:
@@ -58,8 +74,8 @@ class GraphLoss(nn.Module):
                     f"'loss(x, graph)' takes nothing else: put it into the graph (got {', '.join(kwargs)})"
                 )
             check_matrix("x", x, finite=True, rows=graph.num_nodes)
-            return self._energy(normalize(x), graph)
-        views = [normalize(check_matrix(f"views[{i}]", view, finite=True)) for i, view in enumerate(args)]
+            return self._energy(x, graph)
+        views = [check_matrix(f"views[{i}]", view, finite=True) for i, view in enumerate(args)]
         if not views:
             raise ValueError("'views' must be one or more matrices [n, d] (got none)")
         if not (self.gather_distributed and dist.is_available() and dist.is_initialized()):
@@ -85,10 +101,10 @@ class GraphLoss(nn.Module):
     def _gather_rows(x: Tensor) -> Tensor:
         return gather(x, gather_sizes(x.size(0), x.device))
 
-    def _energy(self, z: Tensor, graph: ContrastGraph) -> Tensor:
-        if z.size(0) == 0:
-            return z.sum()  # no anchors: a zero that keeps the graph, so that no process waits for another
-        return self.conv.energy(z, graph)
+    def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
+        if x.size(0) == 0:
+            return x.sum()  # no anchors: a zero that keeps the graph, so that no process waits for another
+        return self.conv.energy(normalize(x), graph)
 
     def extra_repr(self) -> str:
         """Only what differs from the default."""

@@ -56,7 +56,7 @@ class InfoNCELoss(GraphLoss):
             bank, rule = normalize(negatives.features.to(query)), Negatives(candidates=())
         elif isinstance(negatives, Tensor):
             flat = self._flat(negatives, n, d)
-            nodes.append(normalize(flat))
+            nodes.append(flat)
             own = torch.arange(n, n + flat.size(0), device=query.device)
             sample.append(own)
             view.append(torch.full_like(own, 2))

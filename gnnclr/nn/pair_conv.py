@@ -59,10 +59,11 @@ class PairConv(MessagePassing):
         """
         n = z.size(0)
         nodes = self.candidates(z, graph)
-        # propagate_type: (x: Tensor, edge_weight: Tensor)
-        out = self.propagate(edge_index, x=(nodes, z), edge_weight=weight, size=(nodes.size(0), n))
         inside = edge_index[0] < n if nodes is not z else slice(None)
-        return out + self.propagate(edge_index[:, inside].flip(0), x=(z, z), edge_weight=weight[inside], size=(n, n))
+        edge_index = torch.cat([edge_index, edge_index[:, inside].flip(0)], dim=1)
+        weight = torch.cat([weight, weight[inside]])
+        # propagate_type: (x: Tensor, edge_weight: Tensor)
+        return self.propagate(edge_index, x=(nodes, z), edge_weight=weight, size=(nodes.size(0), n))
 
     def message(self, x_j: Tensor, edge_weight: Tensor) -> Tensor:
         """The message of one pair."""
