@@ -76,19 +76,21 @@ def parse_recipe(config: str, overrides: Sequence[str] = ()) -> Namespace:
     Raises:
         RecipeError: If a field is unknown (the message names the nearest one) or a value does not fit.
     """
+    for override in overrides:
+        if re.match(r"--data\.(init_args\.)?seed\b", override):
+            raise RecipeError("the seed of the data is the seed of the run; did you mean '--seed_everything'?")
     parser = recipe_parser()
     arguments = ["--config", str(recipe_path(config))]
+    try:
+        return parser.parse_args([*arguments, *overrides])
+    except ArgumentError as error:
+        message = str(error)
+    # Whose mistake it is, and what fields there are, is known after the file is read alone.
     try:
         recipe = parser.parse_args(arguments)
     except ArgumentError as error:
         raise RecipeError(f"{config}: {_explain(str(error), _options(parser))}") from None
-    for override in overrides:
-        if re.match(r"--data\.(init_args\.)?seed\b", override):
-            raise RecipeError("the seed of the data is the seed of the run; did you mean '--seed_everything'?")
-    try:
-        return parser.parse_args([*arguments, *overrides])
-    except ArgumentError as error:
-        raise RecipeError(_explain(str(error), _options(parser, recipe))) from None
+    raise RecipeError(_explain(message, _options(parser, recipe)))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

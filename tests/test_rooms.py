@@ -1,0 +1,61 @@
+"""Imports run downward, and importing is light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "gnnclr"
+#: Each room, and the rooms that it may use.
+ROOMS = {
+    "ops": set(),
+    "graph": {"ops"},
+    "nn": {"ops", "graph"},
+    "losses": {"ops", "graph", "nn"},
+    "eval": {"ops", "graph"},
+    "vision": {"ops", "graph", "nn", "losses", "eval"},
+    "node": {"ops", "graph", "nn", "losses", "eval"},
+    "configs": set(),
+    "train": {"ops", "graph", "nn", "losses", "eval", "vision", "node", "configs"},
+    "report": {"ops", "graph", "nn", "losses", "eval", "vision", "node", "train", "configs"},
+}
+
+
+def imported_rooms(path: Path) -> set[str]:
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        rooms |= {name.split(".")[1] for name in names if name.startswith("gnnclr.") and "." in name}
+    return rooms & set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_nothing_imports_upward(room):
+    files = list((PACKAGE / room).rglob("*.py"))
+    assert files
+    for path in files:
+        assert imported_rooms(path) <= ROOMS[room] | {room}, f"{path} imports upward"
+
+
+def test_every_room_is_listed():
+    assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} == set(ROOMS)
+
+
+@pytest.mark.parametrize(
+    "module,absent",
+    [
+        ("gnnclr", ["torch", "torch_geometric", "faiss", "lightning", "matplotlib"]),
+        ("gnnclr.losses", ["torchvision", "lightning", "matplotlib", "sklearn", "faiss"]),
+        ("gnnclr.cli", ["torch", "lightning", "matplotlib"]),
+    ],
+)
+def test_import_is_light(module, absent):
+    code = f"import sys, {module}; print([name for name in {absent} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
