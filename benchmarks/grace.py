@@ -108,13 +108,18 @@ def search(name: str, root: str, seeds: int) -> None:
             mean.append(done[name, text, str(seed)])
         scores[text] = sum(mean) / len(mean)
         print(f"{name}: validation {100 * scores[text]:.2f} of {text}", file=sys.stderr)
-    chosen = json.loads(SETTINGS.read_text()) if SETTINGS.exists() else {}
-    chosen[name] = json.loads(max(scores, key=scores.get))
-    SETTINGS.write_text(json.dumps(chosen, indent=2) + "\n")
+    best = json.loads(SETTINGS.read_text()) if SETTINGS.exists() else {}
+    best[name] = json.loads(max(scores, key=scores.get))
+    SETTINGS.write_text(json.dumps(best, indent=2) + "\n")
+
+
+def chosen() -> dict[str, dict]:
+    """The settings that a search chose, and the declared ones of data sets without a search."""
+    return BASE | (json.loads(SETTINGS.read_text()) if SETTINGS.exists() else {})
 
 
 def run(name: str, root: str, seeds: int) -> None:
-    settings = json.loads(SETTINGS.read_text())[name]
+    settings = chosen()[name]
     text, path = json.dumps(settings), RESULTS / "grace.csv"
     rows = ("raw", "A²X", "untrained", "GRACE")
     done = {(r["row"], int(r["seed"])) for r in read(path) if r["dataset"] == name and r["settings"] == text}
@@ -157,18 +162,19 @@ def run(name: str, root: str, seeds: int) -> None:
 
 
 def report(names: list[str]) -> str:
-    chosen = json.loads(SETTINGS.read_text())
+    searched = json.loads(SETTINGS.read_text()) if SETTINGS.exists() else {}
     parts = ["# GRACE, full batch and exact", ""]
     parts.append(
         f"Python {platform.python_version()}, torch {torch.__version__}, PyG {torch_geometric.__version__}, "
         f"{platform.machine()}, {os.cpu_count()} CPU cores, {datetime.date.today()}. Accuracy on test nodes "
-        "in percent, mean ± standard deviation over seeds; last epoch; settings of training and of probes chosen on "
-        "validation nodes (`benchmarks/grace.py --search`)."
+        "in percent, mean ± standard deviation over seeds; last epoch; a search of training settings "
+        "(`benchmarks/grace.py --search`) and the probes choose on validation nodes only."
     )
     for name in names:
-        records = [
-            r for r in read(RESULTS / "grace.csv") if r["dataset"] == name and r["settings"] == json.dumps(chosen[name])
-        ]
+        settings = json.dumps(chosen()[name])
+        records = [r for r in read(RESULTS / "grace.csv") if r["dataset"] == name and r["settings"] == settings]
+        if not records:
+            continue
         table = {}
         for row in ("raw", "untrained", "A²X", "GRACE"):
             mine = [r for r in records if r["row"] == row]
@@ -179,7 +185,8 @@ def report(names: list[str]) -> str:
                     table[row]["seconds an epoch"] = f"{statistics.median(float(r['epoch_seconds']) for r in mine):.3f}"
                     table[row]["peak GB"] = f"{max(float(r['peak_gb']) for r in mine):.2f}"
                     table[row]["threads"] = "/".join(sorted({r["threads"] for r in mine}))
-        parts += ["", results_table(table, corner=name), "", f"Settings: `{json.dumps(chosen[name])}`"]
+        origin = "chosen by search" if name in searched else "as declared, not searched"
+        parts += ["", results_table(table, corner=name), "", f"Settings, {origin}: `{settings}`"]
     return "\n".join(parts) + "\n"
 
 
@@ -220,8 +227,7 @@ def main() -> None:
         run(args.datasets[0], args.root, args.seeds)
     if not args.search:
         RESULTS.mkdir(exist_ok=True)
-        names = [n for n in BASE if n in json.loads(SETTINGS.read_text())]
-        (RESULTS / "grace.md").write_text(report(names))
+        (RESULTS / "grace.md").write_text(report(list(BASE)))
         print(report(args.datasets))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gnnclr import __version__
+import gnnclr
 
 EXAMPLES = """\
 examples:
@@ -44,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
         if os.environ.get("GNNCLR_DEBUG"):
             raise
+        if isinstance(error, ModuleNotFoundError):
+            error = f"{error}; install it with: pip install 'gnnclr[cpu,train,report]'"
         print(f"gnnclr: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -53,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     form = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
-    parser = _Parser(prog="gnnclr", description=__import__("gnnclr").__doc__, epilog=EXAMPLES, **form)
-    parser.add_argument("--version", action="version", version=f"gnnclr {__version__}")
+    parser = _Parser(prog="gnnclr", description=gnnclr.__doc__, epilog=EXAMPLES, **form)
+    parser.add_argument("--version", action="version", version=f"gnnclr {gnnclr.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     fit = commands.add_parser("fit", help="train a recipe, or go on with a run", add_help=False, allow_abbrev=False)

@@ -34,6 +34,12 @@ def test_no_command_prints_help(capsys):
     assert "gnnclr fit --config simclr-digits" in capsys.readouterr().out
 
 
+def test_missing_package_says_how_to_install_it(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["demo"]) == 2
+    assert "pip install 'gnnclr[cpu,train,report]'" in capsys.readouterr().err
+
+
 def test_list(capsys):
     assert main(["list"]) == 0
     assert "grace-cora" in capsys.readouterr().out

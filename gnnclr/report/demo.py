@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Mapping
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -40,6 +41,7 @@ def run_demo(out: str | Path = ".", seed: int = 0, overrides: Mapping[str, list[
     Returns:
         str: Test accuracies as a Markdown table.
     """
+    import_module("matplotlib")  # missing, it should be missed before the training
     out = Path(out)
     runs: dict[str, dict[str, Run]] = {}
     for kind, recipes in RECIPES.items():

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gnnclr.eval.geometry import alignment, uniformity
-from gnnclr.graph import ContrastGraph, FeatureBank, augmentation_graph
+from gnnclr.graph import FeatureBank, augmentation_graph
 from gnnclr.losses import NTXentLoss
 from gnnclr.vision.views import Views
 
@@ -47,7 +47,7 @@ class SimCLR(nn.Module):
         projector: nn.Module,
         views: Views,
         loss: nn.Module | None = None,
-        rewire: Callable[[ContrastGraph], ContrastGraph] | None = None,
+        rewire: Callable | None = None,
         bank: FeatureBank | None = None,
     ):
         super().__init__()

@@ -50,7 +50,7 @@ def test_bank_that_repels_already():
     graph = AddKNNPositives(k=2, bank=bank)(graph)
     assert graph.negatives.bank and graph.edge_index[0].max() < 16 + 20 and graph.validate()
     graph = augmentation_graph(batch(), bank=bank.features[:3])
-    with pytest.raises(ValueError, match="'data.bank' must hold the 20 features"):
+    with pytest.raises(ValueError, match=r"'data\.bank' must hold the 20 features"):
         AddKNNPositives(k=2, bank=bank)(graph)
 
 
