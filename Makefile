@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test test-slow lint format bench clean
+.PHONY: help install demo test test-slow lint format bench docs clean
 
 help:
 	@echo "make demo       train on embedded data and write report.html (about 3 minutes)"
@@ -17,6 +17,7 @@ help:
 	@echo "make lint       check style"
 	@echo "make format     apply style"
 	@echo "make bench      time the losses beside their peers"
+	@echo "make docs       build the reference, docs/_build/index.html"
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -45,5 +46,9 @@ format: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/losses.py
 
+docs: $(STAMP)
+	$(BIN)/python -m pip install -q -e ".[docs]"
+	$(BIN)/python -m sphinx -q docs docs/_build
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info runs report.html
+	rm -rf $(VENV) build dist *.egg-info runs report.html docs/_build

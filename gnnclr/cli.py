@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for category in (DeprecationWarning, FutureWarning, UserWarning):
             warnings.filterwarnings("ignore", category=category, module=r"(torch|lightning|torch_geometric|faiss)\b")
         return arguments.function(arguments, rest)
-    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         if os.environ.get("GNNCLR_DEBUG"):
             raise
         if isinstance(error, ModuleNotFoundError):
@@ -124,8 +124,8 @@ def _new_folder(out: str | None, name: str) -> Path:
     if out is None:
         used = [int(p.name) for p in Path("runs", name).glob("*") if p.name.isdigit()]
         return Path("runs", name, str(max(used, default=0) + 1))
-    if (Path(out) / "config.yaml").exists():
-        last = Path(out) / "checkpoints" / "last.ckpt"
+    last = Path(out) / "checkpoints" / "last.ckpt"
+    if last.exists():
         raise ValueError(f"{out} holds a run already; give another --out, or go on with --ckpt_path={last}")
     return Path(out)
 

@@ -48,7 +48,8 @@ def linear_probe(
         patience (int, optional): The walk ends after that many values in a row with a validation accuracy below the
             best of the walk. (default: ``4``)
         max_iter (int, optional): Most L-BFGS iterations a fit. (default: ``1000``)
-        tol (float, optional): Largest gradient entry of the mean loss at convergence, as in scikit-learn. (default: ``1e-4``)
+        tol (float, optional): Largest gradient entry of the mean loss at convergence, as in scikit-learn.
+            (default: ``1e-4``)
 
     Shapes:
         - **x:** :math:`(n, d)`; **y:** :math:`(n)`

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.negatives import Negatives
-from gnnclr.ops.check import check_matrix, describe
+from gnnclr.ops.check import check_index, check_matrix, describe
 
 
 def group_pairs(group: Tensor) -> Tensor:
@@ -75,8 +75,7 @@ def augmentation_graph(
     if labels is None:
         edge_index = view_pairs(n, len(views), device) if edges else None
     else:
-        if labels.shape != (n,) or labels.is_floating_point():
-            raise ValueError(f"'labels' must be an integer tensor of shape [{n}] (got {describe(labels)})")
+        check_index("labels", labels, n)
         group = torch.unique(labels, return_inverse=True)[1].to(device).repeat(len(views))
         edge_index = group_pairs(group) if edges else None
     return ContrastGraph(

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gnnclr.graph.negatives import Negatives
-from gnnclr.ops.check import check_matrix, describe
+from gnnclr.ops.check import check_index, check_matrix, describe
 
 
 class ContrastGraph(Data):
@@ -109,17 +109,27 @@ class ContrastGraph(Data):
         if self.x is not None:
             check_matrix("x", self.x, rows=n)
         for name in ("sample", "view", "group"):
-            value = self[name]
-            if value.shape != (n,) or value.is_floating_point():
-                raise ValueError(f"'{name}' must be an integer tensor of shape [{n}] (got {describe(value)})")
+            check_index(name, self[name], n)
+        if n and int(self.view.min()) < 0:
+            raise ValueError(f"'view' must not be negative (got {int(self.view.min())})")
         if self.bank is not None:
-            check_matrix("bank", self.bank, cols=None if self.x is None else self.x.size(1))
+            check_matrix("bank", self.bank, finite=True, cols=None if self.x is None else self.x.size(1))
+        if not isinstance(self.negatives, Negatives):
+            raise ValueError(f"'negatives' must be a Negatives rule (got {describe(self.negatives)})")
+        if self.negatives.log_weight is not None and self.negatives.log_weight[0].size(0) != n:
+            rows = self.negatives.log_weight[0].size(0)
+            raise ValueError(f"'negatives.log_weight' must have a row for each of the {n} nodes (got {rows} rows)")
+        if self.negatives.log_weight is not None and not all(
+            bool(x.isfinite().all()) for x in self.negatives.log_weight
+        ):
+            raise ValueError(
+                "'negatives.log_weight' must be finite; for a weight of zero take -40 (got infinity or NaN)"
+            )
         for name in ("edge_index", "negative_index"):
             value = self.get(name)
             if value is None:
                 continue
-            if value.dim() != 2 or value.size(0) != 2 or value.is_floating_point():
-                raise ValueError(f"'{name}' must be an integer tensor of shape [2, e] (got {describe(value)})")
+            check_index(name, value, 2, "e")
             if value.numel() and (
                 int(value.min()) < 0 or int(value[1].max()) >= n or int(value[0].max()) >= self.num_candidates
             ):
@@ -133,5 +143,6 @@ class ContrastGraph(Data):
                 raise ValueError("'edge_weight' needs an 'edge_index' (got none)")
             if weight.shape != (self.edge_index.size(1),):
                 raise ValueError(f"'edge_weight' must have shape [{self.edge_index.size(1)}] (got {describe(weight)})")
-            if not bool((weight >= 0).all()):
-                raise ValueError(f"'edge_weight' must not be negative or NaN (got a minimum of {float(weight.min())})")
+            if not bool(((weight >= 0) & weight.isfinite()).all()):
+                span = f"{float(weight.min())} to {float(weight.max())}"
+                raise ValueError(f"'edge_weight' must not be negative or NaN or infinite (got values from {span})")

@@ -57,7 +57,8 @@ class Negatives:
             raise ValueError(f"'candidates' must be a tuple of view numbers (got {describe(views)})")
         if self.log_weight is not None:
             a, b = self.log_weight
-            if a.dim() != 2 or a.shape != b.shape:
+            matrices = isinstance(a, Tensor) and isinstance(b, Tensor) and a.dim() == 2 and a.shape == b.shape
+            if not matrices:
                 raise ValueError(
                     f"'log_weight' must be two tensors of one shape [n, r] (got {describe(a)} and {describe(b)})"
                 )

@@ -34,6 +34,8 @@ class AddKNNPositives(BaseTransform):
     def __init__(self, k: int = 5, weight: float = 0.5, bank: FeatureBank | None = None):
         if isinstance(k, bool) or not isinstance(k, int) or k < 0:
             raise ValueError(f"'k' must be an integer, zero or more (got {describe(k)})")
+        if bank is not None and not isinstance(bank, FeatureBank):
+            raise ValueError(f"'bank' must be a FeatureBank (got {describe(bank)})")
         self.k, self.weight, self.bank = k, check_positive("weight", weight), bank
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
@@ -44,7 +46,7 @@ class AddKNNPositives(BaseTransform):
             return data
         x = data.x.detach()
         edge_index = self._from_batch(x, data) if self.bank is None else self._from_bank(x, data)
-        weight = x.new_ones(data.edge_index.size(1)) if data.edge_weight is None else data.edge_weight
+        weight = x.new_ones(data.edge_index.size(1)) if data.edge_weight is None else data.edge_weight.to(x.dtype)
         data.edge_weight = torch.cat([weight, weight.new_full((edge_index.size(1),), self.weight / self.k)])
         data.edge_index = torch.cat([data.edge_index, edge_index], dim=1)
         return data

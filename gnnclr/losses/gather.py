@@ -4,7 +4,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
+
+from gnnclr.ops.first_order import first_order
 
 
 def gather_sizes(n: int, device: torch.device) -> list[int]:
@@ -25,7 +26,7 @@ class _Gather(Function):
         return torch.cat([part[:size] for part, size in zip(parts, sizes)])
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx, grad):
         # Every process has a loss that depends on these rows: their gradient is the sum over processes.
         grad = grad.contiguous()

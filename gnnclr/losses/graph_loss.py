@@ -1,15 +1,17 @@
 """The base of losses: the energy of a layer on the graph of a batch."""
 
+from copy import copy
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.losses.gather import gather, gather_sizes
 from gnnclr.nn import PairConv
 from gnnclr.ops.check import check_matrix
+from gnnclr.ops.first_order import first_order
 
 
 class _Normalize(Function):
@@ -26,7 +28,7 @@ class _Normalize(Function):
         return z
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx, grad):
         z, length = ctx.saved_tensors
         return ((grad - (grad * z).sum(dim=1, keepdim=True) * z) / length).to(ctx.dtype)
@@ -46,7 +48,8 @@ class GraphLoss(nn.Module):
     :class:`~gnnclr.graph.ContrastGraph`, and inherits
 
     - ``loss(z0, z1, ...)``: the loss of a batch of views, of any length, which are normalised inside;
-    - ``loss(x, graph)``: the loss of stacked views ``x`` on a graph of the caller's making.
+    - ``loss(x, graph)``: the loss of stacked views ``x`` on a graph of the caller's making; rows of its bank are
+      normalised too.
 
     Args:
         conv (PairConv): The layer whose energy the loss is.
@@ -75,10 +78,12 @@ class GraphLoss(nn.Module):
                 )
             check_matrix("x", x, finite=True, rows=graph.num_nodes)
             return self._energy(x, graph)
-        views = [check_matrix(f"views[{i}]", view, finite=True) for i, view in enumerate(args)]
+        gathered = self.gather_distributed and dist.is_available() and dist.is_initialized()
+        # A process that stops here would leave the others waiting: finiteness is checked after the gather, by all.
+        views = [check_matrix(f"views[{i}]", view, finite=not gathered) for i, view in enumerate(args)]
         if not views:
             raise ValueError("'views' must be one or more matrices [n, d] (got none)")
-        if not (self.gather_distributed and dist.is_available() and dist.is_initialized()):
+        if not gathered:
             graph = self.graph(*views, **kwargs)
             return self._energy(graph.x, graph)
         return self._gathered(views, kwargs)
@@ -104,6 +109,9 @@ class GraphLoss(nn.Module):
     def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
         if x.size(0) == 0:
             return x.sum()  # no anchors: a zero that keeps the graph, so that no process waits for another
+        if graph.bank is not None:
+            graph = copy(graph)
+            graph.bank = normalize(graph.bank)
         return self.conv.energy(normalize(x), graph)
 
     def extra_repr(self) -> str:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
-from gnnclr.losses.graph_loss import GraphLoss, normalize
+from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import ContrastiveConv
 from gnnclr.ops.check import check_matrix, describe
 
@@ -53,7 +53,7 @@ class InfoNCELoss(GraphLoss):
         index = torch.arange(n, device=query.device)
         sample, view = [index, index], [torch.zeros_like(index), torch.ones_like(index)]
         if isinstance(negatives, FeatureBank):
-            bank, rule = normalize(negatives.features.to(query)), Negatives(candidates=())
+            bank, rule = negatives.features.to(query.device), Negatives(candidates=())
         elif isinstance(negatives, Tensor):
             flat = self._flat(negatives, n, d)
             nodes.append(flat)

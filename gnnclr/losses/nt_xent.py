@@ -46,4 +46,6 @@ class NTXentLoss(GraphLoss):
 
     def graph(self, *views: Tensor) -> ContrastGraph:
         """The graph of a batch: views of a sample attract each other, all others repel."""
+        if len(views) < 2:
+            raise ValueError(f"'views' must be two or more matrices [n, d] (got {len(views)})")
         return augmentation_graph(views)

@@ -38,4 +38,6 @@ class SupConLoss(GraphLoss):
 
     def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch: views of a class, or of a sample, attract each other, all others repel."""
+        if labels is None and len(views) < 2:
+            raise ValueError("'labels' must be given for a single view (got none)")
         return augmentation_graph(views, labels, edges=labels is None)

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from gnnclr.nn.update import Update
+from gnnclr.ops.first_order import first_order
 
 
 class _Bridge(Function):
@@ -16,7 +16,7 @@ class _Bridge(Function):
         return update.energy.clone()
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx, grad):
         message, *by_inputs = ctx.saved_tensors
         return None, (-grad * message).to(ctx.dtype), *(grad * gradient for gradient in by_inputs)

@@ -66,7 +66,9 @@ class ContrastiveConv(PairConv):
         self.uniformity = UniformityConv(alignment.temperature, impl) if uniformity is None else uniformity
         self.denominator = check_choice("denominator", denominator, DENOMINATORS)
         other = self.uniformity.temperature
-        if denominator != "none" and other is not self.temperature and float(other) != float(self.temperature):
+        learnable = isinstance(other, nn.Parameter) or isinstance(self.temperature, nn.Parameter)
+        shared = other is self.temperature or (not learnable and float(other) == float(self.temperature))
+        if denominator != "none" and not shared:
             raise ValueError(
                 f"'alignment' and 'uniformity' must share one temperature when positives stand in the denominator "
                 f"(got {float(self.temperature):g} and {float(other):g})"
@@ -75,9 +77,9 @@ class ContrastiveConv(PairConv):
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
         if graph.edge_index is None:
-            if self.denominator == "all":
+            if self.denominator == "all" and self._covers_everything(graph):
                 return self._step_groups(z, graph)
-            if self.denominator == "pair":
+            if self.denominator != "none":
                 graph = copy(graph)
                 graph.edge_index = group_pairs(graph.group)
         if self.denominator == "none":
@@ -112,16 +114,24 @@ class ContrastiveConv(PairConv):
         return energy, (inside - pairs.weight) - inside * push[target], share * push
 
     def _sum(self, z: Tensor, graph: ContrastGraph) -> Update:
-        """Energies and messages of the parts, added."""
+        """Energies and messages of the parts, added, over the anchors that have positives."""
+        graph = copy(graph)
+        graph.anchor = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor
         parts = [self.alignment.step(z, graph), self.uniformity.step(z, graph)]
         energy, message = (sum(getattr(part, name) for part in parts) for name in ("energy", "message"))
         return Update(energy, message, [pair for part in parts for pair in part.gradients])
+
+    @staticmethod
+    def _covers_everything(graph: ContrastGraph) -> bool:
+        """Whether positives and negatives together are all other nodes, each with weight one."""
+        rule = graph.negatives
+        plain = rule.scope == "all" and rule.exclude == "positives" and rule.candidates is None
+        return plain and rule.log_weight is None and graph.negative_index is None
 
     def _step_groups(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Implicit positives in the denominator of each anchor: the partition function runs over everything but the
         anchor itself."""
         graph = copy(graph)
-        graph.anchor = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor
         graph.negatives = replace(graph.negatives, exclude="self")
         return self._sum(z, graph)
 

@@ -1,5 +1,6 @@
 """Argument checks whose messages name the argument, what was expected and what came."""
 
+from numbers import Real
 from typing import Any
 
 import torch
@@ -10,7 +11,8 @@ def describe(value: Any) -> str:
     """A short description of ``value`` for error messages: shape and dtype of tensors, type and value of the rest."""
     if isinstance(value, Tensor):
         return f"tensor of shape {list(value.shape)} and dtype {value.dtype}"
-    return f"{type(value).__name__} {value!r}"
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 80 else text[:77] + '...'}"
 
 
 def check_matrix(
@@ -42,7 +44,8 @@ def check_matrix(
 def check_positive(name: str, value: Any) -> Any:
     """Returns ``value`` if it is a positive number (or a scalar tensor), and raises a :class:`ValueError` otherwise."""
     number = value.detach().item() if isinstance(value, Tensor) and value.numel() == 1 else value
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number < float("inf"):
+    # Within float32, and with an inverse there: scales and temperatures are divided by.
+    if isinstance(number, bool) or not isinstance(number, Real) or not 1e-37 < number < 1e37:
         raise ValueError(f"'{name}' must be a positive number (got {describe(value)})")
     return value
 
@@ -51,4 +54,19 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Returns ``value`` if it is one of ``choices``, and raises a :class:`ValueError` otherwise."""
     if value not in choices:
         raise ValueError(f"'{name}' must be one of {', '.join(map(repr, choices))} (got {value!r})")
+    return value
+
+
+def check_index(name: str, value: Any, *shape: int | str) -> Tensor:
+    """Returns ``value`` if it is an int64 or int32 tensor of a shape, and raises a :class:`ValueError` otherwise.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        value: The value to check.
+        *shape (int or str): The size of each dimension; a string stands for any size.
+    """
+    fits = isinstance(value, Tensor) and value.dtype in (torch.int64, torch.int32) and value.dim() == len(shape)
+    if not fits or any(isinstance(want, int) and want != got for want, got in zip(shape, value.shape)):
+        expected = ", ".join(map(str, shape))
+        raise ValueError(f"'{name}' must be an integer tensor of shape [{expected}] (got {describe(value)})")
     return value

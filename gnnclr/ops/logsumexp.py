@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from gnnclr.ops.first_order import first_order
 from gnnclr.ops.pair_softmax import PairSoftmax
 
 
@@ -12,11 +12,13 @@ class _PairLogSumExp(torch.autograd.Function):
     def forward(ctx, q, k, options):
         pairs = PairSoftmax(q, k, **options)
         ctx.pairs, ctx.dtypes = pairs, (q.dtype, k.dtype)
+        ctx.save_for_backward(q, k)
         return pairs.lse
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx, grad):
+        _ = ctx.saved_tensors  # the engine may share their memory: this refuses inputs that were changed since
         to_q, to_k = ctx.pairs.messages(grad)
         scale = ctx.pairs.scale
         return (to_q * scale).to(ctx.dtypes[0]), (to_k * scale).to(ctx.dtypes[1]), None
@@ -26,11 +28,13 @@ class _SymmetricLogSumExp(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, options):
         ctx.pairs, ctx.dtype = PairSoftmax(x, x, symmetric=True, **options), x.dtype
+        ctx.save_for_backward(x)
         return ctx.pairs.lse
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx, grad):
+        _ = ctx.saved_tensors
         return (ctx.pairs.message(grad) * ctx.pairs.scale).to(ctx.dtype), None
 
 

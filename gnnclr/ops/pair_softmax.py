@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops import flash
-from gnnclr.ops.check import check_choice, check_matrix, check_positive, describe
+from gnnclr.ops.check import check_choice, check_index, check_matrix, check_positive, describe
 from gnnclr.ops.dense import DensePairs
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.tiles import RowTiles, SymmetricTiles, tile_size
@@ -139,10 +139,10 @@ class PairSoftmax:
         return self._sort(weight.detach().to(self.lse.dtype), self._order_q)
 
     def _check_pairs(self, pairs: Tensor | None, n: int, m: int) -> Tensor | None:
-        if pairs is None or pairs.numel() == 0:
+        if pairs is None:
             return None
-        if pairs.dim() != 2 or pairs.size(0) != 2 or pairs.is_floating_point():
-            raise ValueError(f"'exclude_pairs' must be an integer tensor of shape [2, p] (got {describe(pairs)})")
+        if check_index("exclude_pairs", pairs, 2, "p").numel() == 0:
+            return None
         if int(pairs.min()) < 0 or int(pairs[0].max()) >= n or int(pairs[1].max()) >= m:
             raise ValueError(
                 f"'exclude_pairs' must index {n} queries and {m} keys (got indices up to {pairs.amax(1).tolist()})"
@@ -153,11 +153,8 @@ class PairSoftmax:
     def _check_groups(exclude: tuple[Tensor, Tensor] | None, n: int, m: int) -> tuple[Tensor | None, Tensor | None]:
         if exclude is None:
             return None, None
-        for group, size, side in zip(exclude, (n, m), ("queries", "keys")):
-            if group.shape != (size,) or group.is_floating_point():
-                raise ValueError(
-                    f"'exclude' must hold one integer group for each of the {size} {side} (got {describe(group)})"
-                )
+        for i, size in enumerate((n, m)):
+            check_index(f"exclude[{i}]", exclude[i], size)
         return exclude
 
     @staticmethod

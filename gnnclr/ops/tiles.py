@@ -50,7 +50,7 @@ class SymmetricTiles:
         return q.numel() == 0 or 2 * float(q.norm(dim=1).amax() * k.norm(dim=1).amax()) < SAFE_RANGE
 
     def _tiles(self) -> Iterator[tuple[slice, slice, Tensor]]:
-        size = min(tile_size(self.q), self.q.size(0))
+        size = max(1, min(tile_size(self.q), self.q.size(0)))
         if self._kept is not None:
             everything = slice(0, size)
             yield everything, everything, self._kept.clone()
@@ -66,7 +66,7 @@ class SymmetricTiles:
 
     def message(self, weight: Tensor) -> Tensor:
         r"""The joint message :math:`\sum_j (w_i P_{ij} + w_j P_{ji}) \mathbf{k}_j` [n, d]."""
-        share = weight / self.row_sum.clamp(min=torch.finfo(self.row_sum.dtype).tiny)
+        share = torch.where(self.row_sum > 0, weight / self.row_sum, 0)
         out = torch.zeros_like(self.k)
         for rows, cols, e in self._tiles():
             e.mul_(share[rows].unsqueeze(1) + share[cols].unsqueeze(0))

@@ -61,6 +61,9 @@ class ContrastiveModule(LightningModule):
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimizer over decayed and undecayed parameters, with its schedule by steps."""
         optimizer = self.optimizer(parameter_groups(self.method))
-        steps = int(self.trainer.estimated_stepping_batches)
+        steps = self.trainer.estimated_stepping_batches
+        if not 0 < steps < float("inf"):
+            raise ValueError(f"'trainer.max_epochs' must be a positive number (got {self.trainer.max_epochs})")
+        steps = int(steps)
         scheduler = warmup_cosine(optimizer, steps, min(self.warmup_steps, steps), self.final_lr)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -3,8 +3,8 @@
 import copy
 import json
 import logging
+import pickle
 import platform
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,13 @@ from torch import nn
 import gnnclr
 from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
 from gnnclr.train.contrastive_data import ContrastiveData
+from gnnclr.train.elapsed import Elapsed
 from gnnclr.train.interrupt import ResumableInterrupt
 from gnnclr.train.metrics_csv import MetricsCSV
 from gnnclr.train.progress import StepProgress
 from gnnclr.train.recipe import RecipeError, parse_recipe, recipe_parser
+from gnnclr.train.save_config import SaveConfig
 from gnnclr.train.step_seed import StepSeed
-
-Rows = dict[str, dict[str, float]]
 
 
 class Run:
@@ -95,7 +95,6 @@ class Run:
         Raises:
             TrainingInterrupted: If the user pressed Ctrl-C; a checkpoint is written before.
         """
-        start = time.monotonic()
         built = self.build()
         module, data = built.model, built.data
         data.prepare_data()
@@ -106,12 +105,14 @@ class Run:
         if ckpt_path is None:
             for name in ("metrics.csv", "metrics.json"):
                 (self.folder / name).unlink(missing_ok=True)
-        (self.folder / "config.yaml").write_text(self.settings(), encoding="utf-8")
-        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict())
+        else:
+            self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
+        elapsed = Elapsed()
+        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), elapsed)
         trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
         # The end of training need not be a multiple of the checkpoint interval.
         trainer.save_checkpoint(self.checkpoint)
-        return self._evaluate(data, untrained, module.method, trainer.global_step, time.monotonic() - start)
+        return self._evaluate(data, untrained, module.method, trainer.global_step, elapsed.seconds)
 
     def load(self) -> tuple[nn.Module, nn.Module, ContrastiveData, int]:
         """The untrained method, the method of the last checkpoint, the data, and the number of steps taken.
@@ -152,13 +153,33 @@ class Run:
         (self.folder / "metrics.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         return result
 
-    def _trainer(self, settings: dict[str, Any], checkpoint: dict[str, Any]) -> Trainer:
+    @staticmethod
+    def _check_checkpoint(path: Path, module: nn.Module, max_epochs: int | None) -> None:
+        """Refuses what is no checkpoint of this recipe, before anything of the run is touched."""
+        if not path.is_file():
+            raise RecipeError(f"there is no checkpoint {path}")
+        try:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            state, epoch = checkpoint["state_dict"], checkpoint["epoch"]
+        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+            raise RecipeError(f"{path} is not a checkpoint of gnnclr, or it is damaged") from error
+        own = {name: value.shape for name, value in module.state_dict().items()}
+        if {name: value.shape for name, value in state.items()} != own:
+            raise RecipeError(f"{path} is a checkpoint of another recipe: its weights do not fit this one")
+        if max_epochs is not None and 0 <= max_epochs < epoch:
+            raise RecipeError(
+                f"{path} has had {epoch} epochs: 'trainer.max_epochs' must not be less (got {max_epochs})"
+            )
+
+    def _trainer(self, settings: dict[str, Any], checkpoint: dict[str, Any], elapsed: Elapsed) -> Trainer:
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         loggers = [MetricsCSV(self.folder / "metrics.csv")]
         if self.recipe.tensorboard:
             loggers.append(TensorBoardLogger(self.folder, name="tensorboard", version=""))
         callbacks = [
             *(settings.pop("callbacks", None) or []),
+            elapsed,
+            SaveConfig(self.folder / "config.yaml", self.settings()),
             StepSeed(self.recipe.seed_everything),
             StepProgress(self.name),
             ModelCheckpoint(dirpath=self.checkpoint.parent, **checkpoint),

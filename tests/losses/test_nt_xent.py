@@ -108,3 +108,25 @@ def test_peers():
 
 def test_repr():
     assert "ContrastiveConv(temperature=0.2, denominator='pair')" in str(NTXentLoss(0.2))
+
+
+def test_second_derivatives_are_refused():
+    x = make_views(5)[0].requires_grad_()
+    with pytest.raises(RuntimeError, match="no second derivatives"):
+        torch.autograd.grad(NTXentLoss(0.2)(x, make_views(5)[1]), x, create_graph=True)
+
+
+def test_rows_of_a_bank_are_normalised():
+    views, bank = make_views(5), make_views(4, views=1, seed=2)[0]
+    graph, scaled = (augmentation_graph(views, bank=bank * scale) for scale in (1, 10))
+    torch.testing.assert_close(NTXentLoss(0.2)(graph.x, graph), NTXentLoss(0.2)(graph.x, scaled))
+    units = torch.cat([unit(v) for v in views])
+    s = units @ torch.cat([units, unit(bank)]).t() / 0.2
+    s[torch.arange(10), torch.arange(10)] = float("-inf")
+    expected = torch.logsumexp(s, 1).mean() - s[torch.arange(10), (torch.arange(10) + 5) % 10].mean()
+    torch.testing.assert_close(NTXentLoss(0.2)(graph.x, graph).double(), expected, rtol=1e-5, atol=0)
+
+
+def test_needs_two_views():
+    with pytest.raises(ValueError, match="'views' must be two or more"):
+        NTXentLoss()(make_views(5)[0])

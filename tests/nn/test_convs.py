@@ -195,3 +195,27 @@ def test_repr():
     assert str(AlignmentConv(0.1)) == "AlignmentConv(temperature=0.1)"
     assert str(UniformityConv()) == "UniformityConv(temperature=0.5)"
     assert str(ContrastiveConv(0.2, denominator="all")) == "ContrastiveConv(temperature=0.2, denominator='all')"
+
+
+@pytest.mark.parametrize("denominator", ["pair", "all", "none"])
+@pytest.mark.parametrize("rule", RULES)
+def test_implicit_groups_equal_edges_under_every_rule(rule, denominator):
+    labels, conv = torch.tensor([0, 1, 0, 2, 2, 2, 3]), ContrastiveConv(0.3, denominator=denominator)
+    edges, groups = (graph_of(labels=labels, edges=kind, negatives=RULES[rule]) for kind in (True, False))
+    torch.testing.assert_close(conv.energy(edges.x, edges), conv.energy(groups.x, groups))
+    torch.testing.assert_close(conv(edges.x, edges), conv(groups.x, groups))
+
+
+def test_decoupled_loss_counts_anchors_with_positives():
+    z = unit(make_views(6, 8, 1)[0])
+    graph = augmentation_graph([z], labels=torch.tensor([0, 0, 1, 2, 3, 4]))
+    s = z @ z.t() / 0.3
+    expected = sum(torch.logsumexp(s[i, 2:], 0) - s[i, 1 - i] for i in (0, 1)) / 2
+    torch.testing.assert_close(ContrastiveConv(0.3, denominator="none").energy(z, graph), expected)
+
+
+def test_learnable_temperatures_must_be_one_parameter():
+    a, b = (torch.nn.Parameter(torch.tensor(0.2)) for _ in range(2))
+    with pytest.raises(ValueError, match="must share one temperature"):
+        ContrastiveConv(alignment=AlignmentConv(a), uniformity=UniformityConv(b))
+    ContrastiveConv(alignment=AlignmentConv(a), uniformity=UniformityConv(a))

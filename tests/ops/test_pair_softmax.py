@@ -206,7 +206,7 @@ def test_cuda(impl):
         ({"scale": -1.0}, "'scale' must be a positive number"),
         (
             {"exclude": (torch.zeros(2).long(), torch.zeros(3).long())},
-            "'exclude' must hold one integer group for each of the 3 queries",
+            r"'exclude\[0\]' must be an integer tensor of shape \[3\]",
         ),
         ({"exclude_pairs": torch.tensor([[0], [9]])}, "'exclude_pairs' must index 3 queries and 3 keys"),
         ({"exclude_pairs": torch.tensor([[0], [1]]), "impl": "flash"}, "cannot exclude single pairs"),
@@ -227,3 +227,32 @@ def test_messages_belong_to_their_form():
         PairSoftmax(z, z).message(torch.ones(4))
     with pytest.raises(ValueError, match=r"'weight' must have shape \[4\]"):
         PairSoftmax(z, z).messages(torch.ones(5))
+
+
+def test_changed_inputs_are_noticed():
+    q, k = (x.requires_grad_() for x in data(5, 4))
+    changed = k * 1
+    total = pair_logsumexp(q, changed).sum()
+    with torch.no_grad():
+        changed.mul_(0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        total.backward()
+
+
+def test_second_derivatives_are_refused():
+    q, k = (x.requires_grad_() for x in data(5, 4))
+    with pytest.raises(RuntimeError, match="no second derivatives"):
+        torch.autograd.grad(pair_logsumexp(q, k).sum(), q, create_graph=True)
+
+
+def test_nothing_at_all():
+    empty = torch.empty(0, 4)
+    assert pair_logsumexp(empty).shape == (0,)
+    assert PairSoftmax(empty, empty, symmetric=True).message(torch.empty(0)).shape == (0, 4)
+
+
+def test_large_weights_of_queries_without_keys():
+    z = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    options = {"exclude": (torch.tensor([0, 0, 0]),) * 2, "symmetric": True}
+    messages = [PairSoftmax(z, z, impl=impl, **options).message(torch.full((3,), 10.0)) for impl in ("tiles", "dense")]
+    torch.testing.assert_close(*messages)

@@ -1,0 +1,21 @@
+"""Writes the settings of a run into its folder."""
+
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+
+class SaveConfig(Callback):
+    """Writes ``config.yaml`` when training starts: settings that fail before leave the folder as it was.
+
+    Args:
+        path (Path): The file.
+        settings (str): Its text.
+    """
+
+    def __init__(self, path: Path, settings: str) -> None:
+        self.path, self.settings = path, settings
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes the file."""
+        self.path.write_text(self.settings, encoding="utf-8")
