@@ -19,19 +19,20 @@ class _Normalize(Function):
     def forward(ctx, x):
         dtype = torch.promote_types(x.dtype, torch.float32)
         # Scaled by the largest entry first, so that no square over- or underflows.
-        largest = x.abs().amax(dim=1, keepdim=True).to(dtype)
-        scaled = x.to(dtype) / largest.masked_fill_(largest == 0, float("inf"))
-        length = torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
-        z = scaled / length.masked_fill_(length == 0, float("inf"))
+        largest = torch.linalg.vector_norm(x, float("inf"), dim=1, keepdim=True).to(dtype)
+        z = x.to(dtype) / largest.masked_fill_(largest == 0, float("inf"))
+        length = torch.linalg.vector_norm(z, dim=1, keepdim=True)
+        z.div_(length.masked_fill_(length == 0, float("inf")))
         ctx.dtype = x.dtype
-        ctx.save_for_backward(z, largest * length)
+        ctx.save_for_backward(z, largest.mul_(length))
         return z
 
     @staticmethod
     @first_order
     def backward(ctx, grad):
         z, length = ctx.saved_tensors
-        return ((grad - (grad * z).sum(dim=1, keepdim=True) * z) / length).to(ctx.dtype)
+        along = torch.linalg.vecdot(grad, z).unsqueeze(1)
+        return torch.addcmul(grad, along, z, value=-1).div_(length).to(ctx.dtype)
 
 
 def normalize(x: Tensor) -> Tensor:
@@ -85,7 +86,8 @@ class GraphLoss(nn.Module):
             raise ValueError("'views' must be one or more matrices [n, d] (got none)")
         if not gathered:
             graph = self.graph(*views, **kwargs)
-            return self._energy(graph.x, graph)
+            x, graph.x = graph.x, None  # the graph is ours, and what is left of it needs no second copy
+            return self._energy(x, graph)
         return self._gathered(views, kwargs)
 
     def _gathered(self, views: list[Tensor], kwargs: dict) -> Tensor:

@@ -14,7 +14,7 @@ from gnnclr.nn.alignment import AlignmentConv
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.uniformity import UniformityConv, edge_logsumexp
 from gnnclr.nn.update import Update
-from gnnclr.ops.check import check_choice
+from gnnclr.ops.check import check_choice, describe
 
 DENOMINATORS = ("pair", "all", "none")
 
@@ -71,7 +71,7 @@ class ContrastiveConv(PairConv):
         if denominator != "none" and not shared:
             raise ValueError(
                 f"'alignment' and 'uniformity' must share one temperature when positives stand in the denominator "
-                f"(got {float(self.temperature):g} and {float(other):g})"
+                f"(got {describe(self.temperature)} and {describe(other)})"
             )
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
@@ -90,7 +90,8 @@ class ContrastiveConv(PairConv):
         energy, by_score, by_lse = couple(pairs, normalizer.lse)
         repel, by_log_scale = normalizer.message(by_lse)
         tau = float(self.temperature)
-        message = (self.exchange(z, graph, pairs.edge_index, -by_score) - repel) / tau
+        del normalizer  # its copies of the embeddings are not needed beside those of the edges
+        message = self.exchange(z, graph, pairs.edge_index, -by_score).sub_(repel).div_(tau)
         return Update(energy, message, self._gradients(-((by_score * pairs.score).sum() + by_log_scale) / tau))
 
     @staticmethod

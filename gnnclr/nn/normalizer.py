@@ -65,7 +65,7 @@ class ImplicitNormalizer:
 
     def message(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """See :class:`Normalizer`."""
-        out, by_scale = torch.zeros_like(self.z), self.z.new_zeros(())
+        out, by_scale = None, self.z.new_zeros(())
         d = self.z.size(1)
         for block in self.blocks:
             lse, share = self._take(self.lse, block.anchors), self._take(weight, block.anchors)
@@ -74,15 +74,15 @@ class ImplicitNormalizer:
             q = self._take(self.z, block.anchors)
             if block.symmetric:
                 both = block.softmax.message(share)[:, :d]
-                by_scale += (q * both).sum() / 2  # every pair counts on both of its sides
+                by_scale += torch.linalg.vecdot(q, both).sum() / 2  # every pair counts on both of its sides
                 out = self._add(out, block.anchors, both)
             else:
                 to_q, to_k = block.softmax.messages(share)
-                by_scale += (q * to_q[:, :d]).sum()
+                by_scale += torch.linalg.vecdot(q, to_q[:, :d]).sum()
                 out = self._add(out, block.anchors, to_q[:, :d])
                 if not block.bank:
                     out = self._add(out, block.candidates, to_k[:, :d])
-        return out, by_scale * self.scale
+        return torch.zeros_like(self.z) if out is None else out, by_scale * self.scale
 
     def _blocks(self) -> Iterator[_Block]:
         """The rule as blocks of anchors against candidates."""
@@ -156,6 +156,10 @@ class ImplicitNormalizer:
     def _take(x: Tensor, index: Tensor | None) -> Tensor:
         return x if index is None else x[index]
 
-    @staticmethod
-    def _add(out: Tensor, index: Tensor | None, x: Tensor) -> Tensor:
+    def _add(self, out: Tensor | None, index: Tensor | None, x: Tensor) -> Tensor:
+        """Adds the messages ``x`` to nodes ``index``; the first ones to all nodes are taken as they are."""
+        if out is None:
+            if index is None:
+                return x
+            out = torch.zeros_like(self.z)
         return out.add_(x) if index is None else out.index_add_(0, index, x)

@@ -60,14 +60,16 @@ class PairConv(MessagePassing):
         n = z.size(0)
         nodes = self.candidates(z, graph)
         inside = edge_index[0] < n if nodes is not z else slice(None)
-        edge_index = torch.cat([edge_index, edge_index[:, inside].flip(0)], dim=1)
-        weight = torch.cat([weight, weight[inside]])
+        # One direction after the other: what an edge carries is gathered for all edges at once.
         # propagate_type: (x: Tensor, edge_weight: Tensor)
-        return self.propagate(edge_index, x=(nodes, z), edge_weight=weight, size=(nodes.size(0), n))
+        out = self.propagate(edge_index, x=(nodes, z), edge_weight=weight, size=(nodes.size(0), n))
+        back = edge_index[:, inside].flip(0)
+        return out.add_(self.propagate(back, x=(z, z), edge_weight=weight[inside], size=(n, n)))
 
     def message(self, x_j: Tensor, edge_weight: Tensor) -> Tensor:
         """The message of one pair."""
-        return edge_weight.view(-1, 1) * x_j
+        # In place: propagate gathered it for us alone.
+        return x_j.mul_(edge_weight.view(-1, 1))
 
     @staticmethod
     def candidates(z: Tensor, graph: ContrastGraph) -> Tensor:

@@ -13,10 +13,12 @@ class DensePairs:
     members.
     """
 
-    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion):
+    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float = 1.0):
         self.q, self.k = q, k
         everything = slice(0, q.size(0)), slice(0, k.size(0))
-        s = exclusion.mask_(q @ k.t(), *everything, value=float("-inf")) if q.size(0) and k.size(0) else q @ k.t()
+        s = scale * (q @ k.t())
+        if q.size(0) and k.size(0):
+            exclusion.mask_(s, *everything, value=float("-inf"))
         self.lse = torch.logsumexp(s, dim=1)
         self.p = (s - self.lse.masked_fill(self.lse.isinf(), 0).unsqueeze(1)).exp()
 

@@ -72,16 +72,16 @@ class FlashPairs:
     queries answer with values :math:`w_i\mathbf{q}_i`, and a bias :math:`-\ell_i` per query, which is one more column.
     """
 
-    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion):
-        self.q, self.k, self.exclusion = q, k, exclusion
-        self._out, self.lse = _attend(q, k, k, exclusion)
+    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float = 1.0):
+        self.q, self.k, self.exclusion, self.scale = q, k, exclusion, scale
+        self._out, self.lse = _attend(q * scale, k, k, exclusion)
 
     def messages(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Weighted messages to queries and keys."""
         none = self.lse == float("-inf")
         bias = -self.lse.masked_fill(none, 0)
         asks = torch.cat([self.k, self.k.new_ones(self.k.size(0), 1)], dim=1)
-        answers = torch.cat([self.q, bias.unsqueeze(1)], dim=1)
+        answers = torch.cat([self.q * self.scale, bias.unsqueeze(1)], dim=1)
         values = torch.cat([self.q * weight.unsqueeze(1), torch.zeros_like(bias).unsqueeze(1)], dim=1)
         out, lse = _attend(asks, answers, values, self.exclusion.transpose())
         return self._out * weight.unsqueeze(1), out[:, :-1] * lse.exp().unsqueeze(1)

@@ -68,17 +68,21 @@ class PairSoftmax:
         check_positive("scale", scale)
         self.symmetric, self.scale = symmetric, float(scale)
         with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
-            q, k = q.detach().to(dtype), k.detach().to(dtype)
+            one = q is k
+            q = q.detach().to(dtype)
+            k = q if one else k.detach().to(dtype)
             pairs = self._check_pairs(exclude_pairs, q.size(0), k.size(0))
             groups = self._check_groups(exclude, q.size(0), k.size(0))
             self._order_q, self._order_k = (self._order(group) for group in groups)
             if symmetric:
                 self._order_k = self._order_q
-            q, k = self._sort(q, self._order_q), self._sort(k, self._order_k)
+            one_side = q is k and self._order_q is self._order_k
+            q = self._sort(q, self._order_q)
+            k = q if one_side else self._sort(k, self._order_k)
             if pairs is not None:
                 pairs = torch.stack([self._rank(pairs[0], self._order_q), self._rank(pairs[1], self._order_k)])
             groups = (self._sort(groups[0], self._order_q), self._sort(groups[1], self._order_k))
-            self._engine = self._build(q * self.scale, k, Exclusion(*groups, pairs), impl)
+            self._engine = self._build(q, k, Exclusion(*groups, pairs), impl)
             #: Log-sum-exp of each query's similarities [n].
             self.lse = self._unsort(self._engine.lse, self._order_q)
 
@@ -95,7 +99,7 @@ class PairSoftmax:
             raise ValueError("'messages' needs two sides; a PairSoftmax with symmetric=True has one joint 'message'")
         with torch.no_grad(), torch.autocast(weight.device.type, enabled=False):
             to_q, to_k = self._engine.messages(self._weight(weight))
-            return self._unsort(to_q, self._order_q), self._unsort(to_k.div_(self.scale), self._order_k)
+            return self._unsort(to_q, self._order_q), self._unsort(to_k, self._order_k)
 
     def message(self, weight: Tensor) -> Tensor:
         r"""With ``symmetric``, the joint message :math:`\sum_j (w_i P_{ij} + w_j P_{ji}) \mathbf{k}_j` [n, d].
@@ -113,25 +117,25 @@ class PairSoftmax:
             if isinstance(self._engine, SymmetricTiles):
                 return self._unsort(self._engine.message(weight), self._order_q)
             to_q, to_k = self._engine.messages(weight)
-            return self._unsort(to_q.add_(to_k.div_(self.scale)), self._order_q)
+            return self._unsort(to_q.add_(to_k), self._order_q)
 
     def _build(self, q: Tensor, k: Tensor, exclusion: Exclusion, impl: str):
         if impl == "dense":
-            return DensePairs(q, k, exclusion)
+            return DensePairs(q, k, exclusion, self.scale)
         if impl == "flash" and exclusion.pairs is not None:
             raise ValueError("'impl=\"flash\"' cannot exclude single pairs: use 'auto', 'tiles' or 'dense'")
-        if impl != "flash" and self.symmetric and SymmetricTiles.safe(q, k):
-            return SymmetricTiles(q, k, exclusion)
+        if impl != "flash" and self.symmetric and SymmetricTiles.safe(q, k, self.scale):
+            return SymmetricTiles(q, k, exclusion, self.scale)
         # One tile holds its similarities and so needs a product less than the fused kernel.
         worthwhile = impl == "flash" or (impl == "auto" and exclusion.pairs is None and q.size(0) > tile_size(q))
         if worthwhile and min(q.size(0), k.size(0)) > 0:
             if flash.available(q.device.type, q.dtype):
-                return flash.FlashPairs(q, k, exclusion)
+                return flash.FlashPairs(q, k, exclusion, self.scale)
             if impl == "flash":
                 raise RuntimeError(
                     f"the fused attention kernel is not available for {q.dtype} on {q.device}: use impl='auto'"
                 )
-        return RowTiles(q, k, exclusion)
+        return RowTiles(q, k, exclusion, self.scale)
 
     def _weight(self, weight: Tensor) -> Tensor:
         if weight.shape != self.lse.shape:

@@ -32,8 +32,8 @@ class SymmetricTiles:
     Safe while :math:`2 \max_{ij} |s_{ij}|` lies within ``SAFE_RANGE``.
     """
 
-    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion):
-        self.q, self.k, self.exclusion = q, k, exclusion
+    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float = 1.0):
+        self.q, self.k, self.exclusion, self.scale = q, k, exclusion, scale
         self._kept = None
         self.row_sum = q.new_zeros(q.size(0))
         for rows, cols, e in self._tiles():
@@ -45,9 +45,9 @@ class SymmetricTiles:
         self.lse = self.row_sum.log()
 
     @staticmethod
-    def safe(q: Tensor, k: Tensor) -> bool:
+    def safe(q: Tensor, k: Tensor, scale: float) -> bool:
         """Whether the norms of the rows keep all exponents in the safe range."""
-        return q.numel() == 0 or 2 * float(q.norm(dim=1).amax() * k.norm(dim=1).amax()) < SAFE_RANGE
+        return q.numel() == 0 or 2 * scale * float(q.norm(dim=1).amax() * k.norm(dim=1).amax()) < SAFE_RANGE
 
     def _tiles(self) -> Iterator[tuple[slice, slice, Tensor]]:
         size = max(1, min(tile_size(self.q), self.q.size(0)))
@@ -61,7 +61,7 @@ class SymmetricTiles:
             for cols in blocks[i:]:
                 if self.exclusion.covers(rows, cols):
                     continue
-                e = _product(self.q[rows], self.k[cols], buffer).exp_()
+                e = _product(self.q[rows] * self.scale, self.k[cols], buffer).exp_()
                 yield rows, cols, self.exclusion.mask_(e, rows, cols, value=0.0)
 
     def message(self, weight: Tensor) -> Tensor:
@@ -83,8 +83,8 @@ class RowTiles:
     Four matrix products in all: similarities twice (once, where one tile holds them all), and one for each message.
     """
 
-    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion):
-        self.q, self.k, self.exclusion = q, k, exclusion
+    def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float = 1.0):
+        self.q, self.k, self.exclusion, self.scale = q, k, exclusion, scale
         self._kept = None
         high = q.new_full((q.size(0),), float("-inf"))
         total = q.new_zeros(q.size(0))
@@ -107,7 +107,7 @@ class RowTiles:
         for rows in slices(self.q.size(0), size):
             for cols in slices(self.k.size(0), width):
                 if not self.exclusion.covers(rows, cols):
-                    s = _product(self.q[rows], self.k[cols], buffer)
+                    s = _product(self.q[rows] * self.scale, self.k[cols], buffer)
                     yield rows, cols, self.exclusion.mask_(s, rows, cols, value=float("-inf"))
 
     def messages(self, weight: Tensor) -> tuple[Tensor, Tensor]:
