@@ -89,9 +89,7 @@ class SimCLR(nn.Module):
             unit = [F.normalize(view.detach().float(), dim=1) for view in z]
             if self.bank is not None:
                 self.bank.update(unit[0], batch.get("index"), gather=True)
-            logs = {"uniformity": uniformity(unit[0])}
-            if len(unit) > 1:
-                logs["alignment"] = alignment(unit[0], unit[1])
+            logs = {"uniformity": uniformity(unit[0]), "alignment": alignment(unit[0], unit[1])}
         return loss, logs
 
     def _encode(self, images: Tensor) -> Tensor:
