@@ -11,6 +11,7 @@ from torch_geometric.utils import scatter
 from gnnclr.graph.exact import check_count, drop_hits, nearest, pad, tile_rows, unit_rows
 from gnnclr.graph.index import KNNIndex, KNNOutput
 from gnnclr.ops.check import check_choice, check_matrix, describe
+from gnnclr.ops.gather_rows import gather_rows
 
 
 class FeatureBank(nn.Module):
@@ -117,7 +118,7 @@ class FeatureBank(nn.Module):
         ids = self.storage_id.new_full((x.size(0),), -1) if ids is None else _check_ids("ids", ids, x.size(0))
         x, ids = x.detach().to(self.storage), ids.to(self.storage_id)
         if gather and dist.is_available() and dist.is_initialized():
-            x, ids = _gather(x), _gather(ids)
+            x, ids = gather_rows(x), gather_rows(ids)
         # After the gather, so that all processes refuse alike and none waits for the others.
         check_matrix("x", x, finite=True)
         if self.mode == "sample" and ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < self.size:
@@ -224,16 +225,3 @@ def _check_ids(name: str, ids: Tensor, n: int) -> Tensor:
     if not isinstance(ids, Tensor) or ids.shape != (n,) or ids.is_floating_point() or ids.dtype == torch.bool:
         raise ValueError(f"'{name}' must be an integer tensor of shape [{n}] (got {describe(ids)})")
     return ids
-
-
-def _gather(x: Tensor) -> Tensor:
-    """The rows of all processes, whose numbers may differ, in the order of their ranks."""
-    count = torch.tensor([x.size(0)], device=x.device)
-    counts = [torch.zeros_like(count) for _ in range(dist.get_world_size())]
-    dist.all_gather(counts, count)
-    sizes = [int(size) for size in counts]
-    padded = x.new_zeros(max(sizes), *x.shape[1:])
-    padded[: x.size(0)] = x
-    parts = [torch.empty_like(padded) for _ in sizes]
-    dist.all_gather(parts, padded)
-    return torch.cat([part[:size] for part, size in zip(parts, sizes)])

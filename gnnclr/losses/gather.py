@@ -1,29 +1,18 @@
 """Embeddings of all processes, with gradients."""
 
-import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.autograd import Function
 
 from gnnclr.ops.first_order import first_order
-
-
-def gather_sizes(n: int, device: torch.device) -> list[int]:
-    """The number of rows that each process holds; batches may be uneven."""
-    sizes = [torch.zeros(1, dtype=torch.long, device=device) for _ in range(dist.get_world_size())]
-    dist.all_gather(sizes, torch.tensor([n], device=device))
-    return [int(size) for size in sizes]
+from gnnclr.ops.gather_rows import gather_rows
 
 
 class _Gather(Function):
     @staticmethod
     def forward(ctx, x, sizes):
         ctx.sizes, ctx.rank = sizes, dist.get_rank()
-        padded = x.new_zeros(max(sizes), *x.shape[1:])
-        padded[: x.size(0)] = x
-        parts = [torch.empty_like(padded) for _ in sizes]
-        dist.all_gather(parts, padded)
-        return torch.cat([part[:size] for part, size in zip(parts, sizes)])
+        return gather_rows(x, sizes)
 
     @staticmethod
     @first_order
@@ -40,6 +29,6 @@ def gather(x: Tensor, sizes: list[int]) -> Tensor:
 
     Args:
         x (Tensor): This process's rows [n, ...].
-        sizes (list): Rows of each process, from :func:`gather_sizes`.
+        sizes (list): Rows of each process, from :func:`gnnclr.ops.gather_rows.gather_sizes`.
     """
     return _Gather.apply(x, sizes)

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.losses.gather import gather, gather_sizes
+from gnnclr.losses.gather import gather
 from gnnclr.nn import PairConv
 from gnnclr.ops.check import check_matrix
 from gnnclr.ops.first_order import first_order
+from gnnclr.ops.gather_rows import gather_sizes
 
 
 class _Normalize(Function):
