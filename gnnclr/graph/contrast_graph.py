@@ -116,9 +116,10 @@ class ContrastGraph(Data):
             check_matrix("bank", self.bank, finite=True, cols=None if self.x is None else self.x.size(1))
         if not isinstance(self.negatives, Negatives):
             raise ValueError(f"'negatives' must be a Negatives rule (got {describe(self.negatives)})")
-        if self.negatives.log_weight is not None and self.negatives.log_weight[0].size(0) != n:
-            rows = self.negatives.log_weight[0].size(0)
-            raise ValueError(f"'negatives.log_weight' must have a row for each of the {n} nodes (got {rows} rows)")
+        if self.negatives.log_weight is not None:
+            rows = [x.size(0) for x in self.negatives.log_weight]
+            if rows[0] != n or rows[1] not in (n, self.num_candidates):
+                raise ValueError(f"'negatives.log_weight' must have a row for each of the {n} nodes (got {rows} rows)")
         if self.negatives.log_weight is not None and not all(
             bool(x.isfinite().all()) for x in self.negatives.log_weight
         ):

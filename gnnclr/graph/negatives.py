@@ -36,7 +36,8 @@ class Negatives:
         bank (bool, optional): Whether rows of ``graph.bank``, if there are any, are negatives too. (default: ``True``)
         log_weight (tuple, optional): Low-rank log-weights
             :math:`\log w_{ij} = \langle \mathbf{a}_i, \mathbf{b}_j \rangle` of negatives, as two tensors
-            of shape [n, r]. (default: ``None``)
+            of shape [n, r]; rows for the bank may follow in the second, without them the bank weighs one.
+            (default: ``None``)
         symmetric_weight (bool, optional): States that
             :math:`\langle \mathbf{a}_i, \mathbf{b}_j \rangle = \langle \mathbf{a}_j, \mathbf{b}_i \rangle`,
             which halves the work. (default: ``False``)
@@ -57,10 +58,11 @@ class Negatives:
             raise ValueError(f"'candidates' must be a tuple of view numbers (got {describe(views)})")
         if self.log_weight is not None:
             a, b = self.log_weight
-            matrices = isinstance(a, Tensor) and isinstance(b, Tensor) and a.dim() == 2 and a.shape == b.shape
-            if not matrices:
+            matrices = isinstance(a, Tensor) and isinstance(b, Tensor) and a.dim() == b.dim() == 2
+            if not matrices or a.size(1) != b.size(1) or a.size(0) > b.size(0):
                 raise ValueError(
-                    f"'log_weight' must be two tensors of one shape [n, r] (got {describe(a)} and {describe(b)})"
+                    f"'log_weight' must be two tensors of one shape [n, r], with or without rows of the bank in the "
+                    f"second (got {describe(a)} and {describe(b)})"
                 )
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> "Negatives":

@@ -7,8 +7,10 @@ from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
 from gnnclr.graph import ContrastGraph
+from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
+from gnnclr.ops.kernels import PairKernel
 
 
 @dataclass
@@ -19,12 +21,15 @@ class PositivePairs:
         edge_index (Tensor): Positives and anchors [2, e].
         weight (Tensor): Weight of each pair, summing to one over all [e]: the share of the anchor times the share of
             the pair.
-        score (Tensor): Similarity of each pair over the temperature, :math:`s_{ij} / \tau` [e].
+        score (Tensor): Kernel of each pair over the temperature, :math:`k_{ij} / \tau` [e].
+        slope (Tensor, optional): Derivative of the kernel by its argument; ``None`` for the dot product, where it is
+            one.
     """
 
     edge_index: Tensor
     weight: Tensor
     score: Tensor
+    slope: Tensor | None = None
 
 
 def anchor_share(counts: Tensor, graph: ContrastGraph, dtype: torch.dtype) -> Tensor:
@@ -41,42 +46,61 @@ class AlignmentConv(PairConv):
     <https://arxiv.org/abs/2303.04435>`_: every view moves towards the views it is paired with.
 
     .. math::
-        \mathbf{m}_i = \frac{1}{n\tau} \sum_{j \in \mathcal{N}^{+}(i)} (w_{ij} + w_{ji})\, \mathbf{z}_j, \qquad
-        E = -\frac{1}{n\tau} \sum_i \sum_{j \in \mathcal{N}^{+}(i)} w_{ij}\, \mathbf{z}_i^\top \mathbf{z}_j
+        E = -\frac{1}{n\tau} \sum_i \sum_{j \in \mathcal{N}^{+}(i)} w_{ij}\, k(\mathbf{z}_i, \mathbf{z}_j), \qquad
+        \mathbf{m}_i = \frac{1}{n\tau} \sum_{j \in \mathcal{N}^{+}(i)} (w_{ij} + w_{ji})\, \mathbf{z}_j
 
+    where the message is that of the dot product, :math:`k(\mathbf{z}_i, \mathbf{z}_j) = \mathbf{z}_i^\top \mathbf{z}_j`.
     The weights of an anchor's positives sum to one; :math:`n` counts the anchors that have positives. Explicit
-    positives go through ``propagate``; implicit ones
-    (a graph without ``edge_index``) through sums over groups, in linear memory.
+    positives go through ``propagate``; implicit ones (a graph without ``edge_index``) through sums over groups, in
+    linear memory.
 
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`. (default: ``0.5``)
+        kernel (PairKernel, optional): The kernel :math:`k`. (default: ``None``, the dot product)
 
     Shapes:
         - **input:** embeddings :math:`(n, d)`, unit rows; graph with positives :math:`(2, e)` and weights :math:`(e)`
         - **output:** messages :math:`(n, d)`
     """
 
-    def __init__(self, temperature: float | nn.Parameter = 0.5):
+    def __init__(self, temperature: float | nn.Parameter = 0.5, kernel: PairKernel | None = None):
         super().__init__(temperature)
+        self.kernel = kernel
 
     def pairs(self, z: Tensor, graph: ContrastGraph) -> PositivePairs:
         """The positives of a graph with their weights and scores."""
-        source, target = graph.edge_index
+        edge_index = group_pairs(graph.group) if graph.edge_index is None else graph.edge_index
+        source, target = edge_index
         weight = z.new_ones(source.numel()) if graph.edge_weight is None else graph.edge_weight.to(z)
         total = scatter(weight, target, dim_size=z.size(0), reduce="sum")
         weight = weight / total[target].clamp(min=torch.finfo(z.dtype).tiny)
         weight = weight * anchor_share(total, graph, z.dtype)[target]
-        nodes = self.candidates(z, graph)
-        score = (nodes[source] * z[target]).sum(dim=1) / float(self.temperature)
-        return PositivePairs(graph.edge_index, weight, score)
+        score, slope = self.pair_scores(z, graph, edge_index)
+        return PositivePairs(edge_index, weight, score, slope)
+
+    def pull(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs, by_score: Tensor) -> Tensor:
+        r"""Minus the gradient of :math:`\sum_e u_e s_e` over all pairs by ``z``, times :math:`\tau` [n, d].
+
+        Args:
+            z (Tensor): Embeddings [n, d].
+            graph (ContrastGraph): The graph, for its bank.
+            pairs (PositivePairs): The pairs.
+            by_score (Tensor): The gradient :math:`u` by each score [e].
+        """
+        return self.exchange(z, graph, pairs.edge_index, -by_score, pairs.slope)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
-        if graph.edge_index is None:
+        if graph.edge_index is None and self._sums_over_groups:
             return self._step_groups(z, graph)
         pairs = self.pairs(z, graph)
         energy = -(pairs.weight * pairs.score).sum()
-        return self._result(energy, self.exchange(z, graph, pairs.edge_index, pairs.weight))
+        return self._result(energy, self.pull(z, graph, pairs, -pairs.weight))
+
+    @property
+    def _sums_over_groups(self) -> bool:
+        """Whether positives of a group can be summed without listing their pairs."""
+        return self.kernel is None and type(self) is AlignmentConv
 
     def _step_groups(self, z: Tensor, graph: ContrastGraph) -> Update:
         _, group, size = torch.unique(graph.group, return_inverse=True, return_counts=True)

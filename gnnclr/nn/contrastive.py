@@ -6,25 +6,24 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
-from torch_geometric.utils import scatter
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.graph.augmentation import group_pairs
-from gnnclr.nn.alignment import AlignmentConv
-from gnnclr.nn.pair_conv import PairConv
+from gnnclr.nn.alignment import AlignmentConv, PositivePairs
+from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
+from gnnclr.nn.normalizer import Normalizer
 from gnnclr.nn.uniformity import UniformityConv, edge_logsumexp
 from gnnclr.nn.update import Update
-from gnnclr.ops.check import check_choice, describe
+from gnnclr.ops.check import check_choice
 
 DENOMINATORS = ("pair", "all", "none")
 
 
-class ContrastiveConv(PairConv):
+class ContrastiveConv(CoupledConv):
     r"""One step of a softmax contrastive loss as one round of message passing: positives attract, negatives repel.
 
     With :math:`\ell_i` the log-partition over the negatives of anchor :math:`i`,
-    :math:`s_{ip} = \mathbf{z}_i^\top \mathbf{z}_p / \tau` the score of a positive with
-    weight :math:`w_{ip}` (summing to one), and the mean over anchors that have positives,
+    :math:`s_{ip} = k(\mathbf{z}_i, \mathbf{z}_p) / \tau` the score of a positive with weight :math:`w_{ip}` (summing to
+    one), and the mean over anchors that have positives,
 
     .. math::
         E_{\text{pair}} &= \operatorname{mean}_i \sum_p w_{ip} \operatorname{softplus}(\ell_i - s_{ip}) \\
@@ -33,8 +32,8 @@ class ContrastiveConv(PairConv):
         E_{\text{none}} &= \operatorname{mean}_i \Big[ \ell_i - \sum_p w_{ip} s_{ip} \Big]
 
     Positives stay out of the log-sum-exp over negatives, so loss and gradient keep their digits when positives are
-    nearly one with their anchors and
-    :math:`\tau` is small. The message is :math:`-\partial E / \partial \mathbf{z}` in closed form.
+    nearly one with their anchors and :math:`\tau` is small. The message is :math:`-\partial E / \partial \mathbf{z}` in
+    closed form.
 
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0` of parts that are not
@@ -42,9 +41,8 @@ class ContrastiveConv(PairConv):
         alignment (AlignmentConv, optional): The attracting part. (default: ``AlignmentConv(temperature)``)
         uniformity (UniformityConv, optional): The repelling part. (default: ``UniformityConv(temperature, impl)``)
         denominator (str, optional): Which positives stand in the partition function of an anchor: ``"pair"``, only the
-            one whose loss it is (NT-Xent, InfoNCE);
-            ``"all"`` of the anchor (SupCon); or ``"none"`` (DCL), where energies and messages of the parts just add.
-            (default: ``"pair"``)
+            one whose loss it is (NT-Xent, InfoNCE); ``"all"`` of the anchor (SupCon); or ``"none"`` (DCL), where
+            energies and messages of the parts just add. (default: ``"pair"``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
     Shapes:
@@ -60,59 +58,41 @@ class ContrastiveConv(PairConv):
         denominator: str = "pair",
         impl: str = "auto",
     ):
-        alignment = AlignmentConv(temperature) if alignment is None else alignment
-        super().__init__(alignment.temperature)
-        self.alignment = alignment
-        self.uniformity = UniformityConv(alignment.temperature, impl) if uniformity is None else uniformity
+        super().__init__(temperature, alignment, uniformity, impl)
         self.denominator = check_choice("denominator", denominator, DENOMINATORS)
-        other = self.uniformity.temperature
-        learnable = isinstance(other, nn.Parameter) or isinstance(self.temperature, nn.Parameter)
-        shared = other is self.temperature or (not learnable and float(other) == float(self.temperature))
-        if denominator != "none" and not shared:
-            raise ValueError(
-                f"'alignment' and 'uniformity' must share one temperature when positives stand in the denominator "
-                f"(got {describe(self.temperature)} and {describe(other)})"
-            )
+        if denominator != "none":
+            self._check_one_temperature()
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
-        if graph.edge_index is None:
-            if self.denominator == "all" and self._covers_everything(graph):
-                return self._step_groups(z, graph)
-            if self.denominator != "none":
-                graph = copy(graph)
-                graph.edge_index = group_pairs(graph.group)
         if self.denominator == "none":
             return self._sum(z, graph)
-        pairs = self.alignment.pairs(z, graph)
-        normalizer = self.uniformity.normalizer(z, graph)
-        couple = self._couple_pairs if self.denominator == "pair" else self._couple_anchors
-        energy, by_score, by_lse = couple(pairs, normalizer.lse)
-        repel, by_log_scale = normalizer.message(by_lse)
-        tau = float(self.temperature)
-        del normalizer  # its copies of the embeddings are not needed beside those of the edges
-        message = self.exchange(z, graph, pairs.edge_index, -by_score).sub_(repel).div_(tau)
-        return Update(energy, message, self._gradients(-((by_score * pairs.score).sum() + by_log_scale) / tau))
+        if self.denominator == "all" and graph.edge_index is None and self._covers_everything(graph):
+            return self._step_groups(z, graph)
+        return super().step(z, graph)
+
+    def couple(self, pairs: PositivePairs, normalizer: Normalizer) -> tuple[Tensor, Tensor, tuple[Tensor]]:
+        """See :class:`CoupledConv`."""
+        return (self._couple_pairs if self.denominator == "pair" else self._couple_anchors)(pairs, normalizer.lse)
 
     @staticmethod
-    def _couple_pairs(pairs, lse: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        target = pairs.edge_index[1]
-        gap = lse[target] - pairs.score
+    def _couple_pairs(pairs: PositivePairs, lse: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor]]:
+        gap = lse[pairs.edge_index[1]] - pairs.score
         pull = pairs.weight * torch.sigmoid(gap)
         energy = (pairs.weight * softplus(gap, threshold=50.0)).sum()
-        return energy, -pull, scatter(pull, target, dim_size=lse.numel(), reduce="sum")
+        return energy, -pull, (sum_by_anchor(pull, pairs, lse.numel()),)
 
     @staticmethod
-    def _couple_anchors(pairs, lse: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _couple_anchors(pairs: PositivePairs, lse: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor]]:
         target, n = pairs.edge_index[1], lse.numel()
-        share = scatter(pairs.weight, target, dim_size=n, reduce="sum")
+        share = sum_by_anchor(pairs.weight, pairs, n)
         positive = edge_logsumexp(pairs.score, target, n)
         gap = (lse - positive).masked_fill(share == 0, float("-inf"))
         push = torch.sigmoid(gap)
         energy = (share * softplus(gap, threshold=50.0)).sum() + (pairs.weight * (positive[target] - pairs.score)).sum()
         inside = share[target] * (pairs.score - positive[target]).exp()
         # With one positive 'inside' equals the weight, bit for bit: nothing cancels.
-        return energy, (inside - pairs.weight) - inside * push[target], share * push
+        return energy, (inside - pairs.weight) - inside * push[target], (share * push,)
 
     def _sum(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energies and messages of the parts, added, over the anchors that have positives."""
@@ -135,9 +115,6 @@ class ContrastiveConv(PairConv):
         graph = copy(graph)
         graph.negatives = replace(graph.negatives, exclude="self")
         return self._sum(z, graph)
-
-    def _gradients(self, by_temperature: Tensor) -> list[tuple[Tensor, Tensor]]:
-        return [(self.temperature, by_temperature)] if isinstance(self.temperature, Tensor) else []
 
     def extra_repr(self) -> str:
         """Temperature and denominator."""

@@ -6,8 +6,10 @@ from torch_geometric.nn import MessagePassing
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.nn.bridge import bridge
+from gnnclr.nn.kernel_exchange import KernelExchange
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_matrix, check_positive, describe
+from gnnclr.ops.kernels import PairKernel
 
 
 class PairConv(MessagePassing):
@@ -18,10 +20,14 @@ class PairConv(MessagePassing):
     - :meth:`exchange`: message passing along explicit pairs, in both directions.
 
     Args:
-        temperature (float or torch.nn.Parameter): The temperature :math:`\tau > 0`; learnable if it is a parameter.
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a parameter.
+            (default: ``1.0``)
     """
 
-    def __init__(self, temperature: float | nn.Parameter):
+    #: The kernel of a pair; ``None`` is the dot product.
+    kernel: PairKernel | None = None
+
+    def __init__(self, temperature: float | nn.Parameter = 1.0):
         super().__init__(aggr="sum")
         self.temperature = check_positive("temperature", temperature)
 
@@ -45,9 +51,20 @@ class PairConv(MessagePassing):
         with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
             return self.step(z.detach().to(torch.promote_types(z.dtype, torch.float32)), graph)
 
-    def exchange(self, z: Tensor, graph: ContrastGraph, edge_index: Tensor, weight: Tensor) -> Tensor:
-        r"""Messages along explicit pairs, from source to target and back:
-        :math:`\mathbf{m}_t \mathrel{+}= w \mathbf{z}_s` and :math:`\mathbf{m}_s \mathrel{+}= w \mathbf{z}_t`.
+    def pair_scores(self, z: Tensor, graph: ContrastGraph, edge_index: Tensor) -> tuple[Tensor, Tensor | None]:
+        r"""The kernel of explicit pairs over the temperature [e], and its slope (``None`` for the dot product)."""
+        nodes, (source, target) = self.candidates(z, graph), edge_index
+        if self.kernel is None:
+            return torch.linalg.vecdot(nodes[source], z[target]) / float(self.temperature), None
+        value, slope = self.kernel.evaluate(self.kernel.rows(z[target], nodes[source]))
+        return value / float(self.temperature), slope
+
+    def exchange(
+        self, z: Tensor, graph: ContrastGraph, edge_index: Tensor, weight: Tensor, slope: Tensor | None = None
+    ) -> Tensor:
+        r"""Messages along explicit pairs, from source to target and back: for the dot product
+        :math:`\mathbf{m}_t \mathrel{+}= w \mathbf{z}_s` and :math:`\mathbf{m}_s \mathrel{+}= w \mathbf{z}_t`, for another
+        kernel its gradients by both ends, times :math:`w`.
 
         Rows of the bank send and do not receive.
 
@@ -56,10 +73,13 @@ class PairConv(MessagePassing):
             graph (ContrastGraph): The graph, for its bank.
             edge_index (Tensor): Sources and targets [2, e].
             weight (Tensor): The weight of each pair [e].
+            slope (Tensor, optional): The slopes of the layer's kernel at the pairs, where it has one.
         """
         n = z.size(0)
         nodes = self.candidates(z, graph)
         inside = edge_index[0] < n if nodes is not z else slice(None)
+        if self.kernel is not None:
+            return KernelExchange(self.kernel)(z, nodes, edge_index, weight * slope, inside)
         # One direction after the other: what an edge carries is gathered for all edges at once.
         # propagate_type: (x: Tensor, edge_weight: Tensor)
         out = self.propagate(edge_index, x=(nodes, z), edge_weight=weight, size=(nodes.size(0), n))
@@ -77,8 +97,9 @@ class PairConv(MessagePassing):
         return z if graph.bank is None else torch.cat([z, graph.bank.to(z)])
 
     def extra_repr(self) -> str:
-        """The temperature."""
-        return f"temperature={float(self.temperature):g}"
+        """The temperature, and the kernel where it is not the dot product."""
+        kernel = "" if self.kernel is None else f", kernel={self.kernel!r}"
+        return f"temperature={float(self.temperature):g}{kernel}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.extra_repr()})"

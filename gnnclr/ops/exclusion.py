@@ -5,22 +5,26 @@ from torch import Tensor
 
 
 class Exclusion:
-    r"""Excluded pairs of :math:`n` queries and :math:`m` keys, in linear memory, for rows that are **sorted by group**.
+    r"""Excluded pairs of :math:`n` queries and :math:`m` keys, in linear memory.
 
-    A pair is excluded if both sides have the same group, or if it is listed. Since both sides are sorted, the excluded
-    keys of a query are
-    one range, and pairs of equal group form blocks: most tiles of the similarity matrix see no mask at all, and tiles
-    inside one group are skipped.
+    A pair is excluded if both sides have the same group, or if it is listed. If both sides are **sorted by group**, the
+    excluded keys of a query are one range, and pairs of equal group form blocks: most tiles of the similarity matrix
+    see no mask at all, and tiles inside one group are skipped.
 
     Args:
-        group_q (Tensor, optional): Sorted group of each query [n], integer.
-        group_k (Tensor, optional): Sorted group of each key [m], integer.
+        group_q (Tensor, optional): Group of each query [n], integer.
+        group_k (Tensor, optional): Group of each key [m], integer.
         pairs (Tensor, optional): Further excluded pairs [2, p]: query indices and key indices.
+        ranges (bool, optional): Whether the groups are sorted. If not, every tile is masked by comparison, which suits
+            matrices of a single tile. (default: ``True``)
     """
 
-    def __init__(self, group_q: Tensor | None, group_k: Tensor | None, pairs: Tensor | None = None):
+    def __init__(
+        self, group_q: Tensor | None, group_k: Tensor | None, pairs: Tensor | None = None, ranges: bool = True
+    ):
         self.group_q, self.group_k = group_q, group_k
-        if group_q is not None:
+        self.ranges = ranges and group_q is not None
+        if self.ranges:
             self.first = torch.searchsorted(group_k, group_q, side="left")
             self.last = torch.searchsorted(group_k, group_q, side="right")
             # Bounds of tiles are read one by one: from the CPU, so that no kernel is waited for.
@@ -35,27 +39,36 @@ class Exclusion:
         group."""
         if self.group_q is None:
             return 0, 0
+        if not self.ranges:
+            return 0, self.group_k.numel()
         return int(self._first[rows.start]), int(self._last[rows.stop - 1])
 
     def covers(self, rows: slice, cols: slice) -> bool:
         """Whether every pair of the tile is excluded by its group, so that it can be skipped."""
-        if self.group_q is None:
+        if not self.ranges:
             return False
         return int(self._first[rows.stop - 1]) <= cols.start and int(self._last[rows.start]) >= cols.stop
 
+    def count(self, n: int, m: int) -> Tensor:
+        """The number of keys that are not excluded, for each of ``n`` queries [n]."""
+        some = self.group_q if self.group_q is not None else self.pairs
+        left = torch.full((n,), m, dtype=torch.long, device=None if some is None else some.device)
+        if self.group_q is not None:
+            inverse = torch.unique(torch.cat([self.group_q, self.group_k]), return_inverse=True)[1]
+            left -= torch.bincount(inverse[n:], minlength=int(inverse.max()) + 1)[inverse[:n]] if n + m else 0
+        if self.pairs is not None:
+            query, key = torch.unique(self.pairs, dim=1)
+            if self.group_q is not None:
+                query = query[self.group_q[query] != self.group_k[key]]
+            left -= torch.bincount(query, minlength=n)
+        return left
+
     def mask_(self, tile: Tensor, rows: slice, cols: slice, value: float) -> Tensor:
         """Writes ``value`` to the excluded entries of ``tile`` = similarities[rows, cols], in place."""
-        lo, hi = self.key_range(rows)
-        if lo < cols.stop and cols.start < hi:
-            first, last = (x[rows].clamp(cols.start, cols.stop) - cols.start for x in (self.first, self.last))
-            count = last - first
-            total = int(count.sum())
-            if 16 * total > tile.numel():
-                tile.masked_fill_(self.group_q[rows].unsqueeze(1) == self.group_k[cols].unsqueeze(0), value)
-            elif total:
-                row = torch.arange(count.numel(), device=tile.device).repeat_interleave(count, output_size=total)
-                col = torch.arange(total, device=tile.device) - (count.cumsum(0) - count - first)[row]
-                tile[row, col] = value
+        if self.ranges:
+            self._mask_ranges(tile, rows, cols, value)
+        elif self.group_q is not None:
+            tile.masked_fill_(self.group_q[rows].unsqueeze(1) == self.group_k[cols].unsqueeze(0), value)
         if self.pairs is not None:
             lo, hi = torch.searchsorted(self._pair_rows, torch.tensor([rows.start, rows.stop])).tolist()
             row, col = self.pairs[:, lo:hi]
@@ -63,6 +76,21 @@ class Exclusion:
             tile[row[inside] - rows.start, col[inside] - cols.start] = value
         return tile
 
+    def _mask_ranges(self, tile: Tensor, rows: slice, cols: slice, value: float) -> None:
+        lo, hi = self.key_range(rows)
+        if lo >= cols.stop or cols.start >= hi:
+            return
+        first, last = (x[rows].clamp(cols.start, cols.stop) - cols.start for x in (self.first, self.last))
+        count = last - first
+        total = int(count.sum())
+        if 16 * total > tile.numel():
+            tile.masked_fill_(self.group_q[rows].unsqueeze(1) == self.group_k[cols].unsqueeze(0), value)
+        elif total:
+            row = torch.arange(count.numel(), device=tile.device).repeat_interleave(count, output_size=total)
+            col = torch.arange(total, device=tile.device) - (count.cumsum(0) - count - first)[row]
+            tile[row, col] = value
+
     def transpose(self) -> "Exclusion":
         """The same exclusions with queries and keys swapped."""
-        return Exclusion(self.group_k, self.group_q, None if self.pairs is None else self.pairs.flip(0))
+        pairs = None if self.pairs is None else self.pairs.flip(0)
+        return Exclusion(self.group_k, self.group_q, pairs, self.ranges)

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops import flash
-from gnnclr.ops.check import check_choice, check_index, check_matrix, check_positive, describe
+from gnnclr.ops.check import check_choice, check_positive, describe
 from gnnclr.ops.dense import DensePairs
 from gnnclr.ops.exclusion import Exclusion
+from gnnclr.ops.pair_set import PairSet
 from gnnclr.ops.tiles import RowTiles, SymmetricTiles, tile_size
 
 IMPLEMENTATIONS = ("auto", "flash", "tiles", "dense")
@@ -57,34 +58,13 @@ class PairSoftmax:
         symmetric: bool = False,
         impl: str = "auto",
     ):
-        check_matrix("q", q)
-        check_matrix("k", k, cols=q.size(1))
         check_choice("impl", impl, IMPLEMENTATIONS)
-        if symmetric and q.size(0) != k.size(0):
-            raise ValueError(
-                f"'symmetric' needs as many keys as queries (got {q.size(0)} queries and {k.size(0)} keys)"
-            )
-        dtype = torch.promote_types(torch.promote_types(q.dtype, k.dtype), torch.float32)
-        check_positive("scale", scale)
-        self.symmetric, self.scale = symmetric, float(scale)
+        self.symmetric, self.scale = symmetric, float(check_positive("scale", scale))
         with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
-            one = q is k
-            q = q.detach().to(dtype)
-            k = q if one else k.detach().to(dtype)
-            pairs = self._check_pairs(exclude_pairs, q.size(0), k.size(0))
-            groups = self._check_groups(exclude, q.size(0), k.size(0))
-            self._order_q, self._order_k = (self._order(group) for group in groups)
-            if symmetric:
-                self._order_k = self._order_q
-            one_side = q is k and self._order_q is self._order_k
-            q = self._sort(q, self._order_q)
-            k = q if one_side else self._sort(k, self._order_k)
-            if pairs is not None:
-                pairs = torch.stack([self._rank(pairs[0], self._order_q), self._rank(pairs[1], self._order_k)])
-            groups = (self._sort(groups[0], self._order_q), self._sort(groups[1], self._order_k))
-            self._engine = self._build(q, k, Exclusion(*groups, pairs), impl)
+            self._pairs = PairSet(q, k, exclude=exclude, exclude_pairs=exclude_pairs, symmetric=symmetric)
+            self._engine = self._build(self._pairs.q, self._pairs.k, self._pairs.exclusion, impl)
             #: Log-sum-exp of each query's similarities [n].
-            self.lse = self._unsort(self._engine.lse, self._order_q)
+            self.lse = self._pairs.unsort_q(self._engine.lse)
 
     def messages(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         r"""The messages :math:`\sum_j w_i P_{ij} \mathbf{k}_j` to the queries and
@@ -99,7 +79,7 @@ class PairSoftmax:
             raise ValueError("'messages' needs two sides; a PairSoftmax with symmetric=True has one joint 'message'")
         with torch.no_grad(), torch.autocast(weight.device.type, enabled=False):
             to_q, to_k = self._engine.messages(self._weight(weight))
-            return self._unsort(to_q, self._order_q), self._unsort(to_k, self._order_k)
+            return self._pairs.unsort_q(to_q), self._pairs.unsort_k(to_k)
 
     def message(self, weight: Tensor) -> Tensor:
         r"""With ``symmetric``, the joint message :math:`\sum_j (w_i P_{ij} + w_j P_{ji}) \mathbf{k}_j` [n, d].
@@ -115,9 +95,9 @@ class PairSoftmax:
         with torch.no_grad(), torch.autocast(weight.device.type, enabled=False):
             weight = self._weight(weight)
             if isinstance(self._engine, SymmetricTiles):
-                return self._unsort(self._engine.message(weight), self._order_q)
+                return self._pairs.unsort_q(self._engine.message(weight))
             to_q, to_k = self._engine.messages(weight)
-            return self._unsort(to_q.add_(to_k), self._order_q)
+            return self._pairs.unsort_q(to_q.add_(to_k))
 
     def _build(self, q: Tensor, k: Tensor, exclusion: Exclusion, impl: str):
         if impl == "dense":
@@ -140,47 +120,4 @@ class PairSoftmax:
     def _weight(self, weight: Tensor) -> Tensor:
         if weight.shape != self.lse.shape:
             raise ValueError(f"'weight' must have shape [{self.lse.numel()}] (got {describe(weight)})")
-        return self._sort(weight.detach().to(self.lse.dtype), self._order_q)
-
-    def _check_pairs(self, pairs: Tensor | None, n: int, m: int) -> Tensor | None:
-        if pairs is None:
-            return None
-        if check_index("exclude_pairs", pairs, 2, "p").numel() == 0:
-            return None
-        if int(pairs.min()) < 0 or int(pairs[0].max()) >= n or int(pairs[1].max()) >= m:
-            raise ValueError(
-                f"'exclude_pairs' must index {n} queries and {m} keys (got indices up to {pairs.amax(1).tolist()})"
-            )
-        return torch.cat([pairs, pairs.flip(0)], dim=1) if self.symmetric else pairs
-
-    @staticmethod
-    def _check_groups(exclude: tuple[Tensor, Tensor] | None, n: int, m: int) -> tuple[Tensor | None, Tensor | None]:
-        if exclude is None:
-            return None, None
-        for i, size in enumerate((n, m)):
-            check_index(f"exclude[{i}]", exclude[i], size)
-        return exclude
-
-    @staticmethod
-    def _order(group: Tensor | None) -> Tensor | None:
-        """The order that sorts by group, or none if the rows are sorted already."""
-        if group is None or bool((group[1:] >= group[:-1]).all()):
-            return None
-        return torch.argsort(group, stable=True)
-
-    @staticmethod
-    def _sort(x: Tensor | None, order: Tensor | None) -> Tensor | None:
-        return x if x is None or order is None else x[order]
-
-    @staticmethod
-    def _unsort(x: Tensor, order: Tensor | None) -> Tensor:
-        return x if order is None else torch.empty_like(x).index_copy_(0, order, x)
-
-    @staticmethod
-    def _rank(index: Tensor, order: Tensor | None) -> Tensor:
-        """Where the rows ``index`` stand after sorting."""
-        if order is None:
-            return index
-        rank = torch.empty_like(order)
-        rank[order] = torch.arange(order.numel(), device=order.device)
-        return rank[index]
+        return self._pairs.sort_q(weight.detach().to(self.lse.dtype))

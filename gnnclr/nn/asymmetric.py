@@ -1,0 +1,72 @@
+"""Contrast between views with a gradient of its own for each side."""
+
+from copy import copy
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from gnnclr.graph import ContrastGraph
+from gnnclr.nn.coupled import CoupledConv
+from gnnclr.nn.pair_conv import PairConv
+from gnnclr.nn.update import Update
+
+
+class AsymmetricConv(PairConv):
+    r"""A contrastive update between pairs of views, in which anchors and candidates move by different amounts.
+
+    For each ordered pair of views :math:`(a, b)` the layer is run with anchors of view :math:`a` and candidates of view
+    :math:`b`; its energy :math:`E_{ab}` enters with weight :math:`c_{ab}`, its message with that weight times
+    :math:`\alpha_{ab}` for the anchors and times :math:`1 - \alpha_{ab}` for the candidates:
+
+    .. math::
+        E = \frac{1}{\sum_{ab} c_{ab}} \sum_{ab} c_{ab} E_{ab}, \qquad
+        \operatorname{sim}_{\alpha}(\mathbf{z}_i, \mathbf{z}_j) = \alpha\, \mathbf{z}_i^\top \mathrm{sg}(\mathbf{z}_j)
+        + (1 - \alpha)\, \mathrm{sg}(\mathbf{z}_i)^\top \mathbf{z}_j
+
+    Args:
+        conv (CoupledConv): The layer of one pair of views.
+        weights (dict): :math:`(c_{ab}, \alpha_{ab})` for each ordered pair :math:`(a, b)` of views.
+        total (float, optional): What the sum of energies is divided by. (default: the sum of the weights)
+
+    Shapes:
+        - **input:** embeddings :math:`(n, d)`, unit rows; graph of the views named in ``weights``
+        - **output:** messages :math:`(n, d)`
+    """
+
+    def __init__(
+        self, conv: CoupledConv, weights: dict[tuple[int, int], tuple[float, float]], total: float | None = None
+    ):
+        super().__init__(conv.temperature)
+        self.conv, self.weights = conv, dict(weights)
+        self.total = float(sum(weight for weight, _ in self.weights.values()) if total is None else total)
+
+    def step(self, z: Tensor, graph: ContrastGraph) -> Update:
+        """Energy and message of one round."""
+        energy, message, gradients = z.new_zeros(()), torch.zeros_like(z), []
+        for (a, b), (weight, alpha) in self.weights.items():
+            if weight == 0:
+                continue
+            update = self.conv.step(z, _between(graph, a, b))
+            energy = energy + weight / self.total * update.energy
+            side = torch.where(graph.view == a, alpha, 1 - alpha).to(z) * (weight / self.total)
+            message.addcmul_(update.message, side.unsqueeze(1))
+            gradients += [(tensor, weight / self.total * gradient) for tensor, gradient in update.gradients]
+        return Update(energy, message, gradients)
+
+    def extra_repr(self) -> str:
+        """The layer and the pairs of views."""
+        return f"{self.conv}, views={sorted(self.weights)}"
+
+
+def _between(graph: ContrastGraph, a: int, b: int) -> ContrastGraph:
+    """The graph with anchors of view ``a``, and positives and negatives of view ``b`` only."""
+    part = copy(graph)
+    source, target = graph.edge_index
+    keep = (graph.view[source] == b) & (graph.view[target] == a)
+    part.edge_index = graph.edge_index[:, keep]
+    if graph.edge_weight is not None:
+        part.edge_weight = graph.edge_weight[keep]
+    part.anchor = (graph.view == a) if graph.anchor is None else (graph.view == a) & graph.anchor
+    part.negatives = replace(graph.negatives, candidates=(b,), scope="all")
+    return part

@@ -1,0 +1,91 @@
+"""The base of softmax updates: scores of positives coupled with log-partitions of negatives."""
+
+from copy import copy
+
+import torch
+from torch import Tensor, nn
+
+from gnnclr.graph import ContrastGraph
+from gnnclr.graph.augmentation import group_pairs
+from gnnclr.nn.alignment import AlignmentConv, PositivePairs
+from gnnclr.nn.normalizer import Normalizer
+from gnnclr.nn.pair_conv import PairConv
+from gnnclr.nn.uniformity import UniformityConv
+from gnnclr.nn.update import Update
+from gnnclr.ops.check import describe
+
+
+class CoupledConv(PairConv):
+    r"""Base class of layers whose energy is a function of the scores :math:`s_{ip}` of positives and of log-partitions
+    of negatives at one or more sharpnesses :math:`c`,
+
+    .. math:: \ell^{(c)}_i = \log \sum_{j \in \mathcal{N}^{-}(i)} w_{ij} e^{c\, k(\mathbf{z}_i, \mathbf{z}_j) / \tau}
+
+    A subclass sets :attr:`sharpness` and writes :meth:`couple`; messages follow by the chain rule, from the parts.
+
+    Args:
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0` of parts that are not
+            given. (default: ``0.5``)
+        alignment (AlignmentConv, optional): The attracting part. (default: ``AlignmentConv(temperature)``)
+        uniformity (UniformityConv, optional): The repelling part. (default: ``UniformityConv(temperature, impl)``)
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+    """
+
+    #: The sharpness of each log-partition that :meth:`couple` takes.
+    sharpness: tuple[float, ...] = (1.0,)
+
+    def __init__(
+        self,
+        temperature: float | nn.Parameter = 0.5,
+        alignment: AlignmentConv | None = None,
+        uniformity: UniformityConv | None = None,
+        impl: str = "auto",
+    ):
+        alignment = AlignmentConv(temperature) if alignment is None else alignment
+        super().__init__(alignment.temperature)
+        self.alignment = alignment
+        self.uniformity = UniformityConv(alignment.temperature, impl) if uniformity is None else uniformity
+
+    def couple(self, pairs: PositivePairs, *normalizers: Normalizer) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """The energy, and its gradients by the score of each pair [e] and by each log-partition [n].
+
+        Args:
+            pairs (PositivePairs): The positives.
+            *normalizers (Normalizer): The log-partitions, one for each sharpness.
+        """
+        raise NotImplementedError
+
+    def step(self, z: Tensor, graph: ContrastGraph) -> Update:
+        """Energy and message of one round."""
+        if graph.edge_index is None:
+            graph = copy(graph)
+            graph.edge_index = group_pairs(graph.group)
+        pairs = self.alignment.pairs(z, graph)
+        normalizers = [self.uniformity.normalizer(z, graph, sharpness=c) for c in self.sharpness]
+        energy, by_score, by_lse = self.couple(pairs, *normalizers)
+        by_scale, repel = (by_score * pairs.score).sum(), None
+        for c, by in zip(self.sharpness, by_lse):
+            message, by_log_scale = normalizers.pop(0).message(by)  # copies of the embeddings go with each
+            repel = message.mul_(c) if repel is None else repel.add_(message, alpha=c)
+            by_scale = by_scale + by_log_scale
+        message = self.alignment.pull(z, graph, pairs, by_score).sub_(repel).div_(float(self.temperature))
+        return Update(energy, message, self._gradients(by_scale))
+
+    def _gradients(self, by_log_scale: Tensor) -> list[tuple[Tensor, Tensor]]:
+        tau = self.temperature
+        return [(tau, -by_log_scale / float(tau))] if isinstance(tau, Tensor) else []
+
+    def _check_one_temperature(self) -> None:
+        """Refuses parts of different temperatures, where the energy couples them."""
+        other = self.uniformity.temperature
+        learnable = isinstance(other, Tensor) or isinstance(self.temperature, Tensor)
+        if other is not self.temperature and (learnable or float(other) != float(self.temperature)):
+            raise ValueError(
+                f"'alignment' and 'uniformity' must share one temperature when positives stand in the denominator "
+                f"(got {describe(self.temperature)} and {describe(other)})"
+            )
+
+
+def sum_by_anchor(value: Tensor, pairs: PositivePairs, num_nodes: int) -> Tensor:
+    """Sums of what belongs to pairs, over the pairs of each anchor [n]."""
+    return torch.zeros(num_nodes, dtype=value.dtype, device=value.device).index_add_(0, pairs.edge_index[1], value)

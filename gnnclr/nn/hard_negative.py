@@ -1,0 +1,95 @@
+"""Debiased and hard negatives."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from gnnclr.nn.alignment import AlignmentConv, PositivePairs
+from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
+from gnnclr.nn.normalizer import Normalizer
+from gnnclr.nn.uniformity import UniformityConv
+from gnnclr.ops.check import describe
+
+
+class HardNegativeConv(CoupledConv):
+    r"""The update of `"Contrastive Learning with Hard Negative Samples" <https://arxiv.org/abs/2010.04592>`_, and at
+    :math:`\beta = 0` of `"Debiased Contrastive Learning" <https://arxiv.org/abs/2007.00224>`_.
+
+    Negatives weigh :math:`e^{\beta s_{ij}}`, with mean one, and the share :math:`\tau^{+}` of them that is expected to
+    be positive is taken out. With :math:`M_i` negatives of anchor :math:`i` and :math:`s` the similarity over the
+    temperature,
+
+    .. math::
+        N_{ip} = \max\left( \frac{M_i e^{\ell^{(1+\beta)}_i - \ell^{(\beta)}_i} - \tau^{+} M_i e^{s_{ip}}}{1 - \tau^{+}},
+        \; M_i e^{-1/\tau} \right), \qquad
+        E = \operatorname{mean}_i \sum_p w_{ip} \log\left(1 + N_{ip} e^{-s_{ip}}\right)
+
+    Args:
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0` of parts that are not
+            given. (default: ``0.5``)
+        beta (float, optional): Concentration :math:`\beta \ge 0` on hard negatives. (default: ``1.0``)
+        tau_plus (float, optional): The expected share :math:`0 \le \tau^{+} < 1` of positives among the negatives.
+            (default: ``0.1``)
+        alignment (AlignmentConv, optional): The attracting part. (default: ``AlignmentConv(temperature)``)
+        uniformity (UniformityConv, optional): The repelling part. (default: ``UniformityConv(temperature, impl)``)
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+
+    Shapes:
+        - **input:** embeddings :math:`(n, d)`, unit rows; graph of :math:`n` nodes
+        - **output:** messages :math:`(n, d)`
+    """
+
+    def __init__(
+        self,
+        temperature: float | nn.Parameter = 0.5,
+        beta: float = 1.0,
+        tau_plus: float = 0.1,
+        alignment: AlignmentConv | None = None,
+        uniformity: UniformityConv | None = None,
+        impl: str = "auto",
+    ):
+        super().__init__(temperature, alignment, uniformity, impl)
+        self._check_one_temperature()
+        if isinstance(beta, bool) or not isinstance(beta, (int, float)) or not 0 <= beta < math.inf:
+            raise ValueError(f"'beta' must not be negative (got {describe(beta)})")
+        if isinstance(tau_plus, bool) or not isinstance(tau_plus, (int, float)) or not 0 <= tau_plus < 1:
+            raise ValueError(f"'tau_plus' must lie in [0, 1) (got {describe(tau_plus)})")
+        self.beta, self.tau_plus = float(beta), float(tau_plus)
+        # Without concentration the importance of every negative is one, and its log-partition the log of their number.
+        self.sharpness = (1 + self.beta, self.beta) if self.beta else (1.0,)
+
+    def couple(
+        self, pairs: PositivePairs, hard: Normalizer, importance: Normalizer | None = None
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """See :class:`CoupledConv`."""
+        target, n = pairs.edge_index[1], hard.lse.numel()
+        count = hard.count.to(hard.lse.dtype)
+        some, log_count = count > 0, count.clamp(min=1).log()
+        mean = 0 if importance is None else (log_count - importance.lse).masked_fill(~some, 0)
+        negative = (hard.lse + mean)[target]
+        # In logarithms: log(e^a - e^b) = a + log(1 - e^(b - a)).
+        expected = pairs.score + log_count[target] + (math.log(self.tau_plus) if self.tau_plus else float("-inf"))
+        floor = log_count[target] - 1 / float(self.temperature)
+        left = -torch.expm1(expected - negative)
+        free = (left > 0) & some[target]
+        corrected = negative + left.clamp(min=torch.finfo(left.dtype).tiny).log() - math.log1p(-self.tau_plus)
+        free = free & (corrected > floor)
+        log_negative = torch.where(free, corrected, floor).masked_fill(~some[target], float("-inf"))
+        gap = log_negative - pairs.score
+        pull = pairs.weight * torch.sigmoid(gap)
+        energy = (pairs.weight * softplus(gap, threshold=50.0)).sum()
+        by_negative = torch.where(free, pull / left, 0)
+        by_score = -pull - torch.where(free, by_negative * (1 - left), 0)
+        by_hard = sum_by_anchor(by_negative, pairs, n)
+        return energy, by_score, (by_hard,) if importance is None else (by_hard, -by_hard)
+
+    def _gradients(self, by_log_scale: Tensor) -> list[tuple[Tensor, Tensor]]:
+        if isinstance(self.temperature, Tensor):
+            raise ValueError("'temperature' of a HardNegativeConv is not learnable: its floor would be learned too")
+        return []
+
+    def extra_repr(self) -> str:
+        """Temperature and settings."""
+        return f"{super().extra_repr()}, beta={self.beta:g}, tau_plus={self.tau_plus:g}"

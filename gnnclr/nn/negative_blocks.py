@@ -1,0 +1,154 @@
+"""The rule for negatives as blocks of anchors against candidates."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gnnclr.graph import ContrastGraph, Negatives
+
+
+@dataclass
+class NegativeBlock:
+    """Anchors against candidates, without the pairs that are excluded.
+
+    Args:
+        anchors (Tensor, optional): Nodes that are anchors; ``None`` for all nodes.
+        candidates (Tensor, optional): Nodes that are candidates; ``None`` for all nodes, or for the bank.
+        bank (Tensor, optional): Rows of the bank, where those are the candidates.
+        symmetric (bool): Whether anchors and candidates are the same, and so are the pairs both ways.
+        groups (tuple, optional): Groups of anchors and candidates; pairs of equal group are excluded.
+        pairs (Tensor, optional): Further excluded pairs [2, p], as positions among anchors and candidates.
+    """
+
+    anchors: Tensor | None
+    candidates: Tensor | None
+    bank: Tensor | None
+    symmetric: bool
+    groups: tuple[Tensor, Tensor] | None = None
+    pairs: Tensor | None = None
+
+    def of_anchors(self, x: Tensor) -> Tensor:
+        """The rows of anchors, of what belongs to nodes."""
+        return x if self.anchors is None else x[self.anchors]
+
+    def of_candidates(self, x: Tensor) -> Tensor:
+        """The rows of candidates, of what belongs to nodes; the rows of the bank itself for a block of the bank."""
+        if self.bank is not None:
+            return self.bank.to(x)
+        return x if self.candidates is None else x[self.candidates]
+
+    def ends(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings of anchors and of candidates, one object where they are the same."""
+        q = self.of_anchors(z)
+        return q, q if self.symmetric else self.of_candidates(z)
+
+    def add(self, out: Tensor | None, z: Tensor, to_anchors: Tensor, to_candidates: Tensor | None) -> Tensor:
+        """Adds what anchors and candidates receive to ``out`` [n, d]; the bank receives nothing."""
+        out = _add(out, z, self.anchors, to_anchors)
+        if to_candidates is None or self.bank is not None:
+            return out
+        return _add(out, z, self.candidates, to_candidates)
+
+
+def negative_blocks(z: Tensor, graph: ContrastGraph, rule: Negatives) -> list[NegativeBlock]:
+    """The blocks of a rule on a graph: one for most rules, one for each view where the scope is a view, and one for the
+    bank.
+
+    Args:
+        z (Tensor): Embeddings [n, d].
+        graph (ContrastGraph): The graph.
+        rule (Negatives): The rule.
+    """
+    n, device = z.size(0), z.device
+    group = {"positives": graph.group, "sample": graph.sample}.get(rule.exclude)
+    if group is None:
+        group = torch.arange(n, device=device)
+    excluded = _excluded_pairs(graph, rule, group)
+    blocks = []
+    for block in _blocks(graph, rule):
+        if block.bank is None:
+            groups = block.of_anchors(group)
+            block.groups = groups, groups if block.symmetric else block.of_candidates(group)
+        if excluded is not None:
+            block.pairs = _local_pairs(block, excluded, n)
+        blocks.append(block)
+    return blocks
+
+
+def _blocks(graph: ContrastGraph, rule: Negatives) -> Iterator[NegativeBlock]:
+    anchor, candidate = graph.anchor, None
+    if rule.candidates is not None:
+        candidate = torch.isin(graph.view, torch.tensor(rule.candidates, device=graph.view.device).to(graph.view))
+    symmetric_weight = rule.log_weight is None or rule.symmetric_weight
+    if rule.scope == "all":
+        sides = [(anchor, candidate)]
+    else:
+        views = [graph.view == v for v in range(graph.num_views)]
+        same = rule.scope == "same"
+        sides = [(_both(anchor, view), _both(candidate, view if same else ~view)) for view in views]
+    for anchors, candidates in sides:
+        symmetric = anchors is candidates or (
+            anchors is not None and candidates is not None and torch.equal(anchors, candidates)
+        )
+        anchors = _index(anchors)
+        candidates = anchors if symmetric else _index(candidates)
+        if all(index is None or index.numel() for index in (anchors, candidates)):
+            yield NegativeBlock(anchors, candidates, None, symmetric and symmetric_weight)
+    if rule.bank and graph.bank is not None and graph.bank.size(0):
+        anchors = _index(anchor)
+        if anchors is None or anchors.numel():
+            yield NegativeBlock(anchors, None, graph.bank, False)
+
+
+def _both(a: Tensor | None, b: Tensor) -> Tensor:
+    return b if a is None else a & b
+
+
+def _index(mask: Tensor | None) -> Tensor | None:
+    """The nodes of a mask; ``None`` for all nodes."""
+    return None if mask is None or bool(mask.all()) else mask.nonzero().view(-1)
+
+
+def _excluded_pairs(graph: ContrastGraph, rule: Negatives, group: Tensor) -> Tensor | None:
+    """Positives that groups do not tell, as pairs of anchor and candidate, in both directions."""
+    edge_index, n = graph.edge_index, group.numel()
+    if rule.exclude != "positives" or edge_index is None:
+        return None
+    source, target = edge_index
+    known = group[source.clamp(max=n - 1)] == group[target] if n else source < 0
+    if graph.bank is not None:
+        known &= source < n
+    if bool(known.all()):
+        return None
+    pairs = torch.stack([target, source])[:, ~known]
+    return torch.cat([pairs, pairs[:, pairs[1] < n].flip(0)], dim=1)
+
+
+def _local_pairs(block: NegativeBlock, pairs: Tensor, n: int) -> Tensor:
+    """Excluded pairs of a block, as positions among its anchors and candidates."""
+    anchor, candidate = pairs
+    m = n
+    if block.bank is not None:
+        m, candidate = block.bank.size(0), candidate - n
+    anchor = _position(block.anchors, n, anchor.device)[anchor]
+    valid = (candidate >= 0) & (candidate < m)
+    candidate = _position(block.candidates, m, candidate.device)[candidate.clamp(0, m - 1)]
+    return torch.stack([anchor, candidate])[:, valid & (anchor >= 0) & (candidate >= 0)]
+
+
+def _position(index: Tensor | None, size: int, device: torch.device) -> Tensor:
+    everywhere = torch.arange(size, device=device)
+    if index is None:
+        return everywhere
+    return torch.full_like(everywhere, -1).index_copy_(0, index, everywhere[: index.numel()])
+
+
+def _add(out: Tensor | None, z: Tensor, index: Tensor | None, x: Tensor) -> Tensor:
+    """Adds ``x`` to nodes ``index``; the first addition to all nodes is taken as it is."""
+    if out is None:
+        if index is None:
+            return x
+        out = torch.zeros_like(z)
+    return out.add_(x) if index is None else out.index_add_(0, index, x)

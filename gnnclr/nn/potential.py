@@ -1,0 +1,61 @@
+"""The potential update: negatives repel by an energy of pairs, without a logarithm."""
+
+import torch
+from torch import Tensor
+
+from gnnclr.graph import ContrastGraph
+from gnnclr.nn.negative_blocks import negative_blocks
+from gnnclr.nn.pair_conv import PairConv
+from gnnclr.nn.uniformity import explicit_negatives
+from gnnclr.nn.update import Update
+from gnnclr.ops import PairSum
+from gnnclr.ops.check import check_choice
+from gnnclr.ops.kernels import PairKernel
+from gnnclr.ops.pair_sum import SUM_IMPLEMENTATIONS
+
+
+class PotentialConv(PairConv):
+    r"""Descends the mean potential of all negative pairs, as charges on the sphere do.
+
+    .. math::
+        E = \frac{1}{|\mathcal{P}|} \sum_{(i, j) \in \mathcal{P}} k(\mathbf{z}_i, \mathbf{z}_j), \qquad
+        \mathcal{P} = \{(i, j) : j \in \mathcal{N}^{-}(i)\}
+
+    Explicit negatives (``graph.negative_index``) go through ``propagate``; implicit ones, the rule ``graph.negatives``,
+    through the engine, in linear memory. Log-weights of the rule do not apply.
+
+    Args:
+        kernel (PairKernel): The potential :math:`k`.
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
+
+    Shapes:
+        - **input:** embeddings :math:`(n, d)`; graph with a rule, or with explicit negatives :math:`(2, e)`
+        - **output:** messages :math:`(n, d)`
+    """
+
+    def __init__(self, kernel: PairKernel, impl: str = "auto"):
+        super().__init__()
+        self.kernel, self.impl = kernel, check_choice("impl", impl, SUM_IMPLEMENTATIONS)
+
+    def step(self, z: Tensor, graph: ContrastGraph) -> Update:
+        """Energy and message of one round."""
+        if graph.negative_index is not None:
+            edge_index = explicit_negatives(graph)
+            value, slope = self.pair_scores(z, graph, edge_index)
+            number = max(edge_index.size(1), 1)
+            share = torch.full_like(value, -1 / number)
+            return Update(value.sum() / number, self.exchange(z, graph, edge_index, share, slope))
+        energy, number, message = z.new_zeros(()), 0, None
+        for block in negative_blocks(z, graph, graph.negatives):
+            q, k = block.ends(z)
+            options = {"exclude": block.groups, "exclude_pairs": block.pairs, "symmetric": block.symmetric}
+            # Every pair weighs one: a symmetric walk counts it from both of its sides.
+            pairs = PairSum(q, k, self.kernel, q.new_ones(q.size(0)), impl=self.impl, **options)
+            energy, number = energy + pairs.value.sum(), number + int(pairs.count.sum())
+            message = block.add(message, z, pairs.to_q, pairs.to_k)
+        message = torch.zeros_like(z) if message is None else message.div_(-max(number, 1))
+        return Update(energy / max(number, 1), message)
+
+    def extra_repr(self) -> str:
+        """The kernel."""
+        return f"kernel={self.kernel!r}"

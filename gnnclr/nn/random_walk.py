@@ -1,0 +1,70 @@
+"""The random-walk update: squared error in place of cross-entropy."""
+
+import torch
+from torch import Tensor, nn
+
+from gnnclr.nn.alignment import AlignmentConv, PositivePairs
+from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
+from gnnclr.nn.normalizer import Normalizer
+from gnnclr.nn.uniformity import UniformityConv, edge_logsumexp
+
+
+class RandomWalkConv(CoupledConv):
+    r"""Brings the random walk on similarities to the walk that steps to positives, as in
+    `"Contrastive Learning using Random Walk Laplacian" <https://github.com/ilyassmoummad/CLRW>`_.
+
+    With :math:`\mathbf{P}` the softmax over all other nodes, positives included, and :math:`w` the weights of
+    positives, it descends the distance of the two random-walk Laplacians,
+
+    .. math::
+        E = \operatorname{mean}_i \sum_{j \neq i} (P_{ij} - w_{ij})^2, \qquad
+        \mathbf{P}_{ij} = e^{s_{ij}} / \sum_{k \neq i} e^{s_{ik}}
+
+    Squares of probabilities are a softmax at half the temperature: :math:`\sum_{j} P_{ij}^2` takes a second
+    log-partition and no further pass over pairs.
+
+    Args:
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0` of parts that are not
+            given. (default: ``0.5``)
+        alignment (AlignmentConv, optional): The attracting part. (default: ``AlignmentConv(temperature)``)
+        uniformity (UniformityConv, optional): The repelling part. (default: ``UniformityConv(temperature, impl)``)
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+
+    Shapes:
+        - **input:** embeddings :math:`(n, d)`, unit rows; graph of :math:`n` nodes
+        - **output:** messages :math:`(n, d)`
+    """
+
+    sharpness = (1.0, 2.0)
+
+    def __init__(
+        self,
+        temperature: float | nn.Parameter = 0.5,
+        alignment: AlignmentConv | None = None,
+        uniformity: UniformityConv | None = None,
+        impl: str = "auto",
+    ):
+        super().__init__(temperature, alignment, uniformity, impl)
+        self._check_one_temperature()
+
+    def couple(
+        self, pairs: PositivePairs, normalizer: Normalizer, squares: Normalizer
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+        """See :class:`CoupledConv`."""
+        target, n = pairs.edge_index[1], normalizer.lse.numel()
+        share = sum_by_anchor(pairs.weight, pairs, n)
+        weight = pairs.weight / share[target].clamp(min=torch.finfo(share.dtype).tiny)
+        positive = edge_logsumexp(pairs.score, target, n)
+        # An anchor without positives has no loss; its partition is set to one.
+        lse = normalizer.lse.masked_fill(share == 0, float("-inf"))
+        total = torch.logaddexp(lse, positive).masked_fill(share == 0, 0)
+        rest = (lse - total).exp()
+        inside = (pairs.score - positive[target]).exp()
+        p = inside * (positive - total).exp()[target]
+        # P - w without a difference of near-equal numbers: with one positive 'inside' equals the weight.
+        error = (inside - weight) - inside * rest[target]
+        square = (squares.lse - 2 * total).exp()
+        energy = (share * square).sum() + (share[target] * error.square()).sum()
+        by_error = 2 * share[target] * error * p
+        by_total = -2 * share * square - sum_by_anchor(by_error, pairs, n)
+        return energy, by_error + by_total[target] * p, (by_total * rest, share * square)

@@ -1,0 +1,59 @@
+"""The base of pair kernels: a function of the similarity, or of the distance, of two rows."""
+
+import torch
+from torch import Tensor
+
+
+class PairKernel:
+    r"""A function :math:`k(x)` of a pair's similarity :math:`x = \mathbf{q}^\top \mathbf{k}`.
+
+    A subclass writes :meth:`evaluate`. The other members say how :math:`x` comes from rows, and how a weight on
+    :math:`x` goes back to them; engines and layers need nothing else, so a kernel with another argument than the
+    similarity replaces these.
+    """
+
+    def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        r"""The values :math:`k(x)` and slopes :math:`k'(x)`, elementwise; ``x`` is not changed."""
+        raise NotImplementedError
+
+    def tile(self, q: Tensor, k: Tensor) -> Tensor:
+        """The argument of all pairs of rows [n, m]."""
+        return q @ k.t()
+
+    def rows(self, a: Tensor, b: Tensor) -> Tensor:
+        """The argument of each pair of corresponding rows [e]."""
+        return torch.linalg.vecdot(a, b)
+
+    def pull_tile(self, weight: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+        r"""The gradients of :math:`\sum_{ij} w_{ij} x_{ij}` by ``q`` and ``k``."""
+        return weight @ k, weight.t() @ q
+
+    def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        r"""The gradient of :math:`w_e x_e` by ``a``, for each pair of corresponding rows [e, d]."""
+        return weight.unsqueeze(-1) * b
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+
+class DistanceKernel(PairKernel):
+    r"""A function of the squared distance :math:`x = \|\mathbf{q} - \mathbf{k}\|^2`."""
+
+    def tile(self, q: Tensor, k: Tensor) -> Tensor:
+        """The squared distances of all pairs of rows [n, m]."""
+        x = torch.addmm(k.square().sum(dim=1), q, k.t(), alpha=-2.0)
+        return x.add_(q.square().sum(dim=1, keepdim=True)).clamp_(min=0)
+
+    def rows(self, a: Tensor, b: Tensor) -> Tensor:
+        """The squared distance of each pair of corresponding rows [e]."""
+        return (a - b).square().sum(dim=-1)
+
+    def pull_tile(self, weight: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+        r"""The gradients of :math:`\sum_{ij} w_{ij} \|\mathbf{q}_i - \mathbf{k}_j\|^2`."""
+        to_q = torch.addmm(weight.sum(dim=1, keepdim=True) * q, weight, k, alpha=-1)
+        to_k = torch.addmm(weight.sum(dim=0).unsqueeze(1) * k, weight.t(), q, alpha=-1)
+        return to_q.mul_(2), to_k.mul_(2)
+
+    def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        r"""The gradient of :math:`w_e \|\mathbf{a}_e - \mathbf{b}_e\|^2` by ``a`` [e, d]."""
+        return 2 * weight.unsqueeze(-1) * (a - b)

@@ -1,0 +1,96 @@
+"""Mixtures of kernels under one logarithm."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from gnnclr.ops.check import describe
+from gnnclr.ops.kernels.base import PairKernel
+
+
+def check_share(value: float) -> float:
+    """Returns ``value`` if it lies strictly between 0 and 1, and raises a :class:`ValueError` otherwise."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+        raise ValueError(f"'weight' must lie between 0 and 1 (got {describe(value)})")
+    return value
+
+
+class LogSum(PairKernel):
+    r"""The logarithm of a mixture of two exponential kernels of one argument,
+    :math:`\log(\lambda e^{a(x)} + (1 - \lambda) e^{b(x)})`.
+
+    Args:
+        first (PairKernel): The logit :math:`a`.
+        second (PairKernel): The logit :math:`b`, of the same argument.
+        weight (float, optional): The weight :math:`0 < \lambda < 1` of the first. (default: ``0.5``)
+    """
+
+    def __init__(self, first: PairKernel, second: PairKernel, weight: float = 0.5):
+        self.first, self.second, self.weight = first, second, check_share(weight)
+        # Both read the same argument: that of the first.
+        self.tile, self.rows = first.tile, first.rows
+        self.pull_tile, self.pull_rows = first.pull_tile, first.pull_rows
+
+    def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and slopes by the common argument."""
+        value, share, slopes = _mix(self, x, x)
+        return value, torch.lerp(slopes[1], slopes[0], share)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.first!r}, {self.second!r}, weight={self.weight:g})"
+
+
+class LogConcatenation(PairKernel):
+    r"""The logarithm of a mixture of two exponential kernels, the first of the first half of the features, the second
+    of the second half.
+
+    Args:
+        first (PairKernel): The logit on the first half.
+        second (PairKernel): The logit on the second half.
+        weight (float, optional): The weight :math:`0 < \lambda < 1` of the first. (default: ``0.5``)
+    """
+
+    def __init__(self, first: PairKernel, second: PairKernel, weight: float = 0.5):
+        self.first, self.second, self.weight = first, second, check_share(weight)
+
+    def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Values, and slopes by the two arguments, stacked."""
+        value, share, slopes = _mix(self, x[0], x[1])
+        return value, torch.stack([slopes[0] * share, slopes[1] * (1 - share)])
+
+    def tile(self, q: Tensor, k: Tensor) -> Tensor:
+        """The arguments of both halves [2, n, m]."""
+        return torch.stack([kernel.tile(a, b) for kernel, a, b in self._halves(q, k)])
+
+    def rows(self, a: Tensor, b: Tensor) -> Tensor:
+        """The arguments of both halves [2, e]."""
+        return torch.stack([kernel.rows(a, b) for kernel, a, b in self._halves(a, b)])
+
+    def pull_tile(self, weight: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradients by rows, half beside half."""
+        halves = self._halves(q, k)
+        parts = [kernel.pull_tile(w, a, b) for w, (kernel, a, b) in zip(weight, halves)]
+        return tuple(torch.cat(side, dim=1) for side in zip(*parts))
+
+    def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """The gradients by ``a``, half beside half."""
+        halves = self._halves(a, b)
+        return torch.cat([kernel.pull_rows(w, a, b) for w, (kernel, a, b) in zip(weight, halves)], dim=-1)
+
+    def _halves(self, a: Tensor, b: Tensor) -> list[tuple[PairKernel, Tensor, Tensor]]:
+        if a.size(-1) % 2:
+            raise ValueError(f"two halves need an even number of features (got {a.size(-1)})")
+        return list(zip((self.first, self.second), a.chunk(2, dim=-1), b.chunk(2, dim=-1)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.first!r}, {self.second!r}, weight={self.weight:g})"
+
+
+def _mix(mixture, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+    """Value of a mixture, the share of its first part, and the slopes of both parts."""
+    a, slope_a = mixture.first.evaluate(x)
+    b, slope_b = mixture.second.evaluate(y)
+    a, b = a + math.log(mixture.weight), b + math.log1p(-mixture.weight)
+    value = torch.logaddexp(a, b)
+    return value, (a - value).exp(), (slope_a, slope_b)
