@@ -1,9 +1,51 @@
 """Losses: energies of contrastive layers under the names of the literature."""
 
 from gnnclr.losses import functional
+from gnnclr.losses.align_uniform import AlignUniformLoss
+from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.asymmetric import AsymmetricInfoNCELoss
+from gnnclr.losses.barlow_twins import BarlowTwinsLoss
+from gnnclr.losses.cca_ssg import CCASSGLoss
+from gnnclr.losses.clip import CLIPLoss
+from gnnclr.losses.dcl import DCLLoss
+from gnnclr.losses.dhel import DHELLoss
+from gnnclr.losses.f_micl import FMICLLoss
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.hard_negative import HardNegativeLoss
 from gnnclr.losses.info_nce import InfoNCELoss
+from gnnclr.losses.jsd import JSDLoss
+from gnnclr.losses.kcl import KCLLoss
+from gnnclr.losses.kernel_info_nce import KernelInfoNCELoss
+from gnnclr.losses.negative_cosine import NegativeCosineLoss
 from gnnclr.losses.nt_xent import NTXentLoss
+from gnnclr.losses.random_walk import RandomWalkLaplacianLoss
+from gnnclr.losses.spectral import SpectralContrastiveLoss
 from gnnclr.losses.sup_con import SupConLoss
+from gnnclr.losses.triplet import TripletLoss
+from gnnclr.losses.vicreg import VICRegLoss
 
-__all__ = ["GraphLoss", "InfoNCELoss", "NTXentLoss", "SupConLoss", "functional"]
+__all__ = [
+    "AlignUniformLoss",
+    "Anatomy",
+    "AsymmetricInfoNCELoss",
+    "BarlowTwinsLoss",
+    "CCASSGLoss",
+    "CLIPLoss",
+    "DCLLoss",
+    "DHELLoss",
+    "FMICLLoss",
+    "GraphLoss",
+    "HardNegativeLoss",
+    "InfoNCELoss",
+    "JSDLoss",
+    "KCLLoss",
+    "KernelInfoNCELoss",
+    "NTXentLoss",
+    "NegativeCosineLoss",
+    "RandomWalkLaplacianLoss",
+    "SpectralContrastiveLoss",
+    "SupConLoss",
+    "TripletLoss",
+    "VICRegLoss",
+    "functional",
+]

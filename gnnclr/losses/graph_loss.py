@@ -1,13 +1,15 @@
 """The base of losses: the energy of a layer on the graph of a batch."""
 
 from copy import copy
+from typing import ClassVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from gnnclr.graph import ContrastGraph
+from gnnclr.graph import ContrastGraph, augmentation_graph
+from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.gather import gather
 from gnnclr.nn import PairConv
 from gnnclr.ops.check import check_matrix
@@ -45,9 +47,18 @@ def normalize(x: Tensor) -> Tensor:
     return _Normalize.apply(x)
 
 
+def float_rows(x: Tensor) -> Tensor:
+    """Rows as they are, in float32 at least.
+
+    Args:
+        x (Tensor): Rows [n, d].
+    """
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 class GraphLoss(nn.Module):
-    r"""Base class of losses. A subclass writes :meth:`graph`, which turns its arguments into a
-    :class:`~gnnclr.graph.ContrastGraph`, and inherits
+    r"""Base class of losses. A subclass names its layer, states its :attr:`anatomy`, may replace :meth:`graph`, which
+    turns a batch into a :class:`~gnnclr.graph.ContrastGraph`, and inherits
 
     - ``loss(z0, z1, ...)``: the loss of a batch of views, of any length, which are normalised inside;
     - ``loss(x, graph)``: the loss of stacked views ``x`` on a graph of the caller's making; rows of its bank are
@@ -62,13 +73,21 @@ class GraphLoss(nn.Module):
             equals that of one process on the joined batch, also when batches are uneven. (default: ``False``)
     """
 
+    #: What the loss is made of, in words.
+    anatomy: ClassVar[Anatomy | None] = None
+    #: The least number of views of a batch.
+    min_views: ClassVar[int] = 2
+    #: Whether the loss is a mean over anchors, so that each process can take its own. Others are computed by every
+    #: process on the joined batch.
+    mean_over_anchors: ClassVar[bool] = True
+
     def __init__(self, conv: PairConv, gather_distributed: bool = False):
         super().__init__()
         self.conv, self.gather_distributed = conv, gather_distributed
 
     def graph(self, *views: Tensor, **kwargs) -> ContrastGraph:
-        """The graph of a batch of views, stacked in ``graph.x``."""
-        raise NotImplementedError
+        """The graph of a batch of views, stacked in ``graph.x``: views of a sample attract, all others repel."""
+        return augmentation_graph(views)
 
     def forward(self, *args, **kwargs) -> Tensor:
         """The loss of ``(x, graph)``, or of a batch of views."""
@@ -83,8 +102,9 @@ class GraphLoss(nn.Module):
         gathered = self.gather_distributed and dist.is_available() and dist.is_initialized()
         # A process that stops here would leave the others waiting: finiteness is checked after the gather, by all.
         views = [check_matrix(f"views[{i}]", view, finite=not gathered) for i, view in enumerate(args)]
-        if not views:
-            raise ValueError("'views' must be one or more matrices [n, d] (got none)")
+        if len(views) < self.min_views:
+            wanted = "one or more matrices" if self.min_views == 1 else "two or more matrices"
+            raise ValueError(f"'views' must be {wanted} [n, d] (got {len(views) or 'none'})")
         if not gathered:
             graph = self.graph(*views, **kwargs)
             x, graph.x = graph.x, None  # the graph is ours, and what is left of it needs no second copy
@@ -99,6 +119,8 @@ class GraphLoss(nn.Module):
             key: self._gather_rows(value) if isinstance(value, Tensor) else value for key, value in kwargs.items()
         }
         graph = self.graph(*(gather(view, sizes) for view in views), **shared)
+        if not self.mean_over_anchors:
+            return self._energy(graph.x, graph)
         own = (graph.sample >= start) & (graph.sample < start + n)
         anchors = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor
         share = int((anchors & own).sum()) / max(int(anchors.sum()), 1)
@@ -114,8 +136,12 @@ class GraphLoss(nn.Module):
             return x.sum()  # no anchors: a zero that keeps the graph, so that no process waits for another
         if graph.bank is not None:
             graph = copy(graph)
-            graph.bank = normalize(graph.bank)
-        return self.conv.energy(normalize(x), graph)
+            graph.bank = self.project(graph.bank)
+        return self.conv.energy(self.project(x), graph)
+
+    def project(self, x: Tensor) -> Tensor:
+        """Where embeddings are compared: rows of unit length, unless a subclass says otherwise."""
+        return normalize(x)
 
     def extra_repr(self) -> str:
         """Only what differs from the default."""

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
+from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import ContrastiveConv
 from gnnclr.ops.check import check_matrix, describe
@@ -33,6 +34,15 @@ class InfoNCELoss(GraphLoss):
           nodes and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
+
+    anatomy = Anatomy(
+        formula="mean_i -log e^(q_i·k_i/τ) / (e^(q_i·k_i/τ) + Σ_j e^(q_i·n_j/τ))",
+        kernel="dot product",
+        link="log-sum-exp, positive inside",
+        pairs="queries against other keys, given negatives or a bank",
+        weights="one",
+        paper="CPC, https://arxiv.org/abs/1807.03748",
+    )
 
     def __init__(self, temperature: float | nn.Parameter = 0.1, gather_distributed: bool = False, impl: str = "auto"):
         super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)

@@ -1,8 +1,8 @@
 """NT-Xent, the loss of SimCLR."""
 
-from torch import Tensor, nn
+from torch import nn
 
-from gnnclr.graph import ContrastGraph, augmentation_graph
+from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import ContrastiveConv
 
@@ -41,11 +41,14 @@ class NTXentLoss(GraphLoss):
         tensor(True)
     """
 
+    anatomy = Anatomy(
+        formula="mean_i -log e^(s_ip/τ) / (e^(s_ip/τ) + Σ_j e^(s_ij/τ))",
+        kernel="dot product",
+        link="log-sum-exp, positive inside",
+        pairs="all views of other samples",
+        weights="one",
+        paper="SimCLR, https://arxiv.org/abs/2002.05709",
+    )
+
     def __init__(self, temperature: float | nn.Parameter = 0.5, gather_distributed: bool = False, impl: str = "auto"):
         super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)
-
-    def graph(self, *views: Tensor) -> ContrastGraph:
-        """The graph of a batch: views of a sample attract each other, all others repel."""
-        if len(views) < 2:
-            raise ValueError(f"'views' must be two or more matrices [n, d] (got {len(views)})")
-        return augmentation_graph(views)

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, augmentation_graph
+from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import ContrastiveConv
 
@@ -32,6 +33,16 @@ class SupConLoss(GraphLoss):
           :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
+
+    anatomy = Anatomy(
+        formula="mean_i mean_p -log e^(s_ip/τ) / Σ_(j≠i) e^(s_ij/τ)",
+        kernel="dot product",
+        link="log-sum-exp, all positives inside",
+        pairs="all views of other classes",
+        weights="one",
+        paper="SupCon, https://arxiv.org/abs/2004.11362",
+    )
+    min_views = 1
 
     def __init__(self, temperature: float | nn.Parameter = 0.1, gather_distributed: bool = False, impl: str = "auto"):
         super().__init__(ContrastiveConv(temperature, denominator="all", impl=impl), gather_distributed)

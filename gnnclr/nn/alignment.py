@@ -49,7 +49,8 @@ class AlignmentConv(PairConv):
         E = -\frac{1}{n\tau} \sum_i \sum_{j \in \mathcal{N}^{+}(i)} w_{ij}\, k(\mathbf{z}_i, \mathbf{z}_j), \qquad
         \mathbf{m}_i = \frac{1}{n\tau} \sum_{j \in \mathcal{N}^{+}(i)} (w_{ij} + w_{ji})\, \mathbf{z}_j
 
-    where the message is that of the dot product, :math:`k(\mathbf{z}_i, \mathbf{z}_j) = \mathbf{z}_i^\top \mathbf{z}_j`.
+    where the message is that of the dot product,
+    :math:`k(\mathbf{z}_i, \mathbf{z}_j) = \mathbf{z}_i^\top \mathbf{z}_j`.
     The weights of an anchor's positives sum to one; :math:`n` counts the anchors that have positives. Explicit
     positives go through ``propagate``; implicit ones (a graph without ``edge_index``) through sums over groups, in
     linear memory.

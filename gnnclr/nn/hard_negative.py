@@ -22,8 +22,8 @@ class HardNegativeConv(CoupledConv):
     temperature,
 
     .. math::
-        N_{ip} = \max\left( \frac{M_i e^{\ell^{(1+\beta)}_i - \ell^{(\beta)}_i} - \tau^{+} M_i e^{s_{ip}}}{1 - \tau^{+}},
-        \; M_i e^{-1/\tau} \right), \qquad
+        N_{ip} = \max\left( \frac{M_i e^{\ell^{(1+\beta)}_i - \ell^{(\beta)}_i} - \tau^{+} M_i e^{s_{ip}}}
+        {1 - \tau^{+}}, \; M_i e^{-1/\tau} \right), \qquad
         E = \operatorname{mean}_i \sum_p w_{ip} \log\left(1 + N_{ip} e^{-s_{ip}}\right)
 
     Args:

@@ -20,8 +20,8 @@ class PairConv(MessagePassing):
     - :meth:`exchange`: message passing along explicit pairs, in both directions.
 
     Args:
-        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a parameter.
-            (default: ``1.0``)
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a
+            parameter. (default: ``1.0``)
     """
 
     #: The kernel of a pair; ``None`` is the dot product.
@@ -63,8 +63,8 @@ class PairConv(MessagePassing):
         self, z: Tensor, graph: ContrastGraph, edge_index: Tensor, weight: Tensor, slope: Tensor | None = None
     ) -> Tensor:
         r"""Messages along explicit pairs, from source to target and back: for the dot product
-        :math:`\mathbf{m}_t \mathrel{+}= w \mathbf{z}_s` and :math:`\mathbf{m}_s \mathrel{+}= w \mathbf{z}_t`, for another
-        kernel its gradients by both ends, times :math:`w`.
+        :math:`\mathbf{m}_t \mathrel{+}= w \mathbf{z}_s` and :math:`\mathbf{m}_s \mathrel{+}= w \mathbf{z}_t`, for
+        another kernel its gradients by both ends, times :math:`w`.
 
         Rows of the bank send and do not receive.
 

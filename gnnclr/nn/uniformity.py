@@ -66,7 +66,8 @@ class UniformityConv(PairConv):
         E = \frac{1}{n} \sum_i \log \sum_{j \in \mathcal{N}^{-}(i)} e^{k(\mathbf{z}_i, \mathbf{z}_j) / \tau}, \qquad
         \mathbf{m}_i = -\frac{1}{n\tau} \sum_{j} (P_{ij} + P_{ji})\, \mathbf{z}_j
 
-    where the message is that of the dot product, :math:`k(\mathbf{z}_i, \mathbf{z}_j) = \mathbf{z}_i^\top \mathbf{z}_j`,
+    where the message is that of the dot product,
+    :math:`k(\mathbf{z}_i, \mathbf{z}_j) = \mathbf{z}_i^\top \mathbf{z}_j`,
     with :math:`P` the row softmax over negatives; :math:`n` counts the anchors that have negatives. Explicit negatives
     (``graph.negative_index``) go through ``propagate``; implicit ones, the rule ``graph.negatives``, through the
     engine, in linear memory.

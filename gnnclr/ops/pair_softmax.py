@@ -66,6 +66,11 @@ class PairSoftmax:
             #: Log-sum-exp of each query's similarities [n].
             self.lse = self._pairs.unsort_q(self._engine.lse)
 
+    @property
+    def count(self) -> Tensor:
+        """The number of keys that take part with each query [n]."""
+        return self._pairs.count
+
     def messages(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         r"""The messages :math:`\sum_j w_i P_{ij} \mathbf{k}_j` to the queries and
         :math:`\sum_i w_i P_{ij} \mathbf{q}_i` to the keys.

@@ -4,7 +4,7 @@ from gnnclr.ops.kernels.arccos import LogArcCosine
 from gnnclr.ops.kernels.base import DistanceKernel, PairKernel
 from gnnclr.ops.kernels.divergence import DIVERGENCES, DivergenceNegative, DivergencePositive, f_divergence
 from gnnclr.ops.kernels.hinge import Hinge
-from gnnclr.ops.kernels.mixture import LogConcatenation, LogSum
+from gnnclr.ops.kernels.mixture import LogConcatenation, LogSum, OnHalf
 from gnnclr.ops.kernels.potentials import Gaussian, InverseMultiquadric, Logarithmic
 from gnnclr.ops.kernels.power import NegativePower, Riesz
 from gnnclr.ops.kernels.similarity import JensenShannonNegative, JensenShannonPositive, Square
@@ -24,6 +24,7 @@ __all__ = [
     "LogSum",
     "Logarithmic",
     "NegativePower",
+    "OnHalf",
     "PairKernel",
     "Riesz",
     "Square",

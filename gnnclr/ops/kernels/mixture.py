@@ -87,6 +87,48 @@ class LogConcatenation(PairKernel):
         return f"{type(self).__name__}({self.first!r}, {self.second!r}, weight={self.weight:g})"
 
 
+class OnHalf(PairKernel):
+    r"""A kernel that reads the first or the second half of the features.
+
+    Args:
+        kernel (PairKernel): The kernel.
+        half (int): ``0`` for the first half, ``1`` for the second.
+    """
+
+    def __init__(self, kernel: PairKernel, half: int):
+        self.kernel, self.half = kernel, half
+        self.evaluate = kernel.evaluate
+
+    def tile(self, q: Tensor, k: Tensor) -> Tensor:
+        """The argument of all pairs of rows [n, m]."""
+        return self.kernel.tile(self._half(q), self._half(k))
+
+    def rows(self, a: Tensor, b: Tensor) -> Tensor:
+        """The argument of each pair of corresponding rows [e]."""
+        return self.kernel.rows(self._half(a), self._half(b))
+
+    def pull_tile(self, weight: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradients by rows, zero on the other half."""
+        to_q, to_k = self.kernel.pull_tile(weight, self._half(q), self._half(k))
+        return self._whole(to_q), self._whole(to_k)
+
+    def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """The gradients by ``a``, zero on the other half."""
+        return self._whole(self.kernel.pull_rows(weight, self._half(a), self._half(b)))
+
+    def _half(self, x: Tensor) -> Tensor:
+        if x.size(-1) % 2:
+            raise ValueError(f"two halves need an even number of features (got {x.size(-1)})")
+        return x.chunk(2, dim=-1)[self.half]
+
+    def _whole(self, x: Tensor) -> Tensor:
+        rest = torch.zeros_like(x)
+        return torch.cat([x, rest] if self.half == 0 else [rest, x], dim=-1)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.kernel!r}, half={self.half})"
+
+
 def _mix(mixture, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
     """Value of a mixture, the share of its first part, and the slopes of both parts."""
     a, slope_a = mixture.first.evaluate(x)

@@ -1,0 +1,63 @@
+"""Alignment and uniformity of Wang and Isola."""
+
+from torch import Tensor
+
+from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.nn import AlignmentConv, GaussianUniformityConv, WeightedSum
+from gnnclr.ops.check import check_positive
+from gnnclr.ops.kernels import NegativePower
+
+
+class AlignUniformLoss(GraphLoss):
+    r"""The loss of `"Understanding Contrastive Representation Learning through Alignment and Uniformity on the
+    Hypersphere" <https://arxiv.org/abs/2005.10242>`_.
+
+    .. math::
+        \mathcal{L} = w_a \operatorname{mean}_i \|\mathbf{a}_i - \mathbf{b}_i\|^\alpha + w_u \operatorname{mean}_{v}
+        \log \operatorname{mean}_{i \neq j} e^{-t \|\mathbf{v}_i - \mathbf{v}_j\|^2}
+
+    Args:
+        alpha (float, optional): The exponent :math:`\alpha` of the alignment. (default: ``2.0``)
+        t (float, optional): Sharpness of the Gaussian potential. (default: ``2.0``)
+        align_weight (float, optional): The weight :math:`w_a`. (default: ``1.0``)
+        uniform_weight (float, optional): The weight :math:`w_u`. (default: ``1.0``)
+        gather_distributed (bool, optional): Contrast with the samples of all processes, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+
+    Shapes:
+        - **input:** two or more views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a
+          :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar
+    """
+
+    anatomy = Anatomy(
+        formula="mean_i |a_i - b_i|^α + mean_v log mean_(i≠j) e^(-t |v_i - v_j|²)",
+        kernel="d^α; Gaussian",
+        link="mean; log of the mean over all pairs",
+        pairs="same view, other samples",
+        weights="one",
+        paper="Align and uniform, https://arxiv.org/abs/2005.10242",
+    )
+    mean_over_anchors = False
+
+    def __init__(
+        self,
+        alpha: float = 2.0,
+        t: float = 2.0,
+        align_weight: float = 1.0,
+        uniform_weight: float = 1.0,
+        gather_distributed: bool = False,
+        impl: str = "auto",
+    ):
+        check_positive("align_weight", align_weight)
+        check_positive("uniform_weight", uniform_weight)
+        alignment = AlignmentConv(1.0, NegativePower(check_positive("alpha", alpha)))
+        conv = WeightedSum((align_weight, alignment), (uniform_weight, GaussianUniformityConv(t, impl)))
+        super().__init__(conv, gather_distributed)
+
+    def graph(self, *views: Tensor) -> ContrastGraph:
+        """The graph of a batch: views of a sample attract, and each view repels its own kind."""
+        return augmentation_graph(views, negatives=Negatives(scope="same"))

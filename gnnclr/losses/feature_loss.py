@@ -1,0 +1,16 @@
+"""The base of losses over features."""
+
+from torch import Tensor
+
+from gnnclr.losses.graph_loss import GraphLoss, float_rows
+
+
+class FeatureLoss(GraphLoss):
+    """Base class of losses that compare views feature by feature: rows are not normalised, there are no negatives, and
+    every process computes the loss of the joined batch."""
+
+    mean_over_anchors = False
+
+    def project(self, x: Tensor) -> Tensor:
+        """Rows as they are."""
+        return float_rows(x)

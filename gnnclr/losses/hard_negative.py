@@ -1,0 +1,52 @@
+"""Debiased contrastive loss, and hard negatives."""
+
+from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.nn import HardNegativeConv
+
+
+class HardNegativeLoss(GraphLoss):
+    r"""The loss of `"Contrastive Learning with Hard Negative Samples" <https://arxiv.org/abs/2010.04592>`_ (HCL), and
+    at :math:`\beta = 0` of `"Debiased Contrastive Learning" <https://arxiv.org/abs/2007.00224>`_.
+
+    .. math::
+        \mathcal{L} = \operatorname{mean}_i -\log \frac{e^{s_{ip}}}{e^{s_{ip}} + N_{ip}}, \qquad
+        N_{ip} = \max\left( \frac{\sum_j w_{ij} e^{s_{ij}} - \tau^{+} M e^{s_{ip}}}{1 - \tau^{+}}, \, M e^{-1/\tau}
+        \right), \qquad w_{ij} = \frac{e^{\beta s_{ij}}}{\operatorname{mean}_k e^{\beta s_{ik}}}
+
+    with :math:`s_{ij} = \mathbf{z}_i^\top \mathbf{z}_j / \tau` and :math:`M` negatives of each anchor, the views of
+    other samples.
+
+    Args:
+        temperature (float, optional): The temperature :math:`\tau > 0`. (default: ``0.5``)
+        beta (float, optional): Concentration :math:`\beta \ge 0` on hard negatives. (default: ``1.0``)
+        tau_plus (float, optional): The expected share :math:`0 \le \tau^{+} < 1` of positives among the negatives.
+            (default: ``0.1``)
+        gather_distributed (bool, optional): Contrast with the samples of all processes, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+
+    Shapes:
+        - **input:** two or more views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a
+          :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar
+    """
+
+    anatomy = Anatomy(
+        formula="mean_i -log e^(s_ip/τ) / (e^(s_ip/τ) + N), N = [Σ_j w_ij e^(s_ij/τ) - τ⁺M e^(s_ip/τ)]/(1-τ⁺)",
+        kernel="dot product",
+        link="log-sum-exp, positive inside",
+        pairs="all views of other samples",
+        weights="w ∝ e^(β s/τ); share τ⁺ of positives taken out; β = 0 is the debiased loss",
+        paper="HCL, https://arxiv.org/abs/2010.04592; debiased, https://arxiv.org/abs/2007.00224",
+    )
+
+    def __init__(
+        self,
+        temperature: float = 0.5,
+        beta: float = 1.0,
+        tau_plus: float = 0.1,
+        gather_distributed: bool = False,
+        impl: str = "auto",
+    ):
+        super().__init__(HardNegativeConv(temperature, beta, tau_plus, impl=impl), gather_distributed)

@@ -1,0 +1,104 @@
+"""Kernel-InfoNCE: exponential and arc-cosine kernels under the logarithm."""
+
+from torch import nn
+
+from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.nn import AlignmentConv, ContrastiveConv, PairConv, UniformityConv, WeightedSum
+from gnnclr.ops.check import check_choice, check_positive, describe
+from gnnclr.ops.kernels import LogArcCosine, LogConcatenation, LogSum, NegativePower, OnHalf, PairKernel
+
+
+class KernelInfoNCELoss(GraphLoss):
+    r"""The loss of `"Contrastive Learning Is Spectral Clustering On Similarity Graph"
+    <https://arxiv.org/abs/2303.15103>`_: NT-Xent with another kernel than the Gaussian.
+
+    .. math::
+        \mathcal{L} = \operatorname{mean}_i -\log \frac{K(\mathbf{z}_i, \mathbf{z}_p)}
+        {K(\mathbf{z}_i, \mathbf{z}_p) + \sum_{j \in \mathcal{N}^{-}(i)} K(\mathbf{z}_i, \mathbf{z}_j)}, \qquad
+        K_\gamma(\mathbf{x}, \mathbf{y}) = e^{-\|\mathbf{x} - \mathbf{y}\|^\gamma / \tau}
+
+    With :math:`\gamma = 2` this is NT-Xent at temperature :math:`\tau / 2`. With a ``weight`` :math:`\lambda < 1` the
+    kernel is mixed with the Gaussian one of temperature :math:`\tau_2`:
+
+    ============  =================================================  ===========================================
+    ..            ``split=False``, sum                               ``split=True``, concatenation
+    ============  =================================================  ===========================================
+    ``"loss"``    :math:`\lambda\mathcal{L}_\gamma +                 the first loss on the first half of the
+                  (1 - \lambda)\mathcal{L}_2`, as in the code        features, the second on the second
+    ``"kernel"``  :math:`K = \lambda K_\gamma + (1 - \lambda) K_2`,  the first kernel on the first half of the
+                  as in the paper                                    features, the second on the second
+    ============  =================================================  ===========================================
+
+    Args:
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a
+            parameter and there is no mixture. (default: ``0.1``)
+        gamma (float, optional): The exponent :math:`\gamma > 0`: 2 is Gaussian, 1 Laplacian. (default: ``2.0``)
+        weight (float, optional): The share :math:`0 < \lambda \le 1` of that kernel. (default: ``1.0``, no mixture)
+        second_temperature (float, optional): The temperature :math:`\tau_2` of the Gaussian part.
+            (default: ``temperature``)
+        mix (str, optional): Whether ``"loss"`` or ``"kernel"`` are mixed. (default: ``"loss"``)
+        split (bool, optional): Whether each part has a half of the features to itself. (default: ``False``)
+        arc_cosine (int, optional): Take the arc-cosine kernel of this order, 1, 2 or 3, in place of
+            :math:`K_\gamma`; see :class:`gnnclr.ops.kernels.LogArcCosine`. (default: ``None``)
+        gather_distributed (bool, optional): Contrast with the samples of all processes, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.KernelSoftmax`.
+            (default: ``"auto"``)
+
+    Shapes:
+        - **input:** two or more views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a
+          :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar
+    """
+
+    anatomy = Anatomy(
+        formula="mean_i -log K(z_i, z_p) / (K(z_i, z_p) + Σ_j K(z_i, z_j)), K = e^(-d^γ/τ)",
+        kernel="e^(-d^γ/τ), mixtures by sum or concatenation, arc-cosine",
+        link="log-sum-exp, positive inside",
+        pairs="all views of other samples",
+        weights="one",
+        paper="Kernel-InfoNCE, https://arxiv.org/abs/2303.15103",
+    )
+
+    def __init__(
+        self,
+        temperature: float | nn.Parameter = 0.1,
+        gamma: float = 2.0,
+        weight: float = 1.0,
+        second_temperature: float | None = None,
+        mix: str = "loss",
+        split: bool = False,
+        arc_cosine: int | None = None,
+        gather_distributed: bool = False,
+        impl: str = "auto",
+    ):
+        check_positive("temperature", temperature)
+        check_choice("mix", mix, ("loss", "kernel"))
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight <= 1:
+            raise ValueError(f"'weight' must lie in (0, 1] (got {describe(weight)})")
+        if weight == 1 and split:
+            raise ValueError("'split' needs a mixture, that is a 'weight' below 1 (got 1)")
+        if arc_cosine is None and weight == 1:
+            super().__init__(_conv(NegativePower(gamma), impl, temperature), gather_distributed)
+            return
+        tau = float(temperature)
+        first = NegativePower(gamma, tau) if arc_cosine is None else LogArcCosine(arc_cosine, tau)
+        second = NegativePower(2.0, tau if second_temperature is None else second_temperature)
+        super().__init__(_mixture(first, second, weight, mix, split, impl), gather_distributed)
+
+
+def _conv(kernel: PairKernel, impl: str, temperature: float | nn.Parameter = 1.0) -> ContrastiveConv:
+    return ContrastiveConv(
+        temperature, AlignmentConv(temperature, kernel), UniformityConv(temperature, impl, kernel), "pair"
+    )
+
+
+def _mixture(first: PairKernel, second: PairKernel, weight: float, mix: str, split: bool, impl: str) -> PairConv:
+    if weight == 1:
+        return _conv(first, impl)
+    if mix == "kernel":
+        return _conv((LogConcatenation if split else LogSum)(first, second, weight), impl)
+    if split:
+        first, second = OnHalf(first, 0), OnHalf(second, 1)
+    return WeightedSum((weight, _conv(first, impl)), (1 - weight, _conv(second, impl)))

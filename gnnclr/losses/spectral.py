@@ -1,0 +1,64 @@
+"""The spectral contrastive loss."""
+
+import torch
+from torch import Tensor
+
+from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
+from gnnclr.ops.check import check_positive
+from gnnclr.ops.kernels import Square
+
+
+class SpectralContrastiveLoss(GraphLoss):
+    r"""The loss of `"Provable Guarantees for Self-Supervised Deep Learning with Spectral Contrastive Loss"
+    <https://arxiv.org/abs/2106.04156>`_, whose minimisers span the leading eigenvectors of the augmentation graph.
+
+    .. math::
+        \mathcal{L} = \frac{1}{\mu} \Big[ -2 \operatorname{mean}_i \mathbf{a}_i^\top \mathbf{b}_i +
+        \operatorname{mean}_{i \neq j} (\mathbf{a}_i^\top \mathbf{b}_j)^2 \Big]
+
+    Rows are not normalised, but those outside of the ball of radius :math:`\sqrt{\mu}` are brought to its surface, as
+    in the authors' code.
+
+    Args:
+        mu (float, optional): The squared radius :math:`\mu > 0`. (default: ``1.0``)
+        gather_distributed (bool, optional): Contrast with the samples of all processes, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
+
+    Shapes:
+        - **input:** two or more views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a
+          :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar
+    """
+
+    anatomy = Anatomy(
+        formula="1/μ [-2 mean_i a_i·b_i + mean_(i≠j) (a_i·b_j)²]",
+        kernel="dot product; its square",
+        link="mean",
+        pairs="other view, other samples",
+        weights="one",
+        paper="Spectral contrastive loss, https://arxiv.org/abs/2106.04156",
+    )
+    mean_over_anchors = False
+
+    def __init__(self, mu: float = 1.0, gather_distributed: bool = False, impl: str = "auto"):
+        check_positive("mu", mu)
+        conv = WeightedSum((2.0 / mu, AlignmentConv(1.0)), (1.0 / mu, PotentialConv(Square(), impl)))
+        super().__init__(conv, gather_distributed)
+        self.mu = float(mu)
+
+    def graph(self, *views: Tensor) -> ContrastGraph:
+        """The graph of a batch: views of a sample attract, other samples repel across views."""
+        graph = augmentation_graph(views, negatives=Negatives(scope="other"))
+        if len(views) == 2:
+            graph.anchor = graph.view == 0  # each pair once: the square is symmetric
+        return graph
+
+    def project(self, x: Tensor) -> Tensor:
+        r"""Rows within the ball of radius :math:`\sqrt{\mu}`."""
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
+        length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+        return x * (self.mu**0.5 / length.clamp(min=self.mu**0.5))

@@ -1,0 +1,51 @@
+"""The triplet loss over all triplets."""
+
+from torch import Tensor
+
+from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
+from gnnclr.nn import TripletConv
+
+
+class TripletLoss(GraphLoss):
+    r"""The margin loss over all triplets of an anchor, its positive and a negative, as in `"FaceNet"
+    <https://arxiv.org/abs/1503.03832>`_ with distances that are not squared.
+
+    .. math::
+        \mathcal{L} = \operatorname{mean}_{i, j} \big[ \|\mathbf{z}_i - \mathbf{z}_p\| - \|\mathbf{z}_i - \mathbf{z}_j\|
+        + m \big]_{+}
+
+    Negatives :math:`j` are the views of all other samples.
+
+    Args:
+        margin (float, optional): The margin :math:`m > 0`. (default: ``1.0``)
+        normalized (bool, optional): Whether rows are brought to unit length. (default: ``True``)
+        gather_distributed (bool, optional): Contrast with the samples of all processes, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
+
+    Shapes:
+        - **input:** two or more views :math:`(n, d)`; or stacked views :math:`(N, d)` and a
+          :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar
+    """
+
+    anatomy = Anatomy(
+        formula="mean_ij [|z_i - z_p| - |z_i - z_j| + m]_+",
+        kernel="distance",
+        link="hinge at the positive's distance plus a margin",
+        pairs="all views of other samples",
+        weights="one",
+        paper="FaceNet, https://arxiv.org/abs/1503.03832",
+    )
+    mean_over_anchors = False
+
+    def __init__(
+        self, margin: float = 1.0, normalized: bool = True, gather_distributed: bool = False, impl: str = "auto"
+    ):
+        super().__init__(TripletConv(margin, impl), gather_distributed)
+        self.normalized = normalized
+
+    def project(self, x: Tensor) -> Tensor:
+        """Rows of unit length, or as they are."""
+        return normalize(x) if self.normalized else float_rows(x)
