@@ -15,6 +15,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="needs real data: GNNCLR_DATA is not set"))
 
 
+def pytest_generate_tests(metafunc):
+    """Tests of the loss contract run at the temperatures and with the implementations that the loss has."""
+    if hasattr(metafunc.cls, "temperatures"):
+        for name, values in (("temperature", metafunc.cls.temperatures), ("impl", metafunc.cls.impls)):
+            if name in metafunc.fixturenames:
+                metafunc.parametrize(name, values)
+
+
 @pytest.fixture(scope="session")
 def gloo(tmp_path_factory):
     """Two processes joined by gloo, for the whole session: ``gloo(function, *arguments)`` returns the result of each

@@ -29,6 +29,26 @@ def test_distributed():
     assert float(out.split("relative gradient error")[1]) < 1e-5
 
 
+def test_contrastive_dynamics(tmp_path):
+    figure, animation = tmp_path / "dynamics.png", tmp_path / "dynamics.gif"
+    out = run(
+        str(EXAMPLES / "contrastive_dynamics.py"), "--points", "60", "--out", str(figure), "--gif", str(animation)
+    )
+    rank = {line.split(" after")[0].strip(): float(line.split("effective_rank")[1]) for line in out.splitlines()}
+    assert rank["alignment alone"] < 1.1 and rank["uniformity alone"] > 2.95
+    assert figure.stat().st_size > 50_000 and animation.stat().st_size > 50_000
+
+
+def test_spectral_embedding(tmp_path):
+    figure = tmp_path / "spectral.png"
+    out = run(str(EXAMPLES / "spectral_embedding.py"), "--steps", "100", "--out", str(figure))
+    angle = {
+        line.split(":")[0]: float(line.split("angle ")[1].split()[0]) for line in out.splitlines() if "largest" in line
+    }
+    assert angle["spectral loss, population"] < 1e-6 and angle["spectral loss, pairs"] < 0.01
+    assert angle["InfoNCE, temperature 1"] < 0.2 and figure.stat().st_size > 50_000
+
+
 @pytest.mark.slow
 def test_drop_in_loss():
     out = run(str(EXAMPLES / "drop_in_loss.py"))

@@ -15,6 +15,7 @@ ROOMS = {
     "nn": {"ops", "graph"},
     "losses": {"ops", "graph", "nn"},
     "eval": {"ops", "graph"},
+    "dynamics": {"ops", "graph", "nn", "losses", "eval"},
     "vision": {"ops", "graph", "nn", "losses", "eval"},
     "node": {"ops", "graph", "nn", "losses", "eval"},
     "configs": set(),
@@ -52,6 +53,7 @@ def test_every_room_is_listed():
     [
         ("gnnclr", ["torch", "torch_geometric", "faiss", "lightning", "matplotlib"]),
         ("gnnclr.losses", ["torchvision", "lightning", "matplotlib", "sklearn", "faiss"]),
+        ("gnnclr.dynamics", ["torchvision", "lightning", "matplotlib", "sklearn", "faiss"]),
         ("gnnclr.cli", ["torch", "lightning", "matplotlib"]),
     ],
 )

@@ -1,23 +1,36 @@
 """Probes of frozen features, measures of their geometry, tables of results."""
 
 from gnnclr.eval.baselines import evaluate_features
+from gnnclr.eval.clustering import ClusteringResult, clustering_scores
 from gnnclr.eval.geometry import alignment, effective_rank, negative_similarity, positive_similarity, uniformity
 from gnnclr.eval.knn_probe import knn_probe
 from gnnclr.eval.linear_probe import linear_probe
+from gnnclr.eval.link_prediction import LinkResult, LinkSplit, link_prediction
+from gnnclr.eval.neighbourhood import neighbourhood_overlap
 from gnnclr.eval.result import ProbeResult
+from gnnclr.eval.similarity_search import similarity_search
 from gnnclr.eval.split import Split
 from gnnclr.eval.table import results_table
+from gnnclr.eval.wasserstein import wasserstein_uniformity
 
 __all__ = [
+    "ClusteringResult",
+    "LinkResult",
+    "LinkSplit",
     "ProbeResult",
     "Split",
     "alignment",
+    "clustering_scores",
     "effective_rank",
     "evaluate_features",
     "knn_probe",
     "linear_probe",
+    "link_prediction",
     "negative_similarity",
+    "neighbourhood_overlap",
     "positive_similarity",
     "results_table",
+    "similarity_search",
     "uniformity",
+    "wasserstein_uniformity",
 ]

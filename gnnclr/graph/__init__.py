@@ -6,10 +6,12 @@ from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.index import KNNIndex, KNNOutput
 from gnnclr.graph.knn import knn_graph
 from gnnclr.graph.negatives import Negatives
+from gnnclr.graph.neighbours import AddNeighbourPositives
 from gnnclr.graph.rewire import AddKNNPositives
 
 __all__ = [
     "AddKNNPositives",
+    "AddNeighbourPositives",
     "ContrastGraph",
     "FeatureBank",
     "KNNIndex",

@@ -9,16 +9,16 @@ from torch_geometric.transforms import BaseTransform
 from gnnclr.graph.bank import FeatureBank
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.knn import knn_graph
+from gnnclr.graph.positives import add_positives, check_positives, first_per_target, is_positive
 from gnnclr.ops.check import check_positive, describe
 
 
 class AddKNNPositives(BaseTransform):
     r"""Adds the nearest neighbours of each node as positives: from the other samples of the batch, or from a bank.
 
-    Neighbours are found by cosine similarity of ``graph.x``. Positives are no negatives of each other, so under the
-    default rule
-    neighbours also leave the denominator. With a bank the idea is that of
-    `"With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of
+    Neighbours are found by cosine similarity of ``graph.x``; nodes that are positives already are passed over.
+    Positives are no negatives of each other, so under the default rule neighbours also leave the denominator. With a
+    bank the idea is that of `"With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of
     Visual Representations"
     <https://arxiv.org/abs/2104.14548>`_, with neighbours beside the views instead of in their place.
 
@@ -40,41 +40,45 @@ class AddKNNPositives(BaseTransform):
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with the neighbours of ``data.x`` added to its positives."""
-        if data.x is None or data.edge_index is None:
-            raise ValueError("'data' must have 'x' and 'edge_index' (build it with augmentation_graph, edges=True)")
+        check_positives(data)
         if self.k == 0 or data.num_nodes == 0 or (self.bank is not None and len(self.bank) == 0):
             return data
         x = data.x.detach()
         edge_index = self._from_batch(x, data) if self.bank is None else self._from_bank(x, data)
-        weight = x.new_ones(data.edge_index.size(1)) if data.edge_weight is None else data.edge_weight.to(x.dtype)
-        data.edge_weight = torch.cat([weight, weight.new_full((edge_index.size(1),), self.weight / self.k)])
-        data.edge_index = torch.cat([data.edge_index, edge_index], dim=1)
-        return data
+        return add_positives(data, edge_index, x.new_full((edge_index.size(1),), self.weight / self.k))
 
     def _from_batch(self, x: Tensor, graph: ContrastGraph) -> Tensor:
-        # Nodes of the same group are positives already: look so far that k others remain.
-        _, counts = torch.unique(graph.group, return_counts=True)
-        edge_index = knn_graph(x, self.k + int(counts.max()) - 1, cosine=True)
-        edge_index = edge_index[:, graph.group[edge_index[0]] != graph.group[edge_index[1]]]
-        degree = torch.bincount(edge_index[1], minlength=graph.num_nodes)
-        first = degree.cumsum(0) - degree
-        rank = torch.arange(edge_index.size(1), device=x.device) - first[edge_index[1]]
-        return edge_index[:, rank < self.k]
+        # Look so far that k others remain beside the views of the sample and the positives there are.
+        source, target = graph.edge_index
+        inside = source < graph.num_nodes
+        other = inside & (graph.sample[source.where(inside, target)] != graph.sample[target])
+        depth = self.k + int(torch.unique(graph.sample, return_counts=True)[1].max()) - 1 + _most(target[other])
+        edge_index = knn_graph(x, depth, cosine=True)
+        new = (graph.sample[edge_index[0]] != graph.sample[edge_index[1]]) & ~is_positive(graph, edge_index)
+        return first_per_target(edge_index[:, new], self.k, graph.num_nodes)
 
     def _from_bank(self, x: Tensor, graph: ContrastGraph) -> Tensor:
-        found = self.bank.search(x, self.k, exclude_ids=graph.sample_id if "sample_id" in graph else None).index
-        target = torch.arange(x.size(0), device=x.device).unsqueeze(1).expand_as(found)
+        n = graph.num_nodes
+        if graph.bank is not None and graph.bank.size(0) != len(self.bank):
+            raise ValueError(
+                f"'data.bank' must hold the {len(self.bank)} features of the bank (got {describe(graph.bank)})"
+            )
+        depth = self.k if graph.bank is None else self.k + _most(graph.edge_index[1, graph.edge_index[0] >= n])
+        found = self.bank.search(x, depth, exclude_ids=graph.sample_id if "sample_id" in graph else None).index
+        target = torch.arange(n, device=x.device).unsqueeze(1).expand_as(found)
         row, target = found[found >= 0], target[found >= 0]
         if graph.bank is None:
             used, row = torch.unique(row, return_inverse=True)
             graph.bank = self.bank.features[used].to(x)
             graph.negatives = replace(graph.negatives, bank=False)
-        elif graph.bank.size(0) != len(self.bank):
-            raise ValueError(
-                f"'data.bank' must hold the {len(self.bank)} features of the bank (got {describe(graph.bank)})"
-            )
-        return torch.stack([graph.num_nodes + row, target])
+        edge_index = torch.stack([n + row, target])
+        return first_per_target(edge_index[:, ~is_positive(graph, edge_index)], self.k, n)
 
     def __repr__(self) -> str:
         bank = "" if self.bank is None else f", bank={len(self.bank)} rows"
         return f"{type(self).__name__}(k={self.k}, weight={self.weight:g}{bank})"
+
+
+def _most(target: Tensor) -> int:
+    """The number of edges of the target that has most."""
+    return int(torch.bincount(target).max()) if target.numel() else 0

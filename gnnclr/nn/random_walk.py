@@ -66,5 +66,8 @@ class RandomWalkConv(CoupledConv):
         square = (squares.lse - 2 * total).exp()
         energy = (share * square).sum() + (share[target] * error.square()).sum()
         by_error = 2 * share[target] * error * p
-        by_total = -2 * share * square - sum_by_anchor(by_error, pairs, n)
-        return energy, by_error + by_total[target] * p, (by_total * rest, share * square)
+        errors = sum_by_anchor(by_error, pairs, n)
+        by_total = -2 * share * square - errors
+        # by_error + by_total p, where p = inside (1 - rest): with one positive the first two terms cancel exactly.
+        pushed = (errors * rest)[target] * inside - 2 * (share * square)[target] * p
+        return energy, by_error - inside * errors[target] + pushed, (by_total * rest, share * square)

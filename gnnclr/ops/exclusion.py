@@ -15,8 +15,8 @@ class Exclusion:
         group_q (Tensor, optional): Group of each query [n], integer.
         group_k (Tensor, optional): Group of each key [m], integer.
         pairs (Tensor, optional): Further excluded pairs [2, p]: query indices and key indices.
-        ranges (bool, optional): Whether the groups are sorted. If not, every tile is masked by comparison, which suits
-            matrices of a single tile. (default: ``True``)
+        ranges (bool, optional): Whether the groups are sorted. If not, all excluded pairs are listed, or where they are
+            many masked by comparison, which suits matrices of a single tile. (default: ``True``)
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class Exclusion:
             self.last = torch.searchsorted(group_k, group_q, side="right")
             # Bounds of tiles are read one by one: from the CPU, so that no kernel is waited for.
             self._first, self._last = self.first.cpu(), self.last.cpu()
+        self._own = self._list_groups() if group_q is not None and not self.ranges else None
         self.pairs = pairs if pairs is not None and pairs.size(1) > 0 else None
         if self.pairs is not None:
             self.pairs = self.pairs[:, torch.argsort(self.pairs[0], stable=True)]
@@ -67,6 +68,8 @@ class Exclusion:
         """Writes ``value`` to the excluded entries of ``tile`` = similarities[rows, cols], in place."""
         if self.ranges:
             self._mask_ranges(tile, rows, cols, value)
+        elif self._own is not None and tile.shape == (self.group_q.numel(), self.group_k.numel()):
+            tile[self._own] = value
         elif self.group_q is not None:
             tile.masked_fill_(self.group_q[rows].unsqueeze(1) == self.group_k[cols].unsqueeze(0), value)
         if self.pairs is not None:
@@ -75,6 +78,18 @@ class Exclusion:
             inside = (col >= cols.start) & (col < cols.stop)
             tile[row[inside] - rows.start, col[inside] - cols.start] = value
         return tile
+
+    def _list_groups(self) -> tuple[Tensor, Tensor] | None:
+        """All pairs of equal group, unless they are many."""
+        order = torch.argsort(self.group_k, stable=True)
+        group_k = self.group_k[order]
+        first = torch.searchsorted(group_k, self.group_q, side="left")
+        count = torch.searchsorted(group_k, self.group_q, side="right").sub_(first)
+        total = int(count.sum())
+        if 16 * total > self.group_q.numel() * self.group_k.numel():
+            return None
+        row, position = _ranges(first, count, total)
+        return row, order[position]
 
     def _mask_ranges(self, tile: Tensor, rows: slice, cols: slice, value: float) -> None:
         lo, hi = self.key_range(rows)
@@ -86,11 +101,15 @@ class Exclusion:
         if 16 * total > tile.numel():
             tile.masked_fill_(self.group_q[rows].unsqueeze(1) == self.group_k[cols].unsqueeze(0), value)
         elif total:
-            row = torch.arange(count.numel(), device=tile.device).repeat_interleave(count, output_size=total)
-            col = torch.arange(total, device=tile.device) - (count.cumsum(0) - count - first)[row]
-            tile[row, col] = value
+            tile[_ranges(first, count, total)] = value
 
     def transpose(self) -> "Exclusion":
         """The same exclusions with queries and keys swapped."""
         pairs = None if self.pairs is None else self.pairs.flip(0)
         return Exclusion(self.group_k, self.group_q, pairs, self.ranges)
+
+
+def _ranges(first: Tensor, count: Tensor, total: int) -> tuple[Tensor, Tensor]:
+    """Rows and entries of the ranges of ``count`` entries from ``first`` on, ``total`` in all."""
+    row = torch.arange(count.numel(), device=count.device).repeat_interleave(count, output_size=total)
+    return row, torch.arange(total, device=count.device) - (count.cumsum(0) - count - first)[row]

@@ -47,14 +47,13 @@ class SymmetricTiles:
     @staticmethod
     def safe(q: Tensor, k: Tensor, scale: float) -> bool:
         """Whether the norms of the rows keep all exponents in the safe range."""
-        return q.numel() == 0 or 2 * scale * float(q.norm(dim=1).amax() * k.norm(dim=1).amax()) < SAFE_RANGE
+        if q.numel() == 0:
+            return True
+        longest = q.norm(dim=1).amax()
+        return 2 * scale * float(longest * (longest if k is q else k.norm(dim=1).amax())) < SAFE_RANGE
 
     def _tiles(self) -> Iterator[tuple[slice, slice, Tensor]]:
         size = max(1, min(tile_size(self.q), self.q.size(0)))
-        if self._kept is not None:
-            everything = slice(0, size)
-            yield everything, everything, self._kept.clone()
-            return
         buffer = self.q.new_empty(size * size)
         blocks = list(slices(self.q.size(0), size))
         for i, rows in enumerate(blocks):
@@ -68,6 +67,9 @@ class SymmetricTiles:
         r"""The joint message :math:`\sum_j (w_i P_{ij} + w_j P_{ji}) \mathbf{k}_j` [n, d]."""
         share = torch.where(self.row_sum > 0, weight / self.row_sum, 0)
         out = torch.zeros_like(self.k)
+        if self._kept is not None:
+            weights = (share.unsqueeze(1) + share.unsqueeze(0)).mul_(self._kept)
+            return out.addmm_(weights, self.k)
         for rows, cols, e in self._tiles():
             e.mul_(share[rows].unsqueeze(1) + share[cols].unsqueeze(0))
             out[rows].addmm_(e, self.k[cols])

@@ -4,6 +4,7 @@ import torch_geometric.transforms as T
 from torch.nn.functional import normalize
 
 from gnnclr.graph import AddKNNPositives, FeatureBank, augmentation_graph
+from gnnclr.graph.communities import ExcludeCommunity
 from gnnclr.losses import NTXentLoss
 
 
@@ -70,6 +71,37 @@ def test_composes():
     transform = T.Compose([AddKNNPositives(k=1), AddKNNPositives(k=2, weight=0.1)])
     assert transform(augmentation_graph(batch())).edge_index.size(1) == 16 + 16 + 32
     assert str(AddKNNPositives(3)) == "AddKNNPositives(k=3, weight=0.5)"
+
+
+@pytest.mark.parametrize("labels", [None, torch.tensor([0, 0, 1, 1, 1, 2, 3, 3])])
+def test_twice_adds_the_next_neighbours_and_no_edge_twice(labels):
+    graph = augmentation_graph(batch(), labels)
+    before = graph.edge_index
+    once = AddKNNPositives(k=2)(graph)
+    twice = AddKNNPositives(k=3)(once)
+    both = AddKNNPositives(k=5)(graph)
+    assert torch.equal(twice.edge_index[:, : once.edge_index.size(1)], once.edge_index)
+    assert torch.unique(twice.edge_index, dim=1).size(1) == twice.edge_index.size(1) == before.size(1) + 16 * 5
+    assert set(zip(*twice.edge_index.tolist())) == set(zip(*both.edge_index.tolist()))
+    everything = AddKNNPositives(k=50)(twice)
+    assert torch.unique(everything.edge_index, dim=1).size(1) == everything.edge_index.size(1)
+    assert AddKNNPositives(k=50)(everything).edge_index.size(1) == everything.edge_index.size(1)
+
+
+def test_twice_from_a_bank_adds_the_next_rows():
+    bank = FeatureBank(32, 5)
+    bank.update(torch.randn(20, 5, generator=torch.Generator().manual_seed(3)))
+    graph = augmentation_graph(batch(), bank=bank.features)
+    twice = AddKNNPositives(k=3, bank=bank)(AddKNNPositives(k=2, bank=bank)(graph))
+    both = AddKNNPositives(k=5, bank=bank)(graph)
+    assert twice.edge_index.size(1) == 16 + 16 * 5
+    assert set(zip(*twice.edge_index.tolist())) == set(zip(*both.edge_index.tolist()))
+
+
+def test_neighbours_after_communities_are_excluded_may_be_of_the_community():
+    graph = ExcludeCommunity(torch.zeros(8, dtype=torch.long))(augmentation_graph(batch()))
+    plain = AddKNNPositives(k=3)(augmentation_graph(batch()))
+    assert torch.equal(AddKNNPositives(k=3)(graph).edge_index, plain.edge_index)
 
 
 def test_gradient_with_neighbours():

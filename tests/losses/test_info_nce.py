@@ -18,6 +18,8 @@ def literal(query, key, temperature, negatives=None):
 
 
 class TestInfoNCE(LossContract):
+    symmetric = False
+
     def make(self, temperature=0.1, **kwargs):
         return InfoNCELoss(temperature, **kwargs)
 

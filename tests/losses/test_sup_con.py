@@ -21,6 +21,9 @@ class TestSupCon(LossContract):
     def call_permuted(self, loss, order, *views):
         return loss(*views, labels=LABELS[order])
 
+    def joined_arguments(self):
+        return {"labels": torch.tensor([0, 1, 0, 2, 2, 0, 1, 3, 1])}
+
     def graph_arguments(self):
         return {"labels": LABELS[:7]}
 

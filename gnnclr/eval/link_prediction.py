@@ -1,0 +1,156 @@
+"""Link prediction: whether similar embeddings are the ends of edges that training never saw."""
+
+import copy
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.utils import remove_self_loops, to_undirected
+
+from gnnclr.ops.check import check_choice, check_index, check_matrix, describe
+
+SCORES = ("cosine", "dot")
+
+
+@dataclass(frozen=True, eq=False)
+class LinkSplit:
+    """A graph to train on, and held-out edges beside as many pairs without an edge.
+
+    Args:
+        train (Data): The graph without the edges of the other two sets, undirected. Encoders see nothing else.
+        val_positive (Tensor): Held-out edges to choose settings by, each in one direction.
+        val_negative (Tensor): Pairs of different nodes without an edge in the whole graph.
+        test_positive (Tensor): Held-out edges to report on.
+        test_negative (Tensor): Pairs without an edge.
+
+    Shapes:
+        - **pairs:** integer :math:`(2, p)`
+    """
+
+    train: Data
+    val_positive: Tensor
+    val_negative: Tensor
+    test_positive: Tensor
+    test_negative: Tensor
+
+    def __post_init__(self) -> None:
+        for name in ("val_positive", "val_negative", "test_positive", "test_negative"):
+            pairs = check_index(name, getattr(self, name), 2, "p")
+            if pairs.numel() == 0:
+                raise ValueError(f"'{name}' must not be empty (got {describe(pairs)})")
+
+    @classmethod
+    def random(cls, data: Data, val: float = 0.05, test: float = 0.1, seed: int = 0) -> "LinkSplit":
+        """Holds out random edges, by :class:`torch_geometric.transforms.RandomLinkSplit`.
+
+        Edges are made undirected and counted once, and self-loops are dropped, since the other direction or a copy of
+        a held-out edge would give it away. Attributes of edges are dropped with them.
+
+        Args:
+            data (Data): The whole graph.
+            val (float, optional): Share of the edges to choose by. (default: ``0.05``)
+            test (float, optional): Share of the edges to report on. (default: ``0.1``)
+            seed (int, optional): Seed of edges and pairs; the global generators are left alone. (default: ``0``)
+
+        Raises:
+            ValueError: If shares do not fit, or the graph has too few edges or too few pairs without one.
+        """
+        from torch_geometric.transforms import RandomLinkSplit
+
+        if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
+            raise ValueError(f"'val' and 'test' must be positive shares whose sum is below 1 (got {val} and {test})")
+        check_index("data.edge_index", data.edge_index, 2, "e")
+        n = data.num_nodes
+        edge_index = to_undirected(remove_self_loops(data.edge_index.cpu().long())[0], num_nodes=n)
+        edges = edge_index.size(1) // 2
+        if min(int(val * edges), int(test * edges)) < 1:
+            raise ValueError(f"'data' must have edges for train, val and test (got {edges} undirected edges)")
+        if n * (n - 1) - 2 * edges < int(val * edges) + int(test * edges):
+            raise ValueError(f"'data' must have a pair without an edge for each one held out (got {edges} edges)")
+
+        split = RandomLinkSplit(val, test, is_undirected=True, add_negative_train_samples=False)
+        state = random.getstate()  # PyG samples negatives with Python's generator
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            random.seed(seed)
+            try:
+                parts = split(Data(edge_index=edge_index, num_nodes=n))
+            finally:
+                random.setstate(state)
+        train = copy.copy(data)
+        for key in [key for key in train.to_dict() if key.startswith("edge_")]:
+            del train[key]
+        train.edge_index = to_undirected(parts[0].edge_index, num_nodes=n).to(data.edge_index.device)
+        train.num_nodes = n
+        pairs = [p.edge_label_index[:, p.edge_label == label] for p in parts[1:] for label in (1, 0)]
+        return cls(train, *pairs)
+
+    def __repr__(self) -> str:
+        sizes = (self.train.num_edges // 2, self.val_positive.size(1), self.test_positive.size(1))
+        return "LinkSplit(train={}, val={}, test={})".format(*sizes)
+
+
+@dataclass(frozen=True)
+class LinkResult:
+    """How well the similarity of embeddings tells held-out edges from pairs without one.
+
+    Args:
+        auc (float): Area under the ROC curve on the test pairs: 0.5 at chance level, 1 if all edges come first.
+        ap (float): Average precision on the test pairs: 0.5 at chance level for as many negatives as positives.
+        val_auc (float): The area on the validation pairs.
+        score (str): The similarity that they chose.
+    """
+
+    auc: float
+    ap: float
+    val_auc: float
+    score: str
+
+
+def link_prediction(z: Tensor, split: LinkSplit, *, scores: Sequence[str] = SCORES) -> LinkResult:
+    r"""Ranks held-out edges and pairs without an edge by the similarity of their ends, as in `"Variational Graph
+    Auto-Encoders" <https://arxiv.org/abs/1611.07308>`_; nothing is trained.
+
+    .. math:: s_{ij} = \cos(\mathbf{z}_i, \mathbf{z}_j) \text{ or } \langle \mathbf{z}_i, \mathbf{z}_j \rangle
+
+    The similarity is the one with the largest area under the ROC curve on the validation pairs (on a tie the first);
+    the test pairs are looked at once, with it. Memory grows with nodes and pairs.
+
+    Args:
+        z (Tensor): Embeddings of all nodes, by an encoder that was trained and run on ``split.train``.
+        split (LinkSplit): The held-out pairs.
+        scores (sequence of str, optional): Any of ``"cosine"`` and ``"dot"``. (default: both)
+
+    Shapes:
+        - **z:** :math:`(n, d)`
+
+    Raises:
+        ValueError: If embeddings are not finite, or there is not one for each node.
+    """
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    check_matrix("z", z, finite=True, rows=split.train.num_nodes)
+    for score in scores:
+        check_choice("scores", score, SCORES)
+    if not scores:
+        raise ValueError(f"'scores' must not be empty (got {scores!r})")
+    z = z.detach().to("cpu", torch.float32)
+
+    def measure(metric, score: str, positive: Tensor, negative: Tensor) -> float:
+        rows = F.normalize(z, dim=1) if score == "cosine" else z
+        pairs = torch.cat([positive, negative], dim=1).cpu()
+        similarity = torch.cat([(rows[i] * rows[j]).sum(dim=1) for i, j in pairs.split(1 << 16, dim=1)])
+        truth = torch.arange(pairs.size(1)) < positive.size(1)
+        return float(metric(truth.numpy(), similarity.numpy()))
+
+    val = {score: measure(roc_auc_score, score, split.val_positive, split.val_negative) for score in scores}
+    best = max(val, key=val.get)
+    auc, ap = (
+        measure(metric, best, split.test_positive, split.test_negative)
+        for metric in (roc_auc_score, average_precision_score)
+    )
+    return LinkResult(auc=auc, ap=ap, val_auc=val[best], score=best)

@@ -1,0 +1,57 @@
+"""Tiny communities join their neighbours."""
+
+import torch
+from torch import Tensor
+from torch_geometric.utils import coalesce
+
+from gnnclr.graph.communities.labels import check_community, contiguous
+from gnnclr.graph.communities.simple_graph import components, simple_edges
+
+
+def merge_small(community: Tensor, edge_index: Tensor, min_size: int) -> Tensor:
+    """Merges each community of fewer than ``min_size`` nodes into the community to which it has most edges, again and
+    again, until all are large enough or without neighbours; those without neighbours become one rest community.
+
+    Of communities with equally many edges the lowest label is taken. The rest, and components that are too small as a
+    whole, are all that may stay below ``min_size``.
+
+    Args:
+        community (Tensor): The community of each node.
+        edge_index (Tensor): Edges, directed or not.
+        min_size (int): The least size of a community.
+
+    Shapes:
+        - **input:** communities :math:`(n)`, edges :math:`(2, e)`
+        - **output:** labels :math:`(n)`, int64, from :math:`0` to :math:`K - 1`
+    """
+    community = contiguous(check_community("community", community))
+    if isinstance(min_size, bool) or not isinstance(min_size, int) or min_size < 0:
+        raise ValueError(f"'min_size' must be an integer, zero or more (got {min_size!r})")
+    edge_index = simple_edges(edge_index, community.numel())
+    while True:
+        size = torch.bincount(community)
+        small = size < min_size
+        target = _closest(community[edge_index], small)
+        own = torch.arange(size.numel(), device=target.device)
+        if torch.equal(target, own):
+            break
+        # Chains of communities that join each other become one.
+        community = components(torch.stack([own, target]), size.numel())[community]
+    if bool(small.any()):
+        community = torch.where(small[community], size.numel(), community)
+    return contiguous(community)
+
+
+def _closest(edges: Tensor, small: Tensor) -> Tensor:
+    """For each small community the one with most edges to it, and for each other community itself [K]."""
+    target = torch.arange(small.numel(), device=small.device)
+    edges = edges[:, (edges[0] != edges[1]) & small[edges[0]]]
+    pairs, count = coalesce(edges, torch.ones_like(edges[0]), num_nodes=small.numel())
+    # Sorted by source, then by count, then by label, the first edge of each source is the one to take.
+    order = torch.argsort(count, descending=True, stable=True)
+    order = order[torch.argsort(pairs[0, order], stable=True)]
+    source, closest = pairs[:, order]
+    first = torch.ones_like(source, dtype=torch.bool)
+    first[1:] = source[1:] != source[:-1]
+    target[source[first]] = closest[first]
+    return target

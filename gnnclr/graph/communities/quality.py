@@ -1,0 +1,181 @@
+"""How many of the negatives that a rule takes away were false, and how many false ones it leaves."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch_geometric.utils import coalesce
+
+from gnnclr.graph.communities.labels import check_community, contiguous, joint, of_nodes
+from gnnclr.graph.communities.modularity import modularity
+from gnnclr.graph.communities.rule import CommunityRule, check_graph
+from gnnclr.graph.communities.soft import SoftCommunity
+from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.ops.check import check_index, describe
+from gnnclr.ops.tiles import slices
+
+
+@dataclass(frozen=True)
+class NegativeQuality:
+    """Shares of the pairs of an anchor and a candidate of another sample, where a pair of weight :math:`w` is taken
+    away to the part :math:`1 - w`.
+
+    Args:
+        precision (float): Of what was taken away, the share with the anchor's label; NaN where nothing was.
+        recall (float): Of the pairs with one label, the share that was taken away; NaN where there are none.
+        false_negative_rate (float): Of the negatives left, by weight, the share with the anchor's label.
+        base_rate (float): The same share before anything was taken away.
+        removed (float): The share of all pairs that was taken away.
+        modularity (float, optional): Modularity of the communities, where they and edges were given.
+    """
+
+    precision: float
+    recall: float
+    false_negative_rate: float
+    base_rate: float
+    removed: float
+    modularity: float | None = None
+
+    def __str__(self) -> str:
+        rows = [
+            ("pairs removed", self.removed),
+            ("precision", self.precision),
+            ("recall", self.recall),
+            ("false negatives before", self.base_rate),
+            ("false negatives left", self.false_negative_rate),
+        ]
+        if self.modularity is not None:
+            rows.append(("modularity", self.modularity))
+        return "\n".join(f"{name:22} {value:7.4f}" for name, value in rows)
+
+
+def negative_quality(
+    rule: ContrastGraph | CommunityRule | SoftCommunity,
+    labels: Tensor,
+    *,
+    edge_index: Tensor | None = None,
+    community: Tensor | None = None,
+) -> NegativeQuality:
+    r"""Compares the negatives of a graph, or those that a community-aware rule leaves of two plain views, with labels.
+
+    Exclusion is counted in tables of groups and labels, in time and memory linear in nodes and edges. Weights are
+    summed tile by tile, in linear memory. The views of a sample and rows of a bank are no pairs here.
+
+    Args:
+        rule (ContrastGraph or CommunityRule or SoftCommunity): The negatives to judge.
+        labels (Tensor): The label of each sample of the data [N]. A diagnostic: choosing a rule by it uses labels.
+        edge_index (Tensor, optional): Edges between samples [2, e], for the modularity. (default: ``None``)
+        community (Tensor, optional): The community of each sample [N], for the modularity. (default: that of the rule)
+    """
+    check_index("labels", labels, "n")
+    if community is None and isinstance(rule, CommunityRule):
+        community = rule.community
+    score = None
+    if edge_index is not None and community is not None:
+        score = modularity(edge_index, check_community("community", community))
+    if not isinstance(rule, ContrastGraph):
+        if not isinstance(rule, CommunityRule | SoftCommunity):
+            raise ValueError(f"'rule' must be a ContrastGraph or a community-aware rule (got {describe(rule)})")
+        sample = torch.arange(labels.numel(), device=labels.device)
+        view = torch.cat([torch.zeros_like(sample), torch.ones_like(sample)])
+        rule = rule(ContrastGraph(sample=sample.repeat(2), view=view))
+    graph = check_graph(rule)
+    label = contiguous(of_nodes("labels", labels, graph))
+    pairs = _Pairs(graph, label)
+    every, same = pairs.possible()
+    left, left_same = pairs.left(every, same)
+    return NegativeQuality(
+        precision=_ratio(same - left_same, every - left),
+        recall=_ratio(same - left_same, same),
+        false_negative_rate=_ratio(left_same, left),
+        base_rate=_ratio(same, every),
+        removed=_ratio(every - left, every),
+        modularity=score,
+    )
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else float("nan")
+
+
+class _Pairs:
+    """Sums over the pairs of a graph: of all, and of those with one label."""
+
+    def __init__(self, graph: ContrastGraph, label: Tensor):
+        self.graph, self.rule, self.label = graph, graph.negatives, label
+        every = torch.ones_like(label, dtype=torch.bool)
+        self.anchor = every if graph.anchor is None else graph.anchor
+        self.candidate = every
+        if self.rule.candidates is not None:
+            self.candidate = torch.isin(graph.view, torch.tensor(self.rule.candidates).to(graph.view))
+
+    def possible(self) -> tuple[int, int]:
+        """Pairs of different samples in the scope of the rule."""
+        sample = self.graph.sample
+        return self._equal() - self._equal(sample), self._equal(self.label) - self._equal(self.label, sample)
+
+    def left(self, every: int, same: int) -> tuple[float, float]:
+        """What is left of them, by weight."""
+        if self.graph.negative_index is not None:
+            return self._sum_edges(self.graph.negative_index)
+        if self.rule.log_weight is not None:
+            return self._sum_tiles()
+        if self.rule.exclude != "positives":
+            return every, same
+        group, sample = self.graph.group, self.graph.sample
+        lost = self._equal(group) - self._equal(group, sample)
+        lost_same = self._equal(group, self.label) - self._equal(group, self.label, sample)
+        edges, edges_same = self._sum_edges(self._excluded_edges(), group)
+        return every - lost - edges, same - lost_same - edges_same
+
+    def _equal(self, *keys: Tensor) -> int:
+        """The number of anchors and candidates in scope that are equal in all keys."""
+        views = {"all": [(keys, 1)], "same": [((*keys, self.graph.view), 1)]}
+        views["other"] = [*views["all"], ((*keys, self.graph.view), -1)]
+        return sum(sign * self._count(parts) for parts, sign in views[self.rule.scope])
+
+    def _count(self, keys: tuple[Tensor, ...]) -> int:
+        cell, n = joint(torch.zeros_like(self.label), *keys), self.label.numel()
+        anchors, candidates = (torch.bincount(cell[mask], minlength=n) for mask in (self.anchor, self.candidate))
+        return int((anchors * candidates).sum())
+
+    def _excluded_edges(self) -> Tensor:
+        """Positive edges between nodes, in both directions."""
+        if self.graph.edge_index is None or self.rule.exclude != "positives":
+            return self.label.new_empty(2, 0)
+        edges = self.graph.edge_index[:, self.graph.edge_index[0] < self.label.numel()]
+        return torch.cat([edges, edges.flip(0)], dim=1)
+
+    def _in_scope(self, source: Tensor, target: Tensor) -> Tensor:
+        """Whether candidates and anchors are pairs of different samples in the scope of the rule."""
+        graph, scope = self.graph, self.rule.scope
+        keep = self.anchor[target] & self.candidate[source] & (graph.sample[source] != graph.sample[target])
+        if scope == "all":
+            return keep
+        return keep & ((graph.view[source] == graph.view[target]) == (scope == "same"))
+
+    def _sum_edges(self, edge_index: Tensor, *different: Tensor) -> tuple[int, int]:
+        """The number of edges between pairs in scope that differ in all of ``different``, each edge once."""
+        source, target = coalesce(edge_index[:, edge_index[0] < self.label.numel()], num_nodes=self.label.numel())
+        keep = self._in_scope(source, target)
+        for key in different:
+            keep &= key[source] != key[target]
+        return int(keep.sum()), int((keep & (self.label[source] == self.label[target])).sum())
+
+    def _sum_tiles(self) -> tuple[float, float]:
+        n = self.label.numel()
+        a, b = (x[:n].double() for x in self.rule.log_weight)
+        group = self.graph.group if self.rule.exclude == "positives" else None
+        excluded = self._excluded_edges()
+        node = torch.arange(n, device=self.label.device)
+        total = torch.zeros(2, dtype=torch.float64, device=self.label.device)
+        for rows in slices(n, max(1, 2**22 // max(n, 1))):
+            weight = (a[rows] @ b.t()).exp_()
+            weight *= self._in_scope(node.unsqueeze(0), node[rows].unsqueeze(1))
+            if group is not None:
+                weight *= group[rows].unsqueeze(1) != group
+            inside = excluded[:, (excluded[1] >= rows.start) & (excluded[1] < rows.stop)]
+            weight[inside[1] - rows.start, inside[0]] = 0
+            total[0] += weight.sum()
+            total[1] += (weight * (self.label[rows].unsqueeze(1) == self.label)).sum()
+        return float(total[0]), float(total[1])

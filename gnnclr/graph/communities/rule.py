@@ -1,0 +1,54 @@
+"""The base of community-aware rewirings."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.transforms import BaseTransform
+
+from gnnclr.graph.augmentation import group_pairs
+from gnnclr.graph.communities.labels import check_community, of_nodes
+from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.ops.check import describe
+
+
+class CommunityRule(BaseTransform):
+    """Base class of transforms of a :class:`~gnnclr.graph.ContrastGraph` by the communities of its samples.
+
+    Samples are numbered by ``graph.sample_id`` in a mini-batch, and by ``graph.sample`` where the batch holds all of
+    them.
+
+    Args:
+        community (Tensor): The community of each sample of the data [N].
+    """
+
+    def __init__(self, community: Tensor):
+        self.refresh(community)
+
+    def refresh(self, community: Tensor) -> "CommunityRule":
+        """Takes new communities [N], as found in embeddings during training, and returns the rule."""
+        self.community = check_community("community", community)
+        return self
+
+    def labels(self, graph: ContrastGraph) -> Tensor:
+        """The community of each node of a batch [n]."""
+        return of_nodes("community", self.community, graph)
+
+    def __repr__(self) -> str:
+        options = "".join(f", {name}={value}" for name, value in self._options().items())
+        return f"{type(self).__name__}(communities={torch.unique(self.community).numel()}{options})"
+
+    def _options(self) -> dict[str, Any]:
+        return {}
+
+
+def check_graph(data: Any) -> ContrastGraph:
+    """Returns ``data`` if it is a graph of a batch, and raises a :class:`ValueError` otherwise."""
+    if not isinstance(data, ContrastGraph) or "negatives" not in data:
+        raise ValueError(f"'data' must be a ContrastGraph with nodes (got {describe(data)})")
+    return data
+
+
+def positive_edges(graph: ContrastGraph) -> Tensor:
+    """Positives as edges [2, e], also where they are implicit."""
+    return group_pairs(graph.group) if graph.edge_index is None else graph.edge_index

@@ -1,0 +1,63 @@
+"""The simple undirected graph in which communities are found."""
+
+import torch
+from torch import Tensor
+from torch_geometric.utils import remove_self_loops, to_undirected
+
+from gnnclr.graph.communities.labels import check_edges
+
+
+def simple_edges(edge_index: Tensor, num_nodes: int) -> Tensor:
+    """Both directions of every edge, each once and sorted; self-loops, which join no communities, are left out.
+
+    Args:
+        edge_index (Tensor): Edges [2, e], directed or not, with or without repetitions.
+        num_nodes (int): Number of nodes.
+    """
+    edge_index = remove_self_loops(check_edges(edge_index, num_nodes))[0]
+    return to_undirected(edge_index, num_nodes=num_nodes)
+
+
+def scipy_adjacency(edge_index: Tensor, num_nodes: int):
+    """Edges as a :class:`scipy.sparse.csr_matrix` of ones."""
+    import numpy as np
+    from scipy.sparse import csr_matrix
+
+    row, col = edge_index.cpu().numpy()
+    return csr_matrix((np.ones(row.size), (row, col)), shape=(num_nodes, num_nodes))
+
+
+def sparse_matrix(index: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
+    """A sparse COO matrix with entries ``value`` [e] at ``index`` [2, e]; what stands at one place adds up."""
+    return torch.sparse_coo_tensor(index, value, size, check_invariants=False).coalesce()
+
+
+def by_size(community: Tensor) -> Tensor:
+    """The same partition with labels 0 to K − 1, the largest community first."""
+    _, label, size = torch.unique(community, return_inverse=True, return_counts=True)
+    rank = torch.empty_like(size)
+    rank[torch.argsort(size, descending=True, stable=True)] = torch.arange(size.numel(), device=size.device)
+    return rank[label]
+
+
+def partition_of(model, edge_index: Tensor, num_nodes: int) -> Tensor:
+    """The partition that a clustering of :mod:`sknetwork` finds, the largest community first [n]."""
+    edge_index = simple_edges(edge_index, num_nodes)
+    if edge_index.numel() == 0:
+        return torch.arange(num_nodes, device=edge_index.device)
+    label = model.fit_predict(scipy_adjacency(edge_index, num_nodes))
+    return by_size(torch.from_numpy(label).to(edge_index.device, torch.int64))
+
+
+def components(edge_index: Tensor, num_nodes: int) -> Tensor:
+    """The connected component of each node [n], numbered in the order of their first nodes."""
+    from scipy.sparse.csgraph import connected_components
+
+    label = connected_components(scipy_adjacency(edge_index, num_nodes), directed=False)[1]
+    return torch.from_numpy(label).to(edge_index.device, torch.int64)
+
+
+def connected_parts(community: Tensor, edge_index: Tensor) -> Tensor:
+    """Each connected part of each community as a community of its own, the largest first [n]."""
+    inside = edge_index[:, community[edge_index[0]] == community[edge_index[1]]]
+    return by_size(components(inside, community.numel()))

@@ -1,0 +1,71 @@
+import pytest
+import torch
+from loss_contract import LossContract, make_views, unit, value_and_gradients
+
+from gnnclr.losses import HardNegativeLoss, NTXentLoss
+
+
+class TestHardNegative(LossContract):
+    num_views = (2, 3)
+    learnable = False
+    beta, tau_plus = 1.0, 0.1
+
+    def make(self, temperature=0.5, **kwargs):
+        return HardNegativeLoss(temperature, self.beta, self.tau_plus, **kwargs)
+
+    def reference(self, views, temperature):
+        return self.reference_of_units([unit(view) for view in views], temperature)
+
+    def reference_of_units(self, views, temperature):
+        n, z = views[0].size(0), torch.cat(list(views))
+        total = 0.0
+        for i in range(len(z)):
+            positives = [p for p in range(len(z)) if p != i and p % n == i % n]
+            s = torch.stack([z[i] @ z[j] for j in range(len(z)) if j % n != i % n]) / temperature
+            importance = torch.exp(self.beta * (s - s.max()))
+            for p in positives:
+                own = z[i] @ z[p] / temperature
+                # Everything over e^own, so that nothing overflows.
+                negative = (importance / importance.mean() * torch.exp(s - own)).sum()
+                corrected = (negative - self.tau_plus * len(s)) / (1 - self.tau_plus)
+                floor = len(s) * torch.exp(-1 / temperature - own)
+                total = total + torch.log1p(torch.maximum(corrected, floor)) / len(positives)
+        return total / len(z)
+
+
+class TestDebiased(TestHardNegative):
+    beta = 0.0
+
+
+class TestConcentrated(TestHardNegative):
+    beta, tau_plus = 2.5, 0.0
+    tolerances = (1e-10, 3e-5)  # logits are 3.5 times as large
+
+
+def test_without_either_it_is_nt_xent():
+    views = [view.double() for view in make_views(9)]
+    value, grad = value_and_gradients(HardNegativeLoss(0.2, beta=0.0, tau_plus=0.0), views)
+    expected, expected_grad = value_and_gradients(NTXentLoss(0.2), views)
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(grad, expected_grad, rtol=1e-9, atol=1e-12)
+
+
+def test_floor_is_reached_when_positives_fill_the_negatives():
+    """All rows are one: what is left of the negatives is theirs minus the expected positives."""
+    views = [torch.ones(5, 3).double()] * 2
+    torch.testing.assert_close(
+        HardNegativeLoss(0.5, 1.0, 0.1)(*views), torch.tensor(8.0).double().mul((1 - 0.1) / (1 - 0.1)).log1p()
+    )
+    far = [torch.eye(4).double(), torch.eye(4).double()]
+    # Negatives at zero, positives at one: 6 e^0 - 0.9 * 6 e^2 < 0, so the floor holds.
+    expected = torch.log1p(torch.tensor(6.0).double() * torch.exp(torch.tensor(-4.0).double()))
+    torch.testing.assert_close(HardNegativeLoss(0.5, 0.0, 0.9)(*far), expected)
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match="'beta' must not be negative"):
+        HardNegativeLoss(beta=-1.0)
+    with pytest.raises(ValueError, match="'tau_plus' must lie in"):
+        HardNegativeLoss(tau_plus=1.0)
+    with pytest.raises(ValueError, match="not learnable"):
+        HardNegativeLoss(torch.nn.Parameter(torch.tensor(0.5)))(*make_views(4))

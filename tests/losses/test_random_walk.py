@@ -1,0 +1,50 @@
+import torch
+from loss_contract import LossContract, make_views, unit
+
+from gnnclr.losses import RandomWalkLaplacianLoss
+
+
+class TestRandomWalk(LossContract):
+    num_views = (2, 3)
+    reduction = "mean"
+    tolerances = (1e-10, 5e-5)  # squares of probabilities
+
+    def make(self, temperature=0.4, **kwargs):
+        return RandomWalkLaplacianLoss(temperature, self.reduction, **kwargs)
+
+    def reference(self, views, temperature):
+        return self.reference_of_units([unit(view) for view in views], temperature)
+
+    def reference_of_units(self, views, temperature):
+        n, z = views[0].size(0), torch.cat(list(views))
+        total = 0.0
+        for i in range(len(z)):
+            others = [j for j in range(len(z)) if j != i]
+            s = torch.stack([z[i] @ z[j] for j in others]) / temperature
+            p = torch.softmax(s, 0)
+            for k, j in enumerate(others):
+                if j % n == i % n:
+                    share = 1 / (len(views) - 1)
+                    if len(views) == 2:  # 1 - P, written so that float64 keeps its digits when it is tiny
+                        rest = sum(p[m] for m in range(len(others)) if m != k)
+                        total = total + rest**2
+                        continue
+                    total = total + (p[k] - share) ** 2
+                else:
+                    total = total + p[k] ** 2
+        return total if self.reduction == "sum" else total / len(z)
+
+
+class TestSum(TestRandomWalk):
+    reduction = "sum"
+    test_message_is_minus_gradient = None  # the layer takes the mean
+
+
+def test_is_the_distance_of_two_laplacians():
+    views = make_views(6)
+    z = torch.cat([unit(view) for view in views])
+    weights = (z @ z.t() / 0.4).exp().fill_diagonal_(0)
+    walk = weights / weights.sum(dim=1, keepdim=True)
+    target = torch.eye(12).double().roll(6, 0)
+    expected = torch.linalg.matrix_norm((torch.eye(12) - walk) - (torch.eye(12) - target)).square()
+    torch.testing.assert_close(RandomWalkLaplacianLoss(0.4)(*views).double(), expected, rtol=1e-5, atol=0)
