@@ -10,7 +10,7 @@ from torch.nn.functional import softplus
 from gnnclr.graph import ContrastGraph
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
 from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
-from gnnclr.nn.normalizer import Normalizer
+from gnnclr.nn.normalizer import Normalizer, Weigh
 from gnnclr.nn.uniformity import UniformityConv, edge_logsumexp
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
@@ -74,6 +74,18 @@ class ContrastiveConv(CoupledConv):
     def couple(self, pairs: PositivePairs, normalizer: Normalizer) -> tuple[Tensor, Tensor, tuple[Tensor]]:
         """See :class:`CoupledConv`."""
         return (self._couple_pairs if self.denominator == "pair" else self._couple_anchors)(pairs, normalizer.lse)
+
+    def weigh(self, pairs: PositivePairs, num_nodes: int) -> Weigh | None:
+        """See :class:`CoupledConv`."""
+        target = pairs.edge_index[1]
+        if self.denominator != "pair" or pairs.slope is not None or target.numel() > num_nodes:
+            return None
+        if int(torch.bincount(target, minlength=1).max()) > 1:
+            return None
+        # One positive for each anchor: what its push needs is two numbers.
+        share = pairs.weight.new_zeros(num_nodes).index_copy_(0, target, pairs.weight)
+        score = pairs.score.new_zeros(num_nodes).index_copy_(0, target, pairs.score)
+        return lambda lse, index: share[index] * torch.sigmoid(lse - score[index])
 
     @staticmethod
     def _couple_pairs(pairs: PositivePairs, lse: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor]]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from gnnclr.graph import ContrastGraph
 from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
-from gnnclr.nn.normalizer import Normalizer
+from gnnclr.nn.normalizer import Normalizer, Weigh
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
@@ -55,13 +55,19 @@ class CoupledConv(PairConv):
         """
         raise NotImplementedError
 
+    def weigh(self, pairs: PositivePairs, num_nodes: int) -> Weigh | None:
+        """The gradient by the log-partitions as a function ``weigh(lse, index)`` of those of some anchors, or ``None``
+        where it takes more than that. Given, it must equal what :meth:`couple` returns."""
+        return None
+
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
         if graph.edge_index is None:
             graph = copy(graph)
             graph.edge_index = group_pairs(graph.group)
         pairs = self.alignment.pairs(z, graph)
-        normalizers = [self.uniformity.normalizer(z, graph, sharpness=c) for c in self.sharpness]
+        options = {"weigh": self.weigh(pairs, z.size(0))} if len(self.sharpness) == 1 else {}
+        normalizers = [self.uniformity.normalizer(z, graph, sharpness=c, **options) for c in self.sharpness]
         energy, by_score, by_lse = self.couple(pairs, *normalizers)
         by_scale, repel = (by_score * pairs.score).sum(), None
         for c, by in zip(self.sharpness, by_lse):

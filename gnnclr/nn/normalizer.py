@@ -1,5 +1,6 @@
 """Partition functions: the log-sum-exp over an anchor's negatives, and the messages that the negatives exchange."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -9,6 +10,9 @@ from gnnclr.graph import ContrastGraph, Negatives
 from gnnclr.nn.negative_blocks import NegativeBlock, negative_blocks
 from gnnclr.ops import KernelSoftmax, PairSoftmax, append_log_weight
 from gnnclr.ops.kernels import PairKernel
+
+#: Weights of some anchors, from their log-partition and index.
+Weigh = Callable[[Tensor, Tensor], Tensor]
 
 
 class Normalizer(Protocol):
@@ -39,6 +43,9 @@ class ImplicitNormalizer:
         temperature (float): The temperature.
         impl (str): Implementation of the engine.
         kernel (PairKernel, optional): The kernel of the logits. (default: ``None``, the dot product)
+        weigh (callable, optional): The weights of anchors in the message as a function ``weigh(lse, index)`` of their
+            log-partition, if they are that and nodes of one block each: it spares a pass over pairs.
+            (default: ``None``)
     """
 
     def __init__(
@@ -49,10 +56,13 @@ class ImplicitNormalizer:
         temperature: float,
         impl: str,
         kernel: PairKernel | None = None,
+        weigh: Weigh | None = None,
     ):
         self.z, self.rule, self.kernel = z, negatives, kernel
         self.scale, self.impl = 1.0 / temperature, impl
         self.blocks = negative_blocks(z, graph, negatives)
+        # An anchor of two blocks has its log-partition only when both are done.
+        self.weigh = weigh if kernel is None and not any(block.bank is not None for block in self.blocks[1:]) else None
         self.softmax = [self._softmax(block) for block in self.blocks]
         if len(self.blocks) == 1 and self.blocks[0].anchors is None:
             self.lse = self.softmax[0].lse
@@ -87,7 +97,7 @@ class ImplicitNormalizer:
                 # Every pair counts on both of its sides.
                 by_scale += torch.linalg.vecdot(block.of_anchors(self.z), to_q).sum() * (self.scale / 2)
             else:
-                to_q, to_k = (x[:, :d] for x in softmax.messages(share))
+                to_q, to_k = (x[:, :d] for x in softmax.messages(None if self._sweeps(block) else share))
                 by_scale += torch.linalg.vecdot(block.of_anchors(self.z), to_q).sum() * self.scale
             out = block.add(out, self.z, to_q, to_k)
         return torch.zeros_like(self.z) if out is None else out, by_scale
@@ -100,7 +110,15 @@ class ImplicitNormalizer:
             return KernelSoftmax(q, k, self.kernel, log_weight=log_weight, **options)
         if log_weight is not None:
             q, k = append_log_weight(q, k, log_weight, self.scale)
+        if self._sweeps(block):
+            anchors = block.anchors
+            weigh = self.weigh if anchors is None else (lambda lse, index: self.weigh(lse, anchors[index]))
+            return PairSoftmax(q, k, weigh=weigh, **options)
         return PairSoftmax(q, k, symmetric=block.symmetric, **options)
+
+    def _sweeps(self, block: NegativeBlock) -> bool:
+        """Whether the weights of a block follow from its own log-partitions."""
+        return self.weigh is not None and not block.symmetric
 
     def _log_weight(self, block: NegativeBlock) -> tuple[Tensor, Tensor]:
         """Log-weights of a block. Rows of the bank follow those of the nodes; without them the bank weighs one."""

@@ -6,7 +6,7 @@ from torch_geometric.utils import scatter
 
 from gnnclr.graph import ContrastGraph, Negatives
 from gnnclr.nn.alignment import anchor_share
-from gnnclr.nn.normalizer import ImplicitNormalizer, Normalizer
+from gnnclr.nn.normalizer import ImplicitNormalizer, Normalizer, Weigh
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
@@ -89,14 +89,20 @@ class UniformityConv(PairConv):
         self.kernel = kernel
 
     def normalizer(
-        self, z: Tensor, graph: ContrastGraph, negatives: Negatives | None = None, sharpness: float = 1.0
+        self,
+        z: Tensor,
+        graph: ContrastGraph,
+        negatives: Negatives | None = None,
+        sharpness: float = 1.0,
+        weigh: Weigh | None = None,
     ) -> Normalizer:
         """The log-partition of each anchor, over explicit negatives if the graph has them, or over all pairs of a rule
-        (default: the graph's). ``sharpness`` divides the temperature, also that of the normalizer's message."""
+        (default: the graph's). ``sharpness`` divides the temperature, also that of the normalizer's message; for
+        ``weigh`` see :class:`~gnnclr.nn.normalizer.ImplicitNormalizer`."""
         if graph.negative_index is not None:
             return _ExplicitNormalizer(self, z, graph, sharpness)
         tau = float(self.temperature) / sharpness
-        return ImplicitNormalizer(z, graph, negatives or graph.negatives, tau, self.impl, self.kernel)
+        return ImplicitNormalizer(z, graph, negatives or graph.negatives, tau, self.impl, self.kernel, weigh)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""

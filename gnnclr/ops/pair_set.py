@@ -66,6 +66,10 @@ class PairSet:
         """What belongs to keys [m, ...], in the order of the engines."""
         return x if x is None or self._order_k is None else x[self._order_k]
 
+    def rank_q(self, index: Tensor) -> Tensor:
+        """The queries that stand at ``index`` in the order of the engines, in the caller's order."""
+        return index if self._order_q is None else self._order_q[index]
+
     def unsort_q(self, x: Tensor) -> Tensor:
         """What belongs to queries, in the order of the caller."""
         return x if self._order_q is None else torch.empty_like(x).index_copy_(0, self._order_q, x)

@@ -1,5 +1,7 @@
 """The engine: log-sum-exp and messages of a softmax over pairs, in linear memory."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,7 @@ from gnnclr.ops.check import check_choice, check_positive, describe
 from gnnclr.ops.dense import DensePairs
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.pair_set import PairSet
+from gnnclr.ops.row_sweep import RowSweep
 from gnnclr.ops.tiles import RowTiles, SymmetricTiles, tile_size
 
 IMPLEMENTATIONS = ("auto", "flash", "tiles", "dense")
@@ -36,6 +39,9 @@ class PairSoftmax:
         symmetric (bool, optional): States that similarities and exclusions are symmetric (``q`` is ``k``, up to
             log-weight columns),
             which halves the work. (default: ``False``)
+        weigh (callable, optional): The weights of queries as a function of their log-sum-exp and index, if they are
+            that: called as ``weigh(lse, index)`` on some queries, it lets a single pass do the work of two, and
+            :meth:`messages` is then called without weights. (default: ``None``)
         impl (str, optional): ``"flash"`` (fused attention kernels), ``"tiles"`` (public operations), ``"dense"`` (the
             literal reference),
             or ``"auto"``: the fastest that is exact here. (default: ``"auto"``)
@@ -56,12 +62,20 @@ class PairSoftmax:
         exclude: tuple[Tensor, Tensor] | None = None,
         exclude_pairs: Tensor | None = None,
         symmetric: bool = False,
+        weigh: Callable[[Tensor, Tensor], Tensor] | None = None,
         impl: str = "auto",
     ):
         check_choice("impl", impl, IMPLEMENTATIONS)
         self.symmetric, self.scale = symmetric, float(check_positive("scale", scale))
         with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
             self._pairs = PairSet(q, k, exclude=exclude, exclude_pairs=exclude_pairs, symmetric=symmetric)
+            self._weigh, self._engine = weigh, None
+            if weigh is not None and impl == "auto" and not symmetric and RowSweep.worthwhile(k.size(0)):
+                self._engine = RowSweep(
+                    self._pairs.q, self._pairs.k, self._pairs.exclusion, self.scale, self._weigh_sorted
+                )
+                self.lse = self._pairs.unsort_q(self._engine.lse)
+                return
             self._engine = self._build(self._pairs.q, self._pairs.k, self._pairs.exclusion, impl)
             #: Log-sum-exp of each query's similarities [n].
             self.lse = self._pairs.unsort_q(self._engine.lse)
@@ -71,15 +85,23 @@ class PairSoftmax:
         """The number of keys that take part with each query [n]."""
         return self._pairs.count
 
-    def messages(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+    def messages(self, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
         r"""The messages :math:`\sum_j w_i P_{ij} \mathbf{k}_j` to the queries and
         :math:`\sum_i w_i P_{ij} \mathbf{q}_i` to the keys.
 
         Times :math:`\kappa` they are the gradients of :math:`\sum_i w_i \ell_i` by queries and keys.
 
         Args:
-            weight (Tensor): A weight for each query [n].
+            weight (Tensor, optional): A weight for each query [n]. (default: those of ``weigh``)
         """
+        if isinstance(self._engine, RowSweep):
+            if weight is not None:
+                raise ValueError("'weight' must not be given where 'weigh' was (got one)")
+            return self._pairs.unsort_q(self._engine.to_q), self._pairs.unsort_k(self._engine.to_k)
+        if weight is None:
+            if self._weigh is None:
+                raise ValueError("'weight' must be given, unless 'weigh' was (got none)")
+            weight = self._weigh(self.lse, torch.arange(self.lse.numel(), device=self.lse.device))
         if self.symmetric:
             raise ValueError("'messages' needs two sides; a PairSoftmax with symmetric=True has one joint 'message'")
         with torch.no_grad(), torch.autocast(weight.device.type, enabled=False):
@@ -103,6 +125,11 @@ class PairSoftmax:
                 return self._pairs.unsort_q(self._engine.message(weight))
             to_q, to_k = self._engine.messages(weight)
             return self._pairs.unsort_q(to_q.add_(to_k))
+
+    def _weigh_sorted(self, lse: Tensor, rows: slice) -> Tensor:
+        """The weights of a slice of the sorted queries."""
+        index = torch.arange(rows.start, rows.stop, device=lse.device)
+        return self._weigh(lse, self._pairs.rank_q(index))
 
     def _build(self, q: Tensor, k: Tensor, exclusion: Exclusion, impl: str):
         if impl == "dense":
