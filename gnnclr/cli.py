@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import gnnclr
+from gnnclr.listing import LISTS, listing
 
 EXAMPLES = """\
 examples:
   gnnclr demo                                              train on embedded data and write report.html
   gnnclr list                                              show the recipes
+  gnnclr list losses                                       what every objective is made of
   gnnclr fit --config simclr-digits --trainer.max_epochs=20
   gnnclr fit --config grace-cora --data.root=PATH --out=runs/cora
   gnnclr fit --ckpt_path=runs/cora/checkpoints/last.ckpt   go on with a run that was stopped
@@ -41,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for category in (DeprecationWarning, FutureWarning, UserWarning):
             warnings.filterwarnings("ignore", category=category, module=r"(torch|lightning|torch_geometric|faiss)\b")
         return arguments.function(arguments, rest)
+    except BrokenPipeError:  # `gnnclr list losses | head`: the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, OSError, ModuleNotFoundError) as error:
         if os.environ.get("GNNCLR_DEBUG"):
             raise
@@ -60,15 +65,15 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     fit = commands.add_parser("fit", help="train a recipe, or go on with a run", add_help=False, allow_abbrev=False)
-    _recipe_options(fit)
+    _recipe_options(fit, "folder of the run (default: runs/NAME/1, 2, ...)")
     fit.add_argument("--ckpt_path", metavar="FILE", help="go on from this checkpoint")
     fit.add_argument("-h", "--help", action="store_true", help="show this help and all fields of a recipe")
     fit.set_defaults(function=_fit, takes_recipe=True)
 
     evaluate = commands.add_parser("evaluate", help="probe a run, or a recipe over several seeds", allow_abbrev=False)
     evaluate.add_argument("--run", metavar="FOLDER", help="the folder of a run")
-    _recipe_options(evaluate)
-    evaluate.add_argument("--seeds", type=int, default=5, metavar="N", help="train seeds 0 to N-1 (default: 5)")
+    _recipe_options(evaluate, "with --config: folder of the runs (default: runs/NAME/seeds)")
+    evaluate.add_argument("--seeds", type=int, metavar="N", help="with --config: train seeds 0 to N-1 (default: 5)")
     evaluate.set_defaults(function=_evaluate, takes_recipe=True)
 
     embed = commands.add_parser("embed", help="write the embeddings of a run to a file", allow_abbrev=False)
@@ -76,9 +81,10 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     embed.add_argument("--output", default="embeddings.npz", metavar="FILE", help="default: embeddings.npz")
     embed.set_defaults(function=_embed, takes_recipe=False)
 
-    listing = commands.add_parser("list", help="list recipes, losses, layers or probes", allow_abbrev=False)
-    listing.add_argument("what", nargs="?", default="configs", choices=sorted(_LISTS), help="default: configs")
-    listing.set_defaults(function=_list, takes_recipe=False)
+    lists = commands.add_parser("list", help="list recipes, losses, layers or probes", allow_abbrev=False)
+    lists.add_argument("what", nargs="?", default="configs", choices=sorted(LISTS), help="default: configs")
+    lists.add_argument("--names", action="store_true", help="names only, one a line")
+    lists.set_defaults(function=_list, takes_recipe=False)
 
     demo = commands.add_parser("demo", help="train on embedded data and write report.html", allow_abbrev=False)
     demo.add_argument("--out", default=".", metavar="FOLDER", help="where report.html and the runs go (default: .)")
@@ -88,9 +94,9 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     return parser, options
 
 
-def _recipe_options(parser: argparse.ArgumentParser) -> None:
+def _recipe_options(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--config", metavar="NAME", help="name of a recipe (see `gnnclr list`), or a YAML file")
-    parser.add_argument("--out", metavar="FOLDER", help="folder of the run (default: runs/NAME/1, 2, ...)")
+    parser.add_argument("--out", metavar="FOLDER", help=out)
 
 
 def _fit(arguments: argparse.Namespace, overrides: list[str]) -> int:
@@ -145,16 +151,19 @@ def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
     if (arguments.run is None) == (arguments.config is None):
         raise ValueError("'evaluate' needs either --run FOLDER or --config NAME")
     if arguments.run is not None:
+        for name in ("seeds", "out"):
+            if (value := getattr(arguments, name)) is not None:
+                raise ValueError(f"'--{name}' goes with --config; --run evaluates one run in its folder (got {value})")
         _print_table(Run.open(arguments.run, overrides).evaluate()["test"])
         return 0
-    name = Path(arguments.config).stem
+    name, count = Path(arguments.config).stem, 5 if arguments.seeds is None else arguments.seeds
     seeds = Seeds(parse_recipe(arguments.config, overrides), arguments.out or f"runs/{name}/seeds", name)
     try:
-        table = seeds.evaluate(arguments.seeds)
+        table = seeds.evaluate(count)
     except TrainingInterrupted:
         print("\nStopped. The same command goes on where it was.", file=sys.stderr)
         return 130
-    print(f"\n{table}\n\nTest accuracy, mean ± standard deviation over {arguments.seeds} seeds; see {seeds.folder}")
+    print(f"\n{table}\n\nTest accuracy, mean ± standard deviation over {count} seeds; see {seeds.folder}")
     return 0
 
 
@@ -181,30 +190,8 @@ def _demo(arguments: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
-_LISTS = {
-    "losses": "gnnclr.losses",
-    "layers": "gnnclr.nn",
-    "graph": "gnnclr.graph",
-    "probes": "gnnclr.eval",
-    "configs": "",
-}
-
-
 def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
-    if arguments.what == "configs":
-        from importlib.resources import files
-
-        for entry in sorted(files("gnnclr.configs").iterdir(), key=lambda entry: entry.name):
-            if entry.name.endswith(".yaml"):
-                first = entry.read_text(encoding="utf-8").splitlines()[0]
-                print(f"{entry.name.removesuffix('.yaml'):20} {first.removeprefix('# ')}")
-        return 0
-    from importlib import import_module
-
-    module = import_module(_LISTS[arguments.what])
-    for name in sorted(module.__all__):
-        summary = (getattr(module, name).__doc__ or "").strip().splitlines() or [""]
-        print(f"{name:24} {summary[0]}")
+    print(listing(arguments.what, arguments.names), flush=True)
     return 0
 
 

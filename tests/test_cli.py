@@ -1,3 +1,4 @@
+import inspect
 import json
 import subprocess
 import sys
@@ -42,9 +43,69 @@ def test_missing_package_says_how_to_install_it(monkeypatch, capsys):
 
 def test_list(capsys):
     assert main(["list"]) == 0
-    assert "grace-cora" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("grace-cora ") and "GRACE on Cora" in line for line in lines)
+
+
+def objectives():
+    from gnnclr import losses
+
+    return {name: value for name in losses.__all__ if getattr(value := getattr(losses, name), "anatomy", None)}
+
+
+def test_list_losses_shows_all_of_every_objective(capsys):
     assert main(["list", "losses"]) == 0
-    assert "NTXentLoss" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    entries = {entry.split("\n", 1)[0]: " ".join(entry.split()) for entry in out.strip().split("\n\n")}
+    assert set(entries) == set(objectives()) and len(entries) >= 20
+    for name, loss in objectives().items():
+        arguments = [f"{p.name}={p.default!r}" for p in inspect.signature(loss).parameters.values()]
+        parts = vars(loss.anatomy) | {"arguments": ", ".join(arguments)}
+        assert entries[name] == " ".join([name, *(f"{part} {text}" for part, text in parts.items())])
+    assert max(map(len, out.splitlines())) <= 100
+    assert "functional" not in out and "GraphLoss" not in entries
+
+
+def test_list_into_a_closed_pipe():
+    command = [
+        sys.executable,
+        "-c",
+        "import time; from gnnclr.cli import main; time.sleep(0.3); raise SystemExit(main(['list']))",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read() == b"" and process.wait() == 0
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("what", ["losses", "layers", "graph", "probes", "configs"])
+def test_list_names(what, capsys):
+    assert main(["list", what, "--names"]) == 0
+    names = capsys.readouterr().out.split("\n")[:-1]
+    assert names == sorted(names) and all(len(name.split()) == 1 for name in names)
+    assert main(["list", what]) == 0
+    assert set(names) <= set(capsys.readouterr().out.split())
+    if what == "losses":
+        assert names == sorted(objectives())
+
+
+@pytest.mark.parametrize("what", ["layers", "graph", "probes"])
+def test_list_shows_whole_sentences_without_markup(what, capsys):
+    assert main(["list", what]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 100
+    assert "`" not in out and "<" not in out and ":math:" not in out and ":class:" not in out
+    if what == "graph":
+        text = " ".join(out.split())
+        assert "knn_graph The graph in which every node receives an edge from each of its k nearest" in text
+        assert "nearest neighbours, in linear memory" in text
+
+
+def test_evaluate_help_names_its_own_folder(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert "runs/NAME/seeds" in out and "runs/NAME/1" not in out
 
 
 def test_fit_evaluate_embed(folder, capsys):
@@ -94,6 +155,9 @@ def test_evaluate_seeds(folder, capsys):
         (["fit", "--ckpt_path=none.ckpt"], "there is no checkpoint 'none.ckpt'"),
         (["evaluate"], "needs either --run FOLDER or --config NAME"),
         (["evaluate", "--run=none"], "is not the folder of a run"),
+        (["evaluate", "--run=none", "--seeds=3"], "'--seeds' goes with --config"),
+        (["evaluate", "--run=none", "--out=elsewhere"], "'--out' goes with --config"),
+        (["list", "loses"], "invalid choice: 'loses'"),
         (["embed", "--run=none", "--outptu=x"], "did you mean '--output'"),
         (["demo", "--sed=3"], "did you mean '--seed'"),
         (["trian"], "invalid choice: 'trian'"),

@@ -86,4 +86,5 @@ def augmentation_graph(
         group=group,
         negatives=negatives,
         bank=bank,
+        check=negatives is not None or bank is not None,  # the rest is right by construction
     )

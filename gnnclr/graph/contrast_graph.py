@@ -29,6 +29,7 @@ class ContrastGraph(Data):
         negative_index (Tensor, optional): Explicit negatives [2, e]: candidate and anchor. Given, they replace the
             rule's pairs. (default: ``None``)
         bank (Tensor, optional): Constant nodes that every anchor has as candidates. (default: ``None``)
+        check (bool, optional): Whether to check all parts. (default: ``True``)
 
     Shapes:
         - ``x`` :math:`(n, d)`, ``edge_index`` :math:`(2, e)`, ``edge_weight`` :math:`(e)`, ``sample``, ``view``,
@@ -48,6 +49,7 @@ class ContrastGraph(Data):
         negatives: Negatives | None = None,
         negative_index: Tensor | None = None,
         bank: Tensor | None = None,
+        check: bool = True,
         **kwargs: Any,
     ):
         # PyG makes empty graphs when it copies or collates; nothing is derived then.
@@ -62,7 +64,7 @@ class ContrastGraph(Data):
         given = {"edge_weight": edge_weight, "sample": sample, "view": view, "group": group, "negatives": negatives}
         given |= {"edge_index": edge_index, "anchor": anchor, "negative_index": negative_index, "bank": bank}
         super().__init__(x=x, **{key: value for key, value in given.items() if value is not None}, **kwargs)
-        if like is not None:
+        if like is not None and check:
             self.validate()
 
     def __getattr__(self, key: str) -> Any:

@@ -82,10 +82,13 @@ class PairConv(MessagePassing):
         inside = edge_index[0] < n if nodes is not z else slice(None)
         if self.kernel is not None:
             return KernelExchange(self.kernel)(z, nodes, edge_index, weight * slope, inside)
-        # One direction after the other: what an edge carries is gathered for all edges at once.
+        back = edge_index[:, inside].flip(0)
+        # What edges carry is gathered for all at once: both directions together only where that is little.
+        if edge_index.size(1) * z.size(1) <= 1 << 18:
+            edge_index, weight = torch.cat([edge_index, back], dim=1), torch.cat([weight, weight[inside]])
+            return self.propagate(edge_index, x=(nodes, z), edge_weight=weight, size=(nodes.size(0), n))
         # propagate_type: (x: Tensor, edge_weight: Tensor)
         out = self.propagate(edge_index, x=(nodes, z), edge_weight=weight, size=(nodes.size(0), n))
-        back = edge_index[:, inside].flip(0)
         return out.add_(self.propagate(back, x=(z, z), edge_weight=weight[inside], size=(n, n)))
 
     def message(self, x_j: Tensor, edge_weight: Tensor) -> Tensor:

@@ -1,0 +1,147 @@
+"""What the pages say holds."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from loss_contract import make_views, unit
+
+from gnnclr import losses
+from gnnclr.graph import Negatives, augmentation_graph
+from gnnclr.losses.functional import (
+    align_uniform_loss,
+    asymmetric_info_nce_loss,
+    clip_loss,
+    dcl_loss,
+    dhel_loss,
+    f_micl_loss,
+    hard_negative_loss,
+    info_nce_loss,
+    kcl_loss,
+    kernel_info_nce_loss,
+    nt_xent_loss,
+    sup_con_loss,
+)
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@pytest.fixture(scope="module")
+def generator():
+    spec = importlib.util.spec_from_file_location("objectives_table", DOCS / "objectives_table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_table_of_objectives_is_up_to_date(generator):
+    text = (DOCS / "objectives.md").read_text(encoding="utf-8")
+    assert text == generator.page(text), "run: python docs/objectives_table.py"
+
+
+def test_table_names_every_objective_and_its_file(generator):
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in generator.table().splitlines()]
+    assert {len(row) for row in rows} == {7}
+    named = {row[0].strip(" `"): row for row in rows[2:]}
+    assert set(named) == {name for name in losses.__all__ if getattr(getattr(losses, name), "anatomy", None)}
+    for row in rows[2:]:
+        file, paper = re.search(r"\((.*?)\)", row[5])[1], row[6]
+        assert (DOCS / file).is_file() and "](https://" in paper and paper.count("](") == paper.count("https://")
+
+
+def test_pages_are_linked():
+    pages = {path.stem for path in DOCS.glob("*.md")} - {"index"}
+    assert pages <= set((DOCS / "index.md").read_text(encoding="utf-8").split())
+
+
+def test_reference_has_every_package():
+    packages = {path.parent for path in (DOCS.parent / "gnnclr").glob("*/**/__init__.py")}
+    names = {".".join(path.relative_to(DOCS.parent).parts) for path in packages} - {"gnnclr.configs"}
+    documented = re.findall(r"automodule:: (\S+)", (DOCS / "api.md").read_text(encoding="utf-8"))
+    assert names <= set(documented)
+
+
+def test_code_named_on_the_page_exists():
+    from gnnclr import nn
+
+    text = (DOCS / "objectives.md").read_text(encoding="utf-8")
+    for name in set(re.findall(r"`(\w+(?:Loss|Conv))`", text)):
+        assert hasattr(losses, name) or hasattr(nn, name), name
+
+
+@pytest.fixture
+def views():
+    return [view.double() for view in make_views(7, d=6, noise=0.8)]
+
+
+def close(a, b):
+    torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_sup_con_without_labels_is_nt_xent(views):
+    close(sup_con_loss(*views, temperature=0.3), nt_xent_loss(*views, temperature=0.3))
+
+
+def test_clip_is_info_nce_in_both_directions(views):
+    a, b = views
+    both = info_nce_loss(a, b, temperature=0.3) + info_nce_loss(b, a, temperature=0.3)
+    close(clip_loss(a, b, temperature=0.3), both / 2)
+
+
+def test_gaussian_kernel_info_nce_is_nt_xent(views):
+    close(kernel_info_nce_loss(*views, temperature=0.6, gamma=2.0), nt_xent_loss(*views, temperature=0.3))
+
+
+@pytest.mark.parametrize("scope", ["same", "all"])
+def test_dhel_is_dcl_up_to_the_negatives(views, scope):
+    x, graph = torch.cat(views), augmentation_graph(views, negatives=Negatives(scope=scope))
+    a, b = views
+    dhel = [dhel_loss(*pair, temperature=0.3, both_views=False) for pair in ((a, b), (b, a))]
+    if scope == "same":
+        close(dcl_loss(x, graph, temperature=0.3), sum(dhel) / 2)
+    else:
+        loss = losses.DHELLoss(0.3, both_views=False)
+        close(loss(x, graph), dcl_loss(a, b, temperature=0.3))
+
+
+def test_hard_negatives_without_a_choice_are_nt_xent(views):
+    close(hard_negative_loss(*views, temperature=0.3, beta=0.0, tau_plus=0.0), nt_xent_loss(*views, temperature=0.3))
+
+
+def test_hard_negatives_at_beta_zero_are_the_debiased_loss(views):
+    n, tau, share = len(views[0]), 0.3, 0.1
+    z = torch.cat([unit(view) for view in views])
+    e, sample = torch.exp(z @ z.T / tau), torch.arange(2 * n) % n
+    positive = e[torch.arange(2 * n), (torch.arange(2 * n) + n) % (2 * n)]
+    negative = (e * (sample[:, None] != sample)).sum(dim=1)
+    count = 2 * n - 2
+    debiased = ((negative - share * count * positive) / (1 - share)).clamp(min=count * torch.e ** (-1 / tau))
+    literal = -torch.log(positive / (positive + debiased)).mean()
+    close(hard_negative_loss(*views, temperature=tau, beta=0.0, tau_plus=share), literal)
+
+
+def test_uniformity_is_the_logarithm_of_the_gaussian_energy(views):
+    a, b = (unit(view) for view in views)
+    attraction = (a - b).square().sum(dim=1)
+
+    def energy(x):  # of one view against itself: the other view at the same place adds as much
+        return (kcl_loss(x, x, t=2.0, gamma=1.0) + 2) / 2
+
+    close(align_uniform_loss(*views), attraction.mean() + (energy(views[0]).log() + energy(views[1]).log()) / 2)
+
+
+def test_kl_f_micl_repels_as_kcl_and_attracts_quadratically(views):
+    a, b = (unit(view) for view in views)
+    sigma, distance = 0.8, (a - b).square().sum(dim=1)
+    t = 1 / (2 * sigma**2)
+    repulsion = kcl_loss(*views, t=t, gamma=3.0) + 2 * torch.exp(-t * distance).mean()
+    # The mean over anchors of both views is half of KCL's sum.
+    f_micl = f_micl_loss(*views, sigma=sigma, alpha=6.0, both_views=True)
+    close(f_micl, (t * distance).mean() - 1 + repulsion)
+
+
+def test_asymmetric_hard_negatives_are_those_of_all_views():
+    views = [view.double() for view in make_views(7, d=6, views=3, noise=0.8)]
+    close(asymmetric_info_nce_loss(*views, temperature=0.3, variant="hn"), hard_negative_loss(*views, temperature=0.3))
