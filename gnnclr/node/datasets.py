@@ -1,30 +1,25 @@
 """Graphs from files."""
 
+import copy
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
 from torch_geometric.data.storage import GlobalStorage
-from torch_geometric.datasets import Amazon, Coauthor, Planetoid
+from torch_geometric.datasets import Amazon, Coauthor, Planetoid, WikiCS
 from torch_geometric.transforms import RandomNodeSplit
+from torch_geometric.utils import to_undirected
 
 from gnnclr.node.data import SparseFeatures, check_node_data
+from gnnclr.node.multiplex import load_multiplex_data
 from gnnclr.ops.check import check_choice
-
-#: Name to collection, PyG's data set class and PyG's name.
-DATASETS = {
-    "cora": ("planetoid", Planetoid, "Cora"),
-    "citeseer": ("planetoid", Planetoid, "CiteSeer"),
-    "pubmed": ("planetoid", Planetoid, "PubMed"),
-    "photo": ("amazon", Amazon, "Photo"),
-    "computers": ("amazon", Amazon, "Computers"),
-    "cs": ("coauthor", Coauthor, "CS"),
-    "physics": ("coauthor", Coauthor, "Physics"),
-}
 
 
 def load_node_data(
@@ -32,21 +27,28 @@ def load_node_data(
     root: str | Path = "data",
     *,
     transform: Callable[[Data], Data] | None = None,
-    split_seed: int = 0,
+    split_seed: int | None = 0,
 ) -> Data:
     """A graph with node features, labels and the masks of a split, by name or from a file.
 
+    Splits are public for ``"cora"``, ``"citeseer"``, ``"pubmed"`` (20 training nodes a class, 500 validation and 1,000
+    test nodes), ``"wikics"`` (20 splits that share their test nodes), ``"arxiv"`` (by year; its edges are made
+    undirected) and ``"acm"`` (the union of its relations, see :func:`~gnnclr.node.load_multiplex_data`; 20 training
+    nodes a class, 1,000 validation and 1,000 test nodes). They are random for ``"photo"``, ``"computers"``, ``"cs"``
+    and ``"physics"``: 10 % training, 10 % validation, 80 % test nodes.
+
     Args:
-        name (str): ``"cora"``, ``"citeseer"``, ``"pubmed"`` (with their public split), ``"photo"``, ``"computers"``,
-            ``"cs"``, ``"physics"`` (random split of 10 % training, 10 % validation, 80 % test nodes), or the path of a
-            file ``*.pt`` that holds a PyG :class:`~torch_geometric.data.Data` or its ``to_dict()``.
+        name (str): One of these names, or the path of a file ``*.pt`` that holds a PyG
+            :class:`~torch_geometric.data.Data` or its ``to_dict()``.
         root (str or Path, optional): Where raw files are: ``root/planetoid/Cora/raw``, ``root/amazon/Photo/raw``,
-            ``root/coauthor/CS/raw``, or without the collection, as PyG's data sets lay them out. Nothing is written
-            there, unless raw files are missing and PyG downloads them. Planetoid's files are pickles: load only files
-            you trust. (default: ``"data"``)
+            ``root/coauthor/CS/raw``, ``root/wikics/WikiCS/raw``, or without the collection, as PyG's data sets lay them
+            out; ``root/ogbn_arxiv``, as OGB unpacks it; ``root/multiplex/acm.npz``. Nothing is written there, unless
+            raw files are missing and PyG downloads them. Planetoid's files are pickles: load only files you trust.
+            (default: ``"data"``)
         transform (callable, optional): A PyG transform, applied to dense features. Afterwards bag-of-words features
             are stored as a sparse matrix, see :class:`~gnnclr.node.SparseFeatures`. (default: ``None``)
-        split_seed (int, optional): Seed of the random split, where there is no public one. (default: ``0``)
+        split_seed (int or None, optional): Seed of :func:`choose_split`; ``None`` leaves the masks as they are stored.
+            (default: ``0``)
 
     Raises:
         FileNotFoundError: If files are missing and cannot be downloaded.
@@ -55,35 +57,100 @@ def load_node_data(
     if str(name).endswith(".pt"):
         data = _load_file(Path(name))
     else:
-        collection, dataset, proper = DATASETS[check_choice("name", str(name).lower(), tuple(DATASETS))]
-        data = _load_dataset(Path(root), collection, dataset, proper)
+        data = DATASETS[check_choice("name", str(name).lower(), tuple(DATASETS))](Path(root))
     check_node_data(data, finite=True)
-    if "train_mask" not in data and data.y is not None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(split_seed)
-            n = data.num_nodes
-            data = RandomNodeSplit(num_val=round(0.1 * n), num_test=n - 2 * round(0.1 * n))(data)
+    if split_seed is not None:
+        data = choose_split(data, split_seed)
     if transform is not None:
         data = transform(data)
     return SparseFeatures()(data)
 
 
-def _load_dataset(root: Path, collection: str, dataset: type, name: str) -> Data:
+def choose_split(data: Data, seed: int = 0) -> Data:
+    """The graph with the masks of one split.
+
+    Masks of shape [n] are kept. Of masks of shape [n, s], which are s splits side by side, it is the one in column
+    ``seed`` modulo s. A graph with labels and without masks is split at random: 10 % of the nodes for training, 10 %
+    for validation, 80 % for the test.
+
+    Args:
+        data (Data): The graph, which is left as it is.
+        seed (int, optional): Seed of the random split, or number of the public one; the global generator is left alone.
+            (default: ``0``)
+
+    Raises:
+        ValueError: If masks hold different numbers of splits.
+    """
+    if "train_mask" not in data:
+        if data.y is None:
+            return data
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            n = data.num_nodes
+            return RandomNodeSplit(num_val=round(0.1 * n), num_test=n - 2 * round(0.1 * n))(data)
+    several = {key: data[key].size(1) for key in data.to_dict() if key.endswith("_mask") and data[key].dim() == 2}
+    if len(set(several.values())) > 1:
+        raise ValueError(f"'data' must have masks of equally many splits (got {several})")
+    data = copy.copy(data)
+    for key, splits in several.items():
+        data[key] = data[key][:, seed % splits].contiguous()
+    return data
+
+
+def _load_pyg(collection: str, name: str, read: Callable[[Path], Data], root: Path) -> Data:
     for folder in (root / collection / name, root / name):
         if (folder / "raw").is_dir():
-            with tempfile.TemporaryDirectory() as copy:
-                shutil.copytree(folder / "raw", Path(copy) / name / "raw")
-                return _read(dataset, copy, name)
+            with tempfile.TemporaryDirectory() as temporary:
+                shutil.copytree(folder / "raw", Path(temporary) / name / "raw")
+                return read(Path(temporary) / name)
     try:
-        return _read(dataset, str(root), name)
+        return read(root / name)
     except Exception as error:
         raise FileNotFoundError(
             f"'root' must contain {collection}/{name}/raw or {name}/raw (got {root}), and downloading failed: {error}"
         ) from error
 
 
-def _read(dataset: type, root: str, name: str) -> Data:
-    return dataset(root, name)[0]
+ARXIV_FILES = {
+    "edge": ("raw/edge.csv", np.int64),
+    "x": ("raw/node-feat.csv", np.float32),
+    "y": ("raw/node-label.csv", np.int64),
+    "train": ("split/time/train.csv", np.int64),
+    "val": ("split/time/valid.csv", np.int64),
+    "test": ("split/time/test.csv", np.int64),
+}
+
+
+def _load_arxiv(root: Path) -> Data:
+    folders = [root / "ogb" / "ogbn_arxiv", root / "ogbn_arxiv", root / "arxiv"]
+    folder = next((folder for folder in folders if (folder / "raw").is_dir()), root / "ogbn_arxiv")
+    found = {}
+    for key, (name, _) in ARXIV_FILES.items():
+        # OGB packs its tables; numpy reads both.
+        found[key] = next((path for path in (folder / f"{name}.gz", folder / name) if path.is_file()), None)
+    missing = [f"{ARXIV_FILES[key][0]}.gz" for key, path in found.items() if path is None]
+    if missing:
+        raise FileNotFoundError(
+            f"'root' must contain ogbn_arxiv as OGB unpacks it (https://snap.stanford.edu/ogb/data/nodeproppred/"
+            f"arxiv.zip); {folder} lacks {', '.join(missing)}"
+        )
+
+    def table(key: str, columns: int) -> Tensor:
+        return torch.from_numpy(np.loadtxt(found[key], ARXIV_FILES[key][1], delimiter=",", ndmin=columns))
+
+    x = table("x", 2)
+    n = x.size(0)
+    masks = {f"{part}_mask": torch.zeros(n, dtype=torch.bool) for part in ("train", "val", "test")}
+    for part in ("train", "val", "test"):
+        masks[f"{part}_mask"][table(part, 1)] = True
+    edge_index = to_undirected(table("edge", 2).t().contiguous(), num_nodes=n)
+    return Data(x=x, edge_index=edge_index, y=table("y", 1), **masks)
+
+
+def _load_acm(root: Path) -> Data:
+    data = load_multiplex_data("acm", root).union()
+    data.x = data.x.to_dense()
+    return data
 
 
 def _load_file(path: Path) -> Data:
@@ -93,3 +160,23 @@ def _load_file(path: Path) -> Data:
     with torch.serialization.safe_globals([Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]):
         data = torch.load(path, weights_only=True)
     return Data.from_dict(data) if isinstance(data, dict) else data
+
+
+def _named(collection: str, dataset: type, name: str) -> Callable[[Path], Data]:
+    # PyG's classes add the name to their root.
+    return partial(_load_pyg, collection, name, lambda folder: dataset(str(folder.parent), name)[0])
+
+
+#: Name to a function of ``root``.
+DATASETS: dict[str, Callable[[Path], Data]] = {
+    "cora": _named("planetoid", Planetoid, "Cora"),
+    "citeseer": _named("planetoid", Planetoid, "CiteSeer"),
+    "pubmed": _named("planetoid", Planetoid, "PubMed"),
+    "photo": _named("amazon", Amazon, "Photo"),
+    "computers": _named("amazon", Amazon, "Computers"),
+    "cs": _named("coauthor", Coauthor, "CS"),
+    "physics": _named("coauthor", Coauthor, "Physics"),
+    "wikics": partial(_load_pyg, "wikics", "WikiCS", lambda folder: WikiCS(str(folder), is_undirected=True)[0]),
+    "arxiv": _load_arxiv,
+    "acm": _load_acm,
+}

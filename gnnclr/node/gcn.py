@@ -5,9 +5,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn.inits import glorot, zeros
-from torch_geometric.nn.resolver import activation_resolver
+from torch_geometric.nn.resolver import activation_resolver, normalization_resolver
 
 from gnnclr.node.adjacency import as_adjacency
+from gnnclr.node.memo import TensorMemo
 from gnnclr.node.sparse import spmm
 
 
@@ -57,22 +58,33 @@ class GCNEncoder(nn.Module):
     r"""A stack of graph convolutions, each followed by an activation, as in `"Deep Graph Contrastive Representation
     Learning" <https://arxiv.org/abs/2006.04131>`_.
 
+    The adjacency matrix of a graph is made once, and again only if other edges come.
+
     Args:
         in_channels (int): Size of the input features.
         hidden_channels (int): Size of the features between layers.
         out_channels (int): Size of the embeddings.
         num_layers (int, optional): Number of convolutions. (default: ``2``)
         act (str or callable, optional): The activation, by PyG's name for it. (default: ``"relu"``)
+        norm (str, optional): The normalisation before each activation, by PyG's name for it. (default: ``None``)
+        act_last (bool, optional): Whether normalisation and activation follow the last convolution too.
+            (default: ``True``)
 
     Shapes:
         - **input:** features :math:`(n, F_{in})`, dense or sparse CSR; edges :math:`(2, e)`, or a sparse CSR adjacency
-        matrix
-          :math:`(n, n)` from :func:`~gnnclr.node.normalized_adjacency`, which is used as it is
+          matrix :math:`(n, n)` from :func:`~gnnclr.node.normalized_adjacency`, which is used as it is
         - **output:** embeddings :math:`(n, F_{out})`
     """
 
     def __init__(
-        self, in_channels: int, hidden_channels: int, out_channels: int, num_layers: int = 2, act: str = "relu"
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        num_layers: int = 2,
+        act: str = "relu",
+        norm: str | None = None,
+        act_last: bool = True,
     ):
         super().__init__()
         if num_layers < 1:
@@ -80,19 +92,24 @@ class GCNEncoder(nn.Module):
         self.in_channels, self.out_channels = in_channels, out_channels
         sizes = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
         self.layers = nn.ModuleList(GCNLayer(a, b) for a, b in pairwise(sizes))
-        self.activations = nn.ModuleList(activation_resolver(act) for _ in self.layers)
+        after = sizes[1:] if act_last else sizes[1:-1]
+        self.norms = nn.ModuleList(normalization_resolver(norm, size) or nn.Identity() for size in after)
+        self.activations = nn.ModuleList(activation_resolver(act) for _ in after)
+        self._adjacency = TensorMemo(as_adjacency)
 
     def reset_parameters(self) -> None:
         """Draws new weights."""
-        for module in (*self.layers, *self.activations):
+        for module in (*self.layers, *self.norms, *self.activations):
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """The embeddings of all nodes."""
-        adjacency = as_adjacency(edge_index, x.size(0))
-        for layer, activation in zip(self.layers, self.activations):
-            x = activation(layer(x, adjacency))
+        adjacency = self._adjacency(edge_index, x.size(0))
+        for i, layer in enumerate(self.layers):
+            x = layer(x, adjacency)
+            if i < len(self.activations):
+                x = self.activations[i](self.norms[i](x))
         return x
 
     def __repr__(self) -> str:

@@ -12,7 +12,8 @@ from gnnclr.losses import NTXentLoss
 from gnnclr.node.data import check_node_data
 from gnnclr.node.views import grace_view
 
-View = Callable[[Data], Data]
+#: A transform of a graph. (Not ``Callable[[Data], Data]``: recipes may name a class.)
+View = Callable
 
 
 class GRACE(nn.Module):

@@ -1,6 +1,7 @@
 """Random views of a graph."""
 
 import torch
+from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform, Compose
 from torch_geometric.utils import dropout_edge, mask_feature
@@ -21,16 +22,15 @@ class EdgeDrop(BaseTransform):
     """
 
     def __init__(self, p: float = 0.3, force_undirected: bool = False):
-        self.p, self.force_undirected = _check_probability(p), force_undirected
+        self.p, self.force_undirected = check_probability(p), force_undirected
 
     def forward(self, data: Data) -> Data:
         """The graph without the dropped edges; their attributes go with them."""
         if self.p == 0:
             return data
-        data.edge_index, kept = dropout_edge(data.edge_index, self.p, self.force_undirected)
-        for key in list(data.to_dict()):
-            if key.startswith("edge_") and key != "edge_index":
-                data[key] = data[key][kept]
+        edge_index, kept = dropout_edge(data.edge_index, self.p, self.force_undirected)
+        keep_edges(data, kept)
+        data.edge_index = edge_index
         return data
 
     def __repr__(self) -> str:
@@ -46,19 +46,15 @@ class FeatureMask(BaseTransform):
     """
 
     def __init__(self, p: float = 0.3):
-        self.p = _check_probability(p)
+        self.p = check_probability(p)
 
     def forward(self, data: Data) -> Data:
         """The graph with masked ``x``, dense or sparse CSR as it was."""
         if self.p == 0:
             return data
-        x = data.x
-        if x.layout == torch.sparse_csr:
-            column = mask_feature(x.values().new_ones(1, x.size(1)), self.p)[0].view(-1)
-            crow, col = x.crow_indices(), x.col_indices()
-            data.x = torch.sparse_csr_tensor(crow, col, x.values() * column[col], size=x.shape, check_invariants=False)
-        else:
-            data.x = mask_feature(x, self.p)[0]
+        # A row of ones draws the same mask for sparse and dense features.
+        ones = torch.ones(1, data.x.size(1), dtype=data.x.dtype, device=data.x.device)
+        data.x = mask_columns(data.x, mask_feature(ones, self.p)[0].view(-1))
         return data
 
     def __repr__(self) -> str:
@@ -75,7 +71,37 @@ def grace_view(edge_p: float = 0.3, feature_p: float = 0.3) -> Compose:
     return Compose([EdgeDrop(edge_p), FeatureMask(feature_p)])
 
 
-def _check_probability(p: float) -> float:
+def keep_edges(data: Data, kept: Tensor) -> Data:
+    """The graph with some of its edges, and what belongs to them.
+
+    Args:
+        data (Data): The graph, which is changed.
+        kept (Tensor): The edges that stay, a mask or numbers.
+    """
+    for key in list(data.to_dict()):
+        if key == "edge_index":
+            data.edge_index = data.edge_index[:, kept]
+        elif key.startswith("edge_"):
+            data[key] = data[key][kept]
+    return data
+
+
+def mask_columns(x: Tensor, keep: Tensor) -> Tensor:
+    """Features with columns set to zero, dense or sparse CSR as they were.
+
+    Args:
+        x (Tensor): Features [n, d].
+        keep (Tensor): Which columns are kept [d], as a mask or as zeros and ones.
+    """
+    keep = keep.to(x.dtype)
+    if x.layout != torch.sparse_csr:
+        return x * keep
+    crow, col = x.crow_indices(), x.col_indices()
+    return torch.sparse_csr_tensor(crow, col, x.values() * keep[col], size=x.shape, check_invariants=False)
+
+
+def check_probability(p: float, name: str = "p") -> float:
+    """Returns ``p`` if it is a probability, and raises a :class:`ValueError` that names the argument otherwise."""
     if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0 <= p <= 1:
-        raise ValueError(f"'p' must be a probability between 0 and 1 (got {describe(p)})")
+        raise ValueError(f"'{name}' must be a probability between 0 and 1 (got {describe(p)})")
     return p

@@ -1,11 +1,16 @@
+import gzip
+import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch_geometric.data import Data
 
 from gnnclr.eval import Split, linear_probe
 from gnnclr.node import load_node_data, propagate_features, sbm
+from gnnclr.node.datasets import choose_split
 
 ROOT = os.environ.get("GNNCLR_DATA", "")
 needs_data = pytest.mark.skipif(not ROOT, reason="GNNCLR_DATA is not set")
@@ -42,6 +47,106 @@ def test_photo_has_a_random_split_by_seed():
     assert data.train_mask.equal(again.train_mask) and not data.train_mask.equal(other.train_mask)
 
 
+@pytest.mark.data
+@needs_data
+def test_acm_is_the_union_of_its_relations():
+    data = load_node_data("acm", ROOT)
+    assert (data.num_nodes, data.num_features, int(data.y.max()) + 1) == (4019, 1902, 3)
+    assert data.is_undirected() and str(Split.from_masks(data)) == "Split(train=60, val=1000, test=1000)"
+    assert data.x.layout == torch.sparse_csr
+
+
+@pytest.fixture
+def wikics(tmp_path):
+    raw = tmp_path / "wikics" / "WikiCS" / "raw"
+    raw.mkdir(parents=True)
+    rows, splits = np.arange(12), 20
+    file = {
+        "features": np.random.default_rng(0).normal(size=(12, 4)).tolist(),
+        "labels": (rows % 3).tolist(),
+        "links": [[(i + 1) % 12] for i in range(12)],
+        "train_masks": [((rows + s) % 12 < 3).tolist() for s in range(splits)],
+        "val_masks": [((rows + s) % 12 == 3).tolist() for s in range(splits)],
+        "stopping_masks": [((rows + s) % 12 == 4).tolist() for s in range(splits)],
+        "test_mask": (rows == 11).tolist(),
+    }
+    (raw / "data.json").write_text(json.dumps(file))
+    return tmp_path
+
+
+def test_wikics_has_twenty_public_splits(wikics):
+    before = sorted(wikics.rglob("*"))
+    whole = load_node_data("wikics", wikics, split_seed=None)
+    assert sorted(wikics.rglob("*")) == before
+    assert whole.train_mask.shape == (12, 20) and whole.test_mask.shape == (12,)
+    assert whole.is_undirected() and whole.num_edges == 24
+    for seed in (0, 7, 19):
+        data = load_node_data("wikics", wikics, split_seed=seed)
+        assert data.train_mask.nonzero().view(-1).tolist() == sorted((i - seed) % 12 for i in range(3))
+        assert data.stopping_mask.dim() == 1 and data.test_mask.equal(whole.test_mask)
+    assert load_node_data("wikics", wikics, split_seed=27).train_mask.equal(whole.train_mask[:, 7])
+
+
+def arxiv_files(root, pack):
+    files = {
+        "raw/edge.csv": "0,1\n1,2\n3,0\n",
+        "raw/node-feat.csv": "0.5,-1\n1,2\n3,4.25\n0,1e-3\n",
+        "raw/node-label.csv": "2\n0\n39\n1\n",
+        "raw/num-node-list.csv": "4\n",
+        "split/time/train.csv": "0\n3\n",
+        "split/time/valid.csv": "1\n",
+        "split/time/test.csv": "2\n",
+    }
+    for name, text in files.items():
+        path = root / (name + ".gz" * pack)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(text.encode()) if pack else text.encode())
+
+
+@pytest.mark.parametrize("pack", [True, False])
+@pytest.mark.parametrize("folder", ["ogbn_arxiv", "ogb/ogbn_arxiv", "arxiv"])
+def test_arxiv_as_ogb_unpacks_it(tmp_path, folder, pack):
+    arxiv_files(tmp_path / folder, pack)
+    data = load_node_data("arxiv", tmp_path)
+    assert data.x.equal(torch.tensor([[0.5, -1], [1, 2], [3, 4.25], [0, 1e-3]]))
+    assert data.y.tolist() == [2, 0, 39, 1] and data.y.dtype == torch.int64
+    assert data.edge_index.tolist() == [[0, 0, 1, 1, 2, 3], [1, 3, 0, 2, 1, 0]]
+    split = Split.from_masks(data)
+    assert [split.train.tolist(), split.val.tolist(), split.test.tolist()] == [[0, 3], [1], [2]]
+
+
+def test_arxiv_names_the_files_it_lacks(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"ogbn_arxiv as OGB unpacks it .*raw/edge\.csv\.gz, raw/node-feat"):
+        load_node_data("arxiv", tmp_path)
+    arxiv_files(tmp_path / "ogbn_arxiv", True)
+    (tmp_path / "ogbn_arxiv" / "split" / "time" / "valid.csv.gz").unlink()
+    with pytest.raises(FileNotFoundError, match=r"ogbn_arxiv lacks split/time/valid\.csv\.gz$"):
+        load_node_data("arxiv", tmp_path)
+
+
+def test_choose_split():
+    masks = {f"{part}_mask": torch.rand(30, 4) < 0.5 for part in ("train", "val", "test")}
+    data = Data(x=torch.randn(30, 2), y=torch.arange(30) % 3, **masks)
+    for seed in (1, 5):
+        chosen = choose_split(data, seed)
+        assert all(chosen[key].equal(mask[:, 1]) for key, mask in masks.items())
+    assert data.train_mask.dim() == 2  # the graph is left as it is
+    assert choose_split(chosen, 3).train_mask.equal(chosen.train_mask)
+    data.val_mask = data.val_mask[:, :3]
+    with pytest.raises(ValueError, match=r"masks of equally many splits \(got .*'val_mask': 3"):
+        choose_split(data)
+
+
+def test_choose_split_at_random():
+    data = Data(x=torch.randn(50, 2), y=torch.arange(50) % 3)
+    state = torch.get_rng_state()
+    parts = [Split.from_masks(choose_split(data, seed)) for seed in (0, 0, 1)]
+    assert torch.equal(state, torch.get_rng_state()) and "train_mask" not in data
+    assert str(parts[0]) == "Split(train=5, val=5, test=40)"
+    assert parts[0].test.equal(parts[1].test) and not parts[0].test.equal(parts[2].test)
+    assert "train_mask" not in choose_split(Data(x=torch.randn(5, 2)))
+
+
 @pytest.mark.parametrize("as_dict", [False, True])
 def test_file(tmp_path, as_dict):
     data = sbm(100)
@@ -60,6 +165,13 @@ def test_file_without_a_split(tmp_path):
     loaded = load_node_data(tmp_path / "graph.pt")
     assert torch.equal(state, torch.get_rng_state())
     assert str(Split.from_masks(loaded)) == "Split(train=10, val=10, test=80)"
+
+
+def test_file_with_its_masks_as_they_are(tmp_path):
+    data = sbm(100)
+    del data.train_mask, data.val_mask, data.test_mask
+    torch.save(data, tmp_path / "graph.pt")
+    assert "train_mask" not in load_node_data(tmp_path / "graph.pt", split_seed=None)
 
 
 def test_transform(tmp_path):
@@ -97,6 +209,8 @@ def test_missing_files_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr("torch_geometric.datasets.planetoid.Planetoid.download", refuse)
     with pytest.raises(FileNotFoundError, match=r"must contain planetoid/Cora/raw or Cora/raw .* no network"):
         load_node_data("cora", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"must contain multiplex/acm\.npz or acm\.npz"):
+        load_node_data("acm", tmp_path)
 
 
 class Malicious:

@@ -65,3 +65,26 @@ def test_encoder(graph):
 def test_no_layers():
     with pytest.raises(ValueError, match="'num_layers' must be at least 1"):
         GCNEncoder(2, 2, 2, num_layers=0)
+
+
+def test_normalisation_and_a_linear_last_layer(graph):
+    x, edge_index = graph
+    x = x.float()
+    encoder = GCNEncoder(6, 8, 4, norm="batch_norm", act_last=False)
+    adjacency = normalized_adjacency(edge_index, 20)
+    h = encoder.layers[0](x, adjacency)
+    h = ((h - h.mean(dim=0)) / (h.var(dim=0, correction=0) + 1e-5).sqrt()).relu()
+    assert torch.allclose(encoder(x, edge_index), encoder.layers[1](h, adjacency), atol=1e-4)
+    assert (encoder(x, edge_index) < 0).any()
+    assert [len(GCNEncoder(6, 8, 4, norm="layer_norm").norms), len(encoder.norms)] == [2, 1]
+
+
+def test_adjacency_is_made_once_for_a_graph(graph):
+    x, edge_index = graph
+    x, encoder = x.float(), GCNEncoder(6, 8, 4)
+    encoder(x, edge_index)
+    first = encoder._adjacency._value
+    encoder(x, edge_index)
+    assert encoder._adjacency._value is first
+    other = edge_index[:, 1:]
+    assert torch.allclose(encoder(x, other), encoder(x, normalized_adjacency(other, 20)))

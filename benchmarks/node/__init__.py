@@ -1,0 +1,1 @@
+"""Parts of the benchmark of methods for graphs, ``benchmarks/node.py``."""

@@ -1,0 +1,160 @@
+"""The runs of the benchmark, each of which is done once."""
+
+import datetime
+import json
+import statistics
+import sys
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gnnclr.eval import Split
+from gnnclr.node.datasets import choose_split
+
+from .evaluation import EXTRAS, extras, probe
+from .features import RANDOM, features, join
+from .graphs import BenchmarkGraph
+from .machine import machine
+from .methods import METHODS
+from .records import Records
+from .settings import Settings, settings_hash
+from .training import train
+
+MEASURES = ["test", "val", "c", "scaling", *EXTRAS, "seconds", "epoch_seconds", "peak_mb"]
+CONDITIONS = ["threads", "machine", "date", "graph", "settings", "hash"]
+FIELDS = ["dataset", "row", "seed", *MEASURES, *CONDITIONS]
+SEARCH_FIELDS = ["dataset", "row", "seed", "val", "seconds", *CONDITIONS]
+KEY = ("dataset", "graph", "hash", "seed")
+WITH_PX = " + PX"
+#: Seeds of a search start here; those of reported runs stay below.
+FIRST_SEARCH_SEED = 1000
+
+
+class Bench:
+    """Runs what is missing in a folder of results.
+
+    Args:
+        out (Path): The folder: ``runs.csv`` and ``search.csv``.
+        table (Settings): The settings.
+        root (str): Where data sets are.
+        device (torch.device): Where methods are trained.
+        with_extras (bool): Also clustering and similarity search.
+        with_px (bool): Also the probe on embeddings joined with propagated features, in rows of its own.
+    """
+
+    def __init__(self, out: Path, table: Settings, root: str, device: torch.device, with_extras: bool, with_px: bool):
+        self.table, self.root, self.device = table, root, device
+        self.with_extras, self.with_px = with_extras, with_px
+        self.runs = Records(out / "runs.csv", FIELDS, KEY)
+        self.searches = Records(out / "search.csv", SEARCH_FIELDS, KEY)
+        self.failures: list[str] = []
+
+    def run(self, dataset: str, methods: Iterable[str], baselines: Iterable[str], seeds: int | None) -> None:
+        """All seeds of all rows on one data set; what fails is noted, and the rest goes on."""
+        graph = self._attempt(dataset, BenchmarkGraph, dataset, self.root, self.device)
+        if graph is None:
+            return
+        count = seeds or (20 if graph.splits_vary else 10)
+        for name in baselines:
+            # The same features on the same split are the same result.
+            alone = name not in RANDOM and not graph.splits_vary
+            self._attempt(f"{dataset} {name}", self._baseline, graph, name, range(1 if alone else count))
+        for name in methods:
+            self._attempt(f"{dataset} {name}", self._method, graph, name, range(count))
+
+    def search(self, dataset: str, method: str, seeds: int) -> None:
+        """Chooses the settings of the grid with the best mean validation accuracy, over seeds that are not reported."""
+        self._attempt(f"{dataset} {method}", self._search, dataset, method, seeds)
+
+    def _baseline(self, graph: BenchmarkGraph, name: str, seeds: range) -> None:
+        settings = self.table.chosen(name, graph.name)
+        missing = self._missing(graph, name, settings, seeds)
+        x = measures = None
+        for seed in missing:
+            if x is None or name in RANDOM:
+                x = features(name, graph.data(settings["x"]), settings, seed)
+                measures = extras(x, graph.y) if self.with_extras else {}
+            self._record(graph, name, settings, seed, **probe(x, graph.y, _split(graph, seed)), **measures)
+
+    def _method(self, graph: BenchmarkGraph, name: str, seeds: range) -> None:
+        settings, px = self.table.chosen(name, graph.name), None
+        rows = {name: settings}
+        if self.with_px:
+            px_settings = self.table.chosen("ppr", graph.name)
+            rows[name + WITH_PX] = settings | {"px": px_settings}
+        missing = {row: set(self._missing(graph, row, rows[row], seeds)) for row in rows}
+        for seed in sorted(set().union(*missing.values())):
+            split = _split(graph, seed)  # refuses a bad one before the training
+            run = train(METHODS[name], graph.data(settings["x"]), settings, seed, f"{graph.name} {name} seed {seed}")
+            cost = {"seconds": run.seconds, "epoch_seconds": run.epoch_seconds, "peak_mb": run.peak_mb}
+            for row in [row for row in rows if seed in missing[row]]:
+                x = run.z
+                if row != name:
+                    px = features("ppr", graph.data(px_settings["x"]), px_settings, 0) if px is None else px
+                    x = join(run.z, px)
+                measures = extras(x, graph.y) if self.with_extras else {}
+                self._record(graph, row, rows[row], seed, **probe(x, graph.y, split, row != name), **measures, **cost)
+
+    def _search(self, dataset: str, method: str, seeds: int) -> None:
+        graph = BenchmarkGraph(dataset, self.root, self.device)
+        done, scores, candidates = self.searches.read(), {}, list(self.table.grid(method, dataset))
+        for settings in candidates:
+            mark, values = settings_hash(method, settings), []
+            for seed in range(FIRST_SEARCH_SEED, FIRST_SEARCH_SEED + seeds):
+                key = (dataset, graph.hash, mark, str(seed))
+                if key not in done:
+                    split = _split(graph, seed)
+                    run = train(
+                        METHODS[method], graph.data(settings["x"]), settings, seed, f"{dataset} {method} search {seed}"
+                    )
+                    value = probe(run.z, graph.y, split)["val"]  # and not a look at the test nodes
+                    self.searches.append(
+                        dataset=dataset, row=method, seed=seed, val=value, seconds=run.seconds,
+                        **self._conditions(graph, settings, mark),
+                    )  # fmt: skip
+                    done[key] = {"val": value}
+                values.append(float(done[key]["val"]))
+            scores[mark] = statistics.fmean(values)
+            print(f"{dataset} {method}: validation {100 * scores[mark]:.2f} of {json.dumps(settings)}", file=sys.stderr)
+        best = max(candidates, key=lambda settings: scores[settings_hash(method, settings)])
+        source = (
+            f"search of {len(candidates)} settings by mean validation accuracy over seeds {FIRST_SEARCH_SEED} to "
+            f"{FIRST_SEARCH_SEED + seeds - 1}: {100 * max(scores.values()):.2f} %"
+        )
+        self.table.save(method, dataset, best, source)
+
+    def _missing(self, graph: BenchmarkGraph, row: str, settings: dict[str, Any], seeds: range) -> list[int]:
+        done, mark = self.runs.read(), settings_hash(row, settings)
+        lines = {seed: done.get((graph.name, graph.hash, mark, str(seed))) for seed in seeds}
+        return [seed for seed, line in lines.items() if line is None or (self.with_extras and not line["nmi"])]
+
+    def _record(self, graph: BenchmarkGraph, row: str, settings: dict[str, Any], seed: int, **measures: Any) -> None:
+        conditions = self._conditions(graph, settings, settings_hash(row, settings))
+        self.runs.append(dataset=graph.name, row=row, seed=seed, **measures, **conditions)
+        print(f"{graph.name} {row} seed {seed}: {100 * measures['test']:.1f}", file=sys.stderr)
+
+    def _conditions(self, graph: BenchmarkGraph, settings: dict[str, Any], mark: str) -> dict[str, Any]:
+        return {
+            "threads": torch.get_num_threads(),
+            "machine": machine(self.device),
+            "date": datetime.date.today(),
+            "graph": graph.hash,
+            "settings": json.dumps(settings),
+            "hash": mark,
+        }
+
+    def _attempt(self, what: str, function: Any, *arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Exception as error:
+            # One bad row must not end a night of runs.
+            self.failures.append(f"{what}: {type(error).__name__}: {error}")
+            traceback.print_exc()
+            return None
+
+
+def _split(graph: BenchmarkGraph, seed: int) -> Split:
+    return Split.from_masks(choose_split(graph.labelled, seed))

@@ -1,0 +1,66 @@
+"""Rows that need no training, and what is joined to embeddings."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch_geometric import seed_everything
+from torch_geometric.data import Data
+
+from gnnclr.node import GCNEncoder, ppr_features, propagate_features
+
+
+def raw(data: Data, settings: Mapping[str, Any]) -> Tensor:
+    """X, the features as they are."""
+    return data.x.to_dense()
+
+
+def sgc(data: Data, settings: Mapping[str, Any]) -> Tensor:
+    """A²X, the features averaged over two hops."""
+    return propagate_features(data.x, data.edge_index, settings["hops"])
+
+
+def ppr(data: Data, settings: Mapping[str, Any]) -> Tensor:
+    """PX, the features propagated by personalised PageRank."""
+    return ppr_features(data.x, data.edge_index, settings["alpha"], settings["hops"])
+
+
+@torch.no_grad()
+def untrained(data: Data, settings: Mapping[str, Any]) -> Tensor:
+    """The embeddings of a GCN with random weights."""
+    hidden, out = settings["hidden"], settings["out"]
+    encoder = GCNEncoder(data.num_features, hidden, out, settings["layers"], settings["act"])
+    return encoder.to(data.edge_index.device).eval()(data.x, data.edge_index)
+
+
+#: Name to function of data and settings.
+BASELINES: dict[str, Callable[[Data, Mapping[str, Any]], Tensor]] = {
+    "raw": raw,
+    "untrained": untrained,
+    "sgc": sgc,
+    "ppr": ppr,
+}
+#: Those that depend on the seed.
+RANDOM = {"untrained"}
+#: How tables call them.
+TITLES = {"raw": "raw features", "untrained": "untrained GCN", "sgc": "A²X (SGC)", "ppr": "PPR X"}
+
+
+def features(name: str, data: Data, settings: Mapping[str, Any], seed: int) -> Tensor:
+    """The features of a baseline, on the CPU."""
+    seed_everything(seed)
+    return BASELINES[name](data, settings).float().cpu()
+
+
+def join(z: Tensor, px: Tensor) -> Tensor:
+    r"""Embeddings beside propagated features, both of mean squared row norm 1 so that neither outweighs the other.
+
+    .. math:: \big[\operatorname{standardise}(\mathbf{Z}) / \sqrt{d},\;
+        \operatorname{normalise}(\operatorname{centre}(\mathbf{PX}))\big]
+    """
+    std = z.std(dim=0, correction=0)
+    scale = torch.where(std > 1e-6 * z.abs().mean(dim=0), 1 / std, 0.0)
+    z = (z - z.mean(dim=0)) * scale / max(1, int((scale > 0).sum())) ** 0.5
+    return torch.cat([z, F.normalize(px - px.mean(dim=0), dim=1)], dim=1)

@@ -1,0 +1,148 @@
+"""The results of a folder as Markdown and as a figure."""
+
+import datetime
+import json
+import math
+import statistics
+from pathlib import Path
+
+from gnnclr.eval import results_table
+
+from .bench import FIELDS, KEY, WITH_PX
+from .features import BASELINES, TITLES
+from .machine import versions
+from .methods import METHODS
+from .records import Records
+from .settings import Settings, settings_hash
+
+Line = dict[str, str]
+
+PROTOCOL = """\
+Accuracy on test nodes in percent, mean ± standard deviation over seeds. Encoders are trained without labels and \
+frozen at the last epoch. The probe is an L2-regularised logistic regression, trained to convergence, whose C and \
+feature scaling are chosen on the validation nodes; test nodes are looked at once. Training settings that a search \
+has chosen were chosen by validation accuracy, over seeds of its own. All rows have the same splits and the same \
+probe."""
+
+
+def current(out: Path, table: Settings) -> dict[str, dict[str, list[Line]]]:
+    """Data set to row to the lines of its seeds, as far as they have the present settings."""
+    found: dict[str, dict[str, list[Line]]] = {}
+    lines = list(Records(out / "runs.csv", FIELDS, KEY).read().values())
+    graphs = {line["dataset"]: line["graph"] for line in lines}  # of files that changed, the latest
+    for line in lines:
+        dataset, row = line["dataset"], line["row"]
+        if line["graph"] == graphs[dataset] and line["hash"] == _hash(table, row, dataset):
+            found.setdefault(dataset, {}).setdefault(row, []).append(line)
+    names = list(BASELINES) + [name + suffix for name in METHODS for suffix in ("", WITH_PX)]
+    return {d: {row: found[d][row] for row in names if row in found[d]} for d in found}
+
+
+def _hash(table: Settings, row: str, dataset: str) -> str | None:
+    name = row.removesuffix(WITH_PX)
+    if name not in METHODS and name not in BASELINES:
+        return None
+    settings = table.chosen(name, dataset)
+    if row != name:
+        settings = settings | {"px": table.chosen("ppr", dataset)}
+    return settings_hash(row, settings)
+
+
+def write(out: Path, table: Settings, command: str) -> str:
+    """Writes ``node.md`` and, where there are results, ``node.png`` to the folder, and returns the Markdown."""
+    results = current(out, table)
+    text = markdown(results, table, command)
+    (out / "node.md").write_text(text)
+    if results:
+        plot(results, out / "node.png")
+    return text
+
+
+def markdown(results: dict[str, dict[str, list[Line]]], table: Settings, command: str) -> str:
+    """One table a data set, and the settings below it."""
+    lines = [line for rows in results.values() for seeds in rows.values() for line in seeds]
+    conditions = {name: sorted({line[name] for line in lines}) for name in ("machine", "threads", "date")}
+    dates = conditions["date"]
+    parts = [
+        "# Methods for graphs, one protocol",
+        "",
+        PROTOCOL,
+        "",
+        f"`{command}`",
+        "",
+        f"- written {datetime.date.today()}; runs of {' to '.join(dict.fromkeys(dates[:1] + dates[-1:])) or '–'}",
+        f"- machine: {'; '.join(conditions['machine']) or '–'}; threads: {', '.join(conditions['threads']) or '–'}",
+        f"- {', '.join(f'{name} {version}' for name, version in versions().items())}",
+    ]
+    for dataset, rows in results.items():
+        parts += ["", f"## {dataset}", "", results_table({_title(r): _cells(rows[r]) for r in rows}, corner="row")]
+        parts += ["", "Settings:", ""]
+        for row in rows:
+            if row.endswith(WITH_PX):
+                continue
+            settings = json.dumps(table.chosen(row, dataset))
+            parts.append(f"- {_title(row)} ({table.source(row, dataset)}): `{settings}`")
+    if any(row.endswith(WITH_PX) for rows in results.values() for row in rows):
+        parts += ["", f"Rows{WITH_PX}: the probe sees standardised embeddings beside centred PPR X with unit rows."]
+    return "\n".join(parts) + "\n"
+
+
+def _title(row: str) -> str:
+    return TITLES.get(row, row)
+
+
+def _cells(lines: list[Line]) -> dict[str, str | list[float]]:
+    cells: dict[str, str | list[float]] = {"seeds": str(len(lines))}
+    for key, title in (("test", "test"), ("val", "validation"), ("nmi", "NMI"), ("ari", "ARI"), ("sim5", "Sim@5")):
+        values = _numbers(lines, key)
+        if values:
+            cells[title] = values
+    for key, title, digits in (
+        ("seconds", "s a run", 1),
+        ("epoch_seconds", "s an epoch", 3),
+        ("peak_mb", "peak MB", 0),
+    ):
+        values = _numbers(lines, key)
+        if values:
+            cells[title] = f"{max(values) if key == 'peak_mb' else statistics.median(values):.{digits}f}"
+    return cells
+
+
+def _numbers(lines: list[Line], key: str) -> list[float]:
+    return [float(line[key]) for line in lines if line[key] not in ("", "nan")]
+
+
+def plot(results: dict[str, dict[str, list[Line]]], path: Path) -> None:
+    """A panel a data set: methods as bars with the standard deviation, rows without training as lines."""
+    from matplotlib.figure import Figure
+
+    columns = min(3, len(results))
+    height = math.ceil(len(results) / columns)
+    figure = Figure(figsize=(5.2 * columns, 3.8 * height), layout="constrained")
+    for i, (dataset, rows) in enumerate(results.items()):
+        axis = figure.add_subplot(height, columns, i + 1)
+        score = {row: [100 * value for value in _numbers(lines, "test")] for row, lines in rows.items()}
+        mean = {row: statistics.fmean(values) for row, values in score.items()}
+        std = {row: statistics.stdev(values) if len(values) > 1 else 0.0 for row, values in score.items()}
+        bars = [row for row in rows if row not in BASELINES]
+        for x, row in enumerate(bars):
+            px = row.endswith(WITH_PX)
+            error = {"yerr": std[row], "ecolor": "#1f2933", "capsize": 3} if len(score[row]) > 1 else {}
+            axis.bar(x, mean[row], width=0.75, color="#99bbdd" if px else "#4477aa", **error)
+        styles = zip(("#b4232a", "#e07b00", "#228833", "#7b8794"), ("-", "--", "-.", ":"))
+        for row, (color, style) in zip([row for row in ("sgc", "ppr", "untrained", "raw") if row in rows], styles):
+            axis.axhline(mean[row], color=color, linestyle=style, linewidth=1.3, label=f"{TITLES[row]} {mean[row]:.1f}")
+        low = min(mean[row] - std[row] for row in rows)
+        high = max(mean[row] + std[row] for row in rows)
+        margin = max(1.0, 0.08 * (high - low))
+        axis.set_ylim(max(0.0, low - margin), min(100.0, high + 4 * margin))
+        axis.set_xticks(range(len(bars)), bars, rotation=35, ha="right", fontsize=8)
+        axis.set_title(f"{Path(dataset).name}", fontsize=10)
+        axis.set_ylabel("test accuracy, %")
+        axis.spines[["top", "right"]].set_visible(False)
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(fontsize=7, ncols=2, frameon=False, loc="upper left")
+    figure.supxlabel(
+        "Bars: mean and standard deviation over seeds. The vertical axes do not start at zero.", fontsize=8
+    )
+    figure.savefig(path, dpi=140)

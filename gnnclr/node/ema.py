@@ -1,0 +1,70 @@
+"""The target of bootstrapped methods: a slow copy of the online encoder."""
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from gnnclr.node.views import check_probability
+from gnnclr.ops.check import describe
+
+
+@torch.no_grad()
+def ema_update(target: nn.Module, online: nn.Module, momentum: float) -> None:
+    r"""Moves the parameters of ``target`` towards those of ``online``,
+    :math:`\xi \leftarrow m\, \xi + (1 - m)\, \theta`. Buffers are left alone.
+
+    Args:
+        target (torch.nn.Module): The module that follows.
+        online (torch.nn.Module): A module with the same parameters.
+        momentum (float): The factor :math:`m`.
+    """
+    for xi, theta in zip(target.parameters(), online.parameters(), strict=True):
+        xi.lerp_(theta.to(xi.dtype), 1 - momentum)
+
+
+class MomentumEncoder(nn.Module):
+    r"""An exponential moving average of an encoder, which gets no gradient, as in `"Bootstrap Your Own Latent"
+    <https://arxiv.org/abs/2006.07733>`_.
+
+    .. math:: \xi \leftarrow m_t\, \xi + (1 - m_t)\, \theta, \qquad
+        m_t = 1 - (1 - m_0)\, \frac{1 + \cos(\pi t / T)}{2}
+
+    Without :math:`T` the momentum stays at :math:`m_0`.
+
+    Args:
+        online (torch.nn.Module): The encoder that is copied; its copy starts equal.
+        momentum (float, optional): The momentum :math:`m_0` at the start. (default: ``0.99``)
+        steps (int, optional): The number :math:`T` of steps after which the momentum is one. (default: ``None``)
+
+    Shapes:
+        - as the encoder's
+    """
+
+    def __init__(self, online: nn.Module, momentum: float = 0.99, steps: int | None = None):
+        super().__init__()
+        self.momentum = check_probability(momentum, "momentum")
+        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
+            raise ValueError(f"'steps' must be a positive integer or None (got {describe(steps)})")
+        self.steps = steps
+        self.module = copy.deepcopy(online).requires_grad_(False)
+        self.register_buffer("step", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def forward(self, *args: Any) -> Any:
+        """The output of the copy, in the current mode."""
+        return self.module(*args)
+
+    def current_momentum(self) -> float:
+        """The momentum of the next update."""
+        if self.steps is None:
+            return self.momentum
+        done = min(int(self.step) / self.steps, 1.0)
+        return 1 - (1 - self.momentum) * (1 + math.cos(math.pi * done)) / 2
+
+    def update(self, online: nn.Module) -> None:
+        """Moves the copy towards ``online``."""
+        ema_update(self.module, online, self.current_momentum())
+        self.step += 1

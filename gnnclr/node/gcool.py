@@ -1,0 +1,117 @@
+"""gCooL: communities learned beside the embeddings."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from gnnclr.losses import InfoNCELoss
+from gnnclr.node.adaptive import gca_view
+from gnnclr.node.communal_contrast import SIMILARITIES, communal_contrast, community_similarity
+from gnnclr.node.data import check_node_data
+from gnnclr.node.deca import deca_loss
+from gnnclr.node.method import NodeMethod, check_two_views, view_measures, width
+from gnnclr.node.two_view import View
+from gnnclr.ops.check import check_choice, check_positive, describe
+
+
+class GCooL(NodeMethod):
+    r"""The method of `"Graph Communal Contrastive Learning" <https://arxiv.org/abs/2110.14863>`_: nodes agree between
+    views, and with the centres of communities that are learned to be dense.
+
+    .. math::
+        \mathcal{L} &= \mathcal{L}_{\text{node}} + \alpha(t) \big[ \beta(t)\, \mathcal{L}_{\text{DeCA}}
+        + (1 - \beta(t))\, \mathcal{L}_{\text{com}} \big] \\
+        \alpha(t) &= \max\big(0,\, 1 - t / (r T)\big), \qquad \beta(t) = e^{-t / T}
+
+    :math:`\mathcal{L}_{\text{node}}` is InfoNCE between the views in both directions, :math:`\mathcal{L}_{\text{DeCA}}`
+    is :func:`~gnnclr.node.deca_loss` of soft assignments to learned centres, which alone it trains, and
+    :math:`\mathcal{L}_{\text{com}}` is :func:`~gnnclr.node.communal_contrast`. With the authors' :math:`r` the
+    community parts end after a fifth of :math:`T` steps. :meth:`after_optimizer_step` counts the steps :math:`t`.
+
+    Args:
+        encoder (torch.nn.Module): Called as ``encoder(x, edge_index)``.
+        projector (torch.nn.Module, optional): Applied to embeddings for the loss only. (default: ``None``, identity)
+        num_communities (int, optional): The number of communities; the authors take that of the classes.
+            (default: ``10``)
+        views (sequence, optional): Two transforms. (default: :func:`~gnnclr.node.gca_view`\ ``(0.4, 0.1)`` by PageRank,
+            as the authors do on Photo)
+        temperature (float, optional): The temperature :math:`\tau`. (default: ``0.4``)
+        similarity (str, optional): Of nodes and centres, ``"cosine"`` (gCooL-c) or ``"rbf"`` (gCooL-e).
+            (default: ``"cosine"``)
+        deca_weight (float, optional): :math:`\lambda` of :func:`~gnnclr.node.deca_loss`. (default: ``1.0``)
+        gamma (float, optional): :math:`\gamma` of :func:`~gnnclr.node.communal_contrast`. (default: ``8e-5``)
+        stride (int, optional): The number :math:`T` of steps. (default: ``500``)
+        alpha_rate (float, optional): The ratio :math:`r`. (default: ``0.2``)
+        channels (int, optional): Size of the projections. (default: ``None``, that of ``encoder.out_channels``)
+
+    Shapes:
+        - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
+        - **output:** embeddings :math:`(n, d)`
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        projector: nn.Module | None = None,
+        num_communities: int = 10,
+        views: tuple[View, View] | None = None,
+        temperature: float = 0.4,
+        similarity: str = "cosine",
+        deca_weight: float = 1.0,
+        gamma: float = 8e-5,
+        stride: int = 500,
+        alpha_rate: float = 0.2,
+        channels: int | None = None,
+    ):
+        super().__init__(encoder)
+        if isinstance(num_communities, bool) or not isinstance(num_communities, int) or num_communities < 2:
+            raise ValueError(f"'num_communities' must be an integer of at least 2 (got {describe(num_communities)})")
+        self.projector = nn.Identity() if projector is None else projector
+        if views is None:
+            views = (gca_view(0.4, 0.1, "pagerank"), gca_view(0.4, 0.1, "pagerank"))
+        self.views = check_two_views(views)
+        self.node_loss = InfoNCELoss(check_positive("temperature", temperature))
+        self.temperature, self.similarity = temperature, check_choice("similarity", similarity, SIMILARITIES)
+        self.deca_weight, self.gamma = deca_weight, gamma
+        self.stride, self.alpha_rate = check_positive("stride", stride), check_positive("alpha_rate", alpha_rate)
+        channels = width(encoder, "channels") if channels is None else channels
+        self.centers = nn.Parameter(torch.randn(num_communities, channels))
+        self.register_buffer("step", torch.zeros((), dtype=torch.long))
+
+    def schedule(self) -> tuple[float, float]:
+        r"""The weights :math:`\alpha(t)` and :math:`\beta(t)` of the current step."""
+        t = int(self.step) / self.stride
+        return max(0.0, 1 - t / self.alpha_rate), math.exp(-t)
+
+    def assign(self, z: Tensor) -> Tensor:
+        """The probability of each community for each node [n, K]; only the centres get a gradient.
+
+        Args:
+            z (Tensor): Unit projections [n, d].
+        """
+        centers = F.normalize(self.centers, dim=1)
+        return community_similarity(z.detach(), centers, self.temperature, self.similarity).softmax(dim=1)
+
+    def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of two fresh views of the graph; ``alignment`` and ``uniformity`` of the projections, and the losses
+        of the communities while they count."""
+        check_node_data(data)
+        views = [view(data) for view in self.views]
+        z = [F.normalize(self.projector(self.encoder(view.x, view.edge_index)), dim=1) for view in views]
+        loss, logs = 0.5 * (self.node_loss(z[0], z[1]) + self.node_loss(z[1], z[0])), view_measures(*z)
+        alpha, beta = self.schedule()
+        if alpha == 0:
+            return loss, logs
+        r = [self.assign(view) for view in z]
+        deca = 0.5 * sum(deca_loss(a, view.edge_index, self.deca_weight) for a, view in zip(r, views))
+        communities = [a.argmax(dim=1) for a in r]
+        com = communal_contrast(*z, *communities, self.centers.size(0), self.temperature, self.gamma, self.similarity)
+        logs |= {"deca": deca.detach(), "communal": com.detach()}
+        return loss + alpha * (beta * deca + (1 - beta) * com), logs
+
+    def after_optimizer_step(self) -> None:
+        """Counts the step."""
+        self.step += 1

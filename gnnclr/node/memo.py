@@ -1,0 +1,49 @@
+"""The last value of a function of tensors."""
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class TensorMemo:
+    """Calls a function, and remembers its value until it is called with other tensors, or with the same ones changed.
+
+    A graph is one object through a training run, and what is derived from it (a normalised adjacency matrix,
+    centralities, propagated features) costs more than a training step. Tensors are told apart by identity and version,
+    not by their entries; they are referenced weakly. Values are constants: they are made without gradients.
+
+    Args:
+        function (callable): Takes tensors and hashable settings.
+    """
+
+    def __init__(self, function: Callable[..., Any]):
+        self.function = function
+        self._key: tuple | None = None
+        self._value: Any = None
+
+    def __call__(self, *args: Any) -> Any:
+        """The value of the function."""
+        if self._key is None or len(self._key) != len(args) or not all(map(_same, self._key, args)):
+            # A value made in inference mode could not be used in training afterwards.
+            with torch.inference_mode(False), torch.no_grad():
+                value = self.function(*args)
+            if any(isinstance(arg, Tensor) and arg.is_inference() for arg in args):
+                return value  # they have no version
+            self._key, self._value = tuple(map(_key, args)), value
+        return self._value
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"function": self.function, "_key": None, "_value": None}
+
+
+def _key(arg: Any) -> Any:
+    return (weakref.ref(arg), arg._version) if isinstance(arg, Tensor) else arg
+
+
+def _same(key: Any, arg: Any) -> bool:
+    if not isinstance(arg, Tensor):
+        return not isinstance(key, tuple) and key == arg
+    return isinstance(key, tuple) and key[0]() is arg and not arg.is_inference() and key[1] == arg._version

@@ -1,0 +1,86 @@
+"""The base of methods for graphs."""
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from gnnclr.eval.geometry import alignment, uniformity
+from gnnclr.node.data import check_node_data
+from gnnclr.ops.check import describe
+
+#: Nodes that measures are taken of.
+MEASURED_NODES = 512
+
+
+class NodeMethod(nn.Module):
+    r"""Base class of methods that learn embeddings of the nodes of a graph.
+
+    A subclass writes :meth:`training_step_loss`, and :meth:`forward` where embeddings are not the encoder's output.
+
+    Args:
+        encoder (torch.nn.Module): Called as ``encoder(x, edge_index)``: a :class:`~gnnclr.node.GCNEncoder`, a
+            :class:`~gnnclr.node.PyGEncoder`, or any PyG model.
+
+    Shapes:
+        - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
+        - **output:** embeddings :math:`(n, d)`
+    """
+
+    def __init__(self, encoder: nn.Module):
+        super().__init__()
+        self.encoder = encoder
+
+    def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of one step on the graph, and detached scalars to log."""
+        raise NotImplementedError
+
+    def after_optimizer_step(self) -> None:
+        """What follows each step of the optimizer, such as the update of a target encoder; nothing here."""
+
+    @torch.no_grad()
+    def embed(self, data: Data) -> Tensor:
+        """The embeddings of all nodes [n, d] on the whole graph, in evaluation mode."""
+        check_node_data(data)
+        training = self.training
+        self.eval()
+        try:
+            return self(data)
+        finally:
+            self.train(training)
+
+    def forward(self, data: Data) -> Tensor:
+        """The embeddings of all nodes [n, d], differentiable and in the current mode."""
+        return self.encoder(data.x, data.edge_index)
+
+
+def check_two_views(views: tuple) -> tuple:
+    """Returns ``views`` as a tuple if they are two transforms, and raises a :class:`ValueError` otherwise."""
+    if not isinstance(views, (tuple, list)) or len(views) != 2 or not all(map(callable, views)):
+        raise ValueError(f"'views' must be two transforms (got {describe(views)})")
+    return tuple(views)
+
+
+def width(encoder: nn.Module, wanted_by: str) -> int:
+    """The size of an encoder's embeddings, for the part that is made when none is given.
+
+    Args:
+        encoder (torch.nn.Module): The encoder.
+        wanted_by (str): The argument to give instead, for the message.
+    """
+    size = getattr(encoder, "out_channels", None)
+    if not isinstance(size, int):
+        raise ValueError(f"'{wanted_by}' must be given for an encoder without 'out_channels' (got {describe(encoder)})")
+    return size
+
+
+@torch.no_grad()
+def view_measures(z0: Tensor, z1: Tensor) -> dict[str, Tensor]:
+    """``alignment`` and ``uniformity`` of up to 512 nodes.
+
+    Args:
+        z0 (Tensor): Embeddings of the first view [n, d].
+        z1 (Tensor): Embeddings of the second view [n, d].
+    """
+    step = max(1, z0.size(0) // MEASURED_NODES)
+    z0, z1 = (z.detach()[::step][:MEASURED_NODES] for z in (z0, z1))
+    return {"alignment": alignment(z0, z1), "uniformity": uniformity(z0)}

@@ -1,0 +1,118 @@
+"""Graphs with several kinds of edges between the same nodes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.utils import coalesce
+
+from gnnclr.node.data import SparseFeatures
+from gnnclr.node.sparse import csr_tensor
+from gnnclr.ops.check import check_choice, check_index, describe
+
+PREFIX = "edge_index_"
+
+
+class MultiplexData(Data):
+    """A graph whose relations share nodes, features and labels.
+
+    The edges of a relation are the attribute ``edge_index_<name>``, so PyG moves, batches and saves them like any
+    other ``edge_index``.
+
+    Args:
+        x (Tensor, optional): Node features [n, d], dense or sparse CSR.
+        relations (mapping, optional): Name of a relation to its edges [2, e].
+        y (Tensor, optional): Labels [n].
+        **kwargs: More attributes, such as ``train_mask``.
+
+    Raises:
+        ValueError: If a name is no identifier, or edges do not index the nodes.
+
+    Example:
+        >>> data = MultiplexData(x, {"pap": by_author, "psp": by_subject}, y)
+        >>> z = sum(encoder(data.x, view.edge_index) for view in data.views()) / 2
+    """
+
+    def __init__(
+        self,
+        x: Tensor | None = None,
+        relations: Mapping[str, Tensor] | None = None,
+        y: Tensor | None = None,
+        **kwargs,
+    ):
+        super().__init__(x=x, y=y, **kwargs)
+        for name, edge_index in (relations or {}).items():
+            if not isinstance(name, str) or not name.isidentifier():
+                raise ValueError(f"'relations' must have identifiers as names (got {name!r})")
+            check_index(f"relations[{name!r}]", edge_index, 2, "e")
+            n = self.num_nodes
+            if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < n:
+                low, high = int(edge_index.min()), int(edge_index.max())
+                raise ValueError(f"'relations[{name!r}]' must hold nodes between 0 and {n - 1} (got {low} to {high})")
+            self[PREFIX + name] = edge_index
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """The names of the relations, in the order in which they were given."""
+        return tuple(key[len(PREFIX) :] for key in self.to_dict() if key.startswith(PREFIX))
+
+    def relation(self, name: str) -> Data:
+        """The graph of one relation, with all that is shared."""
+        check_choice("name", name, self.relations)
+        return self._graph(self[PREFIX + name])
+
+    def views(self) -> list[Data]:
+        """The graphs of all relations."""
+        return [self.relation(name) for name in self.relations]
+
+    def union(self) -> Data:
+        """The graph with an edge wherever a relation has one."""
+        edges = [self[PREFIX + name] for name in self.relations]
+        if not edges:
+            raise ValueError("'relations' must not be empty (got none)")
+        return self._graph(coalesce(torch.cat(edges, dim=1), num_nodes=self.num_nodes))
+
+    def _graph(self, edge_index: Tensor) -> Data:
+        shared = {key: value for key, value in self.to_dict().items() if not key.startswith(PREFIX)}
+        return Data(edge_index=edge_index, **shared)
+
+
+def load_multiplex_data(name: str, root: str | Path = "data", *, labels_per_class: int = 20) -> MultiplexData:
+    """A multiplex graph with features, labels and the masks of a public split, by name.
+
+    Args:
+        name (str): ``"acm"``: 4,019 papers, joined by a common author (``pap``) or subject (``psp``), 3 classes, as in
+            `"Self-supervised Heterogeneous Graph Neural Network with Co-contrastive Learning"
+            <https://arxiv.org/abs/2105.09111>`_.
+        root (str or Path, optional): Where ``multiplex/acm.npz`` or ``acm.npz`` is: a file without pickles that holds
+            ``attr_data``, ``attr_indices``, ``attr_indptr``, ``attr_shape`` (features in CSR form), ``labels``, edges
+            [2, e] as ``pap`` and ``psp``, and node indices ``train_20``, ``val_20``, ``test_20`` and so on.
+            (default: ``"data"``)
+        labels_per_class (int, optional): The split: 20, 40 or 60 training nodes a class, with 1,000 validation and
+            1,000 test nodes. (default: ``20``)
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If the name or the split is unknown.
+    """
+    check_choice("name", name, ("acm",))
+    if labels_per_class not in (20, 40, 60):
+        raise ValueError(f"'labels_per_class' must be 20, 40 or 60 (got {describe(labels_per_class)})")
+    paths = [Path(root) / "multiplex" / f"{name}.npz", Path(root) / f"{name}.npz"]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        raise FileNotFoundError(f"'root' must contain multiplex/{name}.npz or {name}.npz (got {root})")
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {key: torch.from_numpy(file[key]) for key in file.files}
+    n, width = arrays["attr_shape"].tolist()
+    row = torch.repeat_interleave(torch.arange(n), arrays["attr_indptr"].long().diff())
+    x = csr_tensor(row, arrays["attr_indices"].long(), arrays["attr_data"].float(), (n, width))
+    masks = {}
+    for part in ("train", "val", "test"):
+        masks[f"{part}_mask"] = torch.zeros(n, dtype=torch.bool)
+        masks[f"{part}_mask"][arrays[f"{part}_{labels_per_class}"].long()] = True
+    relations = {relation: arrays[relation].long() for relation in ("pap", "psp")}
+    return SparseFeatures()(MultiplexData(x, relations, arrays["labels"].long(), **masks))

@@ -1,0 +1,56 @@
+"""Any loss of two views of the nodes."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from gnnclr.node.data import check_node_data
+from gnnclr.node.method import NodeMethod, check_two_views, view_measures
+from gnnclr.node.views import grace_view
+
+#: A transform of a :class:`~torch_geometric.data.Data`. Recipes could not name a class for a fuller annotation.
+View = Callable
+
+
+class TwoView(NodeMethod):
+    r"""Two random views of a graph, one encoder, and a loss of the two embeddings of each node.
+
+    With :class:`~gnnclr.losses.BarlowTwinsLoss` it is `Graph Barlow Twins <https://arxiv.org/abs/2106.02466>`_; with
+    any other ``loss(z0, z1)`` the counterpart for graphs of what that loss is for images.
+
+    Args:
+        encoder (torch.nn.Module): Called as ``encoder(x, edge_index)``.
+        loss (torch.nn.Module): Called as ``loss(z0, z1)`` on the projections of the views [n, d].
+        projector (torch.nn.Module, optional): Applied to embeddings for the loss only. (default: ``None``, identity)
+        views (sequence, optional): Two transforms of a :class:`~torch_geometric.data.Data`.
+            (default: edges and features dropped with probabilities .2/.3 and .4/.4)
+
+    Shapes:
+        - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
+        - **output:** embeddings :math:`(n, d)`
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        loss: nn.Module,
+        projector: nn.Module | None = None,
+        views: tuple[View, View] | None = None,
+    ):
+        super().__init__(encoder)
+        self.loss = loss
+        self.projector = nn.Identity() if projector is None else projector
+        self.views = check_two_views((grace_view(0.2, 0.3), grace_view(0.4, 0.4)) if views is None else views)
+
+    def project(self, data: Data) -> tuple[Tensor, Tensor]:
+        """The projections of two fresh views [n, d]."""
+        check_node_data(data)
+        views = (view(data) for view in self.views)
+        z0, z1 = (self.projector(self.encoder(view.x, view.edge_index)) for view in views)
+        return z0, z1
+
+    def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of two fresh views of the graph, and ``alignment`` and ``uniformity`` of the projections."""
+        z0, z1 = self.project(data)
+        return self.loss(z0, z1), view_measures(z0, z1)

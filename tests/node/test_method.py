@@ -1,0 +1,200 @@
+"""What holds for every method for graphs."""
+
+import copy
+
+import pytest
+import torch
+from torch_geometric.data import Data
+from torch_geometric.nn import MLP
+
+from gnnclr.losses import BarlowTwinsLoss, NTXentLoss, VICRegLoss
+from gnnclr.node import (
+    AFGRL,
+    BGRL,
+    CCASSG,
+    COSTA,
+    CSGCL,
+    DGI,
+    GCA,
+    GGD,
+    MVGRL,
+    SGRL,
+    SUGRL,
+    Decoupled,
+    GCNEncoder,
+    GCooL,
+    GraphACL,
+    GraphMAE,
+    MLPEncoder,
+    NodeMethod,
+    ProGCL,
+    PropagatedMLP,
+    PyGEncoder,
+    SparseFeatures,
+    TwoView,
+    WithFeatures,
+    grace_view,
+    sbm,
+)
+from gnnclr.node.method import width
+
+F_IN, WIDTH = 32, 16
+
+
+def gcn(**kwargs):
+    return GCNEncoder(F_IN, WIDTH, WIDTH, **kwargs)
+
+
+def one_layer():
+    return GCNEncoder(F_IN, WIDTH, WIDTH, num_layers=1, act="prelu")
+
+
+def head():
+    return MLP([WIDTH, WIDTH, WIDTH], act="elu", norm=None)
+
+
+def halves(edge_index, num_nodes):
+    return torch.arange(num_nodes) * 2 // num_nodes
+
+
+METHODS = {
+    "AFGRL": lambda: AFGRL(gcn(norm="batch_norm"), num_clusters=4, num_runs=1),
+    "BGRL": lambda: BGRL(gcn(norm="batch_norm"), MLP([WIDTH, 32, WIDTH], act="prelu", norm=None), momentum=0.9),
+    "CCASSG": lambda: CCASSG(gcn(act_last=False)),
+    "COSTA": lambda: COSTA(gcn(), head()),
+    "CSGCL": lambda: CSGCL(gcn(), head(), start=0, detector=halves),
+    "DGI": lambda: DGI(one_layer()),
+    "Decoupled": lambda: Decoupled(PropagatedMLP(F_IN, WIDTH, WIDTH, hops=3), head(), copies=3, batch_size=40),
+    "GCA": lambda: GCA(gcn(), head()),
+    "GCooL, cosine": lambda: GCooL(gcn(), head(), num_communities=4, stride=10),
+    "GCooL, RBF": lambda: GCooL(gcn(), head(), num_communities=4, stride=10, similarity="rbf"),
+    "GGD": lambda: GGD(one_layer()),
+    "GraphACL": lambda: GraphACL(gcn(act_last=False)),
+    "GraphMAE": lambda: GraphMAE(gcn(), PyGEncoder("gcn", WIDTH, WIDTH, F_IN, num_layers=1), F_IN),
+    "MVGRL": lambda: MVGRL(one_layer(), one_layer()),
+    "ProGCL": lambda: ProGCL(gcn(), head(), (grace_view(0.2, 0.2),) * 2, temperature=0.5, start=1, num_negatives=20),
+    "SGRL": lambda: SGRL(one_layer()),
+    "SUGRL": lambda: SUGRL(MLPEncoder(F_IN, WIDTH, WIDTH, in_dropout=0.1), margins=(0.8, 0.2)),
+    "TwoView": lambda: TwoView(gcn(), NTXentLoss(), head()),
+    "TwoView, Barlow Twins": lambda: TwoView(gcn(), BarlowTwinsLoss(), head()),
+    "TwoView, VICReg": lambda: TwoView(gcn(), VICRegLoss(), head()),
+    "WithFeatures": lambda: WithFeatures(DGI(one_layer())),
+}
+
+
+@pytest.fixture(params=METHODS)
+def method(request):
+    torch.manual_seed(0)
+    return METHODS[request.param]()
+
+
+@pytest.fixture(scope="module")
+def data():
+    return sbm(60, num_classes=3, num_features=F_IN)
+
+
+def train(method, data, steps, lr=5e-3):
+    optimizer = torch.optim.Adam(method.parameters(), lr=lr)
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss, logs = method.training_step_loss(data)
+        loss.backward()
+        for name, parameter in method.named_parameters():
+            assert parameter.grad is None or parameter.grad.isfinite().all(), name
+        optimizer.step()
+        if hasattr(method, "after_optimizer_step"):
+            method.after_optimizer_step()
+        assert all(torch.as_tensor(value).numel() == 1 and not value.requires_grad for value in logs.values())
+        losses.append(loss.item())
+    return losses
+
+
+def test_a_few_epochs_lower_the_loss(method, data):
+    losses = torch.tensor(train(method, data, 30)[1:])  # the first step of a schedule may be another loss
+    assert losses.isfinite().all()
+    assert losses[-8:].mean() < losses[:8].mean()
+
+
+def test_every_trainable_parameter_gets_a_gradient(method, data):
+    train(method, data, 2)
+    missing = [name for name, p in method.named_parameters() if p.requires_grad and p.grad is None]
+    assert missing == []
+
+
+def test_embeddings(method, data):
+    train(method, data, 2)
+    z = method.embed(data)
+    assert z.size(0) == 60 and not z.requires_grad and z.isfinite().all()
+    assert method.training and z.equal(method.embed(data))
+    method.eval()
+    assert torch.allclose(method(data), z) and not method.embed(data).requires_grad and not method.training
+
+
+def test_isolated_nodes_self_loops_and_sparse_features(method):
+    torch.manual_seed(0)
+    x = (torch.rand(30, F_IN) < 0.2).float()
+    x[3] = 0  # a node without a word
+    edge_index = torch.tensor([[0, 1, 2, 5, 5, 9, 9, 9], [1, 0, 2, 5, 6, 10, 11, 9]])
+    data = Data(x=x, edge_index=edge_index)
+    for graph in (data, SparseFeatures(1.0)(copy.copy(data)), Data(x=x, edge_index=edge_index[:, :0])):
+        assert torch.tensor(train(method, graph, 2)).isfinite().all()
+        assert method.embed(graph).isfinite().all()
+
+
+def test_steps_depend_on_the_generator_only(method, data):
+    losses = []
+    train(method, data, 1)
+    state = copy.deepcopy(method.state_dict())
+    for seed in (0, 0, 1):
+        method.load_state_dict(state)
+        torch.manual_seed(seed)
+        losses.append(method.training_step_loss(data)[0].item())
+    assert losses[0] == losses[1]
+    if not isinstance(method, (GraphACL, SGRL)):  # these draw nothing
+        assert losses[0] != losses[2]
+
+
+def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(method, data):
+    # Whole state: parameters, moving averages and counted steps.
+    train(method, data, 2)
+    torch.manual_seed(5)
+    resumed = copy.deepcopy(method)
+    for module in resumed.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+    resumed.load_state_dict(method.state_dict())
+    results = []
+    for one in (method, resumed):
+        torch.manual_seed(7)
+        results.append(train(one, data, 2))
+    assert results[0] == pytest.approx(results[1], rel=1e-5)
+
+
+def test_the_graph_stays_as_it_is(method, data):
+    x, edge_index = data.x.clone(), data.edge_index.clone()
+    train(method, data, 2)
+    assert data.x.equal(x) and data.edge_index.equal(edge_index)
+
+
+def test_bad_data_is_refused(method):
+    bad = Data(edge_index=torch.zeros(2, 1, dtype=torch.long), num_nodes=2)
+    for function in (method.training_step_loss, method.embed):
+        with pytest.raises(ValueError, match=r"'data\.x' must hold floating point node features"):
+            function(bad)
+
+
+def test_base():
+    method = NodeMethod(gcn())
+    with pytest.raises(NotImplementedError):
+        method.training_step_loss(sbm(10, num_classes=2, num_features=F_IN))
+    assert method.after_optimizer_step() is None
+    assert width(gcn(), "predictor") == WIDTH
+    with pytest.raises(ValueError, match="'predictor' must be given for an encoder without 'out_channels'"):
+        BGRL(torch.nn.Linear(2, 2))
+
+
+def test_two_views_are_needed():
+    for views in ((), (lambda x: x,), "ab"):
+        with pytest.raises(ValueError, match="'views' must be two transforms"):
+            TwoView(gcn(), NTXentLoss(), views=views)

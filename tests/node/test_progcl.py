@@ -1,0 +1,53 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gnnclr.losses import NTXentLoss
+from gnnclr.node import GCNEncoder, ProGCL, grace_view, sbm
+
+
+def build(**kwargs):
+    torch.manual_seed(0)
+    return ProGCL(GCNEncoder(20, 8, 8), views=(grace_view(), grace_view()), temperature=0.3, **kwargs)
+
+
+def test_loss_pair_by_pair():
+    data, method = sbm(25, num_classes=3, num_features=20), build(start=0, num_negatives=25)
+    method.mixture.fit(torch.rand(100))
+    torch.manual_seed(1)
+    loss, _ = method.training_step_loss(data)
+    torch.manual_seed(1)
+    u, v = (F.normalize(z) for z in method.project(data))
+    total = 0.0
+    for a, b in ((u, v), (v, u)):
+        for i in range(25):
+            others = [j for j in range(25) if j != i]
+            scaled = (0.5 + 0.5 * a[i] @ b[others].t()).detach()
+            weight = method.mixture.posterior(scaled)[:, 0] * scaled
+            weight = weight / weight.mean()
+            negative = (a[i] @ b[others].t() / 0.3).exp() + (a[i] @ a[others].t() / 0.3).exp()
+            positive = (a[i] @ b[i] / 0.3).exp()
+            total = total - (positive / (positive + (weight * negative).sum())).log() / 50
+    assert loss.item() == pytest.approx(total.item(), rel=1e-4)
+
+
+def test_starts_as_grace_and_is_fitted_once():
+    data, method = sbm(40, num_features=20), build(start=2)
+    torch.manual_seed(1)
+    loss, _ = method.training_step_loss(data)
+    torch.manual_seed(1)
+    assert loss.item() == pytest.approx(NTXentLoss(0.3)(*method.project(data)).item(), rel=1e-6)
+    for step in range(4):
+        assert bool(method.mixture.fitted) == (step > 2)
+        method.training_step_loss(data)
+        method.after_optimizer_step()
+    alpha = method.mixture.alpha.clone()
+    method.training_step_loss(data)
+    assert method.mixture.alpha.equal(alpha)
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="'num_negatives' must be an integer of at least 2"):
+        build(num_negatives=1)
+    with pytest.raises(ValueError, match="'start' must be an integer of at least 0"):
+        build(start=-1)

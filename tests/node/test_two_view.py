@@ -1,0 +1,26 @@
+import torch
+
+from gnnclr.node import EdgeDrop, GCNEncoder, TwoView, sbm
+
+
+def test_loss_of_projected_views():
+    data = sbm(40, num_features=20)
+    torch.manual_seed(0)
+    seen = []
+
+    def loss(z0, z1):
+        seen.append((z0, z1))
+        return (z0 - z1).square().mean()
+
+    views = (EdgeDrop(0.5), lambda graph: graph)
+    method = TwoView(GCNEncoder(20, 8, 8), loss, torch.nn.Linear(8, 3), views)
+    torch.manual_seed(1)
+    value, logs = method.training_step_loss(data)
+    torch.manual_seed(1)
+    dropped = EdgeDrop(0.5)(data)
+    z0 = method.projector(method.encoder(dropped.x, dropped.edge_index))
+    z1 = method.projector(method.encoder(data.x, data.edge_index))
+    assert torch.allclose(seen[0][0], z0) and torch.allclose(seen[0][1], z1)
+    assert torch.allclose(value, (z0 - z1).square().mean())
+    assert set(logs) == {"alignment", "uniformity"}
+    assert method.embed(data).shape == (40, 8)
