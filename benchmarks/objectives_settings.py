@@ -121,5 +121,6 @@ def setting(name: str) -> Setting:
 
 
 def objectives() -> list[str]:
-    """The names of all objectives of the package."""
-    return [name for name in losses.__all__ if getattr(getattr(losses, name), "anatomy", None) is not None]
+    """The names of all objectives of the package, but for those that need communities."""
+    named = [name for name in losses.__all__ if getattr(getattr(losses, name), "anatomy", None) is not None]
+    return [name for name in named if name not in ("CommunityNTXentLoss", "ReSCLoss")]

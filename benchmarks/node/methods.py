@@ -52,6 +52,10 @@ def gcn(data: Data, s: Mapping[str, Any]) -> GCNEncoder:
     return GCNEncoder(data.num_features, s["hidden"], s["out"], s["layers"], s["act"], s["norm"], s["act_last"])
 
 
+def mlp(data: Data, s: Mapping[str, Any]) -> MLPEncoder:
+    return MLPEncoder(data.num_features, s["hidden"], s["out"], s["layers"], s["act"], s["dropout"], s["norm"])
+
+
 def projector(s: Mapping[str, Any]) -> MLP | None:
     return MLP([s["out"], *s["projector"]], act="elu", norm=None) if s["projector"] else None
 

@@ -29,6 +29,8 @@ class ContrastGraph(Data):
         negative_index (Tensor, optional): Explicit negatives [2, e]: candidate and anchor. Given, they replace the
             rule's pairs. (default: ``None``)
         bank (Tensor, optional): Constant nodes that every anchor has as candidates. (default: ``None``)
+        bank_view (Tensor, optional): Which view each row of the bank belongs to, for rules whose scope is a view.
+            (default: ``None``, every view's)
         check (bool, optional): Whether to check all parts. (default: ``True``)
 
     Shapes:
@@ -49,6 +51,7 @@ class ContrastGraph(Data):
         negatives: Negatives | None = None,
         negative_index: Tensor | None = None,
         bank: Tensor | None = None,
+        bank_view: Tensor | None = None,
         check: bool = True,
         **kwargs: Any,
     ):
@@ -63,13 +66,14 @@ class ContrastGraph(Data):
             kwargs.setdefault("num_nodes", n)
         given = {"edge_weight": edge_weight, "sample": sample, "view": view, "group": group, "negatives": negatives}
         given |= {"edge_index": edge_index, "anchor": anchor, "negative_index": negative_index, "bank": bank}
+        given["bank_view"] = bank_view
         super().__init__(x=x, **{key: value for key, value in given.items() if value is not None}, **kwargs)
         if like is not None and check:
             self.validate()
 
     def __getattr__(self, key: str) -> Any:
         # Optional parts read as None when absent, as PyG does for 'x' or 'y'.
-        if key in ("edge_weight", "anchor", "negative_index", "bank") and "_store" in self.__dict__:
+        if key in ("edge_weight", "anchor", "negative_index", "bank", "bank_view") and "_store" in self.__dict__:
             return self._store.get(key)
         return super().__getattr__(key)
 
@@ -116,6 +120,10 @@ class ContrastGraph(Data):
             raise ValueError(f"'view' must not be negative (got {int(self.view.min())})")
         if self.bank is not None:
             check_matrix("bank", self.bank, finite=True, cols=None if self.x is None else self.x.size(1))
+        if self.bank_view is not None:
+            if self.bank is None:
+                raise ValueError("'bank_view' needs a 'bank' (got none)")
+            check_index("bank_view", self.bank_view, self.bank.size(0))
         if not isinstance(self.negatives, Negatives):
             raise ValueError(f"'negatives' must be a Negatives rule (got {describe(self.negatives)})")
         if self.negatives.log_weight is not None:

@@ -7,6 +7,7 @@ from gnnclr.losses.asymmetric import AsymmetricInfoNCELoss
 from gnnclr.losses.barlow_twins import BarlowTwinsLoss
 from gnnclr.losses.cca_ssg import CCASSGLoss
 from gnnclr.losses.clip import CLIPLoss
+from gnnclr.losses.community import CommunityNTXentLoss
 from gnnclr.losses.dcl import DCLLoss
 from gnnclr.losses.dhel import DHELLoss
 from gnnclr.losses.f_micl import FMICLLoss
@@ -19,6 +20,7 @@ from gnnclr.losses.kernel_info_nce import KernelInfoNCELoss
 from gnnclr.losses.negative_cosine import NegativeCosineLoss
 from gnnclr.losses.nt_xent import NTXentLoss
 from gnnclr.losses.random_walk import RandomWalkLaplacianLoss
+from gnnclr.losses.resc import ReSCLoss
 from gnnclr.losses.spectral import SpectralContrastiveLoss
 from gnnclr.losses.sup_con import SupConLoss
 from gnnclr.losses.triplet import TripletLoss
@@ -31,6 +33,7 @@ __all__ = [
     "BarlowTwinsLoss",
     "CCASSGLoss",
     "CLIPLoss",
+    "CommunityNTXentLoss",
     "DCLLoss",
     "DHELLoss",
     "FMICLLoss",
@@ -43,6 +46,7 @@ __all__ = [
     "NTXentLoss",
     "NegativeCosineLoss",
     "RandomWalkLaplacianLoss",
+    "ReSCLoss",
     "SpectralContrastiveLoss",
     "SupConLoss",
     "TripletLoss",

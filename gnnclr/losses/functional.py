@@ -11,6 +11,7 @@ from gnnclr.losses.asymmetric import AsymmetricInfoNCELoss
 from gnnclr.losses.barlow_twins import BarlowTwinsLoss
 from gnnclr.losses.cca_ssg import CCASSGLoss
 from gnnclr.losses.clip import CLIPLoss
+from gnnclr.losses.community import CommunityNTXentLoss
 from gnnclr.losses.dcl import DCLLoss
 from gnnclr.losses.dhel import DHELLoss
 from gnnclr.losses.f_micl import FMICLLoss
@@ -22,6 +23,7 @@ from gnnclr.losses.kernel_info_nce import KernelInfoNCELoss
 from gnnclr.losses.negative_cosine import NegativeCosineLoss
 from gnnclr.losses.nt_xent import NTXentLoss
 from gnnclr.losses.random_walk import RandomWalkLaplacianLoss
+from gnnclr.losses.resc import ReSCLoss
 from gnnclr.losses.spectral import SpectralContrastiveLoss
 from gnnclr.losses.sup_con import SupConLoss
 from gnnclr.losses.triplet import TripletLoss
@@ -75,6 +77,19 @@ def cca_ssg_loss(*views: Views, decorrelation: float = 1e-3, gather_distributed:
 def clip_loss(*views: Views, temperature: float = 0.07, gather_distributed: bool = False, impl: str = "auto") -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.CLIPLoss` at a fixed temperature: what is learned needs a module."""
     return CLIPLoss(temperature, False, gather_distributed, impl)(*views)
+
+
+def community_nt_xent_loss(
+    *views: Views,
+    community: Tensor | None = None,
+    temperature: float | Tensor = 0.5,
+    rho: float = 0.5,
+    gather_distributed: bool = False,
+    impl: str = "auto",
+) -> Tensor:
+    """Functional twin of :class:`~gnnclr.losses.CommunityNTXentLoss`."""
+    communities = {} if community is None else {"community": community}
+    return CommunityNTXentLoss(temperature, rho, gather_distributed, impl)(*views, **communities)
 
 
 def dcl_loss(
@@ -199,6 +214,22 @@ def random_walk_laplacian_loss(
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.RandomWalkLaplacianLoss`."""
     return RandomWalkLaplacianLoss(temperature, reduction, gather_distributed, impl)(*views)
+
+
+def resc_loss(
+    *views: Views,
+    community: Tensor | None = None,
+    other_community: Tensor | None = None,
+    temperature: float = 0.4,
+    similarity: str = "cosine",
+    gamma: float = 0.0,
+    gather_distributed: bool = False,
+    impl: str = "auto",
+) -> Tensor:
+    """Functional twin of :class:`~gnnclr.losses.ReSCLoss`."""
+    communities = {"community": community, "other_community": other_community}
+    communities = {name: value for name, value in communities.items() if value is not None}
+    return ReSCLoss(temperature, similarity, gamma, gather_distributed, impl)(*views, **communities)
 
 
 def spectral_contrastive_loss(

@@ -15,7 +15,7 @@ class NegativeBlock:
 
     Args:
         anchors (Tensor, optional): Nodes that are anchors; ``None`` for all nodes.
-        candidates (Tensor, optional): Nodes that are candidates; ``None`` for all nodes, or for the bank.
+        candidates (Tensor, optional): Nodes that are candidates, or rows of the bank; ``None`` for all.
         bank (Tensor, optional): Rows of the bank, where those are the candidates.
         symmetric (bool): Whether anchors and candidates are the same, and so are the pairs both ways.
         groups (tuple, optional): Groups of anchors and candidates; pairs of equal group are excluded.
@@ -34,15 +34,13 @@ class NegativeBlock:
         return x if self.anchors is None else x[self.anchors]
 
     def of_candidates(self, x: Tensor) -> Tensor:
-        """The rows of candidates, of what belongs to nodes; the rows of the bank itself for a block of the bank."""
-        if self.bank is not None:
-            return self.bank.to(x)
+        """The rows of candidates, of what belongs to nodes."""
         return x if self.candidates is None else x[self.candidates]
 
     def ends(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings of anchors and of candidates, one object where they are the same."""
         q = self.of_anchors(z)
-        return q, q if self.symmetric else self.of_candidates(z)
+        return q, q if self.symmetric else self.of_candidates(z if self.bank is None else self.bank.to(z))
 
     def add(self, out: Tensor | None, z: Tensor, to_anchors: Tensor, to_candidates: Tensor | None) -> Tensor:
         """Adds what anchors and candidates receive to ``out`` [n, d]; the bank receives nothing."""
@@ -97,9 +95,18 @@ def _blocks(graph: ContrastGraph, rule: Negatives) -> Iterator[NegativeBlock]:
         if all(index is None or index.numel() for index in (anchors, candidates)):
             yield NegativeBlock(anchors, candidates, None, symmetric and symmetric_weight)
     if rule.bank and graph.bank is not None and graph.bank.size(0):
-        anchors = _index(anchor)
-        if anchors is None or anchors.numel():
-            yield NegativeBlock(anchors, None, graph.bank, False)
+        sides = [(anchor, None)]
+        if rule.scope != "all" and graph.bank_view is not None:
+            same = rule.scope == "same"
+            numbers = range(graph.num_views)
+            sides = [
+                (_both(anchor, graph.view == v), graph.bank_view == v if same else graph.bank_view != v)
+                for v in numbers
+            ]
+        for anchors, rows in sides:
+            anchors, rows = _index(anchors), _index(rows)
+            if all(index is None or index.numel() for index in (anchors, rows)):
+                yield NegativeBlock(anchors, rows, graph.bank, False)
 
 
 def _both(a: Tensor | None, b: Tensor) -> Tensor:

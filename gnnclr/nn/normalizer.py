@@ -62,7 +62,8 @@ class ImplicitNormalizer:
         self.scale, self.impl = 1.0 / temperature, impl
         self.blocks = negative_blocks(z, graph, negatives)
         # An anchor of two blocks has its log-partition only when both are done.
-        self.weigh = weigh if kernel is None and not any(block.bank is not None for block in self.blocks[1:]) else None
+        nodes = sum(block.bank is None for block in self.blocks)
+        self.weigh = weigh if kernel is None and nodes in (0, len(self.blocks)) else None
         self.softmax = [self._softmax(block) for block in self.blocks]
         if len(self.blocks) == 1 and self.blocks[0].anchors is None:
             self.lse = self.softmax[0].lse
@@ -127,4 +128,4 @@ class ImplicitNormalizer:
         if block.bank is None:
             return block.of_anchors(a), (b[:n] if block.candidates is None else b[block.candidates])
         rows = b[n:] if b.size(0) > n else b.new_zeros(block.bank.size(0), b.size(1))
-        return block.of_anchors(a), rows
+        return block.of_anchors(a), block.of_candidates(rows)

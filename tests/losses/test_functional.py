@@ -14,6 +14,7 @@ TWINS = {
     "BarlowTwinsLoss": "barlow_twins_loss",
     "CCASSGLoss": "cca_ssg_loss",
     "CLIPLoss": "clip_loss",
+    "CommunityNTXentLoss": "community_nt_xent_loss",
     "DCLLoss": "dcl_loss",
     "DHELLoss": "dhel_loss",
     "FMICLLoss": "f_micl_loss",
@@ -25,11 +26,14 @@ TWINS = {
     "NTXentLoss": "nt_xent_loss",
     "NegativeCosineLoss": "negative_cosine_loss",
     "RandomWalkLaplacianLoss": "random_walk_laplacian_loss",
+    "ReSCLoss": "resc_loss",
     "SpectralContrastiveLoss": "spectral_contrastive_loss",
     "SupConLoss": "sup_con_loss",
     "TripletLoss": "triplet_loss",
     "VICRegLoss": "vicreg_loss",
 }
+#: What a loss takes beside views.
+INPUTS = {name: {"community": torch.tensor([0, 0, 1, 1, 1, 2])} for name in ("CommunityNTXentLoss", "ReSCLoss")}
 #: Values of options that are neither numbers nor switches, and what they need to have an effect.
 OTHER = {
     "variant": {"variant": "ip+hn"},
@@ -44,6 +48,7 @@ OTHER = {
     "sigma": {"weighted": True, "sigma": 0.9},
     "tsallis_alpha": {"divergence": "tsallis", "tsallis_alpha": 1.7},
     "log_factor": {"kernel": "log", "log_factor": 0.8},
+    "similarity": {"similarity": "rbf"},
     "beta": {"variant": "hn", "beta": 1.7},
     "tau_plus": {"variant": "hn", "tau_plus": 0.02},
 }
@@ -76,6 +81,8 @@ def other(name, option):
         return {option: not default}
     if option == "clean_views":
         return {option: 1}
+    if name == "ReSCLoss" and option == "gamma":
+        return {option: 0.5}
     return {option: default * 1.3}
 
 
@@ -94,7 +101,7 @@ def test_every_loss_has_a_twin():
 def test_options_and_defaults(name):
     twin = inspect.signature(getattr(functional, TWINS[name])).parameters.values()
     keywords = {p.name: p.default for p in twin if p.kind is p.KEYWORD_ONLY}
-    inputs = {"labels"}  # of the call, not of the class
+    inputs = {"labels", "community", "other_community"}  # of the call, not of the class
     wanted = {option: p.default for option, p in options(name).items() if option != "learnable"}
     assert {option: value for option, value in keywords.items() if option not in inputs} == wanted
 
@@ -102,37 +109,40 @@ def test_options_and_defaults(name):
 @pytest.mark.parametrize("name", TWINS)
 def test_value(name):
     views = views_of(name)
-    assert torch.equal(getattr(functional, TWINS[name])(*views), make(name)(*views))
+    inputs = INPUTS.get(name, {})
+    assert torch.equal(getattr(functional, TWINS[name])(*views, **inputs), make(name)(*views, **inputs))
 
 
 @pytest.mark.parametrize(("name", "option"), [(name, o) for name in TWINS for o in options(name) if o not in SILENT])
 def test_value_with_an_option(name, option):
     twin, views, values = getattr(functional, TWINS[name]), views_of(name), other(name, option)
+    inputs = INPUTS.get(name, {})
     if option == "clean_views":
         views = views[1:]
     else:
         without = {key: value for key, value in values.items() if key != option}
-        assert not torch.equal(twin(*views, **values), twin(*views, **without)), "the option has no effect"
-    assert torch.equal(twin(*views, **values), make(name, **values)(*views))
+        changed = twin(*views, **values, **inputs)
+        assert not torch.equal(changed, twin(*views, **without, **inputs)), "the option has no effect"
+    assert torch.equal(twin(*views, **values, **inputs), make(name, **values)(*views, **inputs))
 
 
 @pytest.mark.parametrize("name", [name for name in TWINS if "impl" in options(name)])
 def test_impl_reaches_the_engine(name):
     with pytest.raises(ValueError, match="'impl' must be"):
-        getattr(functional, TWINS[name])(*views_of(name), impl="none")
+        getattr(functional, TWINS[name])(*views_of(name), impl="none", **INPUTS.get(name, {}))
 
 
 @pytest.mark.parametrize("name", TWINS)
 def test_gather_distributed_reaches_the_loss(name, monkeypatch):
-    monkeypatch.setattr(GraphLoss, "forward", lambda self, *views: self.gather_distributed)
-    twin, views = getattr(functional, TWINS[name]), views_of(name)
-    assert twin(*views, gather_distributed=True) is True and twin(*views) is False
+    monkeypatch.setattr(GraphLoss, "forward", lambda self, *views, **inputs: self.gather_distributed)
+    twin, views, inputs = getattr(functional, TWINS[name]), views_of(name), INPUTS.get(name, {})
+    assert twin(*views, gather_distributed=True, **inputs) is True and twin(*views, **inputs) is False
 
 
 @pytest.mark.parametrize("name", TWINS)
 def test_takes_a_graph(name):
     views, loss = views_of(name), make(name)
-    x, graph = torch.cat(views), loss.graph(*views)
+    x, graph = torch.cat(views), loss.graph(*views, **INPUTS.get(name, {}))
     assert torch.equal(getattr(functional, TWINS[name])(x, graph), loss(x, graph))
 
 

@@ -15,8 +15,10 @@ OBJECTIVES = [
 ]
 #: Nothing changes when all features are shifted: the last bias has no gradient.
 SHIFT_INVARIANT = {"BarlowTwinsLoss", "CCASSGLoss", "VICRegLoss"}
+#: What takes labels, by which name.
+LABELLED = {"CommunityNTXentLoss": "community", "ReSCLoss": "community", "SupConLoss": "labels"}
 #: What is followed is not the gradient of the value.
-STOP_GRADIENT = {"AsymmetricInfoNCELoss", "NegativeCosineLoss"}
+STOP_GRADIENT = {"AsymmetricInfoNCELoss", "NegativeCosineLoss", "ReSCLoss"}
 
 
 class Network(nn.Module):
@@ -34,7 +36,8 @@ class Network(nn.Module):
         if self.predictor is not None:
             p = self.predictor(torch.cat(z)).chunk(2)
             return (self.loss(p[0], z[1]) + self.loss(p[1], z[0])) / 2
-        return self.loss(*z, labels=labels) if isinstance(self.loss, losses.SupConLoss) else self.loss(*z)
+        word = LABELLED.get(type(self.loss).__name__)
+        return self.loss(*z, **({} if word is None else {word: labels}))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,72 @@
+"""NT-Xent whose negatives know communities."""
+
+from torch import Tensor, nn
+
+from gnnclr.graph import ContrastGraph, augmentation_graph
+from gnnclr.graph.communities import ExcludeCommunity, WeighCommunity
+from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.nn import ContrastiveConv
+from gnnclr.ops.check import check_index, describe
+
+
+class CommunityNTXentLoss(GraphLoss):
+    r"""NT-Xent in which negatives of the anchor's own community weigh :math:`\rho`: samples of one community are often
+    of one class, and should not repel as strangers do.
+
+    .. math::
+        \mathcal{L} = \operatorname{mean}_{i,\, p} -\log \frac{e^{\mathbf{z}_i^\top \mathbf{z}_p / \tau}}
+        {e^{\mathbf{z}_i^\top \mathbf{z}_p / \tau} + \sum_j \rho^{[c_i = c_j]} e^{\mathbf{z}_i^\top \mathbf{z}_j /
+        \tau}}
+
+    This is :class:`~gnnclr.losses.NTXentLoss` on a graph rewired by
+    :class:`~gnnclr.graph.communities.WeighCommunity`, or at :math:`\rho = 0` by
+    :class:`~gnnclr.graph.communities.ExcludeCommunity`; any other low-rank log-weight goes into
+    ``Negatives(log_weight=...)`` in the same way. Exact, in linear memory.
+
+    Args:
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a
+            parameter. (default: ``0.5``)
+        rho (float, optional): The weight :math:`\rho \ge 0` of the own community. (default: ``0.5``)
+        gather_distributed (bool, optional): Contrast with the samples of all processes, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+
+    Shapes:
+        - **input:** two or more views :math:`(n, d)` of any length, keyword ``community`` :math:`(n)`; or stacked
+          views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar
+    """
+
+    anatomy = Anatomy(
+        formula="mean_i -log e^(s_ip/τ) / (e^(s_ip/τ) + Σ_j ρ^[c_i = c_j] e^(s_ij/τ))",
+        kernel="dot product",
+        link="log-sum-exp, positive inside",
+        pairs="all views of other samples",
+        weights="ρ within a community, low rank; ρ = 0 leaves it out",
+        paper="SimCLR, https://arxiv.org/abs/2002.05709; communities as in gCooL, https://arxiv.org/abs/2110.14863",
+    )
+
+    def __init__(
+        self,
+        temperature: float | nn.Parameter = 0.5,
+        rho: float = 0.5,
+        gather_distributed: bool = False,
+        impl: str = "auto",
+    ):
+        if isinstance(rho, bool) or not isinstance(rho, (int, float)) or not 0 <= rho < float("inf"):
+            raise ValueError(f"'rho' must not be negative (got {describe(rho)})")
+        super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)
+        self.rho = float(rho)
+
+    def graph(self, *views: Tensor, community: Tensor | None = None) -> ContrastGraph:
+        """The graph of a batch: views of a sample attract, all others repel, those of its community less."""
+        n = views[0].size(0)
+        if community is None:
+            raise ValueError(f"'community' must be an integer tensor of shape [{n}] (got none)")
+        check_index("community", community, n)
+        graph = augmentation_graph(views)
+        if n == 0:
+            return graph
+        rule = WeighCommunity(community, self.rho) if self.rho else ExcludeCommunity(community)
+        return rule(graph)

@@ -1,0 +1,118 @@
+"""ReSC: nodes against the centroids of communities."""
+
+import torch
+from torch import Tensor
+from torch_geometric.utils import scatter
+
+from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.graph_loss import GraphLoss, normalize
+from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv
+from gnnclr.ops.check import check_choice, check_index, check_positive, describe
+from gnnclr.ops.kernels import NegativePower
+
+
+class ReSCLoss(GraphLoss):
+    r"""The reweighted self-supervised cross-contrastive loss of `"Graph Communal Contrastive Learning"
+    <https://arxiv.org/abs/2110.14863>`_ (gCooL), its term over communities: each view finds the centroid of its
+    sample's community in the other view.
+
+    .. math::
+        \mathcal{L} = \operatorname{mean}_{i} -\log \frac{\delta(\mathbf{z}_i, \mathbf{c}_{k})}
+        {\delta(\mathbf{z}_i, \mathbf{c}_{k}) + \sum_{l \neq k} w_{kl}\, \delta(\mathbf{z}_i, \mathbf{c}_l)}, \qquad
+        w_{kl} = e^{-\gamma \|\mathbf{c}_k - \mathbf{c}_l\|^2}
+
+    where :math:`k` is the community of the sample in the other view and :math:`\mathbf{c}` are the means of that view's
+    communities, held constant; :math:`\delta(\mathbf{z}, \mathbf{c})` is :math:`e^{\mathbf{z}^\top \mathbf{c} / \tau}`
+    or :math:`e^{-\|\mathbf{z} - \mathbf{c}\|^2 / \tau^2}`. Centroids are the bank of the graph, and weights its
+    low-rank log-weights.
+
+    Args:
+        temperature (float, optional): The temperature :math:`\tau > 0`. (default: ``0.4``)
+        similarity (str, optional): ``"cosine"`` or ``"rbf"``. (default: ``"cosine"``)
+        gamma (float, optional): How fast weights fall with the distance of centroids, :math:`\gamma \ge 0`; the
+            authors' code uses :math:`8 \cdot 10^{-5}` with ``"rbf"``. (default: ``0.0``, equal weights)
+        gather_distributed (bool, optional): Contrast with the samples of all processes, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+
+    Shapes:
+        - **input:** two views :math:`(n, d)` of any length, keyword ``community`` :math:`(n)`, and
+          ``other_community`` :math:`(n)` where the second view has communities of its own; or stacked views
+          :math:`(2n, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar
+    """
+
+    anatomy = Anatomy(
+        formula="mean_i -log δ(z_i, c_k) / (δ(z_i, c_k) + Σ_(l≠k) w_kl δ(z_i, c_l))",
+        kernel="dot product or squared distance, to centroids",
+        link="log-sum-exp, positive inside",
+        pairs="centroids of the other view",
+        weights="w_kl = e^(-γ|c_k - c_l|²), low rank",
+        paper="gCooL, https://arxiv.org/abs/2110.14863",
+    )
+
+    def __init__(
+        self,
+        temperature: float = 0.4,
+        similarity: str = "cosine",
+        gamma: float = 0.0,
+        gather_distributed: bool = False,
+        impl: str = "auto",
+    ):
+        check_positive("temperature", temperature)
+        check_choice("similarity", similarity, ("cosine", "rbf"))
+        if isinstance(gamma, bool) or not isinstance(gamma, (int, float)) or gamma < 0:
+            raise ValueError(f"'gamma' must not be negative (got {describe(gamma)})")
+        if similarity == "cosine":
+            conv = ContrastiveConv(temperature, impl=impl)
+        else:
+            kernel = NegativePower(2.0, temperature**2)
+            conv = ContrastiveConv(1.0, AlignmentConv(1.0, kernel), UniformityConv(1.0, impl, kernel))
+        super().__init__(conv, gather_distributed)
+        self.gamma = float(gamma)
+
+    def graph(
+        self, *views: Tensor, community: Tensor | None = None, other_community: Tensor | None = None
+    ) -> ContrastGraph:
+        """The graph of a batch: views, and the centroids of both views as its bank."""
+        if len(views) != 2:
+            raise ValueError(f"'views' must be two matrices [n, d] (got {len(views)})")
+        n = views[0].size(0)
+        if community is None:
+            raise ValueError(f"'community' must be an integer tensor of shape [{n}] (got none)")
+        communities = [community, community if other_community is None else other_community]
+        for name, value in zip(("community", "other_community"), communities):
+            check_index(name, value, n)
+        graph = augmentation_graph(views, edges=False)
+        if n == 0:
+            return graph
+        with torch.no_grad():
+            labels = [torch.unique(c, return_inverse=True)[1] for c in communities]
+            centroids = [scatter(normalize(v), c, reduce="mean") for v, c in zip(views, labels)]
+        # Rows of the bank: centroids of the first view, then of the second.
+        first = centroids[0].size(0)
+        row = torch.cat([labels[1] + first, labels[0]])  # the one that each node is drawn to
+        graph.bank = torch.cat(centroids)
+        graph.bank_view = torch.arange(2, device=row.device).repeat_interleave(
+            torch.tensor([c.size(0) for c in centroids], device=row.device)
+        )
+        graph.edge_index = torch.stack([2 * n + row, torch.arange(2 * n, device=row.device)])
+        graph.negatives = Negatives("other", candidates=(), log_weight=self._log_weight(graph.bank, row))
+        return graph
+
+    def _log_weight(self, bank: Tensor, row: Tensor) -> tuple[Tensor, Tensor] | None:
+        r"""Columns of :math:`-\gamma \|\mathbf{c}_k - \mathbf{c}_l\|^2`: those of a node are the centroid it is drawn
+        to, its square and one."""
+        if self.gamma == 0:
+            return None
+        square = bank.square().sum(dim=1, keepdim=True)
+        one = torch.ones_like(square)
+        a = torch.cat([2 * self.gamma * bank, -self.gamma * square, one], dim=1)[row]
+        b = torch.cat([bank, one, -self.gamma * square], dim=1)
+        return a, torch.cat([torch.zeros_like(a), b])
+
+    def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
+        if x.size(0) == 0:
+            return x.sum()
+        return self.conv.energy(normalize(x), graph)  # centroids are no unit vectors

@@ -1,0 +1,103 @@
+import pytest
+import torch
+from loss_contract import LossContract, make_views, unit
+
+from gnnclr.losses import ReSCLoss
+
+#: Communities of up to 9 samples in both views.
+FIRST = torch.tensor([0, 3, 0, 1, 1, 0, 3, 1, 3])
+SECOND = torch.tensor([5, 3, 5, 5, 3, 3, 3, 2, 2])
+
+
+class TestReSC(LossContract):
+    learnable = False
+    symmetric = False  # each view has communities of its own
+    repels = False  # its negatives are rows of the bank, and no nodes
+    impls = ("auto", "tiles", "dense")
+    similarity, gamma = "cosine", 0.0
+
+    def make(self, temperature=0.4, **kwargs):
+        return ReSCLoss(temperature, self.similarity, self.gamma, **kwargs)
+
+    def call(self, loss, *views):
+        n = views[0].size(0)
+        return loss(*views, community=FIRST[:n], other_community=SECOND[:n])
+
+    def call_permuted(self, loss, order, *views):
+        return loss(*views, community=FIRST[order], other_community=SECOND[order])
+
+    def call_one(self, loss, *views):
+        return self.call(loss, *views)
+
+    def graph_arguments(self):
+        return {"community": FIRST[:7], "other_community": SECOND[:7]}
+
+    def joined_arguments(self):
+        return {"community": FIRST, "other_community": SECOND}
+
+    def reference(self, views, temperature):
+        return self.reference_of_units([unit(view) for view in views], temperature)
+
+    def reference_of_units(self, views, temperature):
+        n = len(views[0])
+        total = 0.0
+        for anchor, other, community in ((views[0], views[1], SECOND[:n]), (views[1], views[0], FIRST[:n])):
+            names = community.unique().tolist()
+            centroid = {k: unit_mean(other.detach(), community, k) for k in names}
+            for i in range(n):
+                k = int(community[i])
+                rest = 0.0
+                for m in names:
+                    if m != k:
+                        weight = torch.exp(-self.gamma * (centroid[k] - centroid[m]).square().sum())
+                        gap = self.logit(anchor[i], centroid[m], temperature) - self.logit(
+                            anchor[i], centroid[k], temperature
+                        )
+                        rest = rest + weight * torch.exp(gap)
+                total = total + torch.log1p(torch.as_tensor(rest)) / (2 * n)
+        return total
+
+    def logit(self, z, c, temperature):
+        return z @ c / temperature if self.similarity == "cosine" else -(z - c).square().sum() / temperature**2
+
+    def test_gradcheck(self):
+        """Its gradient is not the derivative of its value: centroids are held constant, as in the literal loop."""
+
+    def test_refuses_wrong_shapes_and_temperatures(self):
+        with pytest.raises(ValueError, match="'temperature' must be a positive number"):
+            self.make(0.0)
+        with pytest.raises(ValueError, match="'community' must be an integer tensor"):
+            self.make()(*make_views(4))
+
+
+def unit_mean(rows, community, k):
+    return rows[community == k].mean(dim=0)
+
+
+class TestWeighted(TestReSC):
+    gamma = 0.7
+
+
+class TestRBF(TestReSC):
+    temperatures = (1.0, 0.3, 0.1)
+    similarity, gamma = "rbf", 0.5
+    tolerances = (1e-10, 1e-4)  # squared distances over the squared temperature
+
+    def test_equals_literal_loop_anywhere(self):
+        """The literal loop under- and overflows at the squares of small temperatures: left to the cosine."""
+
+
+def test_one_community_has_no_negatives():
+    views = [view.requires_grad_() for view in make_views(5)]
+    loss = ReSCLoss()(*views, community=torch.zeros(5, dtype=torch.long))
+    loss.backward()
+    assert loss == 0 and views[0].grad.abs().max() == 0
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match="'gamma' must not be negative"):
+        ReSCLoss(gamma=-1)
+    with pytest.raises(ValueError, match="'similarity' must be one of"):
+        ReSCLoss(similarity="dot")
+    with pytest.raises(ValueError, match="two matrices"):
+        ReSCLoss()(*make_views(5, views=3), community=FIRST[:5])
