@@ -77,6 +77,13 @@ class ContrastGraph(Data):
             return self._store.get(key)
         return super().__getattr__(key)
 
+    def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuses to be collated: samples of several graphs would get the same numbers, and rules cannot be joined."""
+        raise ValueError(
+            f"'ContrastGraph' cannot be collated by a Batch (asked for the increment of {key!r}): a contrastive batch "
+            f"is one graph already, built by augmentation_graph from the views of all samples"
+        )
+
     @property
     def view(self) -> Tensor:
         """Which view each node is [n]; takes the place of the method of that name that PyG's feature stores have."""

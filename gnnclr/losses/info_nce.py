@@ -86,6 +86,7 @@ class InfoNCELoss(GraphLoss):
             negatives=rule,
             negative_index=negative_index,
             bank=bank,
+            check=bank is not None,  # the rest is right by construction
         )
 
     @staticmethod

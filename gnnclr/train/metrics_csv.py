@@ -73,12 +73,13 @@ def read_metrics(path: str | Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
     rows = []
-    with path.open(newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            try:
-                rows.append({key: _number(value) for key, value in line.items() if value not in ("", None)})
-            except (TypeError, ValueError):
-                continue
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    # A number that was cut short is still a number: a line counts once its end is there.
+    for line in csv.DictReader(text for text in lines if text.endswith("\n")):
+        try:
+            rows.append({key: _number(value) for key, value in line.items() if value not in ("", None)})
+        except (TypeError, ValueError):
+            continue
     return [row for row in rows if "step" in row]
 
 

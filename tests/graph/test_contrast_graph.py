@@ -4,8 +4,10 @@ import pickle
 import pytest
 import torch
 import torch_geometric.transforms as T
+from torch_geometric.data import Batch
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+from gnnclr.nn import UniformityConv
 
 
 def views(n=4, count=2):
@@ -115,3 +117,25 @@ def test_wrong_views_are_named(arguments, message):
 def test_empty_batch():
     graph = augmentation_graph([torch.zeros(0, 3)] * 2)
     assert graph.num_nodes == 0 and graph.edge_index.shape == (2, 0)
+
+
+def test_collating_is_refused():
+    graphs = [augmentation_graph([torch.randn(3, 2), torch.randn(3, 2)]) for _ in range(2)]
+    with pytest.raises(ValueError, match="cannot be collated"):
+        Batch.from_data_list(graphs)
+
+
+def test_rows_of_the_bank_may_belong_to_views():
+    """Anchors of a view then see the bank's rows of the other view only, for a rule of that scope."""
+    views, bank = [torch.nn.functional.normalize(torch.randn(4, 3)) for _ in range(2)], torch.randn(5, 3)
+    graph = augmentation_graph(views, negatives=Negatives("other", candidates=()), bank=bank)
+    graph.bank_view = torch.tensor([0, 1, 1, 0, 1])
+    graph.validate()
+    lse = UniformityConv(0.5).normalizer(graph.x, graph).lse
+    s = graph.x @ bank.t() / 0.5
+    expected = [torch.logsumexp(s[i, graph.bank_view != graph.view[i]], 0) for i in range(8)]
+    torch.testing.assert_close(lse, torch.stack(expected))
+    with pytest.raises(ValueError, match="'bank_view' must be an integer tensor"):
+        ContrastGraph(graph.x, bank=bank, bank_view=torch.zeros(4))
+    with pytest.raises(ValueError, match="'bank_view' needs a 'bank'"):
+        ContrastGraph(graph.x, bank_view=torch.zeros(4, dtype=torch.long))

@@ -30,3 +30,8 @@ def test_missing_file_and_broken_lines(tmp_path):
     assert read_metrics(tmp_path / "none.csv") == []
     (tmp_path / "m.csv").write_text("step,epoch,loss\n1,0,2.0\n2,0,x\n")
     assert read_metrics(tmp_path / "m.csv") == [{"step": 1, "epoch": 0, "loss": 2.0}]
+
+
+def test_a_line_without_its_end_is_left_out(tmp_path):
+    (tmp_path / "m.csv").write_text("step,epoch,loss\n1,0,2.0\n2,0,1.2")  # was 1.25
+    assert read_metrics(tmp_path / "m.csv") == [{"step": 1, "epoch": 0, "loss": 2.0}]
