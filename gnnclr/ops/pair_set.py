@@ -5,7 +5,7 @@ from torch import Tensor
 
 from gnnclr.ops.check import check_index, check_matrix, describe
 from gnnclr.ops.exclusion import Exclusion
-from gnnclr.ops.tiles import tile_size
+from gnnclr.ops.tiles import single_tile
 
 
 class PairSet:
@@ -44,7 +44,7 @@ class PairSet:
         pairs = self._check_pairs(exclude_pairs, n, m, symmetric)
         groups = self._check_groups(exclude, n, m)
         # A single tile is masked as a whole: nothing is gained by sorting.
-        ranges = exclude is not None and max(n, m) > tile_size(q)
+        ranges = exclude is not None and max(n, m) > single_tile(q)
         self._order_q = self._order(groups[0]) if ranges else None
         self._order_k = self._order_q if symmetric or not ranges else self._order(groups[1])
         self.q = self.sort_q(q)
