@@ -25,8 +25,7 @@ class Decoupled(NodeMethod):
 
     Propagation is that of `"Predict then Propagate" <https://arxiv.org/abs/1810.05997>`_; :math:`\mathbf{m}` masks
     features, anew each step, without which embeddings are no better than the propagated features. The cost of a step
-    does not depend on the size of the graph; the cache holds :math:`C \cdot n \cdot F` numbers. On PubMed 200 steps
-    with unit rows as features give 80.7 % (validation 85.0 %), where propagated features alone give 80.1 % (82.0 %).
+    does not depend on the size of the graph; the cache holds :math:`C \cdot n \cdot F` numbers.
 
     Args:
         encoder (PropagatedMLP): Its MLP maps nodes, its propagation makes the cached views.
