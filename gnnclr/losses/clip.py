@@ -66,7 +66,11 @@ class CLIPLoss(GraphLoss):
         return augmentation_graph(views, negatives=Negatives(scope="other"))
 
     def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
-        if self.log_scale is not None:
-            temperature = self.log_scale.clamp(max=math.log(self.max_scale)).neg().exp()
-            self.conv = ContrastiveConv(temperature, impl=self.impl)
-        return super()._energy(x, graph)
+        if self.log_scale is None:
+            return super()._energy(x, graph)
+        temperature = self.log_scale.clamp(max=math.log(self.max_scale)).neg().exp()
+        # The layer that stays has the temperature as a number: one with a history could be neither copied nor saved.
+        self.conv = ContrastiveConv(float(temperature.detach()), impl=self.impl)
+        if x.size(0) == 0:
+            return x.sum()
+        return ContrastiveConv(temperature, impl=self.impl).energy(self.project(x), graph)

@@ -1,5 +1,6 @@
 """Kernel-InfoNCE: exponential and arc-cosine kernels under the logarithm."""
 
+import torch
 from torch import nn
 
 from gnnclr.losses.anatomy import Anatomy
@@ -82,6 +83,8 @@ class KernelInfoNCELoss(GraphLoss):
         if arc_cosine is None and weight == 1:
             super().__init__(_conv(NegativePower(gamma), impl, temperature), gather_distributed)
             return
+        if isinstance(temperature, torch.Tensor):
+            raise ValueError("'temperature' must be a number for mixtures and arc-cosine kernels (got a tensor)")
         tau = float(temperature)
         first = NegativePower(gamma, tau) if arc_cosine is None else LogArcCosine(arc_cosine, tau)
         second = NegativePower(2.0, tau if second_temperature is None else second_temperature)

@@ -2,8 +2,8 @@
 
 from copy import copy
 
-import torch
 from torch import Tensor, nn
+from torch_geometric.utils import scatter
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.graph.augmentation import group_pairs
@@ -94,4 +94,4 @@ class CoupledConv(PairConv):
 
 def sum_by_anchor(value: Tensor, pairs: PositivePairs, num_nodes: int) -> Tensor:
     """Sums of what belongs to pairs, over the pairs of each anchor [n]."""
-    return torch.zeros(num_nodes, dtype=value.dtype, device=value.device).index_add_(0, pairs.edge_index[1], value)
+    return scatter(value, pairs.edge_index[1], dim_size=num_nodes, reduce="sum")

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import softplus
 
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
@@ -27,7 +27,7 @@ class HardNegativeConv(CoupledConv):
         E = \operatorname{mean}_i \sum_p w_{ip} \log\left(1 + N_{ip} e^{-s_{ip}}\right)
 
     Args:
-        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0` of parts that are not
+        temperature (float, optional): The temperature :math:`\tau > 0` of parts that are not
             given. (default: ``0.5``)
         beta (float, optional): Concentration :math:`\beta \ge 0` on hard negatives. (default: ``1.0``)
         tau_plus (float, optional): The expected share :math:`0 \le \tau^{+} < 1` of positives among the negatives.
@@ -43,7 +43,7 @@ class HardNegativeConv(CoupledConv):
 
     def __init__(
         self,
-        temperature: float | nn.Parameter = 0.5,
+        temperature: float = 0.5,
         beta: float = 1.0,
         tau_plus: float = 0.1,
         alignment: AlignmentConv | None = None,
@@ -52,6 +52,8 @@ class HardNegativeConv(CoupledConv):
     ):
         super().__init__(temperature, alignment, uniformity, impl)
         self._check_one_temperature()
+        if isinstance(self.temperature, Tensor):
+            raise ValueError("'temperature' must be a number: its floor would be learned too (got a tensor)")
         if isinstance(beta, bool) or not isinstance(beta, (int, float)) or not 0 <= beta < math.inf:
             raise ValueError(f"'beta' must not be negative (got {describe(beta)})")
         if isinstance(tau_plus, bool) or not isinstance(tau_plus, (int, float)) or not 0 <= tau_plus < 1:
@@ -84,11 +86,6 @@ class HardNegativeConv(CoupledConv):
         by_score = -pull - torch.where(free, by_negative * (1 - left), 0)
         by_hard = sum_by_anchor(by_negative, pairs, n)
         return energy, by_score, (by_hard,) if importance is None else (by_hard, -by_hard)
-
-    def _gradients(self, by_log_scale: Tensor) -> list[tuple[Tensor, Tensor]]:
-        if isinstance(self.temperature, Tensor):
-            raise ValueError("'temperature' of a HardNegativeConv is not learnable: its floor would be learned too")
-        return []
 
     def extra_repr(self) -> str:
         """Temperature and settings."""

@@ -1,5 +1,7 @@
+import copy
 import math
 
+import pytest
 import torch
 from loss_contract import LossContract, make_views, unit
 
@@ -39,6 +41,16 @@ def test_log_scale_is_learned():
     expected = (at(center + step) - at(center - step)) / (2 * step)
     torch.testing.assert_close(parameter.grad, expected, rtol=1e-5, atol=1e-8)
     assert "log_scale" in loss.state_dict()
+
+
+def test_a_trained_loss_can_be_copied():
+    views, loss = make_views(6), CLIPLoss(0.2)
+    loss(*views).backward()
+    with torch.no_grad():
+        loss.log_scale.sub_(loss.log_scale.grad)
+    again = copy.deepcopy(loss)
+    torch.testing.assert_close(again(*views), loss(*views))
+    assert loss.conv.temperature == pytest.approx(math.exp(-float(loss.log_scale)), rel=1e-6)
 
 
 def test_scale_is_clamped():
