@@ -92,8 +92,7 @@ ADVERSARIAL = "; the adversarial view is one signed step of 8/255 up the gradien
 #: What an objective does not share with the others. Those that are not here have their defaults.
 SETTINGS = {
     "AsymmetricInfoNCELoss": Setting(SOFTMAX, WHY + ADVERSARIAL, with_adversarial_view),
-    # λ = 0.0051 was chosen for 8,192 features. Small projectors take the inverse of their width, as in
-    # https://github.com/yaohungt/Barlow-Twins-HSIC.
+    # λ = 0.0051 was chosen for 8,192 features; with the inverse of the width both terms grow alike.
     "BarlowTwinsLoss": Setting({"redundancy": 1 / EMBEDDING}, "λ = 1/d: the default is for d = 8,192", rates=RATES),
     # Features that are all alike cost λ d², and gain d.
     "CCASSGLoss": Setting(

@@ -7,7 +7,6 @@ from gnnclr.node.beta_mixture import BetaMixture
 from gnnclr.node.bgrl import BGRL
 from gnnclr.node.cca_ssg import CCASSG
 from gnnclr.node.centrality import centrality
-from gnnclr.node.communal_contrast import communal_contrast
 from gnnclr.node.community_views import CommunityEdgeDrop, CommunityFeatureMask, community_strength, csgcl_view
 from gnnclr.node.costa import COSTA
 from gnnclr.node.csgcl import CSGCL
@@ -86,7 +85,6 @@ __all__ = [
     "WithFeatures",
     "centrality",
     "check_node_data",
-    "communal_contrast",
     "community_strength",
     "csgcl_view",
     "csr_tensor",

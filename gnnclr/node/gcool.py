@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from gnnclr.losses import InfoNCELoss
+from gnnclr.losses import CLIPLoss, ReSCLoss
 from gnnclr.node.adaptive import gca_view
-from gnnclr.node.communal_contrast import SIMILARITIES, communal_contrast, community_similarity
+from gnnclr.node.community_similarity import SIMILARITIES, community_similarity
 from gnnclr.node.data import check_node_data
 from gnnclr.node.deca import deca_loss
 from gnnclr.node.method import NodeMethod, check_two_views, view_measures, width
@@ -28,8 +28,8 @@ class GCooL(NodeMethod):
 
     :math:`\mathcal{L}_{\text{node}}` is InfoNCE between the views in both directions, :math:`\mathcal{L}_{\text{DeCA}}`
     is :func:`~gnnclr.node.deca_loss` of soft assignments to learned centres, which alone it trains, and
-    :math:`\mathcal{L}_{\text{com}}` is :func:`~gnnclr.node.communal_contrast`. With the authors' :math:`r` the
-    community parts end after a fifth of :math:`T` steps. :meth:`after_optimizer_step` counts the steps :math:`t`.
+    :math:`\mathcal{L}_{\text{com}}` is :class:`~gnnclr.losses.ReSCLoss` of the likeliest ones. With the authors'
+    :math:`r` the community parts end after a fifth of :math:`T` steps. :meth:`after_optimizer_step` counts the steps :math:`t`.
 
     Args:
         encoder (torch.nn.Module): Called as ``encoder(x, edge_index)``.
@@ -42,7 +42,8 @@ class GCooL(NodeMethod):
         similarity (str, optional): Of nodes and centres, ``"cosine"`` (gCooL-c) or ``"rbf"`` (gCooL-e).
             (default: ``"cosine"``)
         deca_weight (float, optional): :math:`\lambda` of :func:`~gnnclr.node.deca_loss`. (default: ``1.0``)
-        gamma (float, optional): :math:`\gamma` of :func:`~gnnclr.node.communal_contrast`. (default: ``8e-5``)
+        gamma (float, optional): :math:`\gamma` of :class:`~gnnclr.losses.ReSCLoss`; as in the authors' code, it
+            counts for ``"rbf"`` only. (default: ``8e-5``)
         stride (int, optional): The number :math:`T` of steps. (default: ``500``)
         alpha_rate (float, optional): The ratio :math:`r`. (default: ``0.2``)
         channels (int, optional): Size of the projections. (default: ``None``, that of ``encoder.out_channels``)
@@ -73,9 +74,10 @@ class GCooL(NodeMethod):
         if views is None:
             views = (gca_view(0.4, 0.1, "pagerank"), gca_view(0.4, 0.1, "pagerank"))
         self.views = check_two_views(views)
-        self.node_loss = InfoNCELoss(check_positive("temperature", temperature))
+        self.node_loss = CLIPLoss(temperature, learnable=False)
+        self.community_loss = ReSCLoss(temperature, similarity, gamma if similarity == "rbf" else 0.0)
         self.temperature, self.similarity = temperature, check_choice("similarity", similarity, SIMILARITIES)
-        self.deca_weight, self.gamma = deca_weight, gamma
+        self.deca_weight = deca_weight
         self.stride, self.alpha_rate = check_positive("stride", stride), check_positive("alpha_rate", alpha_rate)
         channels = width(encoder, "channels") if channels is None else channels
         self.centers = nn.Parameter(torch.randn(num_communities, channels))
@@ -101,14 +103,14 @@ class GCooL(NodeMethod):
         check_node_data(data)
         views = [view(data) for view in self.views]
         z = [F.normalize(self.projector(self.encoder(view.x, view.edge_index)), dim=1) for view in views]
-        loss, logs = 0.5 * (self.node_loss(z[0], z[1]) + self.node_loss(z[1], z[0])), view_measures(*z)
+        loss, logs = self.node_loss(*z), view_measures(*z)
         alpha, beta = self.schedule()
         if alpha == 0:
             return loss, logs
         r = [self.assign(view) for view in z]
         deca = 0.5 * sum(deca_loss(a, view.edge_index, self.deca_weight) for a, view in zip(r, views))
         communities = [a.argmax(dim=1) for a in r]
-        com = communal_contrast(*z, *communities, self.centers.size(0), self.temperature, self.gamma, self.similarity)
+        com = self.community_loss(*z, community=communities[0], other_community=communities[1])
         logs |= {"deca": deca.detach(), "communal": com.detach()}
         return loss + alpha * (beta * deca + (1 - beta) * com), logs
 

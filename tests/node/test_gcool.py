@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gnnclr.losses import InfoNCELoss
-from gnnclr.node import GCNEncoder, GCooL, communal_contrast, deca_loss, sbm
+from gnnclr.losses import InfoNCELoss, ReSCLoss
+from gnnclr.node import GCNEncoder, GCooL, deca_loss, sbm
 
 
 def build(**kwargs):
@@ -27,7 +27,8 @@ def test_loss_is_the_weighted_sum_of_its_parts(similarity):
     logits = [h @ centers.t() / 0.3 if similarity == "cosine" else -(torch.cdist(h, centers) ** 2) / 0.09 for h in z]
     r = [logit.softmax(dim=1) for logit in logits]
     deca = sum(deca_loss(a, v.edge_index, 0.9) for a, v in zip(r, views)) / 2
-    com = communal_contrast(*z, *(a.argmax(dim=1) for a in r), 3, 0.3, 0.1, similarity)
+    own, other = (a.argmax(dim=1) for a in r)
+    com = ReSCLoss(0.3, similarity, 0.1 * (similarity == "rbf"))(*z, community=own, other_community=other)
     nce = InfoNCELoss(0.3)
     alpha, beta = 1 - 4 / 10, math.exp(-4 / 20)
     expected = (nce(*z) + nce(*z[::-1])) / 2 + alpha * (beta * deca + (1 - beta) * com)
