@@ -29,7 +29,8 @@ class GCooL(NodeMethod):
     :math:`\mathcal{L}_{\text{node}}` is InfoNCE between the views in both directions, :math:`\mathcal{L}_{\text{DeCA}}`
     is :func:`~gnnclr.node.deca_loss` of soft assignments to learned centres, which alone it trains, and
     :math:`\mathcal{L}_{\text{com}}` is :class:`~gnnclr.losses.ReSCLoss` of the likeliest ones. With the authors'
-    :math:`r` the community parts end after a fifth of :math:`T` steps. :meth:`after_optimizer_step` counts the steps :math:`t`.
+    :math:`r` the community parts end after a fifth of :math:`T` steps. :meth:`after_optimizer_step` counts the steps
+    :math:`t`.
 
     Args:
         encoder (torch.nn.Module): Called as ``encoder(x, edge_index)``.
