@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
+from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.coupled import CoupledConv
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
@@ -61,12 +62,19 @@ class AsymmetricConv(PairConv):
 
 def _between(graph: ContrastGraph, a: int, b: int) -> ContrastGraph:
     """The graph with anchors of view ``a``, and positives and negatives of view ``b`` only."""
+    if graph.bank is not None:
+        raise ValueError("'graph' must not have a bank: its rows belong to no view (got one)")
+
+    def kept(edge_index: Tensor) -> Tensor:
+        return (graph.view[edge_index[0]] == b) & (graph.view[edge_index[1]] == a)
+
     part = copy(graph)
-    source, target = graph.edge_index
-    keep = (graph.view[source] == b) & (graph.view[target] == a)
-    part.edge_index = graph.edge_index[:, keep]
+    edge_index = group_pairs(graph.group) if graph.edge_index is None else graph.edge_index
+    part.edge_index = edge_index[:, kept(edge_index)]
     if graph.edge_weight is not None:
-        part.edge_weight = graph.edge_weight[keep]
+        part.edge_weight = graph.edge_weight[kept(edge_index)]
+    if graph.negative_index is not None:
+        part.negative_index = graph.negative_index[:, kept(graph.negative_index)]
     part.anchor = (graph.view == a) if graph.anchor is None else (graph.view == a) & graph.anchor
     part.negatives = replace(graph.negatives, candidates=(b,), scope="all")
     return part

@@ -2,6 +2,7 @@ import pytest
 import torch
 from loss_contract import LossContract, make_views, unit, value_and_gradients
 
+from gnnclr.graph import augmentation_graph
 from gnnclr.losses import AsymmetricInfoNCELoss, HardNegativeLoss
 
 
@@ -48,8 +49,6 @@ class TestInferiorPositives(LossContract):
         (expected,) = torch.autograd.grad(self.reference(views, 0.3), leaf)
         torch.testing.assert_close(grad, expected, rtol=1e-9, atol=1e-12)
 
-    test_explicit_negatives_equal_implicit_ones = None  # its negatives differ by pair of views
-
 
 class TestTwoCleanViews(TestInferiorPositives):
     clean = 2
@@ -86,7 +85,16 @@ def test_clean_views_move_little_towards_the_adversarial_one():
     assert grad[:9].abs().max() == 0 and grad[9:].abs().max() > 0
 
 
+def test_implicit_positives_equal_explicit_ones():
+    views, loss = make_views(7), AsymmetricInfoNCELoss(0.5, clean_views=1)
+    graph = augmentation_graph(views, edges=False)
+    torch.testing.assert_close(loss(graph.x, graph), loss(*views))
+
+
 def test_wrong_arguments():
+    with pytest.raises(ValueError, match="'graph' must not have a bank"):
+        graph = augmentation_graph(make_views(4), bank=torch.randn(3, 32))
+        AsymmetricInfoNCELoss(clean_views=1)(graph.x, graph)
     with pytest.raises(ValueError, match="2 clean and one adversarial"):
         AsymmetricInfoNCELoss()(*make_views(4))
     with pytest.raises(ValueError, match="'alpha' must lie in"):
