@@ -5,6 +5,7 @@ from torch import Tensor
 from torch_geometric.utils import scatter
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph.communities.centroids import distance_columns
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss, normalize
 from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv
@@ -102,15 +103,11 @@ class ReSCLoss(GraphLoss):
         return graph
 
     def _log_weight(self, bank: Tensor, row: Tensor) -> tuple[Tensor, Tensor] | None:
-        r"""Columns of :math:`-\gamma \|\mathbf{c}_k - \mathbf{c}_l\|^2`: those of a node are the centroid it is drawn
-        to, its square and one."""
+        """Columns of the log-weights: those of a node are of the centroid it is drawn to."""
         if self.gamma == 0:
             return None
-        square = bank.square().sum(dim=1, keepdim=True)
-        one = torch.ones_like(square)
-        a = torch.cat([2 * self.gamma * bank, -self.gamma * square, one], dim=1)[row]
-        b = torch.cat([bank, one, -self.gamma * square], dim=1)
-        return a, torch.cat([torch.zeros_like(a), b])
+        a, b = distance_columns(bank, self.gamma)
+        return a[row], torch.cat([b.new_zeros(row.numel(), b.size(1)), b])
 
     def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
         if x.size(0) == 0:

@@ -405,3 +405,7 @@ def test_wrong_graphs():
     graph = augmentation_graph(batch(), bank=torch.ones(1, 6).double(), negatives=Negatives(bank=False))
     with pytest.raises(ValueError, match=r"'data\.bank' must be absent or repel"):
         ContrastCentroids(COMMUNITY)(graph)
+    graph = augmentation_graph(batch(), bank=torch.ones(1, 6).double())
+    graph.bank_view = torch.zeros(1, dtype=torch.long)
+    with pytest.raises(ValueError, match=r"'data\.bank_view' must be absent"):
+        ContrastCentroids(COMMUNITY)(graph)

@@ -89,6 +89,8 @@ class ContrastCentroids(CommunityRule):
             raise ValueError("'data.negative_index' must be absent: it takes the place of the rule")
         if data.bank is not None and not data.negatives.bank:
             raise ValueError("'data.bank' must be absent or repel: its rows would become negatives (got bank=False)")
+        if data.bank_view is not None:
+            raise ValueError("'data.bank_view' must be absent: centroids are of all views (got one)")
         n, start = data.num_nodes, data.num_candidates
         if n == 0:
             return data
