@@ -2,28 +2,32 @@
 
     python benchmarks/communities.py --root DATA --datasets cora citeseer --seeds 5
 
-Full batch, exact loss, full training length, embeddings of the last epoch; training settings are those that
-benchmarks/grace.json has for plain GRACE, so rules are judged where the plain method is at its best. Rules see features
-and edges, never labels, but for the last, the oracle, which leaves out all negatives of the node's own label: what a
-perfect rule would gain. Arguments of rules were fixed before the seeds below were looked at. The probe chooses its
-settings on validation nodes. Writes communities.{csv,md,png}. A finished run is a line of communities_runs.csv and is
-not repeated.
+Exact loss, embeddings of the last epoch; training settings were chosen by the validation accuracy of plain GRACE, so
+rules are judged where the plain method is at its best: those of Cora and CiteSeer are in benchmarks/grace.json and see
+all nodes in a step, on larger graphs a step contrasts 1,024 nodes, drawn anew, whose embeddings see the whole graph
+(temperatures 0.3, 0.5 and 0.7 were tried, for seed 1000). Rules see features and edges, never labels, but for the last,
+the oracle, which leaves out all negatives of the node's own label: what a perfect rule would gain. Arguments of rules
+were fixed before the seeds below were looked at. Splits are public ones for Planetoid, otherwise 10 % training, 10 %
+validation and 80 % test nodes, drawn by the seed. The probe chooses its settings on validation nodes. Writes
+communities.{csv,md,png}, with all that is in communities_runs.csv: a finished run is a line there and is not repeated.
 """
 
 import argparse
+import json
 import os
 import shlex
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import grace
 import torch
 from cifar10 import environment
-from communities_report import DETAILS, MEASURES, ORACLE, PLAIN, write
+from communities_report import DETAILS, FEATURES, MEASURES, ORACLE, PLAIN, Rows, write
 from runs import Runs
 from torch_geometric.data import Data
 from torch_geometric.transforms import Compose
+from torch_geometric.utils import to_undirected
 
 from gnnclr.eval import Split, linear_probe
 from gnnclr.graph import AddNeighbourPositives, knn_graph
@@ -38,9 +42,16 @@ from gnnclr.graph.communities import (
     propagated_kmeans,
 )
 from gnnclr.node import load_node_data, propagate_features
+from gnnclr.node.datasets import choose_split
 
 #: Seeds that no setting was chosen by.
 FIRST_SEED = 10
+#: Settings of larger graphs, but for the temperature; the batch size is that of the nodes a step contrasts.
+LARGER = {"lr": 1e-3, "layers": 2, "hidden": 256, "width": 256, "act": "relu", "projection": 128}
+LARGER |= {"edge": [0.3, 0.4], "feature": [0.1, 0.1], "weight_decay": 1e-5, "epochs": 100, "batch_size": 1024}
+TEMPERATURE = {"pubmed": 0.5, "photo": 0.5, "cs": 0.5, "physics": 0.5}
+SETTINGS = {name: grace.chosen()[name] | {"batch_size": None} for name in ("cora", "citeseer")}
+SETTINGS |= {name: LARGER | {"temperature": temperature} for name, temperature in TEMPERATURE.items()}
 
 
 def communities(data: Data, seed: int = 0, resolution: float = 1.0) -> torch.Tensor:
@@ -49,10 +60,20 @@ def communities(data: Data, seed: int = 0, resolution: float = 1.0) -> torch.Ten
     return merge_small(found, data.edge_index, min_size=20)
 
 
+def nearest(data: Data, k: int) -> torch.Tensor:
+    """The nearest neighbours in propagated features [2, nk]."""
+    return knn_graph(propagate_features(data.x, data.edge_index), k=k, cosine=True)
+
+
 def neighbours(data: Data, k: int, **kwargs) -> AddNeighbourPositives:
-    """The nearest neighbours of propagated features as positives."""
-    x = propagate_features(data.x, data.edge_index)
-    return AddNeighbourPositives(knn_graph(x, k=k, cosine=True), **kwargs)
+    """The nearest neighbours as positives."""
+    return AddNeighbourPositives(nearest(data, k), **kwargs)
+
+
+def of_both(data: Data, k: int = 10) -> torch.Tensor:
+    """Louvain communities of the graph that has the edges, and edges to the nearest neighbours."""
+    edges = to_undirected(torch.cat([data.edge_index, nearest(data, k)], dim=1), num_nodes=data.num_nodes)
+    return merge_small(louvain(edges, data.num_nodes), edges, min_size=20)
 
 
 def together(data: Data) -> SoftCommunity:
@@ -70,6 +91,7 @@ def together(data: Data) -> SoftCommunity:
 RULES: dict[str, Callable[[Data], object]] = {
     PLAIN: lambda data: None,
     "Louvain left out": lambda data: ExcludeCommunity(communities(data)),
+    "Louvain of edges and neighbours left out": lambda data: ExcludeCommunity(of_both(data)),
     "Louvain weighs 0.2": lambda data: WeighCommunity(communities(data), rho=0.2),
     "co-association weighs": together,
     "30 neighbours attract": lambda data: neighbours(data, 30),
@@ -89,28 +111,61 @@ def quality(rule: object, data: Data) -> dict[str, float]:
     return {"precision": found.precision, "recall": found.recall, "false negatives left": found.false_negative_rate}
 
 
+@cache
+def graph_of(name: str, root: str) -> Data:
+    """The graph, whose splits are drawn later."""
+    return load_node_data(name, root, split_seed=None)
+
+
+@cache
+def rewiring(name: str, root: str, rule: str) -> tuple[object, dict[str, float]]:
+    """A rule for a graph, the same for all seeds, and its quality."""
+    data = graph_of(name, root)
+    rewire = RULES[rule](data)
+    return rewire, quality(rewire, data)
+
+
 def run(name: str, root: str, rule: str, seed: int) -> dict[str, float]:
     """Trains GRACE with a rule, and probes it."""
-    data, settings = load_node_data(name, root, split_seed=seed), grace.chosen()[name]
-    rewire = RULES[rule](data)
+    data, settings = graph_of(name, root), SETTINGS[name]
+    rewire, judged = rewiring(name, root, rule)
     torch.manual_seed(seed)
     method = grace.build(settings, data.num_features)
-    method.rewire = rewire
+    method.rewire, method.batch_size = rewire, settings["batch_size"]
     seconds = grace.train(method, data, settings, f"{name}, {rule}, seed {seed}")
-    result = linear_probe(method.embed(data), data.y, Split.from_masks(data))
-    return {"linear": result.test, "seconds an epoch": seconds, "validation": result.val} | quality(rewire, data)
+    result = linear_probe(method.embed(data), data.y, Split.from_masks(choose_split(data, seed)))
+    return {"linear": result.test, "seconds an epoch": seconds, "validation": result.val} | judged
 
 
-def features(name: str, root: str) -> float:
-    """The accuracy of propagated features, which need no training."""
-    data = load_node_data(name, root)
-    return linear_probe(propagate_features(data.x, data.edge_index), data.y, Split.from_masks(data)).test
+def features(name: str, root: str, seed: int) -> dict[str, float]:
+    """The accuracy of propagated features, which need no training, on the split of a seed."""
+    data = graph_of(name, root)
+    split = Split.from_masks(choose_split(data, seed))
+    result = linear_probe(propagate_features(data.x, data.edge_index), data.y, split)
+    return {"linear": result.test, "validation": result.val}
+
+
+def key(name: str, threads: int) -> dict[str, object]:
+    """What a line of finished runs says of its settings."""
+    return {"dataset": name, "threads": threads} | SETTINGS[name]
+
+
+def arranged(lines: list[dict[str, str]], threads: int) -> Rows:
+    """Finished runs with the settings above, by data set and rule, in the order of seeds."""
+    rows: Rows = {}
+    for name in SETTINGS:
+        mine = [line for line in lines if line["settings"] == json.dumps(key(name, threads), sort_keys=True)]
+        by_rule = {rule: [line for line in mine if line["rule"] == rule] for rule in [*RULES, FEATURES]}
+        found = {rule: sorted(lines, key=lambda line: int(line["seed"])) for rule, lines in by_rule.items() if lines}
+        if PLAIN in found:
+            rows[name] = found
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", default=os.environ.get("GNNCLR_DATA"), help="default: $GNNCLR_DATA")
-    parser.add_argument("--datasets", nargs="+", choices=list(grace.BASE), default=["cora", "citeseer"])
+    parser.add_argument("--datasets", nargs="+", choices=list(SETTINGS), default=["cora", "citeseer"])
     parser.add_argument("--rules", nargs="+", choices=list(RULES), default=list(RULES), metavar="RULE")
     parser.add_argument("--seeds", type=int, default=5, help=f"seeds {FIRST_SEED} to {FIRST_SEED - 1}+N")
     parser.add_argument("--threads", type=int, default=1)
@@ -121,19 +176,18 @@ def main() -> None:
 
     torch.set_num_threads(args.threads)
     runs = Runs(args.out / "communities_runs.csv", "rule", MEASURES + DETAILS, len(MEASURES))
-    rules = list(dict.fromkeys([PLAIN, *args.rules]))
-    rows: dict[str, dict[str, list[dict[str, str]]]] = {name: {rule: [] for rule in rules} for name in args.datasets}
+    seeds, rules = range(FIRST_SEED, FIRST_SEED + args.seeds), list(dict.fromkeys([PLAIN, *args.rules, FEATURES]))
     for name in args.datasets:
-        settings = {"dataset": name, "threads": args.threads} | grace.chosen()[name]
-        for seed in range(FIRST_SEED, FIRST_SEED + args.seeds):
+        settings = key(name, args.threads)
+        for seed in seeds:
             for rule in rules:
-                rows[name][rule].append(runs.get(rule, seed, settings, partial(run, name, args.root, rule, seed)))
-    propagated = {name: features(name, args.root) for name in args.datasets}
+                train = features if rule == FEATURES else partial(run, rule=rule)
+                runs.get(rule, seed, settings, partial(train, name, args.root, seed=seed))
     command = shlex.join(
         ["python", "benchmarks/communities.py", "--datasets", *args.datasets, f"--seeds={args.seeds}"]
         + ([] if args.rules == list(RULES) else ["--rules", *args.rules])
     )
-    print(write(rows, propagated, args.out, command, environment(args)))
+    print(write(arranged(runs.rows(), args.threads), args.out, command, environment(args)))
 
 
 if __name__ == "__main__":

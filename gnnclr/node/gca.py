@@ -18,7 +18,7 @@ class GCA(GRACE):
             features dropped with mean probabilities .3/.1 and .4/.0, as in the authors' code)
         loss (torch.nn.Module, optional): Called as ``loss(x, graph)`` on the stacked projections.
             (default: ``NTXentLoss(temperature=0.4)``)
-        **kwargs (optional): ``rewire`` of :class:`~gnnclr.node.GRACE`.
+        **kwargs (optional): ``rewire`` and ``batch_size`` of :class:`~gnnclr.node.GRACE`.
 
     Shapes:
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`

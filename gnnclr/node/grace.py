@@ -23,7 +23,7 @@ class GRACE(TwoView):
         \mathbf{u}_j\rangle / \tau}}
 
     This is NT-Xent over the :math:`2n` views of the nodes, computed exactly over the full graph, in memory linear in
-    its nodes.
+    its nodes. Its time is quadratic; with ``batch_size`` it is that of so many nodes, and linear in the graph.
 
     Args:
         encoder (torch.nn.Module): Called as ``encoder(x, edge_index)``: a :class:`~gnnclr.node.GCNEncoder` or any PyG
@@ -36,6 +36,8 @@ class GRACE(TwoView):
         rewire (callable, optional): A transform of the :class:`~gnnclr.graph.ContrastGraph` of the two views, which
             may add positives or exclude negatives; those by communities or neighbours of the graph are made from it by
             :class:`~gnnclr.node.FittedRewiring`. (default: ``None``)
+        batch_size (int, optional): Nodes that are contrasted in a step, drawn anew; the encoder sees the whole graph.
+            Rewirings find them in ``graph.sample_id``. (default: ``None``, all nodes)
 
     Shapes:
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
@@ -49,14 +51,19 @@ class GRACE(TwoView):
         views: tuple[View, View] | None = None,
         loss: nn.Module | None = None,
         rewire: Callable | None = None,
+        batch_size: int | None = None,
     ):
-        super().__init__(encoder, NTXentLoss(temperature=0.4) if loss is None else loss, projector, views)
+        loss = NTXentLoss(temperature=0.4) if loss is None else loss
+        super().__init__(encoder, loss, projector, views, batch_size)
         self.rewire = rewire
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two fresh views of the graph, and ``alignment`` and ``uniformity`` of the projections."""
-        z0, z1 = self.project(data)
+        nodes = self.draw(data)
+        z0, z1 = self.project(data, nodes)
         graph = augmentation_graph([z0, z1])
+        if nodes is not None:
+            graph.sample_id = nodes.repeat(2)
         if self.rewire is not None:
             for part in fitted_parts(self.rewire):
                 part.fit(data)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -9,6 +10,7 @@ from gnnclr.eval.geometry import view_measures
 from gnnclr.node.data import check_node_data
 from gnnclr.node.method import NodeMethod, check_two_views
 from gnnclr.node.views import grace_view
+from gnnclr.ops.check import check_count
 
 #: A transform of a :class:`~torch_geometric.data.Data`. Recipes could not name a class for a fuller annotation.
 View = Callable
@@ -26,6 +28,8 @@ class TwoView(NodeMethod):
         projector (torch.nn.Module, optional): Applied to embeddings for the loss only. (default: ``None``, identity)
         views (sequence, optional): Two transforms of a :class:`~torch_geometric.data.Data`.
             (default: edges and features dropped with probabilities .2/.3 and .4/.4)
+        batch_size (int, optional): Nodes whose views are compared in a step, drawn anew; the encoder sees the whole
+            graph. (default: ``None``, all nodes)
 
     Shapes:
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
@@ -38,20 +42,30 @@ class TwoView(NodeMethod):
         loss: nn.Module,
         projector: nn.Module | None = None,
         views: tuple[View, View] | None = None,
+        batch_size: int | None = None,
     ):
         super().__init__(encoder)
         self.loss = loss
+        self.batch_size = None if batch_size is None else check_count("batch_size", batch_size)
         self.projector = nn.Identity() if projector is None else projector
         self.views = check_two_views((grace_view(0.2, 0.3), grace_view(0.4, 0.4)) if views is None else views)
 
-    def project(self, data: Data) -> tuple[Tensor, Tensor]:
-        """The projections of two fresh views [n, d]."""
+    def draw(self, data: Data) -> Tensor | None:
+        """The nodes of a step [b], or ``None`` for all."""
+        n = check_node_data(data).x.size(0)
+        if self.batch_size is None or self.batch_size >= n:
+            return None
+        return torch.randperm(n, device=data.x.device)[: self.batch_size]
+
+    def project(self, data: Data, nodes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The projections of two fresh views [n, d], or of some nodes of theirs [b, d]."""
         check_node_data(data)
         views = (view(data) for view in self.views)
-        z0, z1 = (self.projector(self.encoder(view.x, view.edge_index)) for view in views)
+        embeddings = (self.encoder(view.x, view.edge_index) for view in views)
+        z0, z1 = (self.projector(z if nodes is None else z.index_select(0, nodes)) for z in embeddings)
         return z0, z1
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two fresh views of the graph, and ``alignment`` and ``uniformity`` of the projections."""
-        z0, z1 = self.project(data)
+        z0, z1 = self.project(data, self.draw(data))
         return self.loss(z0, z1), view_measures(z0, z1)

@@ -5,7 +5,8 @@ from torch_geometric.data import Data
 from torch_geometric.nn import GCN, MLP
 
 from gnnclr.eval import Split, linear_probe
-from gnnclr.graph import AddKNNPositives
+from gnnclr.graph import AddKNNPositives, AddNeighbourPositives
+from gnnclr.graph.communities import ExcludeCommunity, SoftCommunity
 from gnnclr.losses import NTXentLoss
 from gnnclr.node import GRACE, GCNEncoder, SparseFeatures, grace_view, propagate_features, sbm
 
@@ -98,6 +99,48 @@ def test_rewire_sees_the_graph_of_both_views():
     assert method.encoder.layers[0].weight.grad.isfinite().all()
 
 
+def test_some_nodes_are_contrasted_and_the_encoder_sees_all():
+    data, seen = sbm(60, num_features=20), []
+    same = lambda graph: graph  # noqa: E731
+    torch.manual_seed(0)
+    method = build(20, views=(same, same), batch_size=16, rewire=lambda graph: seen.append(graph) or graph)
+    loss, _ = method.training_step_loss(data)
+    nodes = seen[0].sample_id[:16]
+    assert nodes.unique().numel() == 16 and seen[0].sample_id.equal(nodes.repeat(2))
+    z = method.projector(method.encoder(data.x, data.edge_index))[nodes]
+    assert torch.allclose(loss, method.loss(z, z)) and torch.allclose(seen[0].x, z.repeat(2, 1), atol=1e-6)
+    method.training_step_loss(data)
+    assert not seen[1].sample_id.equal(seen[0].sample_id)
+
+
+def test_a_batch_of_all_nodes_is_the_whole_graph():
+    data, losses = sbm(60), []
+    for batch_size in (None, 60, 1000):
+        torch.manual_seed(0)
+        losses.append(build(batch_size=batch_size).training_step_loss(data)[0].item())
+    assert losses[0] == losses[1] == losses[2]
+
+
+def test_rules_find_the_nodes_of_a_batch():
+    data = sbm(60)
+    edges = torch.tensor([[1, 59], [2, 7]])
+    for rule in (ExcludeCommunity(data.y), AddNeighbourPositives(edges), SoftCommunity(torch.rand(60, 3))):
+        graphs = []
+        method = build(batch_size=20, rewire=lambda graph: graphs.append(rule(graph)) or graphs[-1])
+        for _ in range(8):
+            loss, _ = method.training_step_loss(data)
+            assert loss.isfinite()
+        for graph in graphs:
+            node = graph.sample_id
+            if isinstance(rule, ExcludeCommunity):
+                assert graph.group.unique(return_inverse=True)[1].unique().numel() == data.y[node].unique().numel()
+                assert graph.group.eq(graph.group[0]).equal(data.y[node].eq(data.y[node[0]]))
+            if isinstance(rule, AddNeighbourPositives):
+                pairs = {(int(a), int(b)) for a, b in node[graph.edge_index].T if a != b}
+                present = set(node.tolist())
+                assert pairs == {(a, b) for a, b in edges.T.tolist() if a in present and b in present}
+
+
 def test_steps_depend_on_the_generator_only():
     data, method = sbm(60), build()
     losses = []
@@ -118,3 +161,5 @@ def test_errors():
         build().training_step_loss(Data(edge_index=torch.zeros(2, 1, dtype=torch.long), num_nodes=2))
     with pytest.raises(ValueError, match="'views' must be two transforms"):
         build(views=(grace_view(),))
+    with pytest.raises(ValueError, match="'batch_size' must be"):
+        build(batch_size=0)

@@ -24,3 +24,16 @@ def test_loss_of_projected_views():
     assert torch.allclose(value, (z0 - z1).square().mean())
     assert set(logs) == {"alignment", "uniformity"}
     assert method.embed(data).shape == (40, 8)
+
+
+def test_loss_of_some_nodes():
+    data, sizes = sbm(40, num_features=20), []
+
+    def loss(z0, z1):
+        sizes.append(z0.size(0))
+        return (z0 - z1).square().mean()
+
+    method = TwoView(GCNEncoder(20, 8, 8), loss, torch.nn.BatchNorm1d(8), batch_size=7)
+    value, _ = method.training_step_loss(data)
+    value.backward()
+    assert sizes == [7] and method.encoder.layers[0].weight.grad.isfinite().all()
