@@ -7,11 +7,13 @@ regression, whose C and feature scaling are chosen on the validation nodes, look
 features, untrained GCN, A²X and PPR X have the same splits and the same probe. Splits are public ones for Planetoid,
 WikiCS (20), ogbn-arxiv and ACM; otherwise 10 % training, 10 % validation, 80 % test nodes, drawn by the seed.
 
-Each finished run is a line of FOLDER/runs.csv; runs that are there with the same settings, graph and seed are not
-repeated. FOLDER/node.md and FOLDER/node.png show what is there. Settings are in benchmarks/node.json, with their
-sources; ``--set epochs=20`` changes one by hand. ``--search`` tries the grid of each method instead and writes, for
-each data set, the settings with the best mean validation accuracy into the file, over seeds 1000, 1001, ..., which are
-not among the reported seeds 0, 1, ...; its runs go to FOLDER/search.csv.
+``--links`` trains methods without some of the edges, and ranks those among as many pairs without an edge.
+
+Each finished run is a line of FOLDER/runs.csv, or FOLDER/links.csv; runs that are there with the same settings, graph
+and seed are not repeated. FOLDER/node.md and FOLDER/node.png show what is there. Settings are in benchmarks/node.json,
+with their sources; ``--set epochs=20`` changes one by hand. ``--search`` tries the grid of each method instead and
+writes, for each data set, the settings with the best mean validation accuracy into the file, over seeds 1000, 1001,
+..., which are not among the reported seeds 0, 1, ...; its runs go to FOLDER/search.csv.
 """
 
 import argparse
@@ -62,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--declared", action="store_true", help="ignore what searches have chosen")
     p.add_argument("--probe-with-px", action="store_true", help="rows with propagated features beside the embeddings")
     p.add_argument("--extras", action="store_true", help="also NMI and ARI of k-means, and Sim@5")
+    p.add_argument("--links", action="store_true", help="link prediction instead, in a table of its own")
     p.add_argument("--search", action="store_true", help="choose settings by validation accuracy")
     p.add_argument("--search-seeds", type=int, default=3, help="seeds of each setting of a search (default: 3)")
     p.add_argument("--device", default="cpu", help="where methods are trained (default: cpu)")
@@ -92,6 +95,13 @@ def check(p: argparse.ArgumentParser, args: argparse.Namespace) -> None:
             p.error(f"--set must name a setting of the methods (got {key!r})")
 
 
+def shown(words: list[str]) -> list[str]:
+    """The words of a command without the folders, which are of the machine."""
+    folders = ("--root", "--out", "--settings")
+    after = [False] + [word in folders for word in words]
+    return [word for word, skip in zip(words, after) if not skip and word.split("=")[0] not in folders]
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs the benchmark; 1 if something failed, after all that did not."""
     p = parser()
@@ -107,12 +117,12 @@ def main(argv: list[str] | None = None) -> int:
                 for method in args.methods:
                     bench.search(dataset, method, args.search_seeds)
             else:
-                bench.run(dataset, args.methods, args.baselines, args.seeds)
+                (bench.links if args.links else bench.run)(dataset, args.methods, args.baselines, args.seeds)
     finally:
         if not args.search:
             args.out.mkdir(parents=True, exist_ok=True)
-            command = "python benchmarks/node.py " + shlex.join(sys.argv[1:] if argv is None else argv)
-            print(write(args.out, table, command))
+            words = shown(sys.argv[1:] if argv is None else argv)
+            print(write(args.out, table, shlex.join(["python", "benchmarks/node.py", *words])))
     for failure in bench.failures:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if bench.failures else 0

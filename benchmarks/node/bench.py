@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from gnnclr.eval import Split
+from gnnclr.eval import LinkSplit, Split, link_prediction
 from gnnclr.node.datasets import choose_split
 
 from .evaluation import EXTRAS, extras, probe
-from .features import RANDOM, features, join
+from .features import BASELINES, RANDOM, features, join
 from .graphs import BenchmarkGraph
 from .machine import machine
 from .methods import METHODS
@@ -27,8 +27,11 @@ MEASURES = ["test", "val", "c", "scaling", *EXTRAS, "seconds", "epoch_seconds", 
 CONDITIONS = ["threads", "machine", "date", "graph", "settings", "hash"]
 FIELDS = ["dataset", "row", "seed", *MEASURES, *CONDITIONS]
 SEARCH_FIELDS = ["dataset", "row", "seed", "val", "seconds", *CONDITIONS]
+LINK_FIELDS = ["dataset", "row", "seed", "auc", "ap", "val_auc", "score", "seconds", *CONDITIONS]
 KEY = ("dataset", "graph", "hash", "seed")
 WITH_PX = " + PX"
+#: What runs without the held-out edges are told apart by.
+LINKS = ", links"
 #: Seeds of a search start here; those of reported runs stay below.
 FIRST_SEARCH_SEED = 1000
 
@@ -37,7 +40,7 @@ class Bench:
     """Runs what is missing in a folder of results.
 
     Args:
-        out (Path): The folder: ``runs.csv`` and ``search.csv``.
+        out (Path): The folder: ``runs.csv``, ``links.csv`` and ``search.csv``.
         table (Settings): The settings.
         root (str): Where data sets are.
         device (torch.device): Where methods are trained.
@@ -50,6 +53,7 @@ class Bench:
         self.with_extras, self.with_px = with_extras, with_px
         self.runs = Records(out / "runs.csv", FIELDS, KEY)
         self.searches = Records(out / "search.csv", SEARCH_FIELDS, KEY)
+        self.link_runs = Records(out / "links.csv", LINK_FIELDS, KEY)
         self.failures: list[str] = []
 
     def run(self, dataset: str, methods: Iterable[str], baselines: Iterable[str], seeds: int | None) -> None:
@@ -64,6 +68,12 @@ class Bench:
             self._attempt(f"{dataset} {name}", self._baseline, graph, name, range(1 if alone else count))
         for name in methods:
             self._attempt(f"{dataset} {name}", self._method, graph, name, range(count))
+
+    def links(self, dataset: str, methods: Iterable[str], baselines: Iterable[str], seeds: int | None) -> None:
+        """Link prediction by all seeds of all rows, trained anew without the edges that are held out."""
+        graph = self._attempt(dataset, BenchmarkGraph, dataset, self.root, self.device)
+        for name in [] if graph is None else [*baselines, *methods]:
+            self._attempt(f"{dataset} {name}, links", self._links, graph, name, range(seeds or 10))
 
     def search(self, dataset: str, method: str, seeds: int) -> None:
         """Chooses the settings of the grid with the best mean validation accuracy, over seeds that are not reported."""
@@ -97,6 +107,23 @@ class Bench:
                     x = join(run.z, px)
                 measures = extras(x, graph.y) if self.with_extras else {}
                 self._record(graph, row, rows[row], seed, **probe(x, graph.y, split, row != name), **measures, **cost)
+
+    def _links(self, graph: BenchmarkGraph, name: str, seeds: range) -> None:
+        settings, row = self.table.chosen(name, graph.name), name + LINKS
+        done, mark = self.link_runs.read(), settings_hash(row, settings)
+        for seed in [seed for seed in seeds if (graph.name, graph.hash, mark, str(seed)) not in done]:
+            split, seconds = LinkSplit.random(graph.data(settings["x"]), seed=seed), None
+            if name in BASELINES:
+                z = features(name, split.train, settings, seed)
+            else:
+                run = train(METHODS[name], split.train, settings, seed, f"{graph.name} {row} seed {seed}")
+                z, seconds = run.z, run.seconds
+            result = link_prediction(z, split)
+            self.link_runs.append(
+                dataset=graph.name, row=name, seed=seed, auc=result.auc, ap=result.ap, val_auc=result.val_auc,
+                score=result.score, seconds=seconds, **self._conditions(graph, settings, mark),
+            )  # fmt: skip
+            print(f"{graph.name} {row} seed {seed}: {100 * result.auc:.1f}", file=sys.stderr)
 
     def _search(self, dataset: str, method: str, seeds: int) -> None:
         graph = BenchmarkGraph(dataset, self.root, self.device)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gnnclr.eval import results_table
 
-from .bench import FIELDS, KEY, WITH_PX
+from .bench import FIELDS, KEY, LINK_FIELDS, LINKS, WITH_PX
 from .features import BASELINES, TITLES
 from .machine import versions
 from .methods import METHODS
@@ -24,6 +24,10 @@ feature scaling are chosen on the validation nodes; test nodes are looked at onc
 has chosen were chosen by validation accuracy, over seeds of its own. All rows have the same splits and the same \
 probe."""
 
+LINK_PROTOCOL = """\
+Methods trained anew without 15 % of the edges: 5 % choose between cosine and dot product as the score of a pair, 10 % \
+and as many pairs without an edge are ranked by it. Nothing is trained on pairs."""
+
 
 def current(out: Path, table: Settings) -> dict[str, dict[str, list[Line]]]:
     """Data set to row to the lines of its seeds, as far as they have the present settings."""
@@ -36,6 +40,17 @@ def current(out: Path, table: Settings) -> dict[str, dict[str, list[Line]]]:
             found.setdefault(dataset, {}).setdefault(row, []).append(line)
     names = list(BASELINES) + [name + suffix for name in METHODS for suffix in ("", WITH_PX)]
     return {d: {row: found[d][row] for row in names if row in found[d]} for d in found}
+
+
+def current_links(out: Path, table: Settings) -> dict[str, dict[str, list[Line]]]:
+    """The same of link prediction."""
+    found: dict[str, dict[str, list[Line]]] = {}
+    for line in Records(out / "links.csv", LINK_FIELDS, KEY).read().values():
+        name, dataset = line["row"], line["dataset"]
+        known = name in METHODS or name in BASELINES
+        if known and line["hash"] == settings_hash(name + LINKS, table.chosen(name, dataset)):
+            found.setdefault(dataset, {}).setdefault(name, []).append(line)
+    return {d: {row: found[d][row] for row in [*BASELINES, *METHODS] if row in found[d]} for d in found}
 
 
 def _hash(table: Settings, row: str, dataset: str) -> str | None:
@@ -51,15 +66,17 @@ def _hash(table: Settings, row: str, dataset: str) -> str | None:
 def write(out: Path, table: Settings, command: str) -> str:
     """Writes ``node.md`` and, where there are results, ``node.png`` to the folder, and returns the Markdown."""
     results = current(out, table)
-    text = markdown(results, table, command)
+    text = markdown(results, current_links(out, table), table, command)
     (out / "node.md").write_text(text)
     if results:
         plot(results, out / "node.png")
     return text
 
 
-def markdown(results: dict[str, dict[str, list[Line]]], table: Settings, command: str) -> str:
-    """One table a data set, and the settings below it."""
+def markdown(
+    results: dict[str, dict[str, list[Line]]], links: dict[str, dict[str, list[Line]]], table: Settings, command: str
+) -> str:
+    """One table a data set, and the settings below it; then link prediction."""
     lines = [line for rows in results.values() for seeds in rows.values() for line in seeds]
     conditions = {name: sorted({line[name] for line in lines}) for name in ("machine", "threads", "date")}
     dates = conditions["date"]
@@ -84,6 +101,11 @@ def markdown(results: dict[str, dict[str, list[Line]]], table: Settings, command
             parts.append(f"- {_title(row)} ({table.source(row, dataset)}): `{settings}`")
     if any(row.endswith(WITH_PX) for rows in results.values() for row in rows):
         parts += ["", f"Rows{WITH_PX}: the probe sees standardised embeddings beside centred PPR X with unit rows."]
+    if links:
+        parts += ["", "## Link prediction", "", LINK_PROTOCOL]
+    for dataset, rows in links.items():
+        cells = {_title(r): _link_cells(lines) for r, lines in rows.items()}
+        parts += ["", f"### {dataset}", "", results_table(cells, corner="row")]
     return "\n".join(parts) + "\n"
 
 
@@ -106,6 +128,10 @@ def _cells(lines: list[Line]) -> dict[str, str | list[float]]:
         if values:
             cells[title] = f"{max(values) if key == 'peak_mb' else statistics.median(values):.{digits}f}"
     return cells
+
+
+def _link_cells(lines: list[Line]) -> dict[str, str | list[float]]:
+    return {"seeds": str(len(lines)), "AUC": _numbers(lines, "auc"), "average precision": _numbers(lines, "ap")}
 
 
 def _numbers(lines: list[Line], key: str) -> list[float]:

@@ -32,7 +32,7 @@ class Toy(nn.Module):
 
     def __init__(self, data, z=None):
         super().__init__()
-        assert set(data.keys()) == {"x", "edge_index"}, "training must not see labels or splits"
+        assert set(data.keys()) - {"num_nodes"} == {"x", "edge_index"}, "training must not see labels or splits"
         self.weight, self.z, self.after = nn.Parameter(torch.randn(data.num_features, 8)), z, 0
 
     def training_step_loss(self, data):
@@ -115,6 +115,20 @@ def test_finished_runs_are_not_repeated(bench):
     # A graph that changed under its name is another graph.
     bench.save(sbm(120, 3, 32, seed=1), "graph")
     assert bench() == 0 and len(bench.trained) == 7
+
+
+def test_links_are_predicted_by_methods_that_have_not_seen_them(bench, monkeypatch):
+    seen = []
+    monkeypatch.setitem(bench.script.METHODS, "toy", lambda data, _: seen.append(data) or Toy(data))
+    assert bench("--links", baselines="raw") == 0 and bench("--links", baselines="raw") == 0
+    lines = bench.lines("links")
+    assert [(line["row"], line["seed"]) for line in lines] == [("raw", "0"), ("raw", "1"), ("toy", "0"), ("toy", "1")]
+    assert all(0 <= float(line["auc"]) <= 1 and line["score"] in ("cosine", "dot") for line in lines)
+    whole = load_node_data(bench.graph).num_edges
+    assert len(seen) == 2 and all(0.8 * whole < data.num_edges < 0.9 * whole for data in seen)
+    assert not seen[0].edge_index.equal(seen[1].edge_index)
+    text = (bench.out / "node.md").read_text()
+    assert "## Link prediction" in text and "average precision" in text and str(bench.out) not in text
 
 
 def test_a_run_alone_is_the_same_as_one_among_others(bench):
