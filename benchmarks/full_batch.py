@@ -25,28 +25,17 @@ from cifar10 import environment
 from node.memory import watch_peak
 from torch_geometric.data import Data
 
-from gnnclr.graph.communities import ExcludeCommunity, SoftCommunity, WeighCommunity, louvain, merge_small
+from gnnclr.graph.communities import ExcludeCommunity, WeighCommunity
 from gnnclr.node import Checkpointed, load_node_data
 
 RULES: dict[str, Callable[[Data], object]] = {
     "all other nodes repel": lambda data: None,
-    "own community left out": lambda data: ExcludeCommunity(found(data)),
-    "own community weighs 0.2": lambda data: WeighCommunity(found(data), rho=0.2),
-    "weights of 64 soft communities": lambda data: SoftCommunity(soft(data)),
+    "own community left out": lambda data: ExcludeCommunity(communities.communities(data)),
+    "own community weighs 0.2": lambda data: WeighCommunity(communities.communities(data), rho=0.2),
+    "co-association weighs": communities.RULES["co-association weighs"],
     "community left out, 30 neighbours attract": communities.RULES["Louvain out, 30 attract"],
 }
 EPOCHS = 2
-
-
-def found(data: Data) -> torch.Tensor:
-    return merge_small(louvain(data.edge_index, data.num_nodes), data.edge_index, min_size=20)
-
-
-def soft(data: Data, channels: int = 64) -> torch.Tensor:
-    """Unit rows whose products are weights: communities, smeared a little."""
-    one_hot = torch.nn.functional.one_hot(found(data) % channels, channels).float()
-    noise = torch.rand(one_hot.shape, generator=torch.Generator().manual_seed(0))
-    return torch.nn.functional.normalize(one_hot + 0.05 * noise)
 
 
 def cell(name: str, rule: str, args: argparse.Namespace) -> dict[str, float]:

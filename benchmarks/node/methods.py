@@ -13,6 +13,7 @@ from torch import nn
 from torch_geometric.data import Data
 from torch_geometric.nn import MLP
 
+from gnnclr.graph import AddNeighbourPositives
 from gnnclr.losses import BarlowTwinsLoss, CCASSGLoss, InfoNCELoss, NTXentLoss, VICRegLoss
 from gnnclr.node import (
     AFGRL,
@@ -30,6 +31,7 @@ from gnnclr.node import (
     Decoupled,
     EdgeDrop,
     FeatureMask,
+    FittedRewiring,
     GCNEncoder,
     GCooL,
     GraphACL,
@@ -37,6 +39,7 @@ from gnnclr.node import (
     MLPEncoder,
     ProGCL,
     PropagatedMLP,
+    PropagatedNeighbours,
     PyGEncoder,
     TwoView,
     csgcl_view,
@@ -163,6 +166,8 @@ def decoupled(data: Data, s: Mapping[str, Any]) -> nn.Module:
     sizes = (data.num_features, s["hidden"], s["out"], s["layers"])
     encoder = PropagatedMLP(*sizes, alpha=s["alpha"], hops=s["hops"], act=s["act"], dropout=s["dropout"])
     own = {name: s[name] for name in ("copies", "batch_size", "feature_p")}
+    if "k" in s:
+        own["rewire"] = FittedRewiring(PropagatedNeighbours(s["k"]), partial(AddNeighbourPositives, weight=s["weight"]))
     return Decoupled(encoder, projector(s), view=EdgeDrop(s["edge"]), loss=NTXentLoss(s["temperature"]), **own)
 
 
@@ -186,4 +191,5 @@ METHODS: dict[str, Builder] = {
     "sugrl": sugrl,
     "graphmae": graphmae,
     "decoupled": decoupled,
+    "decoupled-knn": decoupled,
 }

@@ -1,5 +1,7 @@
 """Contrast of nodes whose features were propagated beforehand."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
@@ -8,8 +10,10 @@ from torch_geometric.utils import mask_feature
 from gnnclr.eval.geometry import view_measures
 from gnnclr.losses import NTXentLoss
 from gnnclr.node.data import check_node_data
+from gnnclr.node.fitted_rewiring import fitted_parts
 from gnnclr.node.method import NodeMethod
 from gnnclr.node.propagated_mlp import PropagatedMLP
+from gnnclr.node.step_graph import step_graph
 from gnnclr.node.two_view import View
 from gnnclr.node.views import EdgeDrop
 from gnnclr.ops.check import check_probability, describe
@@ -33,12 +37,15 @@ class Decoupled(NodeMethod):
         projector (torch.nn.Module, optional): Applied to embeddings for the loss only. (default: ``None``, identity)
         view (callable, optional): A random transform of the graph, drawn :math:`C` times.
             (default: edges dropped with probability .5)
-        loss (torch.nn.Module, optional): Called as ``loss(z0, z1)``. (default: ``NTXentLoss(temperature=0.5)``)
+        loss (torch.nn.Module, optional): Called as ``loss(z0, z1)``, or with ``rewire`` as ``loss(x, graph)``.
+            (default: ``NTXentLoss(temperature=0.5)``)
         copies (int, optional): The number :math:`C` of cached views. (default: ``6``)
         feature_p (float, optional): Probability of masking a propagated feature for all nodes of a step.
             (default: ``0.3``)
         batch_size (int, optional): Nodes a step; all of them where there are fewer. (default: ``1024``)
         seed (int, optional): Seed of the cached views, so that a resumed run has the same. (default: ``0``)
+        rewire (callable, optional): A transform of the :class:`~gnnclr.graph.ContrastGraph` of the two views, as for
+            :class:`~gnnclr.node.GRACE`; it finds the sampled nodes in ``graph.sample_id``. (default: ``None``)
 
     Shapes:
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
@@ -55,6 +62,7 @@ class Decoupled(NodeMethod):
         feature_p: float = 0.3,
         batch_size: int = 1024,
         seed: int = 0,
+        rewire: Callable | None = None,
     ):
         if not isinstance(encoder, PropagatedMLP):
             raise ValueError(f"'encoder' must be a PropagatedMLP (got {type(encoder).__name__})")
@@ -67,6 +75,7 @@ class Decoupled(NodeMethod):
         self.loss = NTXentLoss(temperature=0.5) if loss is None else loss
         self.feature_p = check_probability("feature_p", feature_p)
         self.copies, self.batch_size, self.seed = copies, batch_size, seed
+        self.rewire = rewire
         self._cached = TensorMemo(self._propagate)
 
     def _propagate(self, x: Tensor, edge_index: Tensor) -> list[Tensor]:
@@ -85,7 +94,16 @@ class Decoupled(NodeMethod):
         index = torch.randperm(n, device=device)[: self.batch_size]
         pair = torch.randperm(self.copies)[:2].tolist()
         z0, z1 = (self._encode(cached[i].index_select(0, index)) for i in pair)
-        return self.loss(z0, z1), view_measures(z0, z1)
+        measures = view_measures(z0, z1)
+        if self.rewire is None:
+            return self.loss(z0, z1), measures
+        graph = step_graph([z0, z1], data, self.rewire, index)
+        return self.loss(graph.x, graph), measures
+
+    def start_epoch(self, epoch: int) -> None:
+        """Tells rewirings which epoch begins."""
+        for part in fitted_parts(self.rewire):
+            part.start_epoch(epoch)
 
     def _encode(self, h: Tensor) -> Tensor:
         return self.projector(self.encoder.mlp(mask_feature(h, self.feature_p)[0]))

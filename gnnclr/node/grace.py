@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from gnnclr.eval.geometry import view_measures
-from gnnclr.graph import augmentation_graph
 from gnnclr.losses import NTXentLoss
 from gnnclr.node.fitted_rewiring import fitted_parts
+from gnnclr.node.step_graph import step_graph
 from gnnclr.node.two_view import TwoView, View
 
 
@@ -61,13 +61,7 @@ class GRACE(TwoView):
         """The loss of two fresh views of the graph, and ``alignment`` and ``uniformity`` of the projections."""
         nodes = self.draw(data)
         z0, z1 = self.project(data, nodes)
-        graph = augmentation_graph([z0, z1])
-        if nodes is not None:
-            graph.sample_id = nodes.repeat(2)
-        if self.rewire is not None:
-            for part in fitted_parts(self.rewire):
-                part.fit(data)
-            graph = self.rewire(graph)
+        graph = step_graph([z0, z1], data, self.rewire, nodes)
         return self.loss(graph.x, graph), view_measures(z0, z1)
 
     def start_epoch(self, epoch: int) -> None:

@@ -3,8 +3,9 @@ import torch
 import torch.nn.functional as F
 
 from gnnclr.eval import Split, linear_probe
+from gnnclr.graph.communities import ExcludeCommunity
 from gnnclr.losses import NTXentLoss
-from gnnclr.node import Decoupled, GCNEncoder, PropagatedMLP, ppr_features, sbm
+from gnnclr.node import Decoupled, FittedRewiring, GCNEncoder, PropagatedMLP, ppr_features, sbm
 
 
 def build(**kwargs):
@@ -37,6 +38,34 @@ def test_views_are_propagated_once_and_leave_the_generator_alone():
     assert method._cached(data.x, data.edge_index) is cached
     again = build(copies=4)._cached(data.x, data.edge_index)
     assert all(torch.equal(a, b) for a, b in zip(cached, again))
+
+
+def test_rewire_knows_the_sampled_nodes():
+    data, seen = sbm(50, num_features=20), []
+    for rewire in (lambda graph: graph, ExcludeCommunity(data.y)):
+        torch.manual_seed(1)
+        method = build(batch_size=16, rewire=lambda graph, rewire=rewire: seen.append(rewire(graph)) or seen[-1])
+        loss, _ = method.training_step_loss(data)
+        torch.manual_seed(1)
+        plain, _ = build(batch_size=16).training_step_loss(data)
+        assert (loss.item() == pytest.approx(plain.item(), rel=1e-6)) == (len(seen) == 1)
+    node, group = seen[1].sample_id, seen[1].group
+    assert node[:16].equal(node[16:]) and node[:16].unique().numel() == 16
+    assert (group[:, None] == group).equal(data.y[node][:, None] == data.y[node])
+
+
+def test_rewirings_are_fitted_to_the_whole_graph_and_follow_epochs():
+    data, found = sbm(50, num_features=20), []
+
+    def find(x, edge_index, seed):
+        found.append((x.size(0), seed))
+        return torch.arange(x.size(0)) % 4
+
+    method = build(batch_size=16, rewire=FittedRewiring(find, ExcludeCommunity, every=2))
+    for epoch in range(4):
+        method.start_epoch(epoch)
+        assert method.training_step_loss(data)[0].isfinite()
+    assert found == [(50, 0), (50, 1)]
 
 
 def test_training_beats_the_features():

@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch_geometric.data import Data
 from torch_geometric.nn import GCN, MLP
+from torch_geometric.transforms import Compose
 
 from gnnclr.eval import Split, linear_probe
 from gnnclr.graph import AddKNNPositives, AddNeighbourPositives
@@ -126,7 +127,8 @@ def test_rules_find_the_nodes_of_a_batch():
     edges = torch.tensor([[1, 59], [2, 7]])
     for rule in (ExcludeCommunity(data.y), AddNeighbourPositives(edges), SoftCommunity(torch.rand(60, 3))):
         graphs = []
-        method = build(batch_size=20, rewire=lambda graph: graphs.append(rule(graph)) or graphs[-1])
+        recorder = Compose([rule, lambda graph, seen=graphs: seen.append(graph) or graph])
+        method = build(batch_size=20, rewire=recorder)
         for _ in range(8):
             loss, _ = method.training_step_loss(data)
             assert loss.isfinite()

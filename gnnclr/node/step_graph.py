@@ -1,0 +1,30 @@
+"""The graph of a step: views of nodes, rewired."""
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+from torch_geometric.data import Data
+
+from gnnclr.graph import ContrastGraph, augmentation_graph
+from gnnclr.node.fitted_rewiring import fitted_parts
+
+
+def step_graph(
+    views: Sequence[Tensor], data: Data, rewire: Callable | None = None, nodes: Tensor | None = None
+) -> ContrastGraph:
+    """The graph of the views of nodes, after a rewiring.
+
+    Args:
+        views (sequence): Projections of the nodes by each view [b, d].
+        data (Data): The graph whose nodes they are; rewirings that are made of it are fitted to it.
+        rewire (callable, optional): A transform of the graph of views. (default: ``None``)
+        nodes (Tensor, optional): Which nodes they are [b], for ``sample_id``. (default: ``None``, all of them)
+    """
+    graph = augmentation_graph(views)
+    if nodes is not None:
+        graph.sample_id = nodes.repeat(len(views))
+    if rewire is None:
+        return graph
+    for part in fitted_parts(rewire):
+        part.fit(data)
+    return rewire(graph)
