@@ -163,7 +163,7 @@ def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
     except TrainingInterrupted:
         print("\nStopped. The same command goes on where it was.", file=sys.stderr)
         return 130
-    print(f"\n{table}\n\nTest accuracy, mean ± standard deviation over {count} seeds; see {seeds.folder}")
+    print(f"\n{table}\n\nTest results in percent, mean ± standard deviation over {count} seeds; see {seeds.folder}")
     return 0
 
 
@@ -174,12 +174,13 @@ def _embed(arguments: argparse.Namespace, rest: list[str]) -> int:
 
     _, method, data, _ = Run.open(arguments.run).load()
     z = data.embed(method).numpy()
-    split = {name: getattr(data.split, name).numpy() for name in ("train", "val", "test")}
+    probed = {} if data.labels is None else {"y": data.labels.numpy()}
+    probed |= {name: getattr(data.split, name).numpy() for name in ("train", "val", "test") if probed}
     output = Path(arguments.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as file:
-        np.savez(file, z=z, y=data.labels.numpy(), **split)
-    print(f"{z.shape[0]} embeddings of width {z.shape[1]} in {output}: z, y, train, val, test")
+        np.savez(file, z=z, **probed)
+    print(f"{z.shape[0]} embeddings of width {z.shape[1]} in {output}: {', '.join(['z', *probed])}")
     return 0
 
 
@@ -198,7 +199,7 @@ def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
 def _print_table(rows: dict[str, dict[str, Any]]) -> None:
     from gnnclr.eval import results_table
 
-    print(f"\n{results_table(rows, corner='test accuracy')}")
+    print(f"\n{results_table(rows, corner='test')}" if rows else "\nNothing was probed: the data have no labels.")
 
 
 def _unknown(option: str, known: list[str]) -> str:

@@ -6,9 +6,11 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from gnnclr.cli import main
 from gnnclr.listing import recipe_cards
+from gnnclr.node import sbm
 
 GRAPH = ["--trainer.max_epochs=2", "--trainer.accelerator=cpu", "--trainer.log_every_n_steps=1"]
 
@@ -171,6 +173,26 @@ def test_fit_evaluate_embed(folder, capsys):
 
     assert main(["fit", "--config", "grace-sbm", *GRAPH, "--trainer.max_epochs=1"]) == 0
     assert (folder / "runs" / "grace-sbm" / "2").is_dir()
+
+
+def test_a_graph_without_labels_is_trained_on_and_embedded(folder, capsys):
+    graph = sbm(80, 3, 512).to_dict()
+    torch.save({key: graph[key] for key in ("x", "edge_index")}, "graph.pt")
+    options = [*GRAPH, "--data.dataset=graph.pt", "--trainer.max_epochs=1"]
+    assert main(["fit", "--config=grace-sbm", "--out=run", *options]) == 0
+    assert "the data have no labels" in capsys.readouterr().out
+    assert main(["embed", "--run=run", "--output=z.npz"]) == 0
+    with np.load("z.npz", allow_pickle=False) as arrays:
+        assert set(arrays) == {"z"} and arrays["z"].shape[0] == 80
+    assert main(["evaluate", "--config=grace-sbm", "--seeds=1", *options]) == 2
+    assert "the data have no labels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("labels", [torch.rand(80), torch.zeros(80, 2, dtype=torch.long)])
+def test_wrong_labels_are_refused_before_the_training(folder, capsys, labels):
+    torch.save(sbm(80, 3, 512).to_dict() | {"y": labels}, "graph.pt")
+    assert main(["fit", "--config=grace-sbm", "--out=run", *GRAPH, "--data.dataset=graph.pt"]) == 2
+    assert "y' must" in capsys.readouterr().err and not (folder / "run").exists()
 
 
 def test_fit_images(folder, capsys):

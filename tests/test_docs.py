@@ -2,10 +2,12 @@
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from loss_contract import make_views, unit
 
 from gnnclr import losses
@@ -101,6 +103,55 @@ def test_techniques_and_recipes_agree():
         "simclr-knn-digits",
         "grace-knn-sbm",
     } <= named
+
+
+LARGE = (DOCS / "large_graphs.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^    gnnclr ((?:fit|evaluate) .*)$", LARGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_for_large_graphs_are_recipes(command, tmp_path):
+    from gnnclr.train import Run, parse_recipe
+
+    words = shlex.split(command.replace("--seeds 5", ""))
+    assert words[1] == "--config"
+    method = Run(parse_recipe(words[2], words[3:]), tmp_path).build().model.method
+    assert hasattr(method, "training_step_loss")
+
+
+def test_blocks_on_large_graphs_are_parts_of_a_recipe(tmp_path):
+    from gnnclr.train import Run, parse_recipe, recipe_path
+
+    recipe = yaml.safe_load(recipe_path("grace-arxiv").read_text(encoding="utf-8"))
+    for block in map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", LARGE, re.DOTALL)):
+        recipe["model"]["method"]["init_args"] |= {key: block[key] for key in block.keys() & {"encoder"}}
+        recipe |= {key: block[key] for key in block.keys() - {"encoder"}}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    overrides = ["--data.dataset=sparse_sbm", "--data.size=3000"]
+    built = Run(parse_recipe(str(tmp_path / "recipe.yaml"), overrides), tmp_path).build()
+    built.data.setup("fit")
+    built.data.check(built.model.method)
+    assert repr(built.data.batches()) == "CommunityLoader(3000, batch_size=2048)"
+    assert type(built.model.method.encoder).__name__ == "Checkpointed" and built.model.method.encoder.layers
+
+
+def test_page_on_large_graphs_names_what_exists():
+    from gnnclr import node, train
+    from gnnclr.graph import communities
+
+    rooms = (node, train, communities)
+    for name in set(re.findall(r"`([A-Z]\w+)(?:\(.*?\))?`", LARGE)) - {"NeighborLoader"}:
+        assert any(hasattr(room, name) for room in rooms), name
+    assert {"grace-arxiv", "grace-communities-arxiv", "decoupled-arxiv"} <= set(recipe_cards())
+
+
+def test_code_on_large_graphs_runs():
+    code = next(code for code in re.findall(r"```python\n(.*?)```", LARGE, re.DOTALL) if "NodeData" in code)
+    names = {}
+    exec(code.replace("20_000", "3_000").replace("140_000", "21_000"), names)
+    assert names["batch"].n_id.numel() == 1500
+    names["data"].setup("fit")
+    assert sum(batch.num_nodes for batch in names["data"].batches()) == 3000
 
 
 @pytest.fixture

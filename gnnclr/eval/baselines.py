@@ -8,6 +8,7 @@ from gnnclr.eval.knn_probe import knn_probe
 from gnnclr.eval.linear_probe import linear_probe
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.split import Split
+from gnnclr.ops.check import describe
 
 Probe = Callable[[Tensor, Tensor, Split], ProbeResult]
 
@@ -34,6 +35,9 @@ def evaluate_features(
     probes = {"linear": linear_probe, "kNN": knn_probe} if probes is None else probes
     results = {}
     for name, x in features.items():
-        x = (x() if callable(x) else x).to_dense().flatten(1)
+        x = x() if callable(x) else x
+        if not isinstance(x, Tensor) or x.dim() < 2:
+            raise ValueError(f"'features[{name!r}]' must be a tensor of shape [n, ...] (got {describe(x)})")
+        x = x.to_dense().flatten(1)
         results[name] = {probe: evaluate(x, y, split) for probe, evaluate in probes.items()}
     return results

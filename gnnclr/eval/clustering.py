@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from gnnclr.eval.labels import check_grid
+from gnnclr.eval.unit_scale import unit_scale
+from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.index import load_faiss
-from gnnclr.ops.check import check_choice, check_index, check_matrix
+from gnnclr.ops.check import check_choice, check_count, check_index, check_matrix
 
 BACKENDS = ("auto", "faiss", "sklearn")
 
@@ -83,12 +85,13 @@ def clustering_scores(
     k = classes if num_clusters is None else num_clusters
     if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= n:
         raise ValueError(f"'num_clusters' must be an integer from 2 to the {n} rows of 'z' (got {k!r})")
-    if not seeds:
-        raise ValueError(f"'seeds' must not be empty (got {seeds!r})")
+    check_grid("seeds", seeds)
+    check_count("num_init", num_init)
+    check_count("max_iter", max_iter)
     check_choice("backend", backend, BACKENDS)
 
     x = z.detach().to("cpu", torch.float32)
-    x = (F.normalize(x, dim=1) if normalize else x).contiguous().numpy()
+    x = (unit_rows(x) if normalize else unit_scale(x)).contiguous().numpy()
     faiss = None if backend == "sklearn" or (backend == "auto" and sys.platform == "darwin") else load_faiss()
     if backend == "faiss" and faiss is None:
         raise ImportError("'backend' is 'faiss', which is not installed; pip install \"gnnclr[cpu]\"")

@@ -4,13 +4,13 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from gnnclr.eval.labels import check_can_choose, check_features_and_labels
+from gnnclr.eval.labels import check_can_choose, check_features_and_labels, check_grid
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.split import Split
-from gnnclr.ops.check import check_choice, check_positive
+from gnnclr.graph.exact import unit_rows
+from gnnclr.ops.check import check_choice, check_count, check_positive
 
 VOTES = ("similarity", "uniform")
 
@@ -48,17 +48,18 @@ def knn_probe(
         - **x:** :math:`(n, d)`; **y:** :math:`(n)`
 
     Raises:
-        ValueError: If features are not finite, shapes do not fit, the split has rows out of range, or there is more
-            than one setting and no validation row to choose by.
+        ValueError: If features are not finite, shapes do not fit, the split has rows out of range, a grid is empty, or
+            there is more than one setting and no validation row to choose by.
     """
     features, labels = check_features_and_labels(x, y, split)
-    for vote in votes:
+    for vote in check_grid("votes", votes):
         check_choice("votes", vote, VOTES)
+    for size in check_grid("k", k):
+        check_count("k", size)
     check_positive("temperature", temperature)
-    if not votes or not k or min(k) < 1:
-        raise ValueError(f"'k' and 'votes' must not be empty, and 'k' at least 1 (got {k!r} and {votes!r})")
-    features = F.normalize(features, dim=1)
-    ks = sorted({min(int(v), split.train.numel()) for v in k})
+    check_count("block", block)
+    features = unit_rows(features)
+    ks = sorted({min(v, split.train.numel()) for v in k})
     check_can_choose(split, len(ks) * len(votes))
     # Class ids need not be small or consecutive, so the votes are counted over their ranks.
     classes, rank = torch.unique(labels, return_inverse=True)

@@ -1,5 +1,8 @@
 """Checks that features, labels and a split belong together."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -18,8 +21,19 @@ def check_features_and_labels(x: Tensor, y: Tensor, split: Split) -> tuple[Tenso
     check_matrix("x", x, finite=True)
     if not isinstance(y, Tensor) or y.dim() != 1 or y.is_floating_point() or y.numel() != x.size(0):
         raise ValueError(f"'y' must be an integer tensor of shape [{x.size(0)}] (got {describe(y)})")
+    if not isinstance(split, Split):
+        raise ValueError(f"'split' must be a Split (got {describe(split)})")
     split.check(x.size(0))
     return x.detach().to("cpu", torch.float32), y.detach().to("cpu", torch.int64)
+
+
+def check_grid(name: str, values: Any) -> Sequence:
+    """Returns ``values`` if it is a sequence of settings to choose from, and raises a :class:`ValueError` otherwise."""
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise ValueError(f"'{name}' must be a sequence (got {describe(values)})")
+    if len(values) == 0:
+        raise ValueError(f"'{name}' must not be empty (got {values!r})")
+    return values
 
 
 def check_can_choose(split: Split, settings: int) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gnnclr.eval.labels import check_can_choose, check_features_and_labels
+from gnnclr.eval.labels import check_can_choose, check_features_and_labels, check_grid
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.split import Split
-from gnnclr.ops.check import check_choice
+from gnnclr.eval.unit_scale import unit_scale
+from gnnclr.graph.exact import unit_rows
+from gnnclr.ops.check import check_choice, check_positive
 
 SCALINGS = ("normalize", "standardize", "none")
 
@@ -55,15 +57,16 @@ def linear_probe(
         - **x:** :math:`(n, d)`; **y:** :math:`(n)`
 
     Raises:
-        ValueError: If features are not finite, shapes do not fit, the split has rows out of range, or there is more
-            than one setting and no validation row to choose by.
+        ValueError: If features are not finite, shapes do not fit, the split has rows out of range, a grid is empty, or
+            there is more than one setting and no validation row to choose by.
     """
     features, labels = check_features_and_labels(x, y, split)
-    for scaling in scalings:
+    for scaling in check_grid("scalings", scalings):
         check_choice("scalings", scaling, SCALINGS)
-    if not scalings or not C or min(C) <= 0:
-        raise ValueError(f"'scalings' and 'C' must not be empty, and 'C' positive (got {scalings!r} and {C!r})")
+    for value in check_grid("C", C):
+        check_positive("C", value)
     check_can_choose(split, len(scalings) * len(C))
+    features = unit_scale(features)
 
     classes = labels[split.train].unique()
     if classes.numel() == 1:
@@ -109,7 +112,7 @@ def _path(x, y, split, grid, best, patience, max_iter, tol):
 
 def _scale(x: Tensor, train: Tensor, scaling: str) -> Tensor:
     if scaling == "normalize":
-        x = torch.nn.functional.normalize(x, dim=1)
+        x = unit_rows(x)
     elif scaling == "standardize":
         mean, std = x[train].mean(dim=0), x[train].std(dim=0, correction=0)
         # A column that is constant up to rounding carries nothing but noise.

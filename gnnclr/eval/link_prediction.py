@@ -4,16 +4,21 @@ import copy
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import remove_self_loops, to_undirected
 
+from gnnclr.eval.labels import check_grid
+from gnnclr.eval.unit_scale import unit_scale
+from gnnclr.graph.communities.labels import check_edges
+from gnnclr.graph.exact import unit_rows
 from gnnclr.ops.check import check_choice, check_index, check_matrix, describe
 
 SCORES = ("cosine", "dot")
+PAIRS = ("val_positive", "val_negative", "test_positive", "test_negative")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +43,7 @@ class LinkSplit:
     test_negative: Tensor
 
     def __post_init__(self) -> None:
-        for name in ("val_positive", "val_negative", "test_positive", "test_negative"):
+        for name in PAIRS:
             pairs = check_index(name, getattr(self, name), 2, "p")
             if pairs.numel() == 0:
                 raise ValueError(f"'{name}' must not be empty (got {describe(pairs)})")
@@ -57,14 +62,18 @@ class LinkSplit:
             seed (int, optional): Seed of edges and pairs; the global generators are left alone. (default: ``0``)
 
         Raises:
-            ValueError: If shares do not fit, or the graph has too few edges or too few pairs without one.
+            ValueError: If shares do not fit, edges do not index the nodes, or the graph has too few edges or too few
+                pairs without one.
         """
         from torch_geometric.transforms import RandomLinkSplit
 
-        if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
+        real = isinstance(val, Real) and isinstance(test, Real)
+        if not (real and 0 < val < 1 and 0 < test < 1 and val + test < 1):
             raise ValueError(f"'val' and 'test' must be positive shares whose sum is below 1 (got {val} and {test})")
-        check_index("data.edge_index", data.edge_index, 2, "e")
+        if not isinstance(data, Data):
+            raise ValueError(f"'data' must be a Data with edges 'edge_index' (got {describe(data)})")
         n = data.num_nodes
+        check_edges(data.edge_index, n, "data.edge_index")
         edge_index = to_undirected(remove_self_loops(data.edge_index.cpu().long())[0], num_nodes=n)
         edges = edge_index.size(1) // 2
         if min(int(val * edges), int(test * edges)) < 1:
@@ -129,19 +138,22 @@ def link_prediction(z: Tensor, split: LinkSplit, *, scores: Sequence[str] = SCOR
         - **z:** :math:`(n, d)`
 
     Raises:
-        ValueError: If embeddings are not finite, or there is not one for each node.
+        ValueError: If embeddings are not finite, there is not one for each node, or pairs do not index them.
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 
+    if not isinstance(split, LinkSplit):
+        raise ValueError(f"'split' must be a LinkSplit (got {describe(split)})")
     check_matrix("z", z, finite=True, rows=split.train.num_nodes)
-    for score in scores:
+    for score in check_grid("scores", scores):
         check_choice("scores", score, SCORES)
-    if not scores:
-        raise ValueError(f"'scores' must not be empty (got {scores!r})")
+    for name in PAIRS:
+        check_edges(getattr(split, name), z.size(0), f"split.{name}")
     z = z.detach().to("cpu", torch.float32)
+    z, unit = unit_scale(z), unit_rows(z)
 
     def measure(metric, score: str, positive: Tensor, negative: Tensor) -> float:
-        rows = F.normalize(z, dim=1) if score == "cosine" else z
+        rows = unit if score == "cosine" else z
         pairs = torch.cat([positive, negative], dim=1).cpu()
         similarity = torch.cat([(rows[i] * rows[j]).sum(dim=1) for i, j in pairs.split(1 << 16, dim=1)])
         truth = torch.arange(pairs.size(1)) < positive.size(1)

@@ -1,12 +1,16 @@
 """Which nodes or images a probe is trained, chosen and tested on."""
 
 from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
 from gnnclr.ops.check import describe
+
+PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +26,7 @@ class Split:
         - **train**, **val**, **test:** integer :math:`(n_{\ast})` or boolean :math:`(n)`; kept as int64 indices
 
     Raises:
-        ValueError: If ``train`` or ``test`` is empty, or two of the sets share a row.
+        ValueError: If ``train`` or ``test`` is empty, two of the sets share a row, or masks differ in length.
     """
 
     train: Tensor
@@ -30,8 +34,16 @@ class Split:
     test: Tensor
 
     def __post_init__(self) -> None:
-        for name in ("train", "val", "test"):
-            object.__setattr__(self, name, _as_index(name, getattr(self, name)))
+        sizes = {}
+        for name in PARTS:
+            value = _as_vector(name, getattr(self, name))
+            if value.dtype == torch.bool:
+                sizes[name] = value.numel()
+            object.__setattr__(self, name, _as_index(name, value))
+        if len(set(sizes.values())) > 1:
+            raise ValueError(f"masks must be equally long (got {sizes})")
+        # The number of rows, where masks tell it.
+        object.__setattr__(self, "_rows", next(iter(sizes.values()), None))
         for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
             shared = int(torch.isin(getattr(self, a), getattr(self, b)).sum())
             if shared:
@@ -43,13 +55,17 @@ class Split:
         say.
 
         Raises:
-            ValueError: If a mask is missing, or holds several splits side by side.
+            ValueError: If a mask is missing, is not boolean or not as long as there are nodes, or holds several splits
+                side by side.
         """
-        masks = [getattr(data, f"{name}_mask", None) for name in ("train", "val", "test")]
-        for name, mask in zip(("train", "val", "test"), masks):
-            if not isinstance(mask, Tensor) or mask.dim() != 1:
-                raise ValueError(f"'data' must have a '{name}_mask' of shape [n] (got {describe(mask)})")
-        return cls(*masks)
+        if not isinstance(data, Data):
+            raise ValueError(f"'data' must be a Data with masks of a split (got {describe(data)})")
+        masks = [data.to_dict().get(f"{name}_mask") for name in PARTS]
+        for name, mask in zip(PARTS, masks):
+            if not isinstance(mask, Tensor) or mask.dim() != 1 or mask.dtype != torch.bool:
+                raise ValueError(f"'data' must have a boolean '{name}_mask' of shape [n] (got {describe(mask)})")
+        split = cls(*masks)
+        return split if data.x is None else split.check(data.x.size(0))
 
     @classmethod
     def random(cls, n: int, train: float = 0.1, val: float = 0.1, seed: int = 0) -> "Split":
@@ -75,6 +91,8 @@ class Split:
             val (float, optional): Share of validation rows. (default: ``0.1``)
             seed (int, optional): Seed of the permutation. (default: ``0``)
         """
+        if not isinstance(y, Tensor) or y.dim() != 1 or y.is_floating_point() or y.is_complex():
+            raise ValueError(f"'y' must be an integer tensor of shape [n] (got {describe(y)})")
         n = y.numel()
         a, b = _shares(n, train, val)
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
@@ -89,7 +107,9 @@ class Split:
 
     def check(self, n: int) -> "Split":
         """Returns the split if all its indices are rows of a matrix with ``n`` rows, and raises otherwise."""
-        for name in ("train", "val", "test"):
+        if self._rows not in (None, n):
+            raise ValueError(f"masks of a split must hold an entry for each of {n} rows (got {self._rows})")
+        for name in PARTS:
             index = getattr(self, name)
             if index.numel() and (int(index.min()) < 0 or int(index.max()) >= n):
                 low, high = int(index.min()), int(index.max())
@@ -100,10 +120,18 @@ class Split:
         return f"Split(train={self.train.numel()}, val={self.val.numel()}, test={self.test.numel()})"
 
 
-def _as_index(name: str, value: Tensor) -> Tensor:
-    value = torch.as_tensor(value).detach().cpu()
-    if value.dim() != 1 or value.is_complex() or (value.is_floating_point() and value.numel()):
+def _as_vector(name: str, value: Any) -> Tensor:
+    try:
+        vector = torch.as_tensor(value).detach().cpu()
+    except (TypeError, ValueError, RuntimeError):
+        vector = None
+    # An empty list makes a tensor of floats.
+    if vector is None or vector.dim() != 1 or vector.is_complex() or (vector.is_floating_point() and vector.numel()):
         raise ValueError(f"'{name}' must be a vector of row indices or a boolean mask (got {describe(value)})")
+    return vector
+
+
+def _as_index(name: str, value: Tensor) -> Tensor:
     index = value.nonzero().view(-1) if value.dtype == torch.bool else value.long()
     if index.numel() == 0 and name != "val":
         raise ValueError(f"'{name}' must not be empty (got {describe(value)})")
@@ -113,7 +141,9 @@ def _as_index(name: str, value: Tensor) -> Tensor:
 
 
 def _shares(n: int, train: float, val: float) -> tuple[int, int]:
-    if not (0 < train < 1 and 0 <= val < 1 and train + val < 1):
+    if isinstance(n, bool) or not isinstance(n, Integral):
+        raise ValueError(f"'n' must be an integer (got {describe(n)})")
+    if not (isinstance(train, Real) and isinstance(val, Real) and 0 < train < 1 and 0 <= val < 1 and train + val < 1):
         raise ValueError(f"'train' and 'val' must be shares whose sum is below 1 (got {train} and {val})")
     a = max(1, round(train * n))
     b = a + (max(1, round(val * n)) if val else 0)

@@ -6,6 +6,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform, Compose
 
 from gnnclr.node.centrality import CENTRALITIES, centrality
+from gnnclr.node.data import check_parts
 from gnnclr.node.views import keep_edges, mask_columns
 from gnnclr.ops.check import check_choice, check_probability
 from gnnclr.ops.memo import TensorMemo
@@ -87,6 +88,7 @@ class AdaptiveEdgeDrop(_Adaptive):
 
     def forward(self, data: Data) -> Data:
         """The graph without the dropped edges; their attributes go with them."""
+        check_parts(data, "edge_index")
         if self.p == 0:
             return data
         probability = self._probability(data.edge_index, data.num_nodes)
@@ -114,6 +116,7 @@ class AdaptiveFeatureMask(_Adaptive):
 
     def forward(self, data: Data) -> Data:
         """The graph with masked ``x``, dense or sparse CSR as it was."""
+        check_parts(data, "x", "edge_index")
         if self.p == 0:
             return data
         probability = self._probability(data.x, data.edge_index)

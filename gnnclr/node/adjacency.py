@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import add_remaining_self_loops, scatter
 
+from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.sparse import csr_tensor
 from gnnclr.ops.check import describe
 
@@ -29,15 +30,15 @@ def normalized_adjacency(edge_index: Tensor, num_nodes: int, edge_weight: Tensor
         - **output:** sparse :math:`(n, n)`
 
     Raises:
-        ValueError: If edges do not index the nodes.
+        ValueError: If edges do not index the nodes, or weights are negative, NaN or not one for each edge.
     """
-    if edge_index.dim() != 2 or edge_index.size(0) != 2 or edge_index.is_floating_point():
-        raise ValueError(f"'edge_index' must be an integer tensor of shape [2, e] (got {describe(edge_index)})")
-    if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < num_nodes:
-        low, high = int(edge_index.min()), int(edge_index.max())
-        raise ValueError(f"'edge_index' must hold nodes between 0 and {num_nodes - 1} (got {low} to {high})")
+    edge_index = check_edges(edge_index, num_nodes)
     if edge_weight is None:
         edge_weight = torch.ones(edge_index.size(1), device=edge_index.device)
+    elif not isinstance(edge_weight, Tensor) or edge_weight.shape != edge_index[0].shape:
+        raise ValueError(f"'edge_weight' must have shape [{edge_index.size(1)}] (got {describe(edge_weight)})")
+    elif not bool((edge_weight >= 0).all()):
+        raise ValueError(f"'edge_weight' must not be negative or NaN (got {float(edge_weight.min())})")
     edge_index, edge_weight = add_remaining_self_loops(edge_index, edge_weight, 1.0, num_nodes)
     source, target = edge_index
     factor = scatter(edge_weight, target, dim_size=num_nodes, reduce="sum").pow(-0.5)
@@ -48,6 +49,9 @@ def normalized_adjacency(edge_index: Tensor, num_nodes: int, edge_weight: Tensor
 
 def as_adjacency(edge_index: Tensor, num_nodes: int) -> Tensor:
     """Returns a sparse CSR matrix as it is, and the normalised adjacency matrix of an ``edge_index`` [2, e]."""
-    if edge_index.layout == torch.sparse_csr:
+    if isinstance(edge_index, Tensor) and edge_index.layout == torch.sparse_csr:
+        if edge_index.shape != (num_nodes, num_nodes):
+            shape = [num_nodes, num_nodes]
+            raise ValueError(f"'edge_index' must have shape [2, e], or {shape} if sparse (got {describe(edge_index)})")
         return edge_index
     return normalized_adjacency(edge_index, num_nodes)

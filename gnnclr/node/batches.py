@@ -82,14 +82,19 @@ class CommunityLoader(SubgraphLoader):
 
     Args:
         data (Data): The graph; ``x`` may be sparse CSR.
-        community (Tensor): The community of each node [n], from :func:`~gnnclr.graph.communities.leiden` or
-            :func:`~gnnclr.graph.communities.louvain`. The authors take 1,500 parts of 232,965 nodes, 20 a batch.
+        community (Tensor or callable): The community of each node [n], from
+            :func:`~gnnclr.graph.communities.leiden` or :func:`~gnnclr.graph.communities.louvain`, or what finds it of
+            ``(x, edge_index, seed)``, once: :class:`~gnnclr.graph.communities.EdgeCommunities` or
+            :class:`~gnnclr.graph.communities.PropagatedCommunities`. The authors take 1,500 parts of 232,965 nodes, 20
+            a batch.
         batch_size (int, optional): The most nodes of a batch. (default: ``4096``)
         **kwargs (optional): ``seed``, ``rank`` and ``world_size`` of :class:`SubgraphLoader`.
     """
 
-    def __init__(self, data: Data, community: Tensor, batch_size: int = 4096, **kwargs: int):
+    def __init__(self, data: Data, community: Tensor | Callable, batch_size: int = 4096, **kwargs: int):
         super().__init__(data, batch_size, **kwargs)
+        if callable(community):
+            community = community(data.x, data.edge_index, self.seed)
         self.community = contiguous(check_community("community", community, self.num_nodes)).cpu()
 
     def order(self, generator: torch.Generator) -> Tensor:

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import degree, to_undirected
 
+from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.sparse import csr_tensor
-from gnnclr.ops.check import check_choice, check_index
+from gnnclr.ops.check import check_choice
 
 CENTRALITIES = ("degree", "pagerank", "eigenvector")
 
@@ -42,10 +43,11 @@ def pagerank(edge_index: Tensor, num_nodes: int, damping: float = 0.85, steps: i
     source, target = edge_index
     out = degree(source, num_nodes)
     share = csr_tensor(target, source, out.reciprocal()[source], (num_nodes, num_nodes))
-    x = torch.full((num_nodes, 1), 1 / max(num_nodes, 1), device=edge_index.device)
+    uniform = 1 / max(num_nodes, 1)
+    x = torch.full((num_nodes, 1), uniform, device=edge_index.device)
     dangling = (out == 0).unsqueeze(1)
     for _ in range(steps):
-        x = damping * (share @ x + (x * dangling).sum() / num_nodes) + (1 - damping) / num_nodes
+        x = damping * (share @ x + (x * dangling).sum() * uniform) + (1 - damping) * uniform
     return x.squeeze(1)
 
 
@@ -84,7 +86,7 @@ def centrality(edge_index: Tensor, num_nodes: int, kind: str = "degree") -> Tens
     Shapes:
         - **output:** :math:`(n)`, not negative
     """
-    check_index("edge_index", edge_index, 2, "e")
+    edge_index = check_edges(edge_index, num_nodes)
     check_choice("kind", kind, CENTRALITIES)
     functions = {"degree": degree_centrality, "pagerank": pagerank, "eigenvector": eigenvector_centrality}
     return functions[kind](edge_index, num_nodes)

@@ -6,12 +6,15 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform, Compose
-from torch_geometric.utils import degree, remove_self_loops, scatter, to_undirected
+from torch_geometric.utils import degree, scatter
 
 from gnnclr.graph.communities import leiden
+from gnnclr.graph.communities.labels import check_community, contiguous
+from gnnclr.graph.communities.simple_graph import simple_edges
 from gnnclr.node.adaptive import drop_probability, feature_weight
+from gnnclr.node.data import check_parts
 from gnnclr.node.views import keep_edges, mask_columns
-from gnnclr.ops.check import check_index, check_probability
+from gnnclr.ops.check import check_probability
 from gnnclr.ops.memo import TensorMemo
 
 #: Finds the community [n] of each node of ``(edge_index, num_nodes)``.
@@ -28,15 +31,15 @@ def community_strength(edge_index: Tensor, community: Tensor) -> Tensor:
 
     Args:
         edge_index (Tensor): Edges [2, e].
-        community (Tensor): The community of each node, from 0 on.
+        community (Tensor): The community of each node.
 
     Shapes:
         - **input:** edges :math:`(2, e)`, communities :math:`(n)`
         - **output:** :math:`(n)`, the strength of the community of each node
     """
-    check_index("community", community, "n")
+    community = contiguous(check_community("community", community))
     n = community.numel()
-    source, target = remove_self_loops(to_undirected(edge_index, num_nodes=n))[0]
+    source, target = simple_edges(edge_index, n)
     size = int(community.max()) + 1 if n else 0
     total = max(source.numel(), 1)
     inside = (community[source] == community[target]).float()
@@ -66,6 +69,7 @@ class CommunityEdgeDrop(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """The graph without the dropped edges; their attributes go with them."""
+        check_parts(data, "edge_index")
         if self.p == 0:
             return data
         probability = self._probability(data.edge_index, data.num_nodes)
@@ -108,6 +112,7 @@ class CommunityFeatureMask(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """The graph with masked ``x``, dense or sparse CSR as it was."""
+        check_parts(data, "x", "edge_index")
         if self.p == 0:
             return data
         probability = self._probability(data.x, data.edge_index)

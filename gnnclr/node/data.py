@@ -1,31 +1,71 @@
 """What a method for graphs expects of its data."""
 
 import torch
+from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.sparse import csr_tensor
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_finite, check_index, describe
+from gnnclr.ops.memo import TensorMemo
 
 
-def check_node_data(data: Data, *, finite: bool = False) -> Data:
+def check_node_data(data: Data, *, finite: bool = True) -> Data:
     """Returns ``data`` if it is a graph with node features, and raises a :class:`ValueError` otherwise.
 
+    Entries of features and edges are looked at once, and again only if they change.
+
     Args:
-        data (Data): The graph. Nodes without an edge are fine.
-        finite (bool, optional): Also refuse NaN and infinite features. (default: ``False``)
+        data (Data): The graph: floating point features ``x`` of at least one node, dense or sparse CSR, and edges
+            ``edge_index`` between its nodes. Nodes without an edge, self-loops and repeated edges are fine.
+        finite (bool, optional): Whether to refuse NaN and infinite features. (default: ``True``)
     """
-    x, edge_index = getattr(data, "x", None), getattr(data, "edge_index", None)
-    if not isinstance(x, torch.Tensor) or x.dim() != 2 or not x.is_floating_point() or x.size(1) == 0:
-        raise ValueError(f"'data.x' must hold floating point node features of shape [n, d] (got {describe(x)})")
-    if not isinstance(edge_index, torch.Tensor) or edge_index.dim() != 2:
-        raise ValueError(f"'data.edge_index' must be a tensor of shape [2, e] (got {describe(edge_index)})")
-    if finite:
-        values = x.values() if x.layout == torch.sparse_csr else x
-        bad = int((~torch.isfinite(values)).sum())
-        if bad:
-            raise ValueError(f"'data.x' must be finite (got {bad} NaN or infinite entries)")
+    x = check_features(data, finite)
+    check_index("data.edge_index", data.edge_index, 2, "e")
+    check_all_edges(x.size(0), "data.edge_index", data.edge_index)
     return data
+
+
+def check_features(data: Data, finite: bool = True) -> Tensor:
+    """The features of a graph, see :func:`check_node_data`; edges are not looked at."""
+    if not isinstance(data, Data):
+        raise ValueError(f"'data' must be a Data with features 'x' and edges 'edge_index' (got {describe(data)})")
+    x = data.x
+    if not isinstance(x, Tensor) or x.dim() != 2 or not x.is_floating_point() or x.size(1) == 0:
+        raise ValueError(f"'data.x' must hold floating point node features of shape [n, d] (got {describe(x)})")
+    if x.layout not in (torch.strided, torch.sparse_csr):
+        raise ValueError(f"'data.x' must be dense or sparse CSR, as of x.to_sparse_csr() (got layout {x.layout})")
+    if x.size(0) == 0 or data.num_nodes != x.size(0):
+        raise ValueError(f"'data.x' must have a row for each node (got {describe(x)} for {data.num_nodes} nodes)")
+    if finite:
+        _is_finite(x)
+    return x
+
+
+def check_parts(data: Data, *keys: str) -> Data:
+    """Returns ``data`` if it is a graph with all of ``"x"`` and ``"edge_index"`` that are named, and raises a
+    :class:`ValueError` otherwise. A transform looks no further."""
+    for key in keys:
+        value = data[key] if isinstance(data, Data) and key in data else None
+        if not isinstance(value, Tensor) or value.dim() != 2 or (key == "edge_index" and value.size(0) != 2):
+            shape = "[2, e]" if key == "edge_index" else "[n, d]"
+            raise ValueError(f"'data' must be a Data with '{key}' of shape {shape} (got {describe(data)})")
+    return data
+
+
+@TensorMemo
+def _is_finite(x: Tensor) -> bool:
+    check_finite("data.x", x.values() if x.layout == torch.sparse_csr else x)
+    return True
+
+
+@TensorMemo
+def check_all_edges(num_nodes: int, *edges: str | Tensor) -> bool:
+    """Raises a :class:`ValueError` unless all edges, a name and a tensor [2, e] after the other, are between nodes."""
+    for name, edge_index in zip(edges[::2], edges[1::2]):
+        check_edges(edge_index, num_nodes, name)
+    return True
 
 
 class SparseFeatures(BaseTransform):

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +18,15 @@ from torch_geometric.datasets import Amazon, Coauthor, Planetoid, WikiCS
 from torch_geometric.transforms import RandomNodeSplit
 from torch_geometric.utils import to_undirected
 
+from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.data import SparseFeatures, check_node_data
 from gnnclr.node.multiplex import load_multiplex_data
-from gnnclr.ops.check import check_choice
+from gnnclr.node.node_mask import node_mask
+from gnnclr.node.read_files import read_files
+from gnnclr.ops.check import check_choice, describe
+
+#: The masks of a split.
+MASKS = ("train_mask", "val_mask", "test_mask")
 
 
 def load_node_data(
@@ -52,17 +59,27 @@ def load_node_data(
 
     Raises:
         FileNotFoundError: If files are missing and cannot be downloaded.
-        ValueError: If the name is unknown, or the graph has no features or features that are not finite.
+        ValueError: If the name is unknown, a file cannot be read, the graph, also a transformed one, is none that
+            :func:`~gnnclr.node.check_node_data` takes, or labels or masks have not an entry for each node.
     """
+    if transform is not None and not callable(transform):
+        raise ValueError(f"'transform' must be callable (got {describe(transform)})")
     if str(name).endswith(".pt"):
         data = _load_file(Path(name))
     else:
         data = DATASETS[check_choice("name", str(name).lower(), tuple(DATASETS))](Path(root))
-    check_node_data(data, finite=True)
+    if isinstance(data, Data) and isinstance(data.x, Tensor) and data.x.layout != torch.strided:
+        data.x = data.x.to_sparse_csr() if transform is None else data.x.to_dense()
+    check_node_data(data)
+    for key, value in data.to_dict().items():
+        if (key == "y" or key in MASKS) and not (isinstance(value, Tensor) and value.shape[:1] == data.x.shape[:1]):
+            raise ValueError(
+                f"'data.{key}' must have an entry for each of {data.num_nodes} nodes (got {describe(value)})"
+            )
     if split_seed is not None:
         data = choose_split(data, split_seed)
     if transform is not None:
-        data = transform(data)
+        data = check_node_data(transform(data))
     return SparseFeatures()(data)
 
 
@@ -79,17 +96,20 @@ def choose_split(data: Data, seed: int = 0) -> Data:
             (default: ``0``)
 
     Raises:
-        ValueError: If masks hold different numbers of splits.
+        ValueError: If the seed is no integer, or masks hold no or different numbers of splits.
     """
-    if "train_mask" not in data:
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise ValueError(f"'seed' must be an integer (got {describe(seed)})")
+    if not any(mask in data for mask in MASKS):
         if data.y is None:
             return data
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             n = data.num_nodes
             return RandomNodeSplit(num_val=round(0.1 * n), num_test=n - 2 * round(0.1 * n))(data)
-    several = {key: data[key].size(1) for key in data.to_dict() if key.endswith("_mask") and data[key].dim() == 2}
-    if len(set(several.values())) > 1:
+    masks = {key: value for key, value in data.to_dict().items() if key.endswith("_mask") and isinstance(value, Tensor)}
+    several = {key: mask.size(1) for key, mask in masks.items() if mask.dim() == 2}
+    if len(set(several.values())) > 1 or 0 in several.values():
         raise ValueError(f"'data' must have masks of equally many splits (got {several})")
     data = copy.copy(data)
     for key, splits in several.items():
@@ -102,7 +122,7 @@ def _load_pyg(collection: str, name: str, read: Callable[[Path], Data], root: Pa
         if (folder / "raw").is_dir():
             with tempfile.TemporaryDirectory() as temporary:
                 shutil.copytree(folder / "raw", Path(temporary) / name / "raw")
-                return read(Path(temporary) / name)
+                return read_files(folder / "raw", lambda: read(Path(temporary) / name), downloads=True)
     try:
         return read(root / name)
     except Exception as error:
@@ -136,15 +156,14 @@ def _load_arxiv(root: Path) -> Data:
         )
 
     def table(key: str, columns: int) -> Tensor:
-        return torch.from_numpy(np.loadtxt(found[key], ARXIV_FILES[key][1], delimiter=",", ndmin=columns))
+        path, kind = found[key], ARXIV_FILES[key][1]
+        return torch.from_numpy(read_files(path, lambda: np.loadtxt(path, kind, delimiter=",", ndmin=columns)))
 
     x = table("x", 2)
     n = x.size(0)
-    masks = {f"{part}_mask": torch.zeros(n, dtype=torch.bool) for part in ("train", "val", "test")}
-    for part in ("train", "val", "test"):
-        masks[f"{part}_mask"][table(part, 1)] = True
-    edge_index = to_undirected(table("edge", 2).t().contiguous(), num_nodes=n)
-    return Data(x=x, edge_index=edge_index, y=table("y", 1), **masks)
+    masks = {f"{part}_mask": node_mask(ARXIV_FILES[part][0], table(part, 1), n) for part in ("train", "val", "test")}
+    edges = check_edges(table("edge", 2).t().contiguous(), n, ARXIV_FILES["edge"][0])
+    return Data(x=x, edge_index=to_undirected(edges, num_nodes=n), y=table("y", 1), **masks)
 
 
 def _load_acm(root: Path) -> Data:
@@ -156,22 +175,39 @@ def _load_acm(root: Path) -> Data:
 def _load_file(path: Path) -> Data:
     if not path.is_file():
         raise FileNotFoundError(f"'name' must be a data set or an existing file (got {path})")
-    # PyG's own loader falls back to unpickling anything.
-    with torch.serialization.safe_globals([Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]):
-        data = torch.load(path, weights_only=True)
-    return Data.from_dict(data) if isinstance(data, dict) else data
+
+    def load() -> Any:
+        # PyG's own loader falls back to unpickling anything.
+        with torch.serialization.safe_globals([Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]):
+            data = torch.load(path, weights_only=True)
+        data = Data.from_dict(data) if isinstance(data, dict) else data
+        x = getattr(data, "x", None)
+        if isinstance(x, Tensor) and x.layout == torch.sparse_csr:  # broken indices would be followed
+            parts = x.crow_indices(), x.col_indices(), x.values()
+            data.x = torch.sparse_csr_tensor(*parts, size=x.shape, check_invariants=True)
+        return data
+
+    return read_files(path, load, "hold a Data or its to_dict()")
 
 
-def _named(collection: str, dataset: type, name: str) -> Callable[[Path], Data]:
+def _planetoid(root: str, name: str) -> Planetoid:
+    dataset = Planetoid(root, name)
+    # PyG takes a list of test nodes that was cut, and gives features to the wrong nodes.
+    if int(dataset[0].test_mask.sum()) != 1000:
+        raise ValueError(f"must have 1000 test nodes (got {int(dataset[0].test_mask.sum())})")
+    return dataset
+
+
+def _named(collection: str, dataset: Callable, name: str) -> Callable[[Path], Data]:
     # PyG's classes add the name to their root.
     return partial(_load_pyg, collection, name, lambda folder: dataset(str(folder.parent), name)[0])
 
 
 #: Name to a function of ``root``.
 DATASETS: dict[str, Callable[[Path], Data]] = {
-    "cora": _named("planetoid", Planetoid, "Cora"),
-    "citeseer": _named("planetoid", Planetoid, "CiteSeer"),
-    "pubmed": _named("planetoid", Planetoid, "PubMed"),
+    "cora": _named("planetoid", _planetoid, "Cora"),
+    "citeseer": _named("planetoid", _planetoid, "CiteSeer"),
+    "pubmed": _named("planetoid", _planetoid, "PubMed"),
     "photo": _named("amazon", Amazon, "Photo"),
     "computers": _named("amazon", Amazon, "Computers"),
     "cs": _named("coauthor", Coauthor, "CS"),

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.sparse import csr_tensor, spmm
-from gnnclr.ops.check import check_index, check_matrix
+from gnnclr.ops.check import check_matrix
 
 
 def deca_loss(assignment: Tensor, edge_index: Tensor, weight: float = 1.0) -> Tensor:
@@ -31,10 +32,10 @@ def deca_loss(assignment: Tensor, edge_index: Tensor, weight: float = 1.0) -> Te
         - **output:** scalar
     """
     check_matrix("assignment", assignment)
-    check_index("edge_index", edge_index, 2, "e")
-    n, edges = assignment.size(0), edge_index.size(1)
+    edge_index = check_edges(edge_index, assignment.size(0))
+    n, edges = max(assignment.size(0), 1), edge_index.size(1)
     source, target = edge_index
-    adjacency = csr_tensor(target, source, torch.ones(edges, device=source.device), (n, n))
+    adjacency = csr_tensor(target, source, torch.ones(edges, device=source.device), (assignment.size(0),) * 2)
     inside = (assignment * spmm(adjacency, assignment)).sum()
     between = weight * (edges - inside) / (n * max(n - 1, 1))
     return between - inside / n + assignment.square().sum() / (2 * n)

@@ -6,9 +6,11 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import GDC, BaseTransform
 from torch_geometric.utils import coalesce, remove_self_loops, scatter
 
+from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.adjacency import normalized_adjacency
+from gnnclr.node.data import check_parts
 from gnnclr.node.sparse import csr_tensor
-from gnnclr.ops.check import check_index, check_positive, describe
+from gnnclr.ops.check import check_positive, describe
 from gnnclr.ops.memo import TensorMemo
 
 #: As many entries of the diffusion are made at once at most.
@@ -50,15 +52,16 @@ def ppr_matrix(
     Raises:
         ValueError: If an argument is out of range.
     """
-    check_index("edge_index", edge_index, 2, "e")
+    edge_index = check_edges(edge_index, num_nodes)
     check_positive("alpha", alpha)
     if alpha >= 1:
         raise ValueError(f"'alpha' must be below 1 (got {alpha})")
     for name, value in (("k", k), ("steps", steps)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"'{name}' must be a positive integer (got {describe(value)})")
-    if num_nodes == 0:
-        return csr_tensor(edge_index[0], edge_index[1], edge_index[0].float(), (0, 0))
+    if num_nodes <= 1:  # GDC cannot invert a single number
+        own = torch.arange(num_nodes, device=edge_index.device)
+        return csr_tensor(own, own, torch.ones(num_nodes, device=own.device), (num_nodes, num_nodes))
     if num_nodes <= exact_nodes:
         row, col, value = _exact(edge_index, num_nodes, alpha, min(k, num_nodes))
     else:
@@ -135,6 +138,7 @@ class PPRDiffusion(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """The graph with the edges of the diffusion; other attributes of edges are left out."""
+        check_parts(data, "edge_index")
         for key in list(data.to_dict()):
             if key.startswith("edge_") and key != "edge_index":
                 del data[key]

@@ -8,6 +8,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform, Compose
 
 from gnnclr.graph import ContrastGraph
+from gnnclr.node.data import check_features
 from gnnclr.ops.check import describe
 from gnnclr.ops.memo import TensorMemo
 
@@ -51,6 +52,7 @@ class FittedRewiring(BaseTransform):
 
     def fit(self, data: Data) -> "FittedRewiring":
         """Makes the rewiring for a graph with ``x`` and ``edge_index``, if it is not made yet; returns itself."""
+        check_features(data)
         turn = 0 if self.every is None else self.epoch // self.every
         self._rewire = self._made(data.x, data.edge_index, self.seed + turn)
         return self

@@ -8,7 +8,9 @@ from torch_geometric.nn.inits import glorot, zeros
 from torch_geometric.nn.resolver import activation_resolver, normalization_resolver
 
 from gnnclr.node.adjacency import as_adjacency
+from gnnclr.node.encoder_input import encoder_input
 from gnnclr.node.sparse import spmm
+from gnnclr.ops.check import check_count
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -87,8 +89,9 @@ class GCNEncoder(nn.Module):
         act_last: bool = True,
     ):
         super().__init__()
-        if num_layers < 1:
-            raise ValueError(f"'num_layers' must be at least 1 (got {num_layers})")
+        counts = {"in_channels": in_channels, "hidden_channels": hidden_channels, "out_channels": out_channels}
+        for name, value in (counts | {"num_layers": num_layers}).items():
+            check_count(name, value)
         self.in_channels, self.out_channels = in_channels, out_channels
         sizes = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
         self.layers = nn.ModuleList(GCNLayer(a, b) for a, b in pairwise(sizes))
@@ -105,6 +108,7 @@ class GCNEncoder(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """The embeddings of all nodes."""
+        x = encoder_input(x, self.in_channels, self.layers[0].weight)
         adjacency = self._adjacency(edge_index, x.size(0))
         for i, layer in enumerate(self.layers):
             x = layer(x, adjacency)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from gnnclr.node.data import check_node_data
+from gnnclr.node.encoder_input import encoder_input
 from gnnclr.node.method import NodeMethod, width
 from gnnclr.ops.check import check_matrix, check_positive, check_probability
 
@@ -88,7 +89,7 @@ class GraphMAE(NodeMethod):
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The error of the features of freshly masked nodes, and their mean ``cosine`` with the features."""
         check_node_data(data)
-        x = data.x.to_dense()
+        x = encoder_input(data.x.to_dense(), self.token.numel(), self.token)
         noisy, masked = self.mask(x)
         z = self.bridge(self.encoder(noisy, data.edge_index))
         z = z.index_fill(0, masked, 0.0)

@@ -10,7 +10,7 @@ from torch_geometric.index import index2ptr
 from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.csr_rows import entries_of, select_rows
 from gnnclr.node.data import check_node_data
-from gnnclr.ops.check import check_index
+from gnnclr.node.node_mask import check_nodes
 
 
 class InducedSubgraphs:
@@ -41,9 +41,13 @@ class InducedSubgraphs:
 
     def __call__(self, n_id: Tensor) -> Data:
         """The subgraph of the nodes ``n_id``."""
-        n_id = check_index("n_id", n_id, "m").long().to(self._source.device)
+        n_id = check_nodes("n_id", n_id, self._place.numel()).long().to(self._source.device)
         entry, target = entries_of(self._pointer, n_id)
-        self._place[n_id] = torch.arange(n_id.numel(), device=n_id.device)
+        own = torch.arange(n_id.numel(), device=n_id.device)
+        self._place[n_id] = own
+        if not self._place[n_id].equal(own):
+            self._place[n_id] = -1
+            raise ValueError(f"'n_id' must hold each node once (got {n_id.numel() - n_id.unique().numel()} repeats)")
         source = self._place[self._source[entry]]
         self._place[n_id] = -1
         inside = source >= 0

@@ -15,7 +15,8 @@ from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.adjacency import as_adjacency
 from gnnclr.node.checkpointed import Checkpointed
 from gnnclr.node.csr_rows import entries_of, select_rows
-from gnnclr.node.data import check_node_data
+from gnnclr.node.data import check_features
+from gnnclr.node.encoder_input import encoder_input
 from gnnclr.node.gcn import GCNEncoder, GCNLayer
 from gnnclr.node.pyg_encoder import PyGEncoder
 from gnnclr.node.sparse import spmm
@@ -49,11 +50,9 @@ def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) ->
     Raises:
         ValueError: For another encoder, or one with a layer that looks at all nodes at once.
     """
-    check_node_data(data)
+    check_features(data)
     check_count("batch_size", batch_size)
-    while isinstance(encoder, Checkpointed):
-        encoder = encoder.encoder
-    model = encoder.model if isinstance(encoder, PyGEncoder) else encoder
+    model = _unwrapped(encoder)
     run = _gcn if isinstance(model, GCNEncoder) else _pyg if isinstance(model, BasicGNN) else None
     if run is None:
         raise ValueError(f"'encoder' must be a GCNEncoder, a PyGEncoder or a model of PyG (got {describe(encoder)})")
@@ -66,7 +65,22 @@ def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) ->
             part.training = training
 
 
+def has_layers(encoder: nn.Module) -> bool:
+    """Whether :func:`layer_wise_embed` takes an encoder."""
+    model = _unwrapped(encoder)
+    if not isinstance(model, BasicGNN):
+        return isinstance(model, GCNEncoder)
+    return all(_is_local(conv.encoder if isinstance(conv, Checkpointed) else conv) for conv in model.convs)
+
+
+def _unwrapped(encoder: nn.Module) -> nn.Module:
+    while isinstance(encoder, Checkpointed):
+        encoder = encoder.encoder
+    return encoder.model if isinstance(encoder, PyGEncoder) else encoder
+
+
 def _gcn(encoder: GCNEncoder, x: Tensor, edge_index: Tensor, batch_size: int) -> Tensor:
+    x = encoder_input(x, encoder.in_channels, encoder.layers[0].weight)
     adjacency = as_adjacency(edge_index, x.size(0))
     for i, layer in enumerate(encoder.layers):
         # Narrow features are cheaper to send, but in later layers they would be a third matrix of all nodes.
@@ -96,12 +110,15 @@ def _activate(activation: nn.Module, x: Tensor, batch_size: int) -> Tensor:
 
 
 def _pyg(model: BasicGNN, x: Tensor, edge_index: Tensor, batch_size: int) -> Tensor:
-    x, edge_index = x.to_dense(), check_edges(edge_index, x.size(0))
+    x = encoder_input(x.to_dense(), model.in_channels, next(model.parameters()))
+    edge_index = check_edges(edge_index, x.size(0))
     edges: dict[bool, _InEdges] = {}
     outputs = []
     for i, (conv, norm) in enumerate(zip(model.convs, model.norms)):
         conv = conv.encoder if isinstance(conv, Checkpointed) else conv
-        _check_local(conv)
+        if not _is_local(conv):
+            names = ", ".join(kind.__name__ for kind in LOCAL)
+            raise ValueError(f"'encoder' must have layers {names}, without norms over all nodes (got {describe(conv)})")
         weighs = isinstance(conv, GCNConv) and conv.normalize
         if weighs not in edges:
             edges[weighs] = _InEdges(edge_index, x.size(0), conv if weighs else None)
@@ -119,16 +136,13 @@ def _pyg(model: BasicGNN, x: Tensor, edge_index: Tensor, batch_size: int) -> Ten
     return model.lin(x) if hasattr(model, "lin") else x
 
 
-def _check_local(conv: nn.Module) -> None:
-    norms = [
-        type(part).__name__
-        for part in conv.modules()
-        if type(part).__name__ in torch_geometric.nn.norm.__all__
-        and not isinstance(part, (torch_geometric.nn.BatchNorm, nn.BatchNorm1d))
-    ]
-    if not isinstance(conv, LOCAL) or conv.flow != "source_to_target" or norms:
-        names = ", ".join(kind.__name__ for kind in LOCAL)
-        raise ValueError(f"'encoder' must have layers {names}, without norms over all nodes (got {describe(conv)})")
+def _is_local(conv: nn.Module) -> bool:
+    """Whether the output at a node is a function of what enters it: norms of PyG may be over all nodes."""
+    if not isinstance(conv, LOCAL) or conv.flow != "source_to_target":
+        return False
+    by_column = (torch_geometric.nn.BatchNorm, nn.BatchNorm1d)
+    norms = [part for part in conv.modules() if type(part).__name__ in torch_geometric.nn.norm.__all__]
+    return all(isinstance(part, by_column) for part in norms)
 
 
 class _InEdges:

@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.nn.resolver import activation_resolver, normalization_resolver
 
+from gnnclr.node.encoder_input import encoder_input
 from gnnclr.node.sparse import spmm
-from gnnclr.ops.check import check_probability
+from gnnclr.ops.check import check_count, check_probability
 
 
 class FeatureLinear(nn.Linear):
@@ -68,8 +69,9 @@ class MLPEncoder(nn.Module):
         in_dropout: float = 0.0,
     ):
         super().__init__()
-        if num_layers < 1:
-            raise ValueError(f"'num_layers' must be at least 1 (got {num_layers})")
+        counts = {"in_channels": in_channels, "hidden_channels": hidden_channels, "out_channels": out_channels}
+        for name, value in (counts | {"num_layers": num_layers}).items():
+            check_count(name, value)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.dropout = check_probability("dropout", dropout)
         self.in_dropout = check_probability("in_dropout", in_dropout)
@@ -80,6 +82,7 @@ class MLPEncoder(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor | None = None) -> Tensor:
         """The embeddings of all nodes."""
+        x = encoder_input(x, self.in_channels, self.layers[0].weight)
         x = drop_features(x, self.in_dropout, self.training)
         for layer, norm, activation in zip(self.layers, self.norms, self.activations):
             x = F.dropout(activation(norm(layer(x))), self.dropout, self.training)

@@ -9,8 +9,10 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
+from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.data import SparseFeatures
-from gnnclr.node.sparse import csr_tensor
+from gnnclr.node.node_mask import node_mask
+from gnnclr.node.read_files import read_files
 from gnnclr.ops.check import check_choice, check_index, describe
 
 PREFIX = "edge_index_"
@@ -44,14 +46,12 @@ class MultiplexData(Data):
         **kwargs,
     ):
         super().__init__(x=x, y=y, **kwargs)
+        if relations is not None and not isinstance(relations, Mapping):
+            raise ValueError(f"'relations' must map names to edges (got {describe(relations)})")
         for name, edge_index in (relations or {}).items():
             if not isinstance(name, str) or not name.isidentifier():
                 raise ValueError(f"'relations' must have identifiers as names (got {name!r})")
-            check_index(f"relations[{name!r}]", edge_index, 2, "e")
-            n = self.num_nodes
-            if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < n:
-                low, high = int(edge_index.min()), int(edge_index.max())
-                raise ValueError(f"'relations[{name!r}]' must hold nodes between 0 and {n - 1} (got {low} to {high})")
+            check_edges(edge_index, self.num_nodes, f"relations[{name!r}]")
             self[PREFIX + name] = edge_index
 
     @property
@@ -96,7 +96,7 @@ def load_multiplex_data(name: str, root: str | Path = "data", *, labels_per_clas
 
     Raises:
         FileNotFoundError: If the file is missing.
-        ValueError: If the name or the split is unknown.
+        ValueError: If the name or the split is unknown, or the file is broken.
     """
     check_choice("name", name, ("acm",))
     if labels_per_class not in (20, 40, 60):
@@ -105,14 +105,19 @@ def load_multiplex_data(name: str, root: str | Path = "data", *, labels_per_clas
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
         raise FileNotFoundError(f"'root' must contain multiplex/{name}.npz or {name}.npz (got {root})")
+    return read_files(path, lambda: _read_multiplex(path, labels_per_class))
+
+
+def _read_multiplex(path: Path, labels_per_class: int) -> MultiplexData:
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: torch.from_numpy(file[key]) for key in file.files}
     n, width = arrays["attr_shape"].tolist()
-    row = torch.repeat_interleave(torch.arange(n), arrays["attr_indptr"].long().diff())
-    x = csr_tensor(row, arrays["attr_indices"].long(), arrays["attr_data"].float(), (n, width))
-    masks = {}
-    for part in ("train", "val", "test"):
-        masks[f"{part}_mask"] = torch.zeros(n, dtype=torch.bool)
-        masks[f"{part}_mask"][arrays[f"{part}_{labels_per_class}"].long()] = True
+    row, col, value = arrays["attr_indptr"].int(), arrays["attr_indices"].int(), arrays["attr_data"].float()
+    x = torch.sparse_csr_tensor(row, col, value, (n, width), check_invariants=True)
+    check_index("labels", arrays["labels"], n)
+    masks = {
+        f"{part}_mask": node_mask(f"{part}_{labels_per_class}", arrays[f"{part}_{labels_per_class}"], n)
+        for part in ("train", "val", "test")
+    }
     relations = {relation: arrays[relation].long() for relation in ("pap", "psp")}
     return SparseFeatures()(MultiplexData(x, relations, arrays["labels"].long(), **masks))

@@ -1,7 +1,7 @@
 """Contrast between the relations of a multiplex graph."""
 
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 import torch
@@ -12,12 +12,12 @@ from torch_geometric.utils import coalesce
 from gnnclr.eval.geometry import view_measures
 from gnnclr.graph import augmentation_graph
 from gnnclr.losses import NTXentLoss
-from gnnclr.node.data import check_node_data
+from gnnclr.node.data import check_all_edges, check_features
 from gnnclr.node.fitted_rewiring import fitted_parts
 from gnnclr.node.method import NodeMethod
 from gnnclr.node.multiplex import PREFIX, MultiplexData
 from gnnclr.node.two_view import View
-from gnnclr.ops.check import check_choice, describe
+from gnnclr.ops.check import check_choice, check_index, describe
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -151,9 +151,12 @@ def check_multiplex_data(data: MultiplexData) -> MultiplexData:
         raise ValueError(f"'data' must be a MultiplexData (got {describe(data)})")
     if len(data.relations) < 2:
         raise ValueError(f"'data' must have at least two relations (got {', '.join(data.relations) or 'none'})")
-    for name, graph in zip(data.relations, data.views()):
-        if check_node_data(graph).edge_index.size(1) == 0:
+    check_features(data)
+    for name in data.relations:
+        if check_index(f"data.{PREFIX}{name}", data[PREFIX + name], 2, "e").size(1) == 0:
             raise ValueError(f"'data.{PREFIX}{name}' must have at least one edge (got none)")
+    named = [(f"data.{PREFIX}{name}", data[PREFIX + name]) for name in data.relations]
+    check_all_edges(data.num_nodes, *chain(*named))
     return data
 
 

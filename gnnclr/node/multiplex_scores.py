@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gnnclr.eval import Split, linear_probe
 from gnnclr.eval.clustering import clustering_scores
 from gnnclr.eval.similarity_search import similarity_search
+from gnnclr.eval.unit_scale import unit_scale
+from gnnclr.graph.exact import unit_rows
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,9 @@ def _predict(z: Tensor, y: Tensor, split: Split, C: float | None, scaling: str |
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    x = z.detach().to("cpu", torch.float32)
+    x = unit_scale(z.detach().to("cpu", torch.float32))
     if scaling == "normalize":
-        x = F.normalize(x, dim=1)
+        x = unit_rows(x)
     elif scaling == "standardize":
         x = torch.from_numpy(StandardScaler().fit(x[split.train].numpy()).transform(x.numpy()))
     # The probe's C is that of rows of mean squared norm 1.

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch_geometric.index import index2ptr
 
-from gnnclr.ops.check import check_index
+from gnnclr.graph.communities.labels import check_edges
 
 
 class NeighborTable:
@@ -16,7 +16,7 @@ class NeighborTable:
     """
 
     def __init__(self, edge_index: Tensor, num_nodes: int):
-        check_index("edge_index", edge_index, 2, "e")
+        edge_index = check_edges(edge_index, num_nodes)
         order = torch.argsort(edge_index[1], stable=True)
         self.pointer = index2ptr(edge_index[1][order], num_nodes)
         self.neighbor = edge_index[0][order]

@@ -1,5 +1,7 @@
 """ProGCL: negatives weighted by how likely they are true."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -85,7 +87,11 @@ class ProGCL(TwoView):
         scaled = (0.5 + 0.5 * between.detach()).clamp(0, 1)
         weight = (self.mixture.posterior(scaled)[..., 0] * scaled).masked_fill(own, 0)
         # A node may stand among the sampled ones: its own column does not count.
-        log = (weight / weight.sum(dim=1, keepdim=True).clamp(min=1e-12)).log() + torch.tensor(float(n - 1)).log()
+        log = (weight / weight.sum(dim=1, keepdim=True).clamp(min=1e-12)).log() + math.log(max(n - 1, 1))
+        # A node without negatives, as where all others are its opposite, has no loss; infinities have no gradient.
+        alone = (weight == 0).all(dim=1)
+        log = log.masked_fill(alone.unsqueeze(1), 0)
         negative = torch.cat([between / self.temperature + log, within / self.temperature + log], dim=1)
         positive = (u * v).sum(dim=1) / self.temperature
-        return F.softplus(negative.logsumexp(dim=1) - positive).mean()
+        loss = F.softplus(negative.logsumexp(dim=1) - positive)
+        return loss.masked_fill(alone, 0).mean()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import GAT, GCN, GIN, PNA, EdgeCNN, GraphSAGE
 
 from gnnclr.nn import ContraNorm
+from gnnclr.node.encoder_input import encoder_input
 from gnnclr.ops.check import check_choice
 
 MODELS = {"gcn": GCN, "gat": GAT, "sage": GraphSAGE, "gin": GIN, "pna": PNA, "edge_cnn": EdgeCNN}
@@ -65,7 +66,7 @@ class PyGEncoder(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """The embeddings of all nodes."""
-        return self.model(x.to_dense(), edge_index)
+        return self.model(encoder_input(x.to_dense(), self.in_channels, next(self.parameters())), edge_index)
 
 
 class _NormalizedConv(nn.Module):

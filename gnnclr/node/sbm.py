@@ -1,8 +1,12 @@
 """A generated graph with communities."""
 
+from numbers import Real
+
 import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import stochastic_blockmodel_graph
+
+from gnnclr.ops.check import check_count, check_probability, describe
 
 
 def sbm(
@@ -32,12 +36,19 @@ def sbm(
     Returns:
         Data: ``x`` [n, f], ``edge_index``, ``y`` and masks of a split with 5 training and 10 validation nodes a class.
     """
+    for name, value in (("num_classes", num_classes), ("num_features", num_features)):
+        check_count(name, value)
+    if isinstance(num_nodes, bool) or not isinstance(num_nodes, int) or num_nodes < 0:
+        raise ValueError(f"'num_nodes' must be an integer, zero or more (got {describe(num_nodes)})")
+    check_probability("homophily", homophily)
+    if not isinstance(degree, Real) or not 0 <= degree < float("inf"):
+        raise ValueError(f"'degree' must be a number, zero or more (got {describe(degree)})")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         y = torch.arange(num_nodes) * num_classes // num_nodes
         size = torch.bincount(y, minlength=num_classes)
         # Expected neighbours inside and outside the community, divided by the nodes there are.
-        inside = homophily * degree / (size.min().item() - 1)
+        inside = homophily * degree / max(size.min().item() - 1, 1)
         outside = (1 - homophily) * degree / max(num_nodes - size.min().item(), 1)
         probability = torch.full((num_classes, num_classes), outside).fill_diagonal_(inside).clamp(max=1.0)
         edge_index = stochastic_blockmodel_graph(size, probability)

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from gnnclr.node.adjacency import as_adjacency
+from gnnclr.node.encoder_input import encoder_input
 from gnnclr.node.mlp import FeatureLinear
 from gnnclr.node.sparse import spmm
 
@@ -34,6 +35,7 @@ class SGCEncoder(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """The embeddings of all nodes."""
+        x = encoder_input(x, self.in_channels, self.linear.weight)
         adjacency = as_adjacency(edge_index, x.size(0))
         x = self.linear(x)
         for _ in range(self.hops):

@@ -5,6 +5,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from gnnclr.node.data import check_parts
+
 
 def take_rows(x: Tensor, index: Tensor) -> Tensor:
     """The rows ``x[index]`` of features, dense or sparse CSR as they were.
@@ -32,5 +34,6 @@ class FeatureShuffle(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """The graph with permuted rows of ``x``, dense or sparse CSR as it was."""
+        check_parts(data, "x")
         data.x = take_rows(data.x, torch.randperm(data.x.size(0), device=data.x.device))
         return data

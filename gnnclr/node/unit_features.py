@@ -4,6 +4,9 @@ import torch.nn.functional as F
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from gnnclr.node.data import check_parts
+from gnnclr.ops.check import check_matrix
+
 
 class UnitFeatures(BaseTransform):
     """Brings the dense features of each node to length one, where
@@ -11,5 +14,5 @@ class UnitFeatures(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """The graph with unit rows ``x``; rows of zeros stay."""
-        data.x = F.normalize(data.x, dim=1)
+        data.x = F.normalize(check_matrix("data.x", check_parts(data, "x").x), dim=1)
         return data

@@ -6,6 +6,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform, Compose
 from torch_geometric.utils import dropout_edge, mask_feature
 
+from gnnclr.node.data import check_parts
 from gnnclr.ops.check import check_probability
 
 
@@ -26,6 +27,7 @@ class EdgeDrop(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """The graph without the dropped edges; their attributes go with them."""
+        check_parts(data, "edge_index")
         if self.p == 0:
             return data
         edge_index, kept = dropout_edge(data.edge_index, self.p, self.force_undirected)
@@ -50,6 +52,7 @@ class FeatureMask(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """The graph with masked ``x``, dense or sparse CSR as it was."""
+        check_parts(data, "x")
         if self.p == 0:
             return data
         # A row of ones draws the same mask for sparse and dense features.
@@ -72,17 +75,18 @@ def grace_view(edge_p: float = 0.3, feature_p: float = 0.3) -> Compose:
 
 
 def keep_edges(data: Data, kept: Tensor) -> Data:
-    """The graph with some of its edges, and what belongs to them.
+    """The graph with some of its edges, and what belongs to them: tensors ``edge_*`` with a row for each edge.
 
     Args:
         data (Data): The graph, which is changed.
         kept (Tensor): The edges that stay, a mask or numbers.
     """
-    for key in list(data.to_dict()):
+    edges = data.edge_index.size(1)
+    for key, value in data.to_dict().items():
         if key == "edge_index":
-            data.edge_index = data.edge_index[:, kept]
-        elif key.startswith("edge_"):
-            data[key] = data[key][kept]
+            data.edge_index = value[:, kept]
+        elif key.startswith("edge_") and isinstance(value, Tensor) and value.shape[:1] == (edges,):
+            data[key] = value[kept]
     return data
 
 

@@ -30,11 +30,18 @@ def check_matrix(
     expected = f"[{'n' if rows is None else rows}, {'d' if cols is None else cols}]"
     if not isinstance(x, Tensor) or x.dim() != 2 or not x.is_floating_point():
         raise ValueError(f"'{name}' must be a floating point tensor of shape {expected} (got {describe(x)})")
+    if x.layout != torch.strided:
+        raise ValueError(f"'{name}' must be a dense tensor of shape {expected} (got layout {x.layout})")
     if (rows is not None and x.size(0) != rows) or (cols is not None and x.size(1) != cols) or x.size(1) == 0:
         raise ValueError(f"'{name}' must have shape {expected} (got {describe(x)})")
+    return check_finite(name, x) if finite else x
+
+
+def check_finite(name: str, x: Tensor) -> Tensor:
+    """Returns the dense tensor ``x`` if no entry is NaN or infinite, and raises a :class:`ValueError` otherwise."""
     # A sum tells NaN and infinity at a tenth of the cost of looking at each entry; large finite entries may overflow
     # it.
-    if finite and not bool(torch.isfinite(x.detach().sum(dtype=torch.promote_types(x.dtype, torch.float32)))):
+    if not bool(torch.isfinite(x.detach().sum(dtype=torch.promote_types(x.dtype, torch.float32)))):
         bad = int((~torch.isfinite(x)).sum())
         if bad:
             raise ValueError(f"'{name}' must be finite (got {bad} NaN or infinite entries)")
@@ -79,7 +86,8 @@ def check_index(name: str, value: Any, *shape: int | str) -> Tensor:
         value: The value to check.
         *shape (int or str): The size of each dimension; a string stands for any size.
     """
-    fits = isinstance(value, Tensor) and value.dtype in (torch.int64, torch.int32) and value.dim() == len(shape)
+    fits = isinstance(value, Tensor) and value.dtype in (torch.int64, torch.int32) and value.layout == torch.strided
+    fits = fits and value.dim() == len(shape)
     if not fits or any(isinstance(want, int) and want != got for want, got in zip(shape, value.shape)):
         expected = ", ".join(map(str, shape))
         raise ValueError(f"'{name}' must be an integer tensor of shape [{expected}] (got {describe(value)})")

@@ -2,11 +2,13 @@
 
 from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
 from gnnclr.train.contrastive_data import ContrastiveData
+from gnnclr.train.graph_data import GraphData
 from gnnclr.train.image_data import ImageData
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
 from gnnclr.train.lars import LARS
 from gnnclr.train.metrics_csv import MetricsCSV, read_metrics
 from gnnclr.train.module import ContrastiveModule
+from gnnclr.train.multiplex_data import MultiplexNodeData
 from gnnclr.train.node_data import NodeData
 from gnnclr.train.parameter_groups import parameter_groups
 from gnnclr.train.progress import StepProgress
@@ -21,8 +23,10 @@ __all__ = [
     "AtomicCheckpointIO",
     "ContrastiveData",
     "ContrastiveModule",
+    "GraphData",
     "ImageData",
     "MetricsCSV",
+    "MultiplexNodeData",
     "NodeData",
     "RecipeError",
     "ResumableInterrupt",

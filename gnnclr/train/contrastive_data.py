@@ -13,16 +13,16 @@ from gnnclr.eval import ProbeResult, Split, evaluate_features
 class ContrastiveData(LightningDataModule):
     """Batches to train on, and labelled examples to probe the features with.
 
-    A subclass sets :attr:`labels`, :attr:`split` and :attr:`in_channels` in :meth:`setup`, makes batches in
-    :meth:`batches`, and says how a method embeds its examples. Batches that have ``state_dict`` and ``load_state_dict``
-    are resumed where they stopped.
+    A subclass sets :attr:`in_channels` and, where there are labels, :attr:`labels` and :attr:`split` in :meth:`setup`,
+    makes batches in :meth:`batches`, and says how a method embeds its examples. Batches that have ``state_dict`` and
+    ``load_state_dict`` are resumed where they stopped.
 
     Args:
         seed (int, optional): The seed of the order of batches; a run passes its own. (default: ``0``)
     """
 
-    labels: Tensor
-    split: Split
+    labels: Tensor | None = None
+    split: Split | None = None
     in_channels: int
 
     def __init__(self, seed: int = 0) -> None:
@@ -78,9 +78,11 @@ class ContrastiveData(LightningDataModule):
             methods (dict): Methods by name, such as ``{"untrained": ..., "trained": ...}``.
 
         Returns:
-            dict: For each row a dict of probe results.
+            dict: For each row a dict of probe results; empty without labels.
         """
         self.setup("evaluate")
+        if self.labels is None:
+            return {}
 
         def embedding(method: nn.Module) -> Callable[[], Tensor]:
             return lambda: self.embed(method)

@@ -84,7 +84,13 @@ class ContrastiveModule(LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """The loss of one batch, or of the full graph."""
         loss, logs = self.method.training_step_loss(batch)
-        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
+        logged = (self.global_step + 1) % self.trainer.log_every_n_steps == 0
+        if (logged or loss.device.type == "cpu") and not bool(loss.isfinite()):  # elsewhere each look would wait
+            raise ValueError(
+                f"the loss must stay finite (got {float(loss)} at step {self.global_step}); lower "
+                f"'model.optimizer.lr', or look for huge features"
+            )
+        if logged:
             metrics = {name: float(value) for name, value in logs.items()}
             metrics["lr"] = self.trainer.optimizers[0].param_groups[0]["lr"]
             self.log("loss", loss.detach(), prog_bar=True, batch_size=1)

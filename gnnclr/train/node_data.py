@@ -1,6 +1,8 @@
 """A graph for contrastive training."""
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -8,23 +10,60 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from gnnclr.eval import Split
-from gnnclr.node import load_node_data, propagate_features, sbm
-from gnnclr.train.contrastive_data import ContrastiveData, device_of
+from gnnclr.node import (
+    NodeMethod,
+    SubgraphLoader,
+    layer_wise_embed,
+    load_node_data,
+    propagate_features,
+    sbm,
+    sparse_sbm,
+)
+from gnnclr.node.layer_wise import has_layers
+from gnnclr.ops.check import check_choice, check_count, describe
+from gnnclr.train.graph_data import GraphData
+from gnnclr.train.subgraphs import check_takes_subgraphs
+
+#: Generated graphs, which need no files, of a number of nodes.
+GENERATED: dict[str, Callable[[int], Data]] = {
+    "sbm": sbm,
+    # The mean degree of ogbn-arxiv, as at its size.
+    "sparse_sbm": lambda num_nodes: sparse_sbm(num_nodes, round(num_nodes * 1_166_243 / 169_343)),
+}
+SIZES = {"sbm": 600, "sparse_sbm": 169_343}
 
 
-class NodeData(ContrastiveData):
-    """One graph, which is the batch, and its labelled nodes for the probes.
+class LoaderOfGraph(Protocol):
+    """Makes the loader of a graph: a class of loaders with all other arguments given."""
+
+    def __call__(self, data: Data, *, seed: int, rank: int, world_size: int) -> SubgraphLoader:
+        """The loader."""
+
+
+class NodeData(GraphData):
+    """One graph, which is the batch, or whose subgraphs are batches, and its labelled nodes for the probes.
+
+    Probes see embeddings of the whole graph. Where batches are subgraphs these are made on the CPU, layer by layer if
+    :func:`gnnclr.node.layer_wise_embed` takes the encoder.
 
     Args:
-        dataset (str): ``"sbm"``, a generated graph that needs no files, or what :func:`gnnclr.node.load_node_data`
-            reads from ``root``, such as ``"cora"``.
+        dataset (str): ``"sbm"`` or ``"sparse_sbm"``, generated graphs that need no files, the second as large as
+            ogbn-arxiv; or what :func:`gnnclr.node.load_node_data` reads from ``root``, such as ``"cora"``.
         root (str, optional): Where the files are. (default: ``None``)
         transform (BaseTransform, optional): A PyG transform, such as
             :class:`torch_geometric.transforms.NormalizeFeatures`. (default: ``None``)
-        seed (int, optional): Unused: there is no order of batches. (default: ``0``)
+        seed (int, optional): The seed of the order of batches, and of what chooses them. (default: ``0``)
+        loader (callable, optional): Makes batches of the graph: :class:`gnnclr.node.RandomNodeLoader` or
+            :class:`gnnclr.node.CommunityLoader` in recipes, in Python also ``partial(RandomNodeLoader,
+            batch_size=2048)``. The data's seed and processes are passed on. (default: ``None``, an epoch is one step on
+            the whole graph)
+        size (int, optional): Nodes of a generated graph; the mean degree stays. (default: that of its name)
+        probed (int, optional): Probes see this many nodes of each part of the split at most, the same ones for all
+            seeds. On graphs as large as ogbn-arxiv regressions on all nodes take longer than the training.
+            (default: ``None``, all nodes)
 
     Raises:
-        ValueError: If ``dataset`` needs a ``root`` and has none.
+        ValueError: If ``dataset`` needs a ``root`` and has none, or with a loader if the method needs the whole graph.
     """
 
     def __init__(
@@ -33,32 +72,61 @@ class NodeData(ContrastiveData):
         root: str | None = None,
         transform: BaseTransform | None = None,
         seed: int = 0,
+        loader: LoaderOfGraph | None = None,
+        size: int | None = None,
+        probed: int | None = None,
     ) -> None:
         super().__init__(seed)
-        if root is None and dataset != "sbm" and not dataset.endswith(".pt"):
+        if root is None and dataset not in GENERATED and not dataset.endswith(".pt"):
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
+        if size is not None:
+            check_choice("data.dataset", dataset, tuple(GENERATED))
+        for name, value in (("size", size), ("probed", probed)):
+            if value is not None:
+                check_count(f"data.{name}", value)
+        if loader is not None and not callable(loader):
+            raise ValueError(f"'data.loader' must make a loader of a graph (got {describe(loader)})")
         self.dataset, self.root, self.transform = dataset, root, transform
-        self.graph: Data | None = None
+        self.loader, self.size, self.probed = loader, size, probed
+
+    def load(self) -> Data:
+        """The generated graph, or that of the files."""
+        if self.dataset in GENERATED:
+            graph = GENERATED[self.dataset](self.size or SIZES[self.dataset])
+            return graph if self.transform is None else self.transform(graph)
+        return load_node_data(self.dataset, self.root or ".", transform=self.transform)
 
     def setup(self, stage: str) -> None:
-        """Loads the graph, once."""
-        if self.graph is not None:
-            return
-        if self.dataset == "sbm":
-            self.graph = sbm() if self.transform is None else self.transform(sbm())
-        else:
-            self.graph = load_node_data(self.dataset, self.root or ".", transform=self.transform)
-        self.in_channels = self.graph.num_features
-        self.labels, self.split = self.graph.y, Split.from_masks(self.graph)
+        """Loads the graph, once, and chooses the nodes for the probes."""
+        super().setup(stage)
+        if self.probed is not None and self.labels is not None:
+            split = Split.from_masks(self.graph)
+            self.split = Split(*(_some(part, self.probed) for part in (split.train, split.val, split.test)))
 
-    def batches(self) -> "FullGraph":
-        """The graph: an epoch is one step."""
-        return FullGraph(self.graph)
+    def check(self, method: nn.Module) -> None:
+        """Raises a :class:`ValueError` if the encoder of ``method`` expects inputs of another width, or a step of it
+        the whole graph where it gets a part."""
+        super().check(method)
+        if self.loader is not None:
+            check_takes_subgraphs(method)
+
+    def batches(self) -> Iterable[Data]:
+        """The graph, or subgraphs of it."""
+        if self.loader is None:
+            return super().batches()
+        rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+        return self.loader(self.graph, seed=self.seed, rank=rank, world_size=world_size)
 
     @torch.no_grad()
     def embed(self, method: nn.Module) -> Tensor:
         """The embeddings [n, d] of all nodes, without augmentation."""
-        return method.embed(self.graph.to(device_of(method))).float().cpu()
+        if self.loader is None:
+            return super().embed(method)
+        # A device that holds a batch need not hold the graph.
+        method = copy.deepcopy(method).cpu()
+        if type(method).forward is NodeMethod.forward and has_layers(method.encoder):
+            return layer_wise_embed(method.encoder, self.graph).float()
+        return method.embed(self.graph).float()
 
     def baselines(self) -> dict[str, Callable[[], Tensor]]:
         """The features of the nodes, and their propagation over two hops, which many trained encoders do not reach."""
@@ -69,18 +137,7 @@ class NodeData(ContrastiveData):
         }
 
 
-class FullGraph:
-    """Gives the graph once an epoch. Lightning would read a list as several loaders.
-
-    Args:
-        graph (Data): The graph.
-    """
-
-    def __init__(self, graph: Data) -> None:
-        self.graph = graph
-
-    def __len__(self) -> int:
-        return 1
-
-    def __iter__(self) -> Iterator[Data]:
-        return iter((self.graph,))
+def _some(index: Tensor, count: int) -> Tensor:
+    """At most ``count`` of the nodes, drawn at random and always the same."""
+    chosen = torch.randperm(index.numel(), generator=torch.Generator().manual_seed(0))[:count]
+    return index[chosen.sort().values]

@@ -58,7 +58,9 @@ class Seeds:
             row: {probe: [result["test"][row][probe] for result in results] for probe in probes}
             for row, probes in results[0]["test"].items()
         }
-        table = results_table(rows, corner="test accuracy")
+        if not rows:
+            raise RecipeError("there is nothing to compare: the data have no labels")
+        table = results_table(rows, corner="test")
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "evaluation.md").write_text(table + "\n", encoding="utf-8")
         summary = {"seeds": list(range(count)), "test": rows, "versions": results[0]["versions"]}

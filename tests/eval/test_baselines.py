@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from gnnclr.eval import Split, evaluate_features, knn_probe, linear_probe
@@ -22,3 +23,10 @@ def test_every_feature_meets_every_probe():
     assert results["late"]["linear"].test == 1.0 > results["raw"]["linear"].test
     only = evaluate_features({"raw": good}, y, split, probes={"kNN": knn_probe})
     assert list(only["raw"]) == ["kNN"]
+
+
+@pytest.mark.parametrize("bad", [None, [[1.0]], torch.ones(6), lambda: torch.ones(6)])
+def test_features_are_rows(bad):
+    y = torch.arange(6) % 2
+    with pytest.raises(ValueError, match=r"'features\['raw'\]' must be a tensor of shape \[n, ...\]"):
+        evaluate_features({"raw": bad}, y, Split.random(6, 0.4, 0.3))

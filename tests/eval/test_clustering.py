@@ -95,6 +95,9 @@ def test_mean_and_deviation_over_seeds(backend):
         ({"num_clusters": 7}, "'num_clusters' must be an integer from 2 to the 6 rows"),
         ({"num_clusters": 1}, "'num_clusters' must be an integer from 2"),
         ({"seeds": ()}, "'seeds' must not be empty"),
+        ({"seeds": 5}, "'seeds' must be a sequence"),
+        ({"num_init": 0}, "'num_init' must be a positive integer"),
+        ({"max_iter": 0}, "'max_iter' must be a positive integer"),
         ({"backend": "cuml"}, "'backend' must be one of 'auto', 'faiss', 'sklearn'"),
     ],
 )

@@ -65,3 +65,12 @@ def test_view_measures():
     assert torch.equal(logs["uniformity"], uniformity(3 * z0.detach()))
     some = view_measures(z0, z1, most=10)
     assert torch.equal(some["alignment"], alignment(z0.detach()[::4], z1[::4]))
+
+
+def test_pairs_must_be_rows(z):
+    n = z.size(0)
+    for pairs in (torch.tensor([[0], [n]]), torch.tensor([[-1], [0]])):
+        with pytest.raises(ValueError, match="'edge_index' must hold nodes between 0 and"):
+            positive_similarity(z, pairs)
+    with pytest.raises(ValueError, match="'edge_index' must be an integer tensor"):
+        positive_similarity(z, torch.zeros(2, 1))

@@ -72,7 +72,7 @@ def test_errors():
     split = Split.random(120)
     with pytest.raises(ValueError, match="'x' must be finite"):
         knn_probe(x / 0, y, split)
-    with pytest.raises(ValueError, match="'k' at least 1"):
+    with pytest.raises(ValueError, match="'k' must be a positive integer"):
         knn_probe(x, y, split, k=[0])
     with pytest.raises(ValueError, match="'votes' must be one of"):
         knn_probe(x, y, split, votes=["loud"])

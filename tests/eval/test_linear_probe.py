@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gnnclr.eval import Split, linear_probe
+from gnnclr.eval import Split, clustering_scores, knn_probe, linear_probe
 
 
 def blobs(n=300, d=5, classes=3, spread=1.0, seed=0):
@@ -112,7 +112,7 @@ def test_errors():
         linear_probe(x[:50], y[:50], split)
     with pytest.raises(ValueError, match="'scalings' must be one of"):
         linear_probe(x, y, split, scalings=["whiten"])
-    with pytest.raises(ValueError, match="'C' positive"):
+    with pytest.raises(ValueError, match="'C' must be a positive number"):
         linear_probe(x, y, split, C=[0.0])
 
 
@@ -120,3 +120,33 @@ def test_sparse_features():
     x, y = blobs()
     split = Split.random(300, 0.3, 0.2)
     assert linear_probe(x.to_sparse_csr(), y, split) == linear_probe(x, y, split)
+
+
+@pytest.mark.parametrize("probe", [linear_probe, knn_probe, clustering_scores])
+@pytest.mark.parametrize("scale", [2.0**90, 2.0**-90])
+def test_directions_of_huge_and_tiny_features(probe, scale):
+    y = torch.arange(60) % 3
+    x = torch.eye(3)[y] + 0.5 * torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
+    more = () if probe is clustering_scores else (Split.random(60, 0.4, 0.3),)
+    assert probe(x * scale, y, *more) == probe(x, y, *more)
+
+
+@pytest.mark.parametrize("scaling", ["normalize", "standardize", "none"])
+def test_every_scaling_of_huge_and_tiny_features(scaling):
+    x, y = blobs(90)
+    split, options = Split.random(90, 0.4, 0.3), {"scalings": [scaling], "C": [0.1, 1.0]}
+    for scale in (2.0**90, 2.0**-90):
+        assert linear_probe(x * scale, y, split, **options) == linear_probe(x, y, split, **options)
+
+
+@pytest.mark.parametrize("probe", [linear_probe, knn_probe])
+def test_only_a_split_is_taken(probe):
+    with pytest.raises(ValueError, match="'split' must be a Split"):
+        probe(torch.randn(9, 2), torch.arange(9) % 2, (range(3), range(3, 6), range(6, 9)))
+
+
+@pytest.mark.parametrize("change", [{"C": 1.0}, {"scalings": "normalize"}, {"C": None}, {"C": [float("nan")]}])
+def test_grids(change):
+    x, y = torch.randn(9, 2), torch.arange(9) % 2
+    with pytest.raises(ValueError, match=f"'{next(iter(change))}' must be a"):
+        linear_probe(x, y, Split.random(9, 0.4, 0.3), **change)

@@ -138,6 +138,10 @@ def test_a_graph_too_large_for_a_matrix():
         ({"test": 0.96}, "'val' and 'test' must be positive shares"),
         ({"data": Data(edge_index=torch.tensor([[0], [1]]), num_nodes=4)}, "must have edges for train, val and test"),
         ({"data": Data(edge_index=torch.rand(2, 3), num_nodes=4)}, r"'data\.edge_index' must be an integer tensor"),
+        ({"data": None}, "'data' must be a Data with edges"),
+        ({"data": Data(edge_index=torch.tensor([[0], [4]]), num_nodes=4)}, "must hold nodes between 0 and 3"),
+        ({"data": Data(edge_index=torch.tensor([[0], [-1]]), num_nodes=4)}, "must hold nodes between 0 and 3"),
+        ({"val": None}, "'val' and 'test' must be positive shares"),
         ({"data": cliques(1, 20)[0]}, "'data' must have a pair without an edge for each one held out"),
     ],
 )
@@ -153,6 +157,8 @@ def test_errors_of_the_split(change, message):
         ({"z": torch.full((200, 4), float("nan"))}, "'z' must be finite"),
         ({"scores": ("mlp",)}, "'scores' must be one of 'cosine', 'dot'"),
         ({"scores": ()}, "'scores' must not be empty"),
+        ({"scores": "cosine"}, "'scores' must be a sequence"),
+        ({"split": None}, "'split' must be a LinkSplit"),
     ],
 )
 def test_errors(change, message):
@@ -165,3 +171,15 @@ def test_an_empty_part_is_refused():
     split = LinkSplit.random(graph())
     with pytest.raises(ValueError, match="'test_positive' must not be empty"):
         dataclasses.replace(split, test_positive=torch.empty(2, 0, dtype=torch.long))
+
+
+def test_pairs_of_other_nodes_are_refused():
+    split = LinkSplit.random(graph())
+    with pytest.raises(ValueError, match=r"'split\.test_negative' must hold nodes between 0 and 199"):
+        link_prediction(torch.randn(200, 4), dataclasses.replace(split, test_negative=split.test_negative + 200))
+
+
+@pytest.mark.parametrize("scale", [2.0**100, 2.0**-100])
+def test_huge_and_tiny_embeddings(scale):
+    split, z = LinkSplit.random(graph()), torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    assert link_prediction(z * scale, split) == link_prediction(z, split)

@@ -74,3 +74,39 @@ def test_bad_shares(train, val):
 def test_too_few_rows():
     with pytest.raises(ValueError, match="'n' must leave rows"):
         Split.random(2)
+
+
+def test_masks_must_be_as_long_as_there_are_rows():
+    masks = [torch.arange(6) % 3 == part for part in range(3)]
+    assert Split(*masks).check(6).check(6)
+    for n in (5, 7):
+        with pytest.raises(ValueError, match=f"masks of a split must hold an entry for each of {n} rows \\(got 6\\)"):
+            Split(*masks).check(n)
+    with pytest.raises(ValueError, match="masks must be equally long"):
+        Split(masks[0], masks[1][:4], masks[2])
+    named = dict(zip(("train_mask", "val_mask", "test_mask"), masks))
+    with pytest.raises(ValueError, match="an entry for each of 9 rows"):
+        Split.from_masks(Data(x=torch.ones(9, 1), **named))
+    with pytest.raises(ValueError, match="'data' must have a boolean 'train_mask'"):
+        Split.from_masks(Data(**named | {"train_mask": masks[0].byte()}))
+    for bad in (None, [Data(**named)], named):
+        with pytest.raises(ValueError, match="'data' must be a Data with masks"):
+            Split.from_masks(bad)
+
+
+@pytest.mark.parametrize("bad", [None, "rows", 3, [[0]], [0.5], {0}])
+def test_no_rows(bad):
+    with pytest.raises(ValueError, match="'train' must be a vector of row indices or a boolean mask"):
+        Split(bad, [1], [2])
+
+
+@pytest.mark.parametrize("y", [None, [0, 1], torch.eye(4, dtype=torch.long), torch.tensor([0.0, float("nan")])])
+def test_stratified_takes_integer_labels(y):
+    with pytest.raises(ValueError, match=r"'y' must be an integer tensor of shape \[n\]"):
+        Split.stratified(y)
+
+
+@pytest.mark.parametrize("change", [{"n": None}, {"n": 9.5}, {"train": None}, {"val": "a"}])
+def test_random_takes_numbers(change):
+    with pytest.raises(ValueError, match="must be"):
+        Split.random(**{"n": 100} | change)

@@ -215,6 +215,11 @@ def test_propagated_kmeans_of_little():
     [
         (lambda e, c: louvain(e, 2), "'edge_index' must hold nodes between 0 and 1"),
         (lambda e, c: louvain(e.float(), 9), r"'edge_index' must be an integer tensor of shape \[2, e\]"),
+        (lambda e, c: louvain(e, -1), r"'num_nodes' must be an integer, zero or more \(got int -1\)"),
+        (lambda e, c: leiden(e, 9.0), "'num_nodes' must be an integer, zero or more"),
+        (lambda e, c: louvain(e, None), "'num_nodes' must be an integer, zero or more"),
+        (lambda e, c: louvain(e, 0), "'edge_index' must hold no edges where there are no nodes"),
+        (lambda e, c: co_association(None), "'partitions' must be a non-empty list"),
         (lambda e, c: louvain(e, 9, resolution=0), "'resolution' must be a positive number"),
         (lambda e, c: leiden(e.t(), 9), "'edge_index' must be an integer tensor"),
         (lambda e, c: leiden(e, 9, resolution=float("nan")), "'resolution' must be a positive number"),

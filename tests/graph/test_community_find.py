@@ -39,3 +39,10 @@ def test_repr_and_errors():
         EdgeCommunities("spectral")
     with pytest.raises(ValueError, match="'min_size' must be an integer, zero or more"):
         EdgeCommunities(min_size=-1)
+    for options, message in (
+        ({"num_communities": 0}, "'num_communities' must be a positive integer"),
+        ({"num_communities": 3, "hops": -1}, "'hops' must be an integer, zero or more"),
+        ({"num_communities": 3, "rank": 0}, "'rank' must be a positive integer"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            PropagatedCommunities(**options)

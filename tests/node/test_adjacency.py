@@ -4,6 +4,7 @@ from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.utils import dropout_edge, erdos_renyi_graph, to_dense_adj
 
 from gnnclr.node import normalized_adjacency
+from gnnclr.node.adjacency import as_adjacency
 
 
 def reference(edge_index, num_nodes, weight=None):
@@ -54,3 +55,14 @@ def test_errors(edge_index):
         normalized_adjacency(torch.rand(2, 3), 5)
     with pytest.raises(ValueError, match=r"got tensor of shape \[3, 2\]"):
         normalized_adjacency(torch.zeros(3, 2, dtype=torch.long), 5)
+
+
+@pytest.mark.parametrize("weight", [torch.ones(2), torch.tensor([1.0, -1, 1]), torch.tensor([1.0, float("nan"), 1])])
+def test_wrong_weights(weight):
+    with pytest.raises(ValueError, match="'edge_weight' must"):
+        normalized_adjacency(torch.tensor([[0, 1, 2], [1, 2, 0]]), 3, weight)
+
+
+def test_a_matrix_of_another_graph():
+    with pytest.raises(ValueError, match=r"'edge_index' must have shape \[2, e\], or \[3, 3\] if sparse"):
+        as_adjacency(torch.eye(4).to_sparse_csr(), 3)

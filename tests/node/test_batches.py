@@ -5,6 +5,7 @@ import torch
 from epoch_contract import EpochContract
 from torch_geometric.nn import MLP
 
+from gnnclr.graph.communities import EdgeCommunities
 from gnnclr.node.batches import CommunityLoader, RandomNodeLoader
 from gnnclr.node.bgrl import BGRL
 from gnnclr.node.data import SparseFeatures
@@ -90,6 +91,21 @@ def test_one_batch_of_all_nodes_is_the_graph():
     (batch,) = make(batch_size=1000)
     z = encoder(batch.x, batch.edge_index)
     assert torch.allclose(z, encoder(DATA.x, DATA.edge_index)[batch.n_id], atol=1e-6)
+
+
+def test_communities_are_found_once_by_the_seed():
+    calls = []
+
+    def find(x, edge_index, seed):
+        calls.append(seed)
+        return EdgeCommunities("leiden")(x, edge_index, seed)
+
+    loader = CommunityLoader(DATA, find, 20, seed=3)
+    found = EdgeCommunities("leiden")(DATA.x, DATA.edge_index, 3)
+    assert rows(loader) + rows(loader) == rows(by_hand := CommunityLoader(DATA, found, 20, seed=3)) + rows(by_hand)
+    assert calls == [3]
+    with pytest.raises(ValueError, match="'community' must be an integer tensor of shape"):
+        CommunityLoader(DATA, lambda x, edge_index, seed: x)
 
 
 def test_errors():

@@ -59,3 +59,11 @@ def test_errors():
         centrality(torch.empty(2, 0, dtype=torch.long), 3, "betweenness")
     with pytest.raises(ValueError, match="'edge_index' must be an integer tensor"):
         centrality(torch.empty(2, 0), 3)
+
+
+@pytest.mark.parametrize("kind", ["degree", "pagerank", "eigenvector"])
+def test_edges_must_be_between_nodes(kind):
+    for edge in ([[0], [3]], [[-1], [0]]):
+        with pytest.raises(ValueError, match="'edge_index' must hold nodes between 0 and 2"):
+            centrality(torch.tensor(edge), 3, kind)
+    assert centrality(torch.empty(2, 0, dtype=torch.long), 0, kind).shape == (0,)

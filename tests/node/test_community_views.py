@@ -81,3 +81,12 @@ def test_errors():
         CommunityEdgeDrop(2.0)
     with pytest.raises(ValueError, match="'community' must be an integer tensor"):
         community_strength(BARBELL, torch.zeros(6))
+
+
+def test_strength_of_any_labels_and_of_wrong_ones():
+    edge_index, community = torch.tensor([[0, 1, 2], [1, 2, 3]]), torch.tensor([0, 0, 1, 1])
+    assert community_strength(edge_index, community * 2**60).equal(community_strength(edge_index, community))
+    with pytest.raises(ValueError, match="'community' must not be negative"):
+        community_strength(edge_index, community - 1)
+    with pytest.raises(ValueError, match="'edge_index' must hold nodes between 0 and 1"):
+        community_strength(edge_index, community[:2])

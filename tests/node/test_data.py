@@ -19,8 +19,23 @@ def test_check_node_data():
     assert check_node_data(data, finite=True) is data
     with pytest.raises(ValueError, match=r"'data\.x' must hold floating point node features"):
         check_node_data(Data(edge_index=data.edge_index, num_nodes=60))
-    with pytest.raises(ValueError, match=r"'data\.edge_index' must be a tensor"):
+    with pytest.raises(ValueError, match=r"'data\.edge_index' must be an integer tensor"):
         check_node_data(Data(x=data.x))
     for x in (data.x, data.x.to_sparse_csr()):
         with pytest.raises(ValueError, match=r"'data\.x' must be finite"):
-            check_node_data(Data(x=x * float("inf"), edge_index=data.edge_index), finite=True)
+            check_node_data(Data(x=x * float("inf"), edge_index=data.edge_index))
+        infinite = Data(x=x * float("inf"), edge_index=data.edge_index)
+        assert check_node_data(infinite, finite=False) is infinite
+
+
+def test_entries_are_looked_at_again_when_they_change():
+    data = sbm(60)
+    check_node_data(data)
+    data.x[3, 3] = float("nan")
+    with pytest.raises(ValueError, match=r"'data\.x' must be finite \(got 1 NaN"):
+        check_node_data(data)
+    data.x[3, 3] = 0
+    check_node_data(data)
+    data.edge_index[0, 0] = 60
+    with pytest.raises(ValueError, match=r"'data\.edge_index' must hold nodes between 0 and 59 \(got 0 to 60\)"):
+        check_node_data(data)

@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch_geometric.data import Data
 
 from gnnclr.eval import Split, linear_probe
-from gnnclr.node import load_node_data, propagate_features, sbm
+from gnnclr.node import UnitFeatures, load_node_data, propagate_features, sbm
 from gnnclr.node.datasets import choose_split
 
 ROOT = os.environ.get("GNNCLR_DATA", "")
@@ -222,3 +223,93 @@ def test_a_file_cannot_run_code(tmp_path):
     torch.save({"x": Malicious()}, tmp_path / "bad.pt")
     with pytest.raises(Exception, match=r"system"):
         load_node_data(tmp_path / "bad.pt")
+
+
+def test_broken_files(tmp_path):
+    path = tmp_path / "graph.pt"
+    torch.save(sbm(50), path)
+    whole = path.read_bytes()
+    for content in (b"", whole[: len(whole) // 3], whole[:-20], b"hello"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"graph\.pt' must hold a Data or its to_dict\(\)"):
+            load_node_data(path)
+    data = sbm(50)
+    crow, col = torch.arange(51), torch.full((50,), 600)
+    data.x = torch.sparse_csr_tensor(crow, col, torch.ones(50), (50, 512), check_invariants=False)
+    for content in ([sbm(50)], sbm(50).x, {1: 2}, data):
+        torch.save(content, path)
+        with pytest.raises(ValueError, match="must"):
+            load_node_data(path)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"y": torch.zeros(5, dtype=torch.long)}, r"'data\.y' must have an entry for each of 50 nodes"),
+        ({"y": "labels"}, r"'data\.y' must have an entry for each of 50 nodes"),
+        ({"val_mask": torch.ones(49, dtype=torch.bool)}, r"'data\.val_mask' must have an entry for each of 50 nodes"),
+        ({"test_mask": torch.ones(50, 0, dtype=torch.bool)}, "'data' must have masks of equally many splits"),
+        ({"edge_index": torch.tensor([[0], [50]])}, r"'data\.edge_index' must hold nodes between 0 and 49"),
+    ],
+)
+def test_what_does_not_fit_the_nodes(tmp_path, change, message):
+    torch.save(sbm(50).update(change), tmp_path / "bad.pt")
+    with pytest.raises(ValueError, match=message):
+        load_node_data(tmp_path / "bad.pt")
+
+
+def test_any_layout_of_features(tmp_path):
+    data, path = sbm(50), tmp_path / "sparse.pt"
+    for x in (data.x.to_sparse_coo(), data.x.to_sparse_csc(), data.x.to_sparse_csr()):
+        torch.save(data.clone().update({"x": x}), path)
+        loaded = load_node_data(path)
+        assert loaded.x.layout == torch.sparse_csr and loaded.x.to_dense().equal(data.x)
+        unit = load_node_data(path, transform=UnitFeatures())  # transforms see dense features
+        assert torch.allclose(unit.x.to_dense().norm(dim=1), torch.ones(50))
+
+
+def test_a_part_of_a_split_is_not_replaced(tmp_path):
+    data = sbm(50)
+    del data.train_mask
+    torch.save(data, tmp_path / "part.pt")
+    loaded = load_node_data(tmp_path / "part.pt")
+    assert "train_mask" not in loaded and loaded.val_mask.equal(data.val_mask)
+
+
+def test_transforms_and_seeds_are_checked(tmp_path):
+    torch.save(sbm(50), tmp_path / "graph.pt")
+    for transform, message in (
+        (3, "'transform' must be callable"),
+        (lambda data: None, "'data' must be a Data"),
+        (lambda data: data.update({"x": data.x / 0}), r"'data\.x' must be finite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            load_node_data(tmp_path / "graph.pt", transform=transform)
+    with pytest.raises(ValueError, match="'seed' must be an integer"):
+        load_node_data(tmp_path / "graph.pt", split_seed=1.5)
+
+
+def test_broken_tables_of_arxiv(tmp_path):
+    for name, text, message in (
+        ("raw/edge.csv", "0,9\n", r"'raw/edge\.csv' must hold nodes between 0 and 3"),
+        ("raw/edge.csv", "a,b\n", "must be complete"),
+        ("raw/node-feat.csv", "1,2\n3\n", "must be complete"),
+        ("split/time/train.csv", "4\n", r"'split/time/train\.csv' must hold nodes between 0 and 3"),
+        ("raw/node-label.csv", "1\n", r"'data\.y' must have an entry for each of 4 nodes"),
+    ):
+        arxiv_files(tmp_path / "ogbn_arxiv", False)
+        (tmp_path / "ogbn_arxiv" / name).write_text(text)
+        with pytest.raises(ValueError, match=message):
+            load_node_data("arxiv", tmp_path)
+
+
+@pytest.mark.data
+def test_broken_planetoid_files(tmp_path):
+    raw = tmp_path / "Cora" / "raw"
+    for name in ("x", "graph", "test.index"):
+        shutil.copytree(Path(os.environ["GNNCLR_DATA"]) / "planetoid" / "Cora" / "raw", raw)
+        path = raw / f"ind.cora.{name}"
+        path.write_bytes(path.read_bytes()[:2000])
+        with pytest.raises(ValueError, match="raw' must be complete"):
+            load_node_data("cora", tmp_path)
+        shutil.rmtree(raw)

@@ -48,3 +48,9 @@ def test_errors():
         deca_loss(torch.zeros(3, dtype=torch.long), torch.empty(2, 0, dtype=torch.long))
     with pytest.raises(ValueError, match="'edge_index' must be an integer tensor"):
         deca_loss(torch.zeros(3, 2), torch.empty(3, 0, dtype=torch.long))
+
+
+def test_no_nodes_and_edges_of_others():
+    assert deca_loss(torch.empty(0, 3), torch.empty(2, 0, dtype=torch.long)) == 0
+    with pytest.raises(ValueError, match="'edge_index' must hold nodes between 0 and 1"):
+        deca_loss(torch.full((2, 2), 0.5), torch.tensor([[0], [2]]))

@@ -101,3 +101,13 @@ def test_errors():
         ppr_matrix(edge_index, 3, k=0)
     with pytest.raises(ValueError, match="'steps' must be a positive integer"):
         ppr_matrix(edge_index, 3, steps=1.5)
+
+
+def test_one_node():
+    for edge_index in (torch.empty(2, 0, dtype=torch.long), torch.zeros(2, 1, dtype=torch.long)):
+        assert ppr_matrix(edge_index, 1).to_dense().tolist() == [[1.0]]
+
+
+def test_edges_must_be_between_nodes():
+    with pytest.raises(ValueError, match="'edge_index' must hold nodes between 0 and 2"):
+        ppr_matrix(torch.tensor([[0], [3]]), 3)

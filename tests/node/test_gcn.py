@@ -63,7 +63,7 @@ def test_encoder(graph):
 
 
 def test_no_layers():
-    with pytest.raises(ValueError, match="'num_layers' must be at least 1"):
+    with pytest.raises(ValueError, match="'num_layers' must be a positive integer"):
         GCNEncoder(2, 2, 2, num_layers=0)
 
 

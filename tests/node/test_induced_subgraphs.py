@@ -50,5 +50,18 @@ def test_errors():
     subgraphs = InducedSubgraphs(sbm(20, num_features=4))
     with pytest.raises(ValueError, match="'n_id' must be an integer tensor"):
         subgraphs(torch.ones(3, dtype=torch.bool))
-    with pytest.raises(ValueError, match="'edge_index' must hold nodes between 0 and 2"):
+    with pytest.raises(ValueError, match=r"'data\.edge_index' must hold nodes between 0 and 2"):
         InducedSubgraphs(Data(x=torch.ones(3, 1), edge_index=torch.tensor([[0], [3]])))
+
+
+def test_nodes_that_repeat_or_are_none():
+    subgraphs = InducedSubgraphs(sbm(20, num_features=4))
+    whole = subgraphs(torch.arange(20)).edge_index
+    for nodes, message in (
+        ([3, 20], r"'n_id' must hold nodes between 0 and 19 \(got 3 to 20\)"),
+        ([-1], "'n_id' must hold nodes between 0 and 19"),
+        ([3, 4, 3], r"'n_id' must hold each node once \(got 1 repeats\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            subgraphs(torch.tensor(nodes))
+        assert subgraphs(torch.arange(20)).edge_index.equal(whole)  # an error leaves nothing behind

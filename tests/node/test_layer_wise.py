@@ -8,7 +8,7 @@ from gnnclr.node.adjacency import normalized_adjacency
 from gnnclr.node.checkpointed import Checkpointed
 from gnnclr.node.data import SparseFeatures
 from gnnclr.node.gcn import GCNEncoder
-from gnnclr.node.layer_wise import layer_wise_embed
+from gnnclr.node.layer_wise import has_layers, layer_wise_embed
 from gnnclr.node.mlp import MLPEncoder
 from gnnclr.node.pyg_encoder import PyGEncoder
 from gnnclr.node.sbm import sbm
@@ -27,6 +27,7 @@ def data():
 
 def check(encoder, data, batch_size):
     encoder.train()
+    assert has_layers(encoder)
     z = layer_wise_embed(encoder, data, batch_size)
     assert all(part.training for part in encoder.modules()) and not z.requires_grad
     with torch.no_grad():
@@ -96,10 +97,21 @@ def test_bare_models_and_undirected_edges(data, model):
 
 
 def test_errors(data):
+    assert not has_layers(MLPEncoder(24, 8, 8))
     with pytest.raises(ValueError, match="'encoder' must be a GCNEncoder, a PyGEncoder"):
         layer_wise_embed(MLPEncoder(24, 8, 8), data)
     for encoder in (PyGEncoder("gcn", 24, 8, 8, norm=ContraNorm()), PyGEncoder("gin", 24, 8, 8, norm="layer_norm")):
+        assert not has_layers(encoder) and not has_layers(Checkpointed(encoder))
         with pytest.raises(ValueError, match=r"'encoder' must have layers EdgeConv, .*without norms over all nodes"):
             layer_wise_embed(encoder, data)
     with pytest.raises(ValueError, match="'batch_size' must be a positive integer"):
         layer_wise_embed(GCNEncoder(24, 8, 8), data, 0)
+
+
+@pytest.mark.parametrize("encoder", [GCNEncoder(24, 8, 8), PyGEncoder("gat", 24, 8, 8)])
+def test_width_and_precision_of_features(data, encoder):
+    z = layer_wise_embed(encoder, data, 10)
+    double = data.clone().update({"x": data.x.double()})
+    assert torch.allclose(layer_wise_embed(encoder, double, 10), z)
+    with pytest.raises(ValueError, match=r"'x' must have shape \[n, 24\]"):
+        layer_wise_embed(encoder, data.clone().update({"x": data.x[:, :9]}), 10)

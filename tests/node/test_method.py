@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.nn import MLP
 
 from gnnclr.losses import BarlowTwinsLoss, NTXentLoss, VICRegLoss
@@ -177,11 +177,85 @@ def test_the_graph_stays_as_it_is(method, data):
     assert data.x.equal(x) and data.edge_index.equal(edge_index)
 
 
-def test_bad_data_is_refused(method):
-    bad = Data(edge_index=torch.zeros(2, 1, dtype=torch.long), num_nodes=2)
+def changed(data, **attributes):
+    return Data(**({"x": data.x, "edge_index": data.edge_index} | attributes))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x, e: {"x": x.half()},
+        lambda x, e: {"x": x.double()},
+        lambda x, e: {"x": x.double().to_sparse_csr()},
+        lambda x, e: {"x": torch.ones_like(x)},
+        lambda x, e: {"x": torch.zeros_like(x)},
+        lambda x, e: {"x": x[:2], "edge_index": torch.tensor([[0], [1]])},
+        lambda x, e: {"edge_index": e[:, e[0] < e[1]]},
+        lambda x, e: {"edge_index": torch.cat([e, e, e], dim=1)},
+        lambda x, e: {"edge_index": e.int()},
+        lambda x, e: {"edge_attr": torch.ones(3), "edge_names": ["a"] * e.size(1), "edge_label": None},
+    ],
+    ids=["half", "double", "sparse", "constant", "zero", "two", "directed", "repeated", "int32", "attributes"],
+)
+def test_odd_data_is_taken(method, data, change):
+    graph = changed(data, **change(data.x, data.edge_index))
+    assert torch.tensor(train(method, graph, 2)).isfinite().all()
+    z = method.embed(graph)
+    assert z.size(0) == graph.num_nodes and z.isfinite().all()
+
+
+def test_one_node_has_a_finite_loss_or_an_error(method, data):
+    graph = changed(data, x=data.x[:1], edge_index=data.edge_index[:, :0])
+    assert method.embed(graph).isfinite().all()
+    try:
+        losses = train(method, graph, 3)
+    except ValueError as error:  # of what compares nodes, as batch normalisation does
+        assert "1" in str(error)
+    else:
+        assert torch.tensor(losses).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda x, e: {"x": None, "num_nodes": 60}, r"'data\.x' must hold floating point node features"),
+        (lambda x, e: {"x": x.long()}, r"'data\.x' must hold floating point node features"),
+        (lambda x, e: {"x": x[:, :0]}, r"'data\.x' must hold floating point node features"),
+        (lambda x, e: {"x": x[0]}, r"'data\.x' must hold floating point node features"),
+        (lambda x, e: {"x": x.numpy()}, r"'data\.x' must hold floating point node features"),
+        (lambda x, e: {"x": x.to_sparse_coo()}, r"'data\.x' must be dense or sparse CSR"),
+        (lambda x, e: {"x": x.to_sparse_csc()}, r"'data\.x' must be dense or sparse CSR"),
+        (lambda x, e: {"x": x / 0}, r"'data\.x' must be finite"),
+        (lambda x, e: {"x": (x / 0).to_sparse_csr()}, r"'data\.x' must be finite"),
+        (lambda x, e: {"x": x[:0], "edge_index": e[:, :0]}, r"'data\.x' must have a row for each node"),
+        (lambda x, e: {"num_nodes": 61}, r"'data\.x' must have a row for each node"),
+        (lambda x, e: {"x": x[:, :5]}, "'x' must have shape .n, 32., the encoder's 'in_channels'"),
+        (lambda x, e: {"x": x.repeat(1, 2).to_sparse_csr()}, "'x' must have shape .n, 32., the encoder's"),
+        (lambda x, e: {"edge_index": None}, r"'data\.edge_index' must be an integer tensor of shape \[2, e\]"),
+        (lambda x, e: {"edge_index": e.float()}, r"'data\.edge_index' must be an integer tensor"),
+        (lambda x, e: {"edge_index": e.bool()}, r"'data\.edge_index' must be an integer tensor"),
+        (lambda x, e: {"edge_index": e.t()}, r"'data\.edge_index' must be an integer tensor"),
+        (lambda x, e: {"edge_index": e[0]}, r"'data\.edge_index' must be an integer tensor"),
+        (lambda x, e: {"edge_index": e.tolist()}, r"'data\.edge_index' must be an integer tensor"),
+        (lambda x, e: {"edge_index": torch.eye(60).to_sparse_csr()}, r"'data\.edge_index' must be an integer tensor"),
+        (lambda x, e: {"edge_index": e + 1}, r"'data\.edge_index' must hold nodes between 0 and 59 \(got 1 to 60\)"),
+        (lambda x, e: {"edge_index": e - 1}, r"'data\.edge_index' must hold nodes between 0 and 59 \(got -1 to 58\)"),
+    ],
+)
+def test_bad_data_is_refused(method, data, change, message):
+    bad = changed(data, **change(data.x, data.edge_index))
     for function in (method.training_step_loss, method.embed):
-        with pytest.raises(ValueError, match=r"'data\.x' must hold floating point node features"):
+        with pytest.raises(ValueError, match=message):
             function(bad)
+
+
+def test_only_a_graph_is_taken(method, data):
+    for bad in (None, "cora", [data], (data.x, data.edge_index), {"x": data.x}, HeteroData(), data.x):
+        for function in (method.training_step_loss, method.embed):
+            with pytest.raises(ValueError, match="'data' must be a Data with features 'x' and edges 'edge_index'"):
+                function(bad)
+    batch = Batch.from_data_list([changed(data), changed(data)])
+    assert method.training_step_loss(batch)[0].isfinite() and method.embed(batch).size(0) == 120
 
 
 def test_base():

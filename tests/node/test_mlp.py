@@ -63,7 +63,7 @@ def test_normalisation(x):
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="'num_layers' must be at least 1"):
+    with pytest.raises(ValueError, match="'num_layers' must be a positive integer"):
         MLPEncoder(2, 2, 2, num_layers=0)
     for name in ("dropout", "in_dropout"):
         with pytest.raises(ValueError, match=f"'{name}' must be a probability"):

@@ -102,3 +102,31 @@ def test_acm():
     split = Split.from_masks(data)
     assert str(split) == "Split(train=180, val=1000, test=1000)"
     assert torch.bincount(data.y[split.train]).tolist() == [60, 60, 60]
+
+
+def test_broken_files(tmp_path):
+    write_acm(tmp_path)
+    path = tmp_path / "acm.npz"
+    good = dict(np.load(path))
+    whole = path.read_bytes()
+    for change in (
+        {"attr_indices": good["attr_indices"] + 50},  # sparse products would read anywhere
+        {"attr_indptr": good["attr_indptr"][:5]},
+        {"attr_data": good["attr_data"][:5]},
+        {"labels": good["labels"][:5]},
+        {"pap": good["pap"] + 200},
+        {"train_20": good["train_20"] + 200},
+        {"train_20": None},
+    ):
+        np.savez(path, **{key: value for key, value in (good | change).items() if value is not None})
+        with pytest.raises(ValueError, match=r"acm\.npz' must be complete"):
+            load_multiplex_data("acm", tmp_path)
+    for cut in (b"", whole[: len(whole) // 2], b"no archive"):
+        path.write_bytes(cut)
+        with pytest.raises(ValueError, match=r"acm\.npz' must be complete"):
+            load_multiplex_data("acm", tmp_path)
+
+
+def test_relations_must_be_named():
+    with pytest.raises(ValueError, match="'relations' must map names to edges"):
+        MultiplexData(torch.ones(3, 1), [torch.zeros(2, 1, dtype=torch.long)])

@@ -51,3 +51,13 @@ def test_errors():
         build(num_negatives=1)
     with pytest.raises(ValueError, match="'start' must be an integer of at least 0"):
         build(start=-1)
+
+
+def test_a_node_without_negatives_has_no_loss():
+    method = build(start=0)
+    one = torch.tensor([[1.0, 0.0]], requires_grad=True)
+    both = torch.tensor([[1.0, 0.0], [-1.0, 0.0]], requires_grad=True)  # opposites weigh nothing
+    for rows in (one, both):
+        loss = method._one_way(rows, rows, torch.arange(rows.size(0)))
+        assert loss.item() == 0
+        assert torch.autograd.grad(loss, rows)[0].abs().sum() == 0

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch_geometric.utils import homophily, is_undirected
 
@@ -25,3 +26,15 @@ def test_seed_decides_and_the_global_generator_is_left_alone():
     assert torch.equal(state, torch.get_rng_state())
     assert a.x.equal(b.x) and a.edge_index.equal(b.edge_index) and a.train_mask.equal(b.train_mask)
     assert not a.x.equal(c.x)
+
+
+def test_one_node_a_community():
+    assert sbm(6, num_classes=6).y.tolist() == list(range(6))
+
+
+@pytest.mark.parametrize(
+    "change", [{"num_classes": 0}, {"num_nodes": 2.5}, {"num_features": 0}, {"homophily": 2}, {"degree": -1}]
+)
+def test_errors(change):
+    with pytest.raises(ValueError, match=f"'{next(iter(change))}' must be"):
+        sbm(**change)

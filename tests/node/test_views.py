@@ -67,3 +67,20 @@ def test_probabilities_zero_and_one(data):
 def test_errors(view, p):
     with pytest.raises(ValueError, match="'p' must be a probability"):
         view(p)
+
+
+def test_attributes_that_belong_to_no_edge_stay(data):
+    e = data.edge_index.size(1)
+    graph = Data(x=data.x, edge_index=data.edge_index, edge_attr=torch.arange(e), edge_total=torch.ones(e + 1))
+    graph.edge_kind, graph.edge_scale = "citation", torch.tensor(2.0)
+    view = EdgeDrop(0.5)(graph)
+    assert 0 < view.edge_attr.numel() < e and data.edge_index[:, view.edge_attr].equal(view.edge_index)
+    assert view.edge_total.numel() == e + 1 and view.edge_kind == "citation" and view.edge_scale == 2
+
+
+@pytest.mark.parametrize("view, key", [(EdgeDrop(0.5), "edge_index"), (FeatureMask(0.5), "x")])
+def test_what_a_view_changes_must_be_there(data, view, key):
+    graph = Data(x=data.x, edge_index=data.edge_index)
+    for bad in (None, [graph], Data(num_nodes=3), Data(**{key: data.x[0]})):
+        with pytest.raises(ValueError, match=f"'data' must be a Data with '{key}' of shape"):
+            view(bad)

@@ -38,6 +38,15 @@ def test_the_method_is_told_of_each_step():
     assert method.steps == 6
 
 
+def test_a_loss_that_is_not_finite_ends_the_training():
+    method = nn.Linear(2, 2)
+    method.training_step_loss = lambda batch: (method(batch).sum() * float("nan"), {})
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
+    trainer = Trainer(max_epochs=1, enable_model_summary=False, **quiet)
+    with pytest.raises(ValueError, match=r"the loss must stay finite \(got nan at step 0\)"):
+        trainer.fit(ContrastiveModule(method), torch.ones(3, 4, 2))
+
+
 class Told(nn.Linear):
     """Keeps the epochs it is told of."""
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch_geometric.transforms import BaseTransform, Compose
 
+from gnnclr.listing import recipe_cards
 from gnnclr.node import FittedRewiring, sbm
 from gnnclr.train import Run, available_recipes, parse_recipe, read_metrics, recipe_path
 
@@ -16,6 +17,8 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 NAMES = [name for name in available_recipes() if "gnnclr.train.NodeData" in recipe_path(name).read_text()]
 #: One recipe of each method and technique; those for other data sets differ in numbers alone.
 TRAINED = [name for name in NAMES if name.endswith(("-cora", "-sbm"))]
+#: Recipes that no benchmark has run.
+UNTUNED = "-arxiv"
 #: Methods whose objective changes at a later step than tests take.
 STARTS = ("csgcl", "progcl")
 OTHER_EPOCHS = {"grace-pubmed"}
@@ -43,12 +46,9 @@ def test_every_method_has_a_recipe():
 
     methods = {name for name in node.__all__ if isinstance(getattr(node, name), type)}
     methods = {name for name in methods if issubclass(getattr(node, name), node.NodeMethod)}
-    used = {
-        re.search(r"method:\n    class_path: gnnclr\.node\.(\w+)", recipe_path(name).read_text())[1] for name in NAMES
-    }
-    # The base, a wrapper, and methods of graphs with several kinds of edges, which are no NodeData.
-    multiplex = {name for name in methods if name.startswith("Multiplex")}
-    assert used == methods - multiplex - {"NodeMethod", "WithFeatures"}
+    texts = [recipe_path(name).read_text() for name in available_recipes()]
+    used = {found[1] for text in texts if (found := re.search(r"method:\n    class_path: gnnclr\.node\.(\w+)", text))}
+    assert used == methods - {"NodeMethod", "WithFeatures"}  # the base and a wrapper
 
 
 @pytest.fixture
@@ -93,7 +93,9 @@ def test_rewirings_of_the_graph_resume(small, embeddings, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "base"), [(f"grace-{part}-cora", "grace-cora") for part in ("knn", "louvain", "weigh")]
+    ("name", "base"),
+    [(f"grace-{part}-cora", "grace-cora") for part in ("knn", "louvain", "weigh")]
+    + [("decoupled-knn-cora", "decoupled-cora")],
 )
 def test_techniques_change_the_rewiring_alone(name, base):
     one, other = (parse_recipe(x, ["--data.root=x"]) for x in (name, base))
@@ -101,6 +103,20 @@ def test_techniques_change_the_rewiring_alone(name, base):
     assert other.model.method.init_args.pop("rewire") is None
     one.pop("config"), other.pop("config")
     assert one == other
+
+
+def test_recipes_of_large_graphs_differ_in_batches_alone():
+    one, other = (parse_recipe(f"grace-{part}arxiv", ["--data.root=x"]) for part in ("", "communities-"))
+    loaders = [recipe.data.init_args.pop("loader") for recipe in (one, other)]
+    assert [loader.class_path for loader in loaders] == ["gnnclr.node.RandomNodeLoader", "gnnclr.node.CommunityLoader"]
+    assert {loader.init_args.batch_size for loader in loaders} == {2048}
+    one.pop("config"), other.pop("config")
+    assert one == other
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(UNTUNED)])
+def test_recipes_without_a_benchmark_say_so(name):
+    assert "untuned" in recipe_cards()[name]["summary"] and "nothing was tuned" in recipe_cards()[name]["recipe"]
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +132,14 @@ def benchmark():
 TRANSFORMS = {"raw": None, "l1": "torch_geometric.transforms.NormalizeFeatures", "l2": "gnnclr.node.UnitFeatures"}
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.count("-") == 1 and not name.endswith("-sbm")])
+#: Recipes whose names are those of a method of the benchmark and a data set.
+BENCHMARKED = [name for name in NAMES if name.count("-") == 1 or name.startswith("decoupled-knn")]
+
+
+@pytest.mark.parametrize("name", [name for name in BENCHMARKED if not name.endswith(("-sbm", UNTUNED))])
 def test_recipe_has_the_settings_of_the_benchmark(name, benchmark, tmp_path):
     methods, table = benchmark
-    method, dataset = name.split("-")
+    method, dataset = name.rsplit("-", 1)
     settings = table.chosen(method, dataset)
     recipe = parse_recipe(name, ["--data.root=x"])
     width = recipe.model.method.init_args.encoder.init_args.in_channels

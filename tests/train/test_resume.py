@@ -6,9 +6,17 @@ import subprocess
 import sys
 import time
 
+import pytest
 import torch
 
 COMMON = [
+    "--trainer.accelerator=cpu",
+    "--trainer.max_epochs=10",
+    "--trainer.log_every_n_steps=2",
+    "--checkpoint.every_n_epochs=null",
+    "--checkpoint.every_n_train_steps=7",
+]
+DIGITS = [
     "--data.batch_size=128",
     "--data.dataset=digits",
     "--model.method.encoder.widths=[4,8]",
@@ -17,11 +25,13 @@ COMMON = [
     "--model.method.projector.out_features=8",
     "--model.method.rewire.bank.dim=8",
     "--model.method.rewire.bank.size=300",
-    "--trainer.accelerator=cpu",
-    "--trainer.max_epochs=10",
-    "--trainer.log_every_n_steps=2",
-    "--checkpoint.every_n_epochs=null",
-    "--checkpoint.every_n_train_steps=7",
+]
+COMMUNITIES = [
+    "--data.dataset=sparse_sbm",
+    "--data.size=4000",
+    "--data.probed=50",
+    "--data.loader.batch_size=400",
+    "--data.loader.community.resolution=2",
 ]
 
 
@@ -41,9 +51,15 @@ def load(folder):
     return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
 
 
-def test_sigkill_in_mid_epoch_with_a_feature_bank(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "overrides", "has_bank"),
+    [("simclr-knn-digits", DIGITS, True), ("grace-communities-arxiv", COMMUNITIES, False)],
+    ids=["feature bank", "subgraphs"],
+)
+def test_sigkill_in_mid_epoch(name, overrides, has_bank, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    victim = gnnclr("--config=simclr-knn-digits", f"--out={killed}", *COMMON)
+    command = [f"--config={name}", *overrides, *COMMON]
+    victim = gnnclr(*command, f"--out={killed}")
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and victim.poll() is None:
         if (killed / "checkpoints" / "last.ckpt").exists() and load(killed)["global_step"] >= 14:
@@ -54,12 +70,12 @@ def test_sigkill_in_mid_epoch_with_a_feature_bank(tmp_path):
     step = load(killed)["global_step"]
     assert 14 <= step < 100 and step % 10, "the run ended, or stopped between epochs, before it was killed"
     resumed = gnnclr(f"--ckpt_path={killed / 'checkpoints' / 'last.ckpt'}")
-    finish(gnnclr("--config=simclr-knn-digits", f"--out={whole}", *COMMON))
+    finish(gnnclr(*command, f"--out={whole}"))
     finish(resumed)
 
     a, b = load(whole), load(killed)
     assert a["global_step"] == b["global_step"] == 100
-    assert any("bank" in key for key in a["state_dict"])
+    assert any("bank" in key for key in a["state_dict"]) == has_bank
     for key, value in a["state_dict"].items():
         assert torch.equal(value, b["state_dict"][key]), key
     for key, state in a["optimizer_states"][0]["state"].items():

@@ -28,7 +28,7 @@ def co_association(partitions: Sequence[Tensor], rank: int | None = None, seed: 
     Shapes:
         - **output:** :math:`(n, \sum_r K_r)`, or :math:`(n, \min(\text{rank}, \sum_r K_r, n))`, float32
     """
-    if isinstance(partitions, Tensor) or len(partitions) == 0:
+    if not isinstance(partitions, Sequence) or len(partitions) == 0:
         raise ValueError(f"'partitions' must be a non-empty list of tensors [n] (got {describe(partitions)})")
     if rank is not None:
         check_count("rank", rank)

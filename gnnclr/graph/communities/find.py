@@ -6,7 +6,7 @@ from gnnclr.graph.communities.leiden import leiden
 from gnnclr.graph.communities.louvain import louvain
 from gnnclr.graph.communities.merge_small import merge_small
 from gnnclr.graph.communities.propagated_kmeans import propagated_kmeans
-from gnnclr.ops.check import check_choice, check_positive, describe
+from gnnclr.ops.check import check_choice, check_count, check_positive, describe
 
 DETECTORS = {"louvain": louvain, "leiden": leiden}
 
@@ -56,7 +56,10 @@ class PropagatedCommunities:
     """
 
     def __init__(self, num_communities: int, hops: int = 2, rank: int = 64):
-        self.num_communities, self.hops, self.rank = num_communities, hops, rank
+        if isinstance(hops, bool) or not isinstance(hops, int) or hops < 0:
+            raise ValueError(f"'hops' must be an integer, zero or more (got {describe(hops)})")
+        self.num_communities = check_count("num_communities", num_communities)
+        self.hops, self.rank = hops, check_count("rank", rank)
 
     def __call__(self, x: Tensor, edge_index: Tensor, seed: int = 0) -> Tensor:
         """The community of each node."""

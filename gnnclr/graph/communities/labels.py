@@ -1,5 +1,6 @@
 """Labels of communities: which are valid, and which one each node of a batch has."""
 
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -23,12 +24,22 @@ def check_community(name: str, value: Any, size: int | str = "n") -> Tensor:
     return value.detach().to(torch.int64)
 
 
-def check_edges(edge_index: Any, num_nodes: int) -> Tensor:
-    """Returns ``edge_index`` if it holds edges between nodes, and raises a :class:`ValueError` otherwise."""
-    check_index("edge_index", edge_index, 2, "e")
-    if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < num_nodes:
-        low, high = int(edge_index.min()), int(edge_index.max())
-        raise ValueError(f"'edge_index' must hold nodes between 0 and {num_nodes - 1} (got {low} to {high})")
+def check_edges(edge_index: Any, num_nodes: int, name: str = "edge_index") -> Tensor:
+    """Returns ``edge_index`` as int64 if it holds edges between nodes, and raises a :class:`ValueError` otherwise.
+
+    Args:
+        edge_index: The value to check.
+        num_nodes (int): The number of nodes.
+        name (str, optional): Name of the argument, for the message. (default: ``"edge_index"``)
+    """
+    check_index(name, edge_index, 2, "e")
+    if isinstance(num_nodes, bool) or not isinstance(num_nodes, Integral) or num_nodes < 0:
+        raise ValueError(f"'num_nodes' must be an integer, zero or more (got {describe(num_nodes)})")
+    if edge_index.numel():
+        low, high = (int(value) for value in edge_index.aminmax())
+        if low < 0 or high >= num_nodes:
+            nodes = f"nodes between 0 and {num_nodes - 1}" if num_nodes else "no edges where there are no nodes"
+            raise ValueError(f"'{name}' must hold {nodes} (got {low} to {high})")
     return edge_index.detach().to(torch.int64)
 
 

@@ -1,0 +1,65 @@
+"""What data modules of one graph share."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from gnnclr.eval import Split
+from gnnclr.ops.check import check_index
+from gnnclr.train.contrastive_data import ContrastiveData, device_of
+
+
+class GraphData(ContrastiveData):
+    """Base class of data that are one graph, which is the batch, and its labelled nodes for the probes. A graph without
+    labels can be trained on and embedded; nothing is probed then.
+
+    A subclass writes :meth:`load`, and says in :meth:`baselines` what needs no training.
+
+    Args:
+        seed (int, optional): The seed of the order of batches, where there are several. (default: ``0``)
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed)
+        self.graph: Data | None = None
+
+    def load(self) -> Data:
+        """The graph, with features ``x`` and, to probe, labels ``y`` and the masks of a split."""
+        raise NotImplementedError
+
+    def setup(self, stage: str) -> None:
+        """Loads the graph, once."""
+        if self.graph is None:
+            self.graph = self.load()
+            self.in_channels = self.graph.num_features
+            if self.graph.y is not None:
+                self.labels = check_index("data.y", self.graph.y, self.graph.num_nodes)
+                self.split = Split.from_masks(self.graph)
+
+    def batches(self) -> Iterable[Data]:
+        """The graph: an epoch is one step."""
+        return FullGraph(self.graph)
+
+    @torch.no_grad()
+    def embed(self, method: nn.Module) -> Tensor:
+        """The embeddings [n, d] of all nodes, without augmentation."""
+        return method.embed(self.graph.to(device_of(method))).float().cpu()
+
+
+class FullGraph:
+    """Gives the graph once an epoch. Lightning would read a list as several loaders.
+
+    Args:
+        graph (Data): The graph.
+    """
+
+    def __init__(self, graph: Data) -> None:
+        self.graph = graph
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Data]:
+        return iter((self.graph,))

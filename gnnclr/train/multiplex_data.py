@@ -1,0 +1,85 @@
+"""A multiplex graph for contrastive training."""
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.transforms import BaseTransform
+
+from gnnclr.eval import ProbeResult
+from gnnclr.node import MultiplexData, MultiplexScores, load_multiplex_data, multiplex_scores, propagate_features
+from gnnclr.train.graph_data import GraphData
+
+
+class MultiplexNodeData(GraphData):
+    """A graph with several kinds of edges, which is the batch, and its labelled nodes for the probes.
+
+    Results are those of :func:`gnnclr.node.multiplex_scores`: Micro-F1, which is accuracy, and Macro-F1 of a linear
+    probe on the test nodes; NMI and ARI of k-means and Sim@5 over all nodes.
+
+    Args:
+        dataset (str): What :func:`gnnclr.node.load_multiplex_data` reads from ``root``, such as ``"acm"``.
+        root (str, optional): Where the files are. (default: ``None``)
+        labels_per_class (int, optional): The split, by its training nodes a class. (default: ``20``)
+        transform (BaseTransform, optional): A PyG transform. (default: ``None``)
+        seed (int, optional): Unused: there is no order of batches. (default: ``0``)
+
+    Raises:
+        ValueError: If there is no ``root``.
+    """
+
+    def __init__(
+        self,
+        dataset: str,
+        root: str | None = None,
+        labels_per_class: int = 20,
+        transform: BaseTransform | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(seed)
+        if root is None:
+            raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
+        self.dataset, self.root = dataset, root
+        self.labels_per_class, self.transform = labels_per_class, transform
+
+    def load(self) -> MultiplexData:
+        """The graph of the files."""
+        graph = load_multiplex_data(self.dataset, self.root, labels_per_class=self.labels_per_class)
+        return graph if self.transform is None else self.transform(graph)
+
+    def check(self, method: nn.Module) -> None:
+        """Raises a :class:`ValueError` if an encoder of ``method`` expects inputs of another width."""
+        if not isinstance(getattr(method, "encoder", None), nn.ModuleList):
+            return super().check(method)
+        for encoder in method.encoder:
+            super().check(nn.ModuleDict({"encoder": encoder}))
+
+    def baselines(self) -> dict[str, Callable[[], Tensor]]:
+        """The features of the nodes, and their propagations over two hops of each relation, joined."""
+        graph = self.graph.cpu()
+        views = graph.views()
+        return {
+            "raw": lambda: graph.x.to_dense(),
+            "A²X": lambda: torch.cat([propagate_features(view.x, view.edge_index) for view in views], dim=1),
+        }
+
+    def evaluate(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, ProbeResult]]:
+        """Scores the baselines and the features of ``methods`` alike.
+
+        Args:
+            methods (dict): Methods by name, such as ``{"untrained": ..., "trained": ...}``.
+
+        Returns:
+            dict: For each row its scores as results; all but Micro-F1 have none on the validation nodes.
+        """
+        self.setup("evaluate")
+        features = self.baselines() | {name: partial(self.embed, method) for name, method in methods.items()}
+        return {name: _results(multiplex_scores(make(), self.labels, self.split)) for name, make in features.items()}
+
+
+def _results(scores: MultiplexScores) -> dict[str, ProbeResult]:
+    others = {"Macro-F1": scores.macro_f1, "NMI": scores.nmi, "ARI": scores.ari, "Sim@5": scores.sim5}
+    results = {name: ProbeResult(score, math.nan) for name, score in others.items()}
+    return {"Micro-F1": ProbeResult(scores.micro_f1, scores.val_micro_f1)} | results

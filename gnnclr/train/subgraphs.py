@@ -1,0 +1,53 @@
+"""Which methods can be trained on subgraphs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+from torch_geometric.transforms import Compose
+
+from gnnclr.node import CSGCL, CommunityEdgeDrop, CommunityFeatureMask, FittedRewiring
+
+#: What finds communities or neighbours in the graph: it would find others in every subgraph.
+OF_THE_GRAPH = (FittedRewiring, CSGCL, CommunityEdgeDrop, CommunityFeatureMask)
+
+
+def check_takes_subgraphs(method: nn.Module) -> nn.Module:
+    """Returns ``method`` if a step of it can take a subgraph for the graph, and raises a :class:`ValueError` otherwise.
+
+    What is derived from edges alone, such as degrees, diffusions or centralities, is that of the subgraph, as
+    normalisation is in Cluster-GCN. Refused are parts that find communities or neighbours in the graph, and methods
+    that draw a batch of nodes themselves: their encoder or their cache sees the whole graph.
+
+    Args:
+        method (torch.nn.Module): The method.
+    """
+    for part in _parts(method):
+        if isinstance(part, OF_THE_GRAPH):
+            raise ValueError(
+                f"'data.loader' must be none for {type(part).__name__}, which is made of the whole graph and would be "
+                f"another one in every batch"
+            )
+        if isinstance(part, nn.Module) and getattr(part, "batch_size", None) is not None:
+            raise ValueError(
+                f"'data.loader' must be none for {type(part).__name__} with a 'batch_size': it draws the nodes of a "
+                f"step from the whole graph itself (got batch_size={part.batch_size})"
+            )
+    return method
+
+
+def _parts(method: nn.Module) -> Iterator[Any]:
+    """The modules of a method, and the transforms among their attributes."""
+    for module in method.modules():
+        yield module
+        yield from _flat(list(vars(module).values()))
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, Compose):
+        value = value.transforms
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _flat(part)
+    else:
+        yield value

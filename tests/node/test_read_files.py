@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+
+from gnnclr.node.read_files import read_files
+
+
+def failing(error):
+    def read():
+        raise error
+
+    return read
+
+
+def test_read_files():
+    path = Path("raw")
+    assert read_files(path, lambda: 3) == 3
+    with pytest.raises(ValueError, match=r"'raw' must be complete \(got EOFError: Ran out of input\)"):
+        read_files(path, failing(EOFError("Ran out of input")))
+    with pytest.raises(ValueError, match=r"'raw' must hold a table \(got KeyError: 101\)"):
+        read_files(path, failing(KeyError(101)), "hold a table")
+    with pytest.raises(ValueError, match=r"got RuntimeError: unsupported GLOBAL os\.system"):
+        read_files(path, failing(RuntimeError("Weights only load failed.\n unsupported GLOBAL os.system")))
+    with pytest.raises(FileNotFoundError, match="'raw' must hold all files, and downloading failed: no route"):
+        read_files(path, failing(OSError("no route")), downloads=True)
+    with pytest.raises(PermissionError):
+        read_files(path, failing(PermissionError()), downloads=True)

@@ -1,0 +1,24 @@
+import pytest
+import torch
+
+from gnnclr.ops.check import check_finite, check_index, check_matrix
+
+
+def test_dense_and_finite():
+    x = torch.ones(2, 3)
+    assert check_matrix("x", x, finite=True, rows=2, cols=3) is x
+    for sparse in (x.to_sparse_csr(), x.to_sparse_coo(), x.to_sparse_csc()):
+        with pytest.raises(ValueError, match="'x' must be a dense tensor of shape"):
+            check_matrix("x", sparse)
+    huge = torch.full((4,), 3e38)  # whose sum is not finite
+    assert check_finite("x", huge) is huge
+    with pytest.raises(ValueError, match=r"'x' must be finite \(got 2 NaN"):
+        check_finite("x", torch.tensor([1.0, float("nan"), -float("inf")]))
+
+
+def test_index():
+    index = torch.zeros(2, 3, dtype=torch.int32)
+    assert check_index("i", index, 2, "e") is index
+    for bad in (index.float(), index.bool(), index[0], index.t(), index.to_sparse_coo(), [1], None):
+        with pytest.raises(ValueError, match=r"'i' must be an integer tensor of shape \[2, e\]"):
+            check_index("i", bad, 2, "e")

@@ -1,0 +1,150 @@
+"""Which methods take subgraphs for the graph, and that the others say so."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch_geometric.nn import MLP
+from torch_geometric.transforms import Compose
+
+from gnnclr.graph import AddNeighbourPositives
+from gnnclr.graph.communities import EdgeCommunities, ExcludeCommunity
+from gnnclr.losses import BarlowTwinsLoss
+from gnnclr.node import (
+    AFGRL,
+    BGRL,
+    CCASSG,
+    COSTA,
+    CSGCL,
+    DGI,
+    GCA,
+    GGD,
+    GRACE,
+    MVGRL,
+    SGRL,
+    SUGRL,
+    Decoupled,
+    FeatureMask,
+    FittedRewiring,
+    GCNEncoder,
+    GCooL,
+    GraphACL,
+    GraphMAE,
+    MLPEncoder,
+    NodeMethod,
+    ProGCL,
+    PropagatedMLP,
+    RandomNodeLoader,
+    TwoView,
+    WithFeatures,
+    csgcl_view,
+    sbm,
+)
+from gnnclr.train import NodeData
+from gnnclr.train.subgraphs import check_takes_subgraphs
+
+WIDTH = 16
+DATA = sbm(60, 3, WIDTH, degree=8.0)
+
+
+def encoder():
+    return GCNEncoder(WIDTH, 8, 8)
+
+
+def projector():
+    return MLP([8, 8, 8], norm=None)
+
+
+def fitted():
+    return FittedRewiring(EdgeCommunities(), ExcludeCommunity)
+
+
+TAKE = {
+    AFGRL: lambda: AFGRL(encoder(), num_clusters=3),
+    BGRL: lambda: BGRL(encoder()),
+    CCASSG: lambda: CCASSG(encoder()),
+    COSTA: lambda: COSTA(encoder(), projector()),
+    DGI: lambda: DGI(encoder()),
+    GCA: lambda: GCA(encoder(), projector()),
+    GCooL: lambda: GCooL(encoder(), projector(), num_communities=3),
+    GGD: lambda: GGD(encoder()),
+    GRACE: lambda: GRACE(encoder(), projector()),
+    GraphACL: lambda: GraphACL(encoder()),
+    GraphMAE: lambda: GraphMAE(encoder(), GCNEncoder(8, 8, WIDTH, 1), WIDTH),
+    MVGRL: lambda: MVGRL(encoder(), encoder()),
+    ProGCL: lambda: ProGCL(encoder(), projector(), start=1),
+    SGRL: lambda: SGRL(encoder()),
+    SUGRL: lambda: SUGRL(MLPEncoder(WIDTH, 8, 8)),
+    TwoView: lambda: TwoView(encoder(), BarlowTwinsLoss()),
+    WithFeatures: lambda: WithFeatures(GRACE(encoder(), projector())),
+}
+REFUSE = {
+    "FittedRewiring": lambda: GRACE(encoder(), rewire=fitted()),
+    "FittedRewiring in Compose": lambda: GRACE(encoder(), rewire=Compose([Compose([fitted()])])),
+    "FittedRewiring of a part": lambda: WithFeatures(GRACE(encoder(), rewire=fitted())),
+    "CSGCL": lambda: CSGCL(encoder(), views=(FeatureMask(0.1), FeatureMask(0.1))),
+    "CommunityFeatureMask": lambda: BGRL(encoder(), views=(csgcl_view(), FeatureMask(0.1))),
+    "GRACE with a 'batch_size'": lambda: GRACE(encoder(), batch_size=10),
+    "Decoupled with a 'batch_size'": lambda: Decoupled(PropagatedMLP(WIDTH, 8, 8)),
+}
+
+
+def test_every_method_is_here():
+    from gnnclr import node
+
+    methods = {value for value in vars(node).values() if isinstance(value, type) and issubclass(value, NodeMethod)}
+    multiplex = {method for method in methods if method.__name__.startswith("Multiplex")}
+    assert set(TAKE) == methods - multiplex - {NodeMethod, CSGCL, Decoupled}
+
+
+@pytest.mark.parametrize("make", TAKE.values(), ids=[method.__name__ for method in TAKE])
+def test_methods_train_on_subgraphs(make):
+    torch.manual_seed(0)
+    method = check_takes_subgraphs(make())
+    before = [p.clone() for p in method.parameters()]
+    optimizer = torch.optim.SGD(method.parameters(), lr=0.1)
+    for batch in RandomNodeLoader(DATA, batch_size=31):
+        optimizer.zero_grad()
+        loss, _ = method.training_step_loss(batch)
+        loss.backward()
+        optimizer.step()
+        method.after_optimizer_step()
+        assert bool(loss.isfinite())
+    assert any(not torch.equal(a, b) for a, b in zip(before, method.parameters()))
+    assert method.embed(DATA).size(0) == 60
+
+
+@pytest.mark.parametrize("name", REFUSE)
+def test_methods_of_the_whole_graph_are_refused(name):
+    method, part = REFUSE[name](), name.removesuffix(" in Compose").removesuffix(" of a part")
+    with pytest.raises(ValueError, match=rf"'data\.loader' must be none for {part}"):
+        check_takes_subgraphs(method)
+    data = NodeData("sbm", transform=lambda _: DATA, loader=partial(RandomNodeLoader, batch_size=31))
+    data.setup("fit")
+    with pytest.raises(ValueError, match=r"'data\.loader' must be none"):
+        data.check(method)
+    whole = NodeData("sbm", transform=lambda _: DATA)
+    whole.setup("fit")
+    whole.check(method)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [lambda: ExcludeCommunity(DATA.y), lambda: AddNeighbourPositives(DATA.edge_index)],
+    ids=["communities", "neighbours"],
+)
+def test_rules_for_the_nodes_of_the_whole_graph_do_not_pass_for_those_of_a_batch(rule):
+    torch.manual_seed(0)
+    method = check_takes_subgraphs(GRACE(encoder(), projector(), rewire=rule()))
+    method.training_step_loss(DATA)
+    batch = next(iter(RandomNodeLoader(DATA, batch_size=31)))
+    with pytest.raises(ValueError, match=r"'data\.sample_id' say"):
+        method.training_step_loss(batch)
+
+
+def test_methods_of_others_are_taken():
+    class Other(nn.Module):
+        batch_size = None
+
+    assert isinstance(check_takes_subgraphs(Other()), Other)
