@@ -24,8 +24,8 @@ class AddNeighbourPositives(BaseTransform):
     accuracy with 30 to 100 neighbours, 1.1 with 10, where two hops of edges gained 1.1 and exclusion from the
     negatives .7. Positives need precision: 300 neighbours, half of them wrong, lost .2.
 
-    A positive is an edge that layers gather embeddings along: a batch of :math:`V n` nodes gets :math:`V (V - 1) n k`
-    edges, and uses as many times :math:`d` numbers for a moment.
+    A positive is an edge that layers gather embeddings along, some at a time: a batch of :math:`V n` nodes gets
+    :math:`V (V - 1) n k` edges.
 
     Args:
         edge_index (Tensor): Neighbours [2, e] from source, the neighbour, to target, whose positive it becomes.

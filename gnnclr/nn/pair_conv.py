@@ -10,6 +10,16 @@ from gnnclr.nn.kernel_exchange import KernelExchange
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_matrix, check_positive, describe
 from gnnclr.ops.kernels import PairKernel
+from gnnclr.ops.tiles import slices
+
+
+#: Numbers that edges carry at a time: more would not fit the cache, and neighbours as positives are many edges.
+NUMBERS_AT_ONCE = 1 << 22
+
+
+def edges_at_once(z: Tensor) -> int:
+    """The number of edges whose embeddings are gathered at a time, no fewer than there are nodes to receive them."""
+    return max(1, z.size(0), NUMBERS_AT_ONCE // z.size(1))
 
 
 class PairConv(MessagePassing):
@@ -55,9 +65,12 @@ class PairConv(MessagePassing):
         r"""The kernel of explicit pairs over the temperature [e], and its slope (``None`` for the dot product)."""
         nodes, (source, target) = self.candidates(z, graph), edge_index
         if self.kernel is None:
-            # index_select is several times faster than an index here.
-            ends = nodes.index_select(0, source), z.index_select(0, target)
-            return torch.linalg.vecdot(*ends) / float(self.temperature), None
+            score = z.new_empty(source.numel())
+            for part in slices(source.numel(), edges_at_once(z)):
+                # index_select is several times faster than an index here.
+                ends = nodes.index_select(0, source[part]), z.index_select(0, target[part])
+                score[part] = torch.linalg.vecdot(*ends)
+            return score.div_(float(self.temperature)), None
         value, slope = self.kernel.evaluate(self.kernel.rows(z[target], nodes[source]))
         return value / float(self.temperature), slope
 
@@ -82,14 +95,14 @@ class PairConv(MessagePassing):
         inside = edge_index[0] < n if nodes is not z else slice(None)
         if self.kernel is not None:
             return KernelExchange(self.kernel)(z, nodes, edge_index, weight * slope, inside)
-        back = edge_index[:, inside].flip(0)
-        # What edges carry is gathered for all at once: both directions together only where that is little.
-        if edge_index.size(1) * z.size(1) <= 1 << 18:
-            edge_index, weight = torch.cat([edge_index, back], dim=1), torch.cat([weight, weight[inside]])
-            return self.propagate(edge_index, x=(nodes, z), edge_weight=weight, size=(nodes.size(0), n))
+        edge_index = torch.cat([edge_index, edge_index[:, inside].flip(0)], dim=1)
+        weight = torch.cat([weight, weight[inside]])
+        out = torch.zeros_like(z)
         # propagate_type: (x: Tensor, edge_weight: Tensor)
-        out = self.propagate(edge_index, x=(nodes, z), edge_weight=weight, size=(nodes.size(0), n))
-        return out.add_(self.propagate(back, x=(z, z), edge_weight=weight[inside], size=(n, n)))
+        for part in slices(weight.numel(), edges_at_once(z)):
+            edges, size = edge_index[:, part], (nodes.size(0), n)
+            out += self.propagate(edges, x=(nodes, z), edge_weight=weight[part], size=size)
+        return out
 
     def message(self, x_j: Tensor, edge_weight: Tensor) -> Tensor:
         """The message of one pair."""
