@@ -5,7 +5,8 @@
 GRACE, two graph convolutions of width 256 and projections of 128 numbers; every node is contrasted with every other of
 both views, and pairs are left out or weighted by communities, exactly. Every row runs in a process of its own; peak
 memory is over data and libraries, the optimizer, communities and neighbours included, but for what only finding them
-took. Seconds are those of the faster of two epochs. Writes full_batch.{csv,md}.
+took. Seconds are the median of two epochs. Rows are added to full_batch.csv, or take the place of those of the same
+graph and rule; full_batch.md shows all.
 """
 
 import argparse
@@ -36,6 +37,7 @@ RULES: dict[str, Callable[[Data], object]] = {
     "community left out, 30 neighbours attract": communities.RULES["Louvain out, 30 attract"],
 }
 EPOCHS = 2
+MEASURES = ("nodes", "edges", "seconds an epoch", "peak MB")
 
 
 def cell(name: str, rule: str, args: argparse.Namespace) -> dict[str, float]:
@@ -55,16 +57,26 @@ def cell(name: str, rule: str, args: argparse.Namespace) -> dict[str, float]:
     return {"nodes": data.num_nodes, "edges": data.num_edges, "seconds an epoch": seconds, "peak MB": peak()}
 
 
-def write(rows: list[dict[str, object]], folder: Path, command: str) -> str:
-    """Writes ``full_batch.csv`` and ``.md``; returns the text."""
+def write(new: list[dict[str, object]], folder: Path, command: str) -> str:
+    """Adds rows to ``full_batch.csv``, and writes ``full_batch.md``; returns the text."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "full_batch.csv").open("w", newline="", encoding="utf-8") as file:
+    path = folder / "full_batch.csv"
+    old = []
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            old = [row | {key: float(row[key]) for key in MEASURES} for row in csv.DictReader(file)]
+    merged = {(row["dataset"], row["rule"]): row for row in [*old, *new]}
+    order = {rule: place for place, rule in enumerate(RULES)}
+    rows = sorted(
+        (row for row in merged.values() if row["rule"] in order), key=lambda row: (row["nodes"], order[row["rule"]])
+    )
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
     lines = ["| graph | negatives and positives | an epoch | peak memory |", "|---|---|---:|---:|"]
     for row in rows:
-        graph = f"{row['dataset']}, {row['nodes']:,} nodes, {row['edges'] // 2:,} edges"
+        graph = f"{row['dataset']}, {row['nodes']:,.0f} nodes, {row['edges'] / 2:,.0f} edges"
         cost = f"{row['seconds an epoch']:.1f} s | {row['peak MB']:,.0f} MB"
         lines.append(f"| {graph} | {row['rule']} | {cost} |")
     keys = ("cpu", "threads", "python", "torch", "date")
@@ -82,7 +94,7 @@ def write(rows: list[dict[str, object]], folder: Path, command: str) -> str:
     return text
 
 
-def sizes(rows: list[dict[str, object]]) -> dict[str, int]:
+def sizes(rows: list[dict[str, object]]) -> dict[str, float]:
     return {row["dataset"]: row["nodes"] for row in rows}
 
 
