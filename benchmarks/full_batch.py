@@ -114,15 +114,16 @@ def main() -> None:
         print(json.dumps(cell(*args.cell, args)))
         return
 
-    rows = []
+    shown = ["--datasets", *args.datasets, f"--threads={args.threads}"] + ["--checkpointed"] * args.checkpointed
+    shown = shlex.join(["python", "benchmarks/full_batch.py", *shown])
     for name in args.datasets:
         for rule in args.rules:
             command = [sys.executable, __file__, *sys.argv[1:], "--root", args.root, "--cell", name, rule]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            rows.append({"dataset": name, "rule": rule} | json.loads(done.stdout.splitlines()[-1]) | environment(args))
-            print(f"{name}, {rule}: {rows[-1]['peak MB']:,.0f} MB", file=sys.stderr, flush=True)
-    shown = ["--datasets", *args.datasets, f"--threads={args.threads}"] + ["--checkpointed"] * args.checkpointed
-    print(write(rows, args.out, shlex.join(["python", "benchmarks/full_batch.py", *shown])))
+            row = {"dataset": name, "rule": rule} | json.loads(done.stdout.splitlines()[-1]) | environment(args)
+            text = write([row], args.out, shown)
+            print(f"{name}, {rule}: {row['peak MB']:,.0f} MB", file=sys.stderr, flush=True)
+    print(text)
 
 
 if __name__ == "__main__":
