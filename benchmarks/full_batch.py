@@ -37,7 +37,7 @@ RULES: dict[str, Callable[[Data], object]] = {
     "community left out, 30 neighbours attract": communities.RULES["Louvain out, 30 attract"],
 }
 EPOCHS = 2
-MEASURES = ("nodes", "edges", "seconds an epoch", "peak MB")
+MEASURES = {"nodes": int, "edges": int, "seconds an epoch": float, "peak MB": float}
 
 
 def cell(name: str, rule: str, args: argparse.Namespace) -> dict[str, float]:
@@ -64,7 +64,7 @@ def write(new: list[dict[str, object]], folder: Path, command: str) -> str:
     old = []
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
-            old = [row | {key: float(row[key]) for key in MEASURES} for row in csv.DictReader(file)]
+            old = [row | {key: kind(row[key]) for key, kind in MEASURES.items()} for row in csv.DictReader(file)]
     merged = {(row["dataset"], row["rule"]): row for row in [*old, *new]}
     order = {rule: place for place, rule in enumerate(RULES)}
     rows = sorted(
@@ -76,7 +76,7 @@ def write(new: list[dict[str, object]], folder: Path, command: str) -> str:
         writer.writerows(rows)
     lines = ["| graph | negatives and positives | an epoch | peak memory |", "|---|---|---:|---:|"]
     for row in rows:
-        graph = f"{row['dataset']}, {row['nodes']:,.0f} nodes, {row['edges'] / 2:,.0f} edges"
+        graph = f"{row['dataset']}, {row['nodes']:,} nodes, {row['edges'] // 2:,} edges"
         cost = f"{row['seconds an epoch']:.1f} s | {row['peak MB']:,.0f} MB"
         lines.append(f"| {graph} | {row['rule']} | {cost} |")
     keys = ("cpu", "threads", "python", "torch", "date")
@@ -94,7 +94,7 @@ def write(new: list[dict[str, object]], folder: Path, command: str) -> str:
     return text
 
 
-def sizes(rows: list[dict[str, object]]) -> dict[str, float]:
+def sizes(rows: list[dict[str, object]]) -> dict[str, int]:
     return {row["dataset"]: row["nodes"] for row in rows}
 
 

@@ -27,4 +27,5 @@ if rank == 0:
     expected.backward()
     error = (encoder.module.weight.grad - single.weight.grad).norm() / single.weight.grad.norm()
     print(f"loss {loss / world:.6f} on {world} processes, {expected:.6f} on one; relative gradient error {error:.1e}")
+dist.barrier()  # none leaves while another still works
 dist.destroy_process_group()

@@ -12,7 +12,6 @@ from gnnclr.ops.check import check_matrix, check_positive, describe
 from gnnclr.ops.kernels import PairKernel
 from gnnclr.ops.tiles import slices
 
-
 #: Numbers that edges carry at a time: more would not fit the cache, and neighbours as positives are many edges.
 NUMBERS_AT_ONCE = 1 << 22
 
