@@ -12,6 +12,7 @@ multiplex_runs.csv and is not repeated.
 
 import argparse
 import csv
+import math
 import os
 import shlex
 import statistics
@@ -135,7 +136,8 @@ def write(rows: dict[str, list[dict[str, str]]], folder: Path, command: str, not
         row = {"row": name, "seeds": len(lines)}
         for measure, values in columns.items():
             row[measure] = f"{statistics.fmean(values):.4g}"
-            row[f"{measure}, std"] = f"{statistics.stdev(values):.3g}" if len(values) > 1 else "nan"
+            several = len(values) > 1 and not math.isnan(sum(values))
+            row[f"{measure}, std"] = f"{statistics.stdev(values):.3g}" if several else "nan"
         table.append(row | notes)
         cells[name] = {"seeds": str(len(lines))} | {measure: columns[measure] for measure in SCORES}
         if name in METHODS and name not in (PLAIN, UNTRAINED) and len(lines) == len(rows.get(PLAIN, [])):
