@@ -10,7 +10,6 @@ graph and rule; full_batch.md shows all.
 """
 
 import argparse
-import csv
 import json
 import os
 import shlex
@@ -24,6 +23,7 @@ import grace
 import torch
 from cifar10 import environment
 from node.memory import watch_peak
+from runs import add_rows
 from torch_geometric.data import Data
 
 from gnnclr.graph.communities import ExcludeCommunity, WeighCommunity
@@ -59,21 +59,10 @@ def cell(name: str, rule: str, args: argparse.Namespace) -> dict[str, float]:
 
 def write(new: list[dict[str, object]], folder: Path, command: str) -> str:
     """Adds rows to ``full_batch.csv``, and writes ``full_batch.md``; returns the text."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "full_batch.csv"
-    old = []
-    if path.exists():
-        with path.open(newline="", encoding="utf-8") as file:
-            old = [row | {key: kind(row[key]) for key, kind in MEASURES.items()} for row in csv.DictReader(file)]
-    merged = {(row["dataset"], row["rule"]): row for row in [*old, *new]}
     order = {rule: place for place, rule in enumerate(RULES)}
-    rows = sorted(
-        (row for row in merged.values() if row["rule"] in order), key=lambda row: (row["nodes"], order[row["rule"]])
-    )
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    table = [row for row in add_rows(folder / "full_batch.csv", new, ("dataset", "rule")) if row["rule"] in order]
+    rows = [row | {name: kind(row[name]) for name, kind in MEASURES.items()} for row in table]
+    rows.sort(key=lambda row: (row["nodes"], order[row["rule"]]))
     lines = ["| graph | negatives and positives | an epoch | peak memory |", "|---|---|---:|---:|"]
     for row in rows:
         graph = f"{row['dataset']}, {row['nodes']:,} nodes, {row['edges'] // 2:,} edges"

@@ -1,9 +1,10 @@
 """The table and the plot of benchmarks/large.py."""
 
-import csv
 import math
 from pathlib import Path
 from typing import Any
+
+from runs import add_rows
 
 MEASURES = ("preparation", "seconds", "peak", "kept", "accuracy")
 FULL = "full batch, all negatives"
@@ -14,20 +15,7 @@ MACHINE = ("cpu", "threads", "python", "torch", "date")
 def write(rows: list[dict[str, Any]], folder: Path) -> str:
     """Adds rows to ``large.csv``, in place of those of the same scale and route, and writes ``large.md`` and ``.png``;
     returns the text."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "large.csv"
-    new = {(row["scale"], row["route"]): {key: str(value) for key, value in row.items()} for row in rows}
-    old = {}
-    if path.exists():
-        with path.open(newline="", encoding="utf-8") as file:
-            old = {(row["scale"], row["route"]): row for row in csv.DictReader(file)}
-    table = list((old | new).values())
-    if not table:
-        raise SystemExit("nothing was measured")
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in table for key in row)))
-        writer.writeheader()
-        writer.writerows(table)
+    table = add_rows(folder / "large.csv", rows, ("scale", "route"))
     scales = sorted({row["scale"] for row in table}, key=float)
     parts = [
         "# Contrastive training on a large graph",

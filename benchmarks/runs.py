@@ -4,8 +4,26 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+
+def add_rows(path: Path, rows: Iterable[dict[str, object]], keys: tuple[str, ...]) -> list[dict[str, str]]:
+    """Adds rows to a CSV file, in place of those that have the same ``keys``; returns all of them, as text."""
+    found = []
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            found = list(csv.DictReader(file))
+    found += [{name: str(value) for name, value in row.items()} for row in rows]
+    table = list({tuple(row[key] for key in keys): row for row in found}.values())
+    if not table:
+        raise SystemExit("nothing was measured")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in table for key in row)))
+        writer.writeheader()
+        writer.writerows(table)
+    return table
 
 
 class Runs:

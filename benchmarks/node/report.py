@@ -4,6 +4,7 @@ import datetime
 import json
 import math
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 from gnnclr.eval import results_table
@@ -29,38 +30,38 @@ Methods trained anew without 15 % of the edges: 5 % choose between cosine and do
 and as many pairs without an edge are ranked by it. Nothing is trained on pairs."""
 
 
-def current(out: Path, table: Settings) -> dict[str, dict[str, list[Line]]]:
+Found = dict[str, dict[str, list[Line]]]
+
+
+def current(out: Path, table: Settings) -> Found:
     """Data set to row to the lines of its seeds, as far as they have the present settings."""
-    found: dict[str, dict[str, list[Line]]] = {}
-    lines = list(Records(out / "runs.csv", FIELDS, KEY).read().values())
+
+    def mark(row: str, dataset: str) -> str:
+        name = row.removesuffix(WITH_PX)
+        px = {} if row == name else {"px": table.chosen("ppr", dataset)}
+        return settings_hash(row, table.chosen(name, dataset) | px)
+
+    names = list(BASELINES) + [name + suffix for name in METHODS for suffix in ("", WITH_PX)]
+    return _current(Records(out / "runs.csv", FIELDS, KEY), names, mark)
+
+
+def current_links(out: Path, table: Settings) -> Found:
+    """The same of link prediction."""
+    records = Records(out / "links.csv", LINK_FIELDS, KEY)
+    return _current(
+        records, [*BASELINES, *METHODS], lambda row, dataset: settings_hash(row + LINKS, table.chosen(row, dataset))
+    )
+
+
+def _current(records: Records, names: list[str], mark: Callable[[str, str], str]) -> Found:
+    found: Found = {}
+    lines = list(records.read().values())
     graphs = {line["dataset"]: line["graph"] for line in lines}  # of files that changed, the latest
     for line in lines:
         dataset, row = line["dataset"], line["row"]
-        if line["graph"] == graphs[dataset] and line["hash"] == _hash(table, row, dataset):
+        if row in names and line["graph"] == graphs[dataset] and line["hash"] == mark(row, dataset):
             found.setdefault(dataset, {}).setdefault(row, []).append(line)
-    names = list(BASELINES) + [name + suffix for name in METHODS for suffix in ("", WITH_PX)]
     return {d: {row: found[d][row] for row in names if row in found[d]} for d in found}
-
-
-def current_links(out: Path, table: Settings) -> dict[str, dict[str, list[Line]]]:
-    """The same of link prediction."""
-    found: dict[str, dict[str, list[Line]]] = {}
-    for line in Records(out / "links.csv", LINK_FIELDS, KEY).read().values():
-        name, dataset = line["row"], line["dataset"]
-        known = name in METHODS or name in BASELINES
-        if known and line["hash"] == settings_hash(name + LINKS, table.chosen(name, dataset)):
-            found.setdefault(dataset, {}).setdefault(name, []).append(line)
-    return {d: {row: found[d][row] for row in [*BASELINES, *METHODS] if row in found[d]} for d in found}
-
-
-def _hash(table: Settings, row: str, dataset: str) -> str | None:
-    name = row.removesuffix(WITH_PX)
-    if name not in METHODS and name not in BASELINES:
-        return None
-    settings = table.chosen(name, dataset)
-    if row != name:
-        settings = settings | {"px": table.chosen("ppr", dataset)}
-    return settings_hash(row, settings)
 
 
 def write(out: Path, table: Settings, command: str) -> str:
@@ -73,9 +74,7 @@ def write(out: Path, table: Settings, command: str) -> str:
     return text
 
 
-def markdown(
-    results: dict[str, dict[str, list[Line]]], links: dict[str, dict[str, list[Line]]], table: Settings, command: str
-) -> str:
+def markdown(results: Found, links: Found, table: Settings, command: str) -> str:
     """One table a data set, and the settings below it; then link prediction."""
     lines = [line for rows in results.values() for seeds in rows.values() for line in seeds]
     conditions = {name: sorted({line[name] for line in lines}) for name in ("machine", "threads", "date")}
@@ -138,7 +137,7 @@ def _numbers(lines: list[Line], key: str) -> list[float]:
     return [float(line[key]) for line in lines if line[key] not in ("", "nan")]
 
 
-def plot(results: dict[str, dict[str, list[Line]]], path: Path) -> None:
+def plot(results: Found, path: Path) -> None:
     """A panel a data set: methods as bars with the standard deviation, rows without training as lines."""
     from matplotlib.figure import Figure
 

@@ -6,9 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gnnclr.graph.communities.labels import check_edges
 from gnnclr.ops import PairSoftmax
-from gnnclr.ops.check import check_matrix, check_positive
+from gnnclr.ops.check import check_edges, check_matrix, check_positive
 
 
 def alignment(z0: Tensor, z1: Tensor, alpha: float = 2.0) -> Tensor:

@@ -13,9 +13,8 @@ from torch_geometric.utils import remove_self_loops, to_undirected
 
 from gnnclr.eval.labels import check_grid
 from gnnclr.eval.unit_scale import unit_scale
-from gnnclr.graph.communities.labels import check_edges
 from gnnclr.graph.exact import unit_rows
-from gnnclr.ops.check import check_choice, check_index, check_matrix, describe
+from gnnclr.ops.check import check_choice, check_edges, check_index, check_matrix, describe
 
 SCORES = ("cosine", "dot")
 PAIRS = ("val_positive", "val_negative", "test_positive", "test_negative")

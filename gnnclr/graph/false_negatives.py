@@ -10,7 +10,7 @@ from torch_geometric.transforms import BaseTransform
 from gnnclr.graph.candidates import FEATURES, similar_candidates
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives, is_among, pair_log_weight
-from gnnclr.ops.check import check_choice, check_positive, describe
+from gnnclr.ops.check import check_choice, check_count, check_positive, describe
 
 
 class DropFalseNegatives(BaseTransform):
@@ -36,8 +36,8 @@ class DropFalseNegatives(BaseTransform):
     """
 
     def __init__(self, k: int | None = None, threshold: float | None = None, features: str = "x"):
-        if k is not None and (isinstance(k, bool) or not isinstance(k, int) or k < 0):
-            raise ValueError(f"'k' must be an integer, zero or more (got {describe(k)})")
+        if k is not None:
+            check_count("k", k, least=0)
         number = isinstance(threshold, Real) and not isinstance(threshold, bool)
         if threshold is not None and not (number and math.isfinite(threshold)):
             raise ValueError(f"'threshold' must be a number (got {describe(threshold)})")

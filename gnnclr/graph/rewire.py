@@ -58,8 +58,7 @@ class AddKNNPositives(BaseTransform):
         min_similarity: float | None = None,
         draw: int | None = None,
     ):
-        if isinstance(k, bool) or not isinstance(k, int) or k < 0:
-            raise ValueError(f"'k' must be an integer, zero or more (got {describe(k)})")
+        check_count("k", k, least=0)
         if bank is not None and not isinstance(bank, FeatureBank):
             raise ValueError(f"'bank' must be a FeatureBank (got {describe(bank)})")
         if mutual and bank is not None:

@@ -15,20 +15,17 @@ class KernelExchange(MessagePassing):
     Shapes:
         - **input:** embeddings :math:`(n, d)`, sources :math:`(n + m, d)`, pairs :math:`(2, e)`, weights :math:`(e)`,
           or :math:`(a, e)` for a kernel of :math:`a` arguments
-        - **output:** :math:`(n, d)`
+        - **output:** what targets receive :math:`(n, d)`
     """
 
     def __init__(self, kernel: PairKernel):
         super().__init__(aggr="sum")
         self.kernel = kernel
 
-    def forward(self, z: Tensor, nodes: Tensor, edge_index: Tensor, weight: Tensor, inside: Tensor | slice) -> Tensor:
-        """Messages from sources to targets, and back to those sources that are ``inside`` the batch."""
-        n = z.size(0)
+    def forward(self, z: Tensor, nodes: Tensor, edge_index: Tensor, weight: Tensor) -> Tensor:
+        """Messages from sources to targets."""
         # propagate_type: (x: Tensor, edge_weight: Tensor)
-        out = self.propagate(edge_index, x=(nodes, z), edge_weight=weight, size=(nodes.size(0), n))
-        back = edge_index[:, inside].flip(0)
-        return out.add_(self.propagate(back, x=(z, z), edge_weight=weight[..., inside], size=(n, n)))
+        return self.propagate(edge_index, x=(nodes, z), edge_weight=weight, size=(nodes.size(0), z.size(0)))
 
     def message(self, x_i: Tensor, x_j: Tensor, edge_weight: Tensor) -> Tensor:
         """The message of one pair to its target."""

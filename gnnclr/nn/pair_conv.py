@@ -63,14 +63,18 @@ class PairConv(MessagePassing):
     def pair_scores(self, z: Tensor, graph: ContrastGraph, edge_index: Tensor) -> tuple[Tensor, Tensor | None]:
         r"""The kernel of explicit pairs over the temperature [e], and its slope (``None`` for the dot product)."""
         nodes, (source, target) = self.candidates(z, graph), edge_index
-        if self.kernel is None:
-            score = z.new_empty(source.numel())
-            for part in slices(source.numel(), edges_at_once(z)):
+        compare = torch.linalg.vecdot if self.kernel is None else self.kernel.rows
+        x = torch.cat(
+            [
                 # index_select is several times faster than an index here.
-                ends = nodes.index_select(0, source[part]), z.index_select(0, target[part])
-                score[part] = torch.linalg.vecdot(*ends)
-            return score.div_(float(self.temperature)), None
-        value, slope = self.kernel.evaluate(self.kernel.rows(z[target], nodes[source]))
+                compare(z.index_select(0, target[part]), nodes.index_select(0, source[part]))
+                for part in list(slices(source.numel(), edges_at_once(z))) or [slice(0)]
+            ],
+            dim=-1,
+        )
+        if self.kernel is None:
+            return x.div_(float(self.temperature)), None
+        value, slope = self.kernel.evaluate(x)
         return value / float(self.temperature), slope
 
     def exchange(
@@ -93,15 +97,19 @@ class PairConv(MessagePassing):
         nodes = self.candidates(z, graph)
         inside = edge_index[0] < n if nodes is not z else slice(None)
         if self.kernel is not None:
-            return KernelExchange(self.kernel)(z, nodes, edge_index, weight * slope, inside)
+            weight = weight * slope
         edge_index = torch.cat([edge_index, edge_index[:, inside].flip(0)], dim=1)
-        weight = torch.cat([weight, weight[inside]])
+        weight = torch.cat([weight, weight[..., inside]], dim=-1)
+        send = self._send if self.kernel is None else KernelExchange(self.kernel)
         out = torch.zeros_like(z)
-        # propagate_type: (x: Tensor, edge_weight: Tensor)
-        for part in slices(weight.numel(), edges_at_once(z)):
-            edges, size = edge_index[:, part], (nodes.size(0), n)
-            out += self.propagate(edges, x=(nodes, z), edge_weight=weight[part], size=size)
+        for part in slices(edge_index.size(1), edges_at_once(z)):
+            out += send(z, nodes, edge_index[:, part], weight[..., part])
         return out
+
+    def _send(self, z: Tensor, nodes: Tensor, edge_index: Tensor, weight: Tensor) -> Tensor:
+        """Messages of the dot product from sources to targets."""
+        # propagate_type: (x: Tensor, edge_weight: Tensor)
+        return self.propagate(edge_index, x=(nodes, z), edge_weight=weight, size=(nodes.size(0), z.size(0)))
 
     def message(self, x_j: Tensor, edge_weight: Tensor) -> Tensor:
         """The message of one pair."""

@@ -40,9 +40,7 @@ class StageMemory(nn.Module):
         super().__init__()
         if isinstance(mix, bool) or not isinstance(mix, (int, float)) or not 0 <= mix <= 1:
             raise ValueError(f"'mix' must be a number between 0 and 1 (got {describe(mix)})")
-        if isinstance(warm_up, bool) or not isinstance(warm_up, int) or warm_up < 0:
-            raise ValueError(f"'warm_up' must be an integer of at least 0 (got {describe(warm_up)})")
-        self.mix, self.warm_up, self.lag = float(mix), warm_up, check_count("lag", lag)
+        self.mix, self.warm_up, self.lag = float(mix), check_count("warm_up", warm_up, least=0), check_count("lag", lag)
         self.bank = FeatureBank(size, dim, mode="sample")
         self.register_buffer("epoch", torch.tensor(0))
 

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import add_remaining_self_loops, scatter
 
-from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.sparse import csr_tensor
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_edges, describe
 
 
 def normalized_adjacency(edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> Tensor:

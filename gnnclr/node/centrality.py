@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import degree, to_undirected
 
-from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.sparse import csr_tensor
-from gnnclr.ops.check import check_choice
+from gnnclr.ops.check import check_choice, check_edges
 
 CENTRALITIES = ("degree", "pagerank", "eigenvector")
 

@@ -13,7 +13,7 @@ from gnnclr.node.community_views import Detector, community_strength, csgcl_view
 from gnnclr.node.data import check_node_data
 from gnnclr.node.grace import GRACE
 from gnnclr.node.two_view import View
-from gnnclr.ops.check import check_positive, describe
+from gnnclr.ops.check import check_count, check_positive
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -58,10 +58,8 @@ class CSGCL(GRACE):
         if views is None:
             views = (csgcl_view(0.2, 0.1, detector), csgcl_view(0.7, 0.2, detector))
         super().__init__(encoder, projector, views, NTXentLoss(temperature), rewire=self._weigh)
-        if isinstance(start, bool) or not isinstance(start, int) or start < 0:
-            raise ValueError(f"'start' must be an integer, zero or more (got {describe(start)})")
-        self.temperature, self.gamma_max, self.start = temperature, check_positive("gamma", gamma), start
-        self.detector = detector
+        self.temperature, self.gamma_max = temperature, check_positive("gamma", gamma)
+        self.start, self.detector = check_count("start", start, least=0), detector
         self._strength = TensorMemo(self._compute)
         self._current: Tensor | None = None
         self.register_buffer("step", torch.zeros((), dtype=torch.long))

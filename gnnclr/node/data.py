@@ -5,9 +5,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
-from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.sparse import csr_tensor
-from gnnclr.ops.check import check_finite, check_index, describe
+from gnnclr.ops.check import check_edges, check_finite, check_index, describe
 from gnnclr.ops.memo import TensorMemo
 
 

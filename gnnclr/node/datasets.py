@@ -18,12 +18,11 @@ from torch_geometric.datasets import Amazon, Coauthor, Planetoid, WikiCS
 from torch_geometric.transforms import RandomNodeSplit
 from torch_geometric.utils import to_undirected
 
-from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.data import SparseFeatures, check_node_data
 from gnnclr.node.multiplex import load_multiplex_data
 from gnnclr.node.node_mask import node_mask
 from gnnclr.node.read_files import read_files
-from gnnclr.ops.check import check_choice, describe
+from gnnclr.ops.check import check_choice, check_edges, describe
 
 #: The masks of a split.
 MASKS = ("train_mask", "val_mask", "test_mask")

@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.sparse import csr_tensor, spmm
-from gnnclr.ops.check import check_matrix
+from gnnclr.ops.check import check_edges, check_matrix
 
 
 def deca_loss(assignment: Tensor, edge_index: Tensor, weight: float = 1.0) -> Tensor:

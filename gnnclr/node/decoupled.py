@@ -10,13 +10,12 @@ from torch_geometric.utils import mask_feature
 from gnnclr.eval.geometry import view_measures
 from gnnclr.losses import NTXentLoss
 from gnnclr.node.data import check_node_data
-from gnnclr.node.fitted_rewiring import fitted_parts
 from gnnclr.node.method import NodeMethod
 from gnnclr.node.propagated_mlp import PropagatedMLP
 from gnnclr.node.step_graph import step_graph
 from gnnclr.node.two_view import View
 from gnnclr.node.views import EdgeDrop
-from gnnclr.ops.check import check_probability, describe
+from gnnclr.ops.check import check_count, check_probability
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -66,15 +65,13 @@ class Decoupled(NodeMethod):
     ):
         if not isinstance(encoder, PropagatedMLP):
             raise ValueError(f"'encoder' must be a PropagatedMLP (got {type(encoder).__name__})")
-        for name, value, least in (("copies", copies, 2), ("batch_size", batch_size, 1)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"'{name}' must be an integer of at least {least} (got {describe(value)})")
         super().__init__(encoder)
         self.projector = nn.Identity() if projector is None else projector
         self.view = EdgeDrop(0.5) if view is None else view
         self.loss = NTXentLoss(temperature=0.5) if loss is None else loss
         self.feature_p = check_probability("feature_p", feature_p)
-        self.copies, self.batch_size, self.seed = copies, batch_size, seed
+        self.copies, self.seed = check_count("copies", copies, least=2), seed
+        self.batch_size = check_count("batch_size", batch_size)
         self.rewire = rewire
         self._cached = TensorMemo(self._propagate)
 
@@ -99,11 +96,6 @@ class Decoupled(NodeMethod):
             return self.loss(z0, z1), measures
         graph = step_graph([z0, z1], data, self.rewire, index)
         return self.loss(graph.x, graph), measures
-
-    def start_epoch(self, epoch: int) -> None:
-        """Tells rewirings which epoch begins."""
-        for part in fitted_parts(self.rewire):
-            part.start_epoch(epoch)
 
     def _encode(self, h: Tensor) -> Tensor:
         return self.projector(self.encoder.mlp(mask_feature(h, self.feature_p)[0]))

@@ -6,11 +6,10 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import GDC, BaseTransform
 from torch_geometric.utils import coalesce, remove_self_loops, scatter
 
-from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.adjacency import normalized_adjacency
 from gnnclr.node.data import check_parts
 from gnnclr.node.sparse import csr_tensor
-from gnnclr.ops.check import check_positive, describe
+from gnnclr.ops.check import check_edges, check_positive, describe
 from gnnclr.ops.memo import TensorMemo
 
 #: As many entries of the diffusion are made at once at most.

@@ -15,7 +15,7 @@ from gnnclr.node.data import check_node_data
 from gnnclr.node.deca import deca_loss
 from gnnclr.node.method import NodeMethod, check_two_views, width
 from gnnclr.node.two_view import View
-from gnnclr.ops.check import check_choice, check_positive, describe
+from gnnclr.ops.check import check_choice, check_count, check_positive
 
 
 class GCooL(NodeMethod):
@@ -70,8 +70,7 @@ class GCooL(NodeMethod):
         channels: int | None = None,
     ):
         super().__init__(encoder)
-        if isinstance(num_communities, bool) or not isinstance(num_communities, int) or num_communities < 2:
-            raise ValueError(f"'num_communities' must be an integer of at least 2 (got {describe(num_communities)})")
+        check_count("num_communities", num_communities, least=2)
         self.projector = nn.Identity() if projector is None else projector
         if views is None:
             views = (gca_view(0.4, 0.1, "pagerank"), gca_view(0.4, 0.1, "pagerank"))

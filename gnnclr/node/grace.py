@@ -7,7 +7,6 @@ from torch_geometric.data import Data
 
 from gnnclr.eval.geometry import view_measures
 from gnnclr.losses import NTXentLoss
-from gnnclr.node.fitted_rewiring import fitted_parts
 from gnnclr.node.step_graph import step_graph
 from gnnclr.node.two_view import TwoView, View
 
@@ -63,8 +62,3 @@ class GRACE(TwoView):
         z0, z1 = self.project(data, nodes)
         graph = step_graph([z0, z1], data, self.rewire, nodes)
         return self.loss(graph.x, graph), view_measures(z0, z1)
-
-    def start_epoch(self, epoch: int) -> None:
-        """Tells rewirings which epoch begins."""
-        for part in fitted_parts(self.rewire):
-            part.start_epoch(epoch)

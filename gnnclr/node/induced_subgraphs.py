@@ -7,10 +7,9 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.index import index2ptr
 
-from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.csr_rows import entries_of, select_rows
 from gnnclr.node.data import check_node_data
-from gnnclr.node.node_mask import check_nodes
+from gnnclr.ops.check import check_edges, check_nodes
 
 
 class InducedSubgraphs:

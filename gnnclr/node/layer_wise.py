@@ -11,7 +11,6 @@ from torch_geometric.nn import EdgeConv, GATConv, GATv2Conv, GCNConv, GINConv, P
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 
-from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.adjacency import as_adjacency
 from gnnclr.node.checkpointed import Checkpointed
 from gnnclr.node.csr_rows import entries_of, select_rows
@@ -20,7 +19,7 @@ from gnnclr.node.encoder_input import encoder_input
 from gnnclr.node.gcn import GCNEncoder, GCNLayer
 from gnnclr.node.pyg_encoder import PyGEncoder
 from gnnclr.node.sparse import spmm
-from gnnclr.ops.check import check_count, describe
+from gnnclr.ops.check import check_count, check_edges, describe
 
 #: Convolutions whose output at a node is a function of the features and edges that enter it.
 LOCAL = (EdgeConv, GATConv, GATv2Conv, GCNConv, GINConv, PNAConv, SAGEConv)

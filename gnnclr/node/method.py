@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from gnnclr.node.data import check_node_data
+from gnnclr.node.fitted_rewiring import fitted_parts
 from gnnclr.ops.check import describe
 
 
@@ -31,7 +32,9 @@ class NodeMethod(nn.Module):
         raise NotImplementedError
 
     def start_epoch(self, epoch: int) -> None:
-        """What precedes each epoch; nothing here."""
+        """What precedes each epoch: a rewiring, where a method has one, is told which epoch begins."""
+        for part in fitted_parts(getattr(self, "rewire", None)):
+            part.start_epoch(epoch)
 
     def after_optimizer_step(self) -> None:
         """What follows each step of the optimizer, such as the update of a target encoder; nothing here."""

@@ -9,11 +9,10 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
-from gnnclr.graph.communities.labels import check_edges
 from gnnclr.node.data import SparseFeatures
 from gnnclr.node.node_mask import node_mask
 from gnnclr.node.read_files import read_files
-from gnnclr.ops.check import check_choice, check_index, describe
+from gnnclr.ops.check import check_choice, check_edges, check_index, describe
 
 PREFIX = "edge_index_"
 

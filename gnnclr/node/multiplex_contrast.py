@@ -10,12 +10,11 @@ from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
 from gnnclr.eval.geometry import view_measures
-from gnnclr.graph import augmentation_graph
 from gnnclr.losses import NTXentLoss
 from gnnclr.node.data import check_all_edges, check_features
-from gnnclr.node.fitted_rewiring import fitted_parts
 from gnnclr.node.method import NodeMethod
 from gnnclr.node.multiplex import PREFIX, MultiplexData
+from gnnclr.node.step_graph import step_graph
 from gnnclr.node.two_view import View
 from gnnclr.ops.check import check_choice, check_index, describe
 from gnnclr.ops.memo import TensorMemo
@@ -106,27 +105,22 @@ class MultiplexContrast(NodeMethod):
             z (sequence): Projections by each relation [n, d].
             data (MultiplexData): The graph, which rewirings are made from.
         """
-        for part in fitted_parts(self.rewire):
-            part.fit(self._union(data.x, *(graph.edge_index for graph in data.views())))
+        edges = (graph.edge_index for graph in data.views())
+        union = None if self.rewire is None else self._union(data.x, *edges)
         pairs = list(combinations(z, 2))
-        losses, measures = [self._pair(*pair) for pair in pairs], [view_measures(*pair) for pair in pairs]
+        losses, measures = [self._pair(*pair, union) for pair in pairs], [view_measures(*pair) for pair in pairs]
         logs = {name: torch.stack([each[name] for each in measures]).mean() for name in measures[0]}
         return torch.stack(losses).mean(), logs
 
-    def _pair(self, z0: Tensor, z1: Tensor) -> Tensor:
-        if self.rewire is None:
+    def _pair(self, z0: Tensor, z1: Tensor, union: Data | None) -> Tensor:
+        if union is None:
             return self.loss(z0, z1)
-        graph = self.rewire(augmentation_graph([z0, z1]))
+        graph = step_graph([z0, z1], union, self.rewire)
         return self.loss(graph.x, graph)
 
     def training_step_loss(self, data: MultiplexData) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean loss of every two relations, with the mean ``alignment`` and ``uniformity`` of their projections."""
         return self.contrast([self.projector(h) for h in self.encode(self.graphs(data))], data)
-
-    def start_epoch(self, epoch: int) -> None:
-        """Tells rewirings which epoch begins."""
-        for part in fitted_parts(self.rewire):
-            part.start_epoch(epoch)
 
     @torch.no_grad()
     def embed(self, data: MultiplexData) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch_geometric.index import index2ptr
 
-from gnnclr.graph.communities.labels import check_edges
+from gnnclr.ops.check import check_edges
 
 
 class NeighborTable:

@@ -12,7 +12,7 @@ from gnnclr.losses import NTXentLoss
 from gnnclr.node.adaptive import gca_view
 from gnnclr.node.beta_mixture import BetaMixture
 from gnnclr.node.two_view import TwoView, View
-from gnnclr.ops.check import check_positive, describe
+from gnnclr.ops.check import check_count, check_positive
 
 
 class ProGCL(TwoView):
@@ -58,10 +58,8 @@ class ProGCL(TwoView):
         if views is None:
             views = (gca_view(0.6, 0.2, "eigenvector"), gca_view(0.3, 0.3, "eigenvector"))
         super().__init__(encoder, NTXentLoss(check_positive("temperature", temperature)), projector, views)
-        for name, value, least in (("start", start, 0), ("num_negatives", num_negatives, 2)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"'{name}' must be an integer of at least {least} (got {describe(value)})")
-        self.temperature, self.start, self.num_negatives = temperature, start, num_negatives
+        self.temperature, self.start = temperature, check_count("start", start, least=0)
+        self.num_negatives = check_count("num_negatives", num_negatives, least=2)
         self.mixture = BetaMixture(weight)
         self.register_buffer("step", torch.zeros((), dtype=torch.long))
 

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from gnnclr.graph import knn_graph
 from gnnclr.node.propagate import propagate_features
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count
 
 
 class PropagatedNeighbours:
@@ -21,10 +21,7 @@ class PropagatedNeighbours:
     """
 
     def __init__(self, k: int = 30, hops: int = 2):
-        for name, value, least in (("k", k, 1), ("hops", hops, 0)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"'{name}' must be an integer of at least {least} (got {describe(value)})")
-        self.k, self.hops = k, hops
+        self.k, self.hops = check_count("k", k), check_count("hops", hops, least=0)
 
     def __call__(self, x: Tensor, edge_index: Tensor, seed: int = 0) -> Tensor:
         """The neighbours of all nodes; nothing is drawn, whatever the seed."""

@@ -38,8 +38,7 @@ def sbm(
     """
     for name, value in (("num_classes", num_classes), ("num_features", num_features)):
         check_count(name, value)
-    if isinstance(num_nodes, bool) or not isinstance(num_nodes, int) or num_nodes < 0:
-        raise ValueError(f"'num_nodes' must be an integer, zero or more (got {describe(num_nodes)})")
+    check_count("num_nodes", num_nodes, least=0)
     check_probability("homophily", homophily)
     if not isinstance(degree, Real) or not 0 <= degree < float("inf"):
         raise ValueError(f"'degree' must be a number, zero or more (got {describe(degree)})")

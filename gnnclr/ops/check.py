@@ -1,6 +1,6 @@
 """Argument checks whose messages name the argument, what was expected and what came."""
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -57,10 +57,12 @@ def check_positive(name: str, value: Any) -> Any:
     return value
 
 
-def check_count(name: str, value: Any) -> int:
-    """Returns ``value`` if it is an integer of at least one, and raises a :class:`ValueError` otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"'{name}' must be a positive integer (got {describe(value)})")
+def check_count(name: str, value: Any, least: int = 1) -> int:
+    """Returns ``value`` if it is an integer of at least ``least``, and raises a :class:`ValueError` otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        known = {0: "an integer, zero or more", 1: "a positive integer"}
+        expected = known.get(least, f"an integer of at least {least}")
+        raise ValueError(f"'{name}' must be {expected} (got {describe(value)})")
     return value
 
 
@@ -92,3 +94,37 @@ def check_index(name: str, value: Any, *shape: int | str) -> Tensor:
         expected = ", ".join(map(str, shape))
         raise ValueError(f"'{name}' must be an integer tensor of shape [{expected}] (got {describe(value)})")
     return value
+
+
+def check_edges(edge_index: Any, num_nodes: int, name: str = "edge_index") -> Tensor:
+    """Returns ``edge_index`` as int64 if it holds edges between nodes, and raises a :class:`ValueError` otherwise.
+
+    Args:
+        edge_index: The value to check.
+        num_nodes (int): The number of nodes.
+        name (str, optional): Name of the argument, for the message. (default: ``"edge_index"``)
+    """
+    check_index(name, edge_index, 2, "e")
+    if isinstance(num_nodes, bool) or not isinstance(num_nodes, Integral) or num_nodes < 0:
+        raise ValueError(f"'num_nodes' must be an integer, zero or more (got {describe(num_nodes)})")
+    return _check_range(name, edge_index, num_nodes).detach().to(torch.int64)
+
+
+def check_nodes(name: str, index: Any, num_nodes: int) -> Tensor:
+    """Returns ``index`` [m] if it holds nodes of a graph, and raises a :class:`ValueError` otherwise.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        index: The value to check.
+        num_nodes (int): The number of nodes.
+    """
+    return _check_range(name, check_index(name, index, "m"), num_nodes)
+
+
+def _check_range(name: str, index: Tensor, num_nodes: int) -> Tensor:
+    if index.numel():
+        low, high = (int(value) for value in index.aminmax())
+        if low < 0 or high >= num_nodes:
+            nodes = f"nodes between 0 and {num_nodes - 1}" if num_nodes else "nothing where there are no nodes"
+            raise ValueError(f"'{name}' must hold {nodes} (got {low} to {high})")
+    return index

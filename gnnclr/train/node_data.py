@@ -99,9 +99,9 @@ class NodeData(GraphData):
     def setup(self, stage: str) -> None:
         """Loads the graph, once, and chooses the nodes for the probes."""
         super().setup(stage)
-        if self.probed is not None and self.labels is not None:
-            split = Split.from_masks(self.graph)
-            self.split = Split(*(_some(part, self.probed) for part in (split.train, split.val, split.test)))
+        if self.probed is not None and self.split is not None:
+            parts = (self.split.train, self.split.val, self.split.test)
+            self.split = Split(*(_some(part, self.probed) for part in parts))
 
     def check(self, method: nn.Module) -> None:
         """Raises a :class:`ValueError` if the encoder of ``method`` expects inputs of another width, or a step of it

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Generator, Tensor, nn
 
-from gnnclr.ops.check import check_choice, check_positive, describe
+from gnnclr.ops.check import check_choice, check_count, check_positive
 from gnnclr.vision.transform import check_images
 
 
@@ -49,10 +49,8 @@ class PGDAttack(nn.Module):
         random_start: bool = True,
     ):
         super().__init__()
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
-            raise ValueError(f"'steps' must be an integer, zero or more (got {describe(steps)})")
         self.eps, self.step = check_positive("eps", eps), check_positive("step", step)
-        self.steps, self.random_start = steps, random_start
+        self.steps, self.random_start = check_count("steps", steps, least=0), random_start
         self.norm = check_choice("norm", norm, ("linf", "l2"))
 
     def forward(

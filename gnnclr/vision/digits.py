@@ -2,7 +2,7 @@
 
 import torch
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count
 from gnnclr.vision.images import Images, Labelled
 
 
@@ -32,8 +32,7 @@ def digits_canvas(size: int = 12, seed: int = 0) -> Images:
         size (int, optional): Height and width of the canvas, at least 8. (default: ``12``)
         seed (int, optional): The seed of places and splits. (default: ``0``)
     """
-    if isinstance(size, bool) or not isinstance(size, int) or size < 8:
-        raise ValueError(f"'size' must be an integer of at least 8 (got {describe(size)})")
+    check_count("size", size, least=8)
     data = digits(seed)
     generator = torch.Generator().manual_seed(seed)
     parts = (Labelled(_place(part.images, size, generator), part.labels) for part in (data.train, data.val, data.test))

@@ -218,7 +218,7 @@ def test_propagated_kmeans_of_little():
         (lambda e, c: louvain(e, -1), r"'num_nodes' must be an integer, zero or more \(got int -1\)"),
         (lambda e, c: leiden(e, 9.0), "'num_nodes' must be an integer, zero or more"),
         (lambda e, c: louvain(e, None), "'num_nodes' must be an integer, zero or more"),
-        (lambda e, c: louvain(e, 0), "'edge_index' must hold no edges where there are no nodes"),
+        (lambda e, c: louvain(e, 0), "'edge_index' must hold nothing where there are no nodes"),
         (lambda e, c: co_association(None), "'partitions' must be a non-empty list"),
         (lambda e, c: louvain(e, 9, resolution=0), "'resolution' must be a positive number"),
         (lambda e, c: leiden(e.t(), 9), "'edge_index' must be an integer tensor"),
@@ -242,6 +242,17 @@ def test_propagated_kmeans_of_little():
 def test_wrong_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call(torch.tensor([[0, 1, 2], [1, 2, 3]]), torch.tensor([0, 0, 1, 1, 2]))
+
+
+@pytest.mark.data
+def test_a_community_of_all_small_components_would_be_imprecise():
+    data = load_node_data("citeseer", os.environ["GNNCLR_DATA"])
+    apart = merge_small(louvain(data.edge_index, data.num_nodes), data.edge_index, 20)
+    small = torch.bincount(apart)[apart] < 20
+    joined = torch.where(small, int(apart.max()) + 1, apart)
+    assert small.float().mean() > 0.3
+    precision = [negative_quality(ExcludeCommunity(c), data.y).precision for c in (apart, joined)]
+    assert precision[0] > 0.55 and precision[1] < 0.3
 
 
 @pytest.mark.data

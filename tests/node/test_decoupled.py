@@ -86,7 +86,7 @@ def test_training_beats_the_features():
     [
         ({"feature_p": -1.0}, "'feature_p' must be a probability"),
         ({"copies": 1}, "'copies' must be an integer of at least 2"),
-        ({"batch_size": 0}, "'batch_size' must be an integer of at least 1"),
+        ({"batch_size": 0}, "'batch_size' must be a positive integer"),
     ],
 )
 def test_errors(kwargs, message):

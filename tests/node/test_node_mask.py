@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from gnnclr.node.node_mask import check_nodes, node_mask
+from gnnclr.node.node_mask import node_mask
+from gnnclr.ops.check import check_nodes
 
 
 def test_node_mask():

@@ -49,7 +49,7 @@ def test_starts_as_grace_and_is_fitted_once():
 def test_errors():
     with pytest.raises(ValueError, match="'num_negatives' must be an integer of at least 2"):
         build(num_negatives=1)
-    with pytest.raises(ValueError, match="'start' must be an integer of at least 0"):
+    with pytest.raises(ValueError, match="'start' must be an integer, zero or more"):
         build(start=-1)
 
 

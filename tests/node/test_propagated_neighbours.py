@@ -16,6 +16,7 @@ def test_equals_a_literal_search(hops):
 
 
 def test_errors():
-    for kwargs, name in (({"k": 0}, "k"), ({"hops": -1}, "hops"), ({"k": True}, "k")):
-        with pytest.raises(ValueError, match=f"'{name}' must be an integer of at least"):
+    positive, count = "'k' must be a positive integer", "'hops' must be an integer, zero or more"
+    for kwargs, message in (({"k": 0}, positive), ({"hops": -1}, count), ({"k": True}, positive)):
+        with pytest.raises(ValueError, match=message):
             PropagatedNeighbours(**kwargs)

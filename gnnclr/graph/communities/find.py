@@ -6,7 +6,7 @@ from gnnclr.graph.communities.leiden import leiden
 from gnnclr.graph.communities.louvain import louvain
 from gnnclr.graph.communities.merge_small import merge_small
 from gnnclr.graph.communities.propagated_kmeans import propagated_kmeans
-from gnnclr.ops.check import check_choice, check_count, check_positive, describe
+from gnnclr.ops.check import check_choice, check_count, check_positive
 
 DETECTORS = {"louvain": louvain, "leiden": leiden}
 
@@ -28,9 +28,7 @@ class EdgeCommunities:
     def __init__(self, method: str = "louvain", resolution: float = 1.0, min_size: int = 0):
         self.method = check_choice("method", method, tuple(DETECTORS))
         self.resolution = check_positive("resolution", resolution)
-        if isinstance(min_size, bool) or not isinstance(min_size, int) or min_size < 0:
-            raise ValueError(f"'min_size' must be an integer, zero or more (got {describe(min_size)})")
-        self.min_size = min_size
+        self.min_size = check_count("min_size", min_size, least=0)
 
     def __call__(self, x: Tensor, edge_index: Tensor, seed: int = 0) -> Tensor:
         """The community of each node."""
@@ -56,10 +54,8 @@ class PropagatedCommunities:
     """
 
     def __init__(self, num_communities: int, hops: int = 2, rank: int = 64):
-        if isinstance(hops, bool) or not isinstance(hops, int) or hops < 0:
-            raise ValueError(f"'hops' must be an integer, zero or more (got {describe(hops)})")
         self.num_communities = check_count("num_communities", num_communities)
-        self.hops, self.rank = hops, check_count("rank", rank)
+        self.hops, self.rank = check_count("hops", hops, least=0), check_count("rank", rank)
 
     def __call__(self, x: Tensor, edge_index: Tensor, seed: int = 0) -> Tensor:
         """The community of each node."""

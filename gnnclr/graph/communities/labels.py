@@ -1,6 +1,5 @@
 """Labels of communities: which are valid, and which one each node of a batch has."""
 
-from numbers import Integral
 from typing import Any
 
 import torch
@@ -22,25 +21,6 @@ def check_community(name: str, value: Any, size: int | str = "n") -> Tensor:
     if value.numel() and int(value.min()) < 0:
         raise ValueError(f"'{name}' must not be negative (got {int(value.min())})")
     return value.detach().to(torch.int64)
-
-
-def check_edges(edge_index: Any, num_nodes: int, name: str = "edge_index") -> Tensor:
-    """Returns ``edge_index`` as int64 if it holds edges between nodes, and raises a :class:`ValueError` otherwise.
-
-    Args:
-        edge_index: The value to check.
-        num_nodes (int): The number of nodes.
-        name (str, optional): Name of the argument, for the message. (default: ``"edge_index"``)
-    """
-    check_index(name, edge_index, 2, "e")
-    if isinstance(num_nodes, bool) or not isinstance(num_nodes, Integral) or num_nodes < 0:
-        raise ValueError(f"'num_nodes' must be an integer, zero or more (got {describe(num_nodes)})")
-    if edge_index.numel():
-        low, high = (int(value) for value in edge_index.aminmax())
-        if low < 0 or high >= num_nodes:
-            nodes = f"nodes between 0 and {num_nodes - 1}" if num_nodes else "no edges where there are no nodes"
-            raise ValueError(f"'{name}' must hold {nodes} (got {low} to {high})")
-    return edge_index.detach().to(torch.int64)
 
 
 def contiguous(community: Tensor) -> Tensor:

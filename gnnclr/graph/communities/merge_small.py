@@ -6,6 +6,7 @@ from torch_geometric.utils import coalesce
 
 from gnnclr.graph.communities.labels import check_community, contiguous
 from gnnclr.graph.communities.simple_graph import components, simple_edges
+from gnnclr.ops.check import check_count
 
 
 def merge_small(community: Tensor, edge_index: Tensor, min_size: int) -> Tensor:
@@ -26,8 +27,7 @@ def merge_small(community: Tensor, edge_index: Tensor, min_size: int) -> Tensor:
         - **output:** labels :math:`(n)`, int64, from :math:`0` to :math:`K - 1`
     """
     community = contiguous(check_community("community", community))
-    if isinstance(min_size, bool) or not isinstance(min_size, int) or min_size < 0:
-        raise ValueError(f"'min_size' must be an integer, zero or more (got {min_size!r})")
+    check_count("min_size", min_size, least=0)
     edge_index = simple_edges(edge_index, community.numel())
     while True:
         size = torch.bincount(community)

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
-from gnnclr.graph.communities.labels import check_edges, contiguous
+from gnnclr.graph.communities.labels import contiguous
 from gnnclr.graph.communities.simple_graph import sparse_matrix
 from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.index import load_faiss
-from gnnclr.ops.check import check_count, describe
+from gnnclr.ops.check import check_count, check_edges, describe
 
 
 def propagated_kmeans(
@@ -43,8 +43,7 @@ def propagated_kmeans(
     """
     if not isinstance(x, Tensor) or x.dim() != 2 or not x.is_floating_point() or x.size(1) == 0:
         raise ValueError(f"'x' must be a floating point tensor of shape [n, d] (got {describe(x)})")
-    if isinstance(hops, bool) or not isinstance(hops, int) or hops < 0:
-        raise ValueError(f"'hops' must be an integer, zero or more (got {describe(hops)})")
+    check_count("hops", hops, least=0)
     check_count("num_communities", num_communities)
     check_count("rank", rank)
     n = x.size(0)

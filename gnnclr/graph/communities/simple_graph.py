@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import remove_self_loops, to_undirected
 
-from gnnclr.graph.communities.labels import check_edges
+from gnnclr.ops.check import check_edges
 
 
 def simple_edges(edge_index: Tensor, num_nodes: int) -> Tensor:
