@@ -42,7 +42,7 @@ from gnnclr.graph.communities import (
     negative_quality,
     propagated_kmeans,
 )
-from gnnclr.node import PropagatedNeighbours, load_node_data, propagate_features
+from gnnclr.node import PropagatedNeighbours, SVDFeatures, TfidfFeatures, load_node_data, propagate_features
 from gnnclr.node.datasets import choose_split
 from gnnclr.ops.memo import TensorMemo
 
@@ -56,6 +56,10 @@ TEMPERATURE = {"pubmed": 0.7, "photo": 0.5, "cs": 0.5, "physics": 0.5}
 TEMPERATURES, SEARCH_SEED = (0.3, 0.5, 0.7), 1000
 SETTINGS = {name: grace.chosen()[name] | {"batch_size": 1024} for name in ("cora", "citeseer")}
 SETTINGS |= {name: LARGER | {"temperature": temperature} for name, temperature in TEMPERATURE.items()}
+#: Thousands of words of few nodes each: encoders and rules see their latent semantic analysis.
+LSA = {name: Compose([TfidfFeatures(), SVDFeatures(512)]) for name in ("cs", "physics")}
+for name in LSA:
+    SETTINGS[name]["features"] = "lsa"
 
 
 def communities(data: Data, seed: int = 0, resolution: float = 1.0) -> torch.Tensor:
@@ -127,7 +131,7 @@ def quality(rule: object, data: Data) -> dict[str, float]:
 @cache
 def graph_of(name: str, root: str) -> Data:
     """The graph, whose splits are drawn later."""
-    return load_node_data(name, root, split_seed=None)
+    return load_node_data(name, root, transform=LSA.get(name), split_seed=None)
 
 
 @cache

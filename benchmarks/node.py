@@ -4,14 +4,15 @@
 
 Encoders are trained without labels, on the whole graph, and frozen at the last epoch. An L2-regularised logistic
 regression, whose C and feature scaling are chosen on the validation nodes, looks at the test nodes once. The rows raw
-features, untrained GCN, A²X and PPR X have the same splits and the same probe. Splits are public ones for Planetoid,
+features, untrained GCN, A²X, PPR X and PPR LSA (tf-idf, truncated SVD, propagation) have the same splits and the same
+probe. Splits are public ones for Planetoid,
 WikiCS (20), ogbn-arxiv and ACM; otherwise 10 % training, 10 % validation, 80 % test nodes, drawn by the seed.
 
 ``--links`` trains methods without some of the edges, and ranks those among as many pairs without an edge.
 
 Each finished run is a line of FOLDER/runs.csv, or FOLDER/links.csv; runs that are there with the same settings, graph
 and seed are not repeated. FOLDER/node.md and FOLDER/node.png show what is there. Settings are in benchmarks/node.json,
-with their sources; ``--set epochs=20`` changes one by hand. ``--search`` tries the grid of each method instead and
+with their sources; ``--set epochs=20`` changes one by hand. ``--search`` tries the grid of each row instead and
 writes, for each data set, the settings with the best mean validation accuracy into the file, over seeds 1000, 1001,
 ..., which are not among the reported seeds 0, 1, ...; its runs go to FOLDER/search.csv.
 """
@@ -85,8 +86,6 @@ def check(p: argparse.ArgumentParser, args: argparse.Namespace) -> None:
             p.error(f"--datasets must be among {', '.join(DATASETS)}, or existing files *.pt (got {name!r})")
     if args.seeds is not None and not 1 <= args.seeds <= FIRST_SEARCH_SEED:
         p.error(f"--seeds must be from 1 to {FIRST_SEARCH_SEED} (got {args.seeds})")
-    if args.search and not args.methods:
-        p.error("--search needs --methods")
     if args.search_seeds < 1:
         p.error(f"--search-seeds must be at least 1 (got {args.search_seeds})")
     table = json.loads(args.settings.read_text())
@@ -114,8 +113,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         for dataset in args.datasets:
             if args.search:
-                for method in args.methods:
-                    bench.search(dataset, method, args.search_seeds)
+                for row in [*filter(table.has_grid, args.baselines), *args.methods]:
+                    bench.search(dataset, row, args.search_seeds)
             else:
                 (bench.links if args.links else bench.run)(dataset, args.methods, args.baselines, args.seeds)
     finally:

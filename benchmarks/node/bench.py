@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch_geometric.data import Data
 
 from gnnclr.eval import LinkSplit, Split, link_prediction
 from gnnclr.node.datasets import choose_split
@@ -93,7 +95,7 @@ class Bench:
         settings, px = self.table.chosen(name, graph.name), None
         rows = {name: settings}
         if self.with_px:
-            px_settings = self.table.chosen("ppr", graph.name)
+            px_settings = self.table.chosen(px_row(settings), graph.name)
             rows[name + WITH_PX] = settings | {"px": px_settings}
         missing = {row: set(self._missing(graph, row, rows[row], seeds)) for row in rows}
         for seed in sorted(set().union(*missing.values())):
@@ -103,7 +105,7 @@ class Bench:
             for row in [row for row in rows if seed in missing[row]]:
                 x = run.z
                 if row != name:
-                    px = features("ppr", graph.data(px_settings["x"]), px_settings, 0) if px is None else px
+                    px = features(px_row(settings), graph.data(px_settings["x"]), px_settings, 0) if px is None else px
                     x = join(run.z, px)
                 measures = extras(x, graph.y) if self.with_extras else {}
                 self._record(graph, row, rows[row], seed, **probe(x, graph.y, split, row != name), **measures, **cost)
@@ -112,12 +114,8 @@ class Bench:
         settings, row = self.table.chosen(name, graph.name), name + LINKS
         done, mark = self.link_runs.read(), settings_hash(row, settings)
         for seed in [seed for seed in seeds if (graph.name, graph.hash, mark, str(seed)) not in done]:
-            split, seconds = LinkSplit.random(graph.data(settings["x"]), seed=seed), None
-            if name in BASELINES:
-                z = features(name, split.train, settings, seed)
-            else:
-                run = train(METHODS[name], split.train, settings, seed, f"{graph.name} {row} seed {seed}")
-                z, seconds = run.z, run.seconds
+            split = LinkSplit.random(graph.data(settings["x"]), seed=seed)
+            z, seconds = _embed(split.train, name, settings, seed, f"{graph.name} {row} seed {seed}")
             result = link_prediction(z, split)
             self.link_runs.append(
                 dataset=graph.name, row=name, seed=seed, auc=result.auc, ap=result.ap, val_auc=result.val_auc,
@@ -133,13 +131,11 @@ class Bench:
             for seed in range(FIRST_SEARCH_SEED, FIRST_SEARCH_SEED + seeds):
                 key = (dataset, graph.hash, mark, str(seed))
                 if key not in done:
-                    split = _split(graph, seed)
-                    run = train(
-                        METHODS[method], graph.data(settings["x"]), settings, seed, f"{dataset} {method} search {seed}"
-                    )
-                    value = probe(run.z, graph.y, split)["val"]  # and not a look at the test nodes
+                    split, note = _split(graph, seed), f"{dataset} {method} search {seed}"
+                    z, seconds = _embed(graph.data(settings["x"]), method, settings, seed, note)
+                    value = probe(z, graph.y, split)["val"]  # and not a look at the test nodes
                     self.searches.append(
-                        dataset=dataset, row=method, seed=seed, val=value, seconds=run.seconds,
+                        dataset=dataset, row=method, seed=seed, val=value, seconds=seconds,
                         **self._conditions(graph, settings, mark),
                     )  # fmt: skip
                     done[key] = {"val": value}
@@ -181,6 +177,18 @@ class Bench:
             self.failures.append(f"{what}: {type(error).__name__}: {error}")
             traceback.print_exc()
             return None
+
+
+def px_row(settings: dict[str, Any]) -> str:
+    """The row whose features rows with propagated features join: the one that sees what the method sees."""
+    return "lsa" if settings["x"] == "lsa" else "ppr"
+
+
+def _embed(data: Data, row: str, settings: dict[str, Any], seed: int, note: str) -> tuple[Tensor, float | None]:
+    if row in BASELINES:
+        return features(row, data, settings, seed), None
+    run = train(METHODS[row], data, settings, seed, note)
+    return run.z, run.seconds
 
 
 def _split(graph: BenchmarkGraph, seed: int) -> Split:

@@ -41,11 +41,12 @@ BASELINES: dict[str, Callable[[Data, Mapping[str, Any]], Tensor]] = {
     "untrained": untrained,
     "sgc": sgc,
     "ppr": ppr,
+    "lsa": ppr,
 }
 #: Those that depend on the seed.
 RANDOM = {"untrained"}
 #: How tables call them.
-TITLES = {"raw": "raw features", "untrained": "untrained GCN", "sgc": "A²X (SGC)", "ppr": "PPR X"}
+TITLES = {"raw": "raw features", "untrained": "untrained GCN", "sgc": "A²X (SGC)", "ppr": "PPR X", "lsa": "PPR LSA"}
 
 
 def features(name: str, data: Data, settings: Mapping[str, Any], seed: int) -> Tensor:

@@ -8,10 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.data import Data
 
-from gnnclr.node import SparseFeatures, load_node_data
+from gnnclr.node import SparseFeatures, SVDFeatures, TfidfFeatures, load_node_data
 
-#: What the setting ``x`` does to features: nothing, unit row sums, unit row norms, columns of mean 0 and deviation 1.
-FEATURES = ("raw", "l1", "l2", "standardize")
+#: What the setting ``x`` does to features: nothing, unit row sums, unit row norms, columns of mean 0 and deviation 1,
+#: words weighed by rarity, and the latent semantic analysis of those: their first 512 singular directions.
+FEATURES = ("raw", "l1", "l2", "standardize", "tfidf", "lsa")
 
 
 class BenchmarkGraph:
@@ -42,8 +43,7 @@ class BenchmarkGraph:
         derive from it."""
         if features not in self._data:
             data = copy.copy(self._data["raw"])
-            data.x = _scaled(data.x.to_dense(), features)
-            self._data[features] = SparseFeatures()(data)
+            self._data[features] = SparseFeatures()(_prepared(data, features))
         return self._data[features]
 
     @property
@@ -56,6 +56,14 @@ def _unlabelled(data: Data) -> Data:
     data = copy.copy(data)
     for key in [key for key in data.to_dict() if key == "y" or key.endswith("_mask")]:
         del data[key]
+    return data
+
+
+def _prepared(data: Data, features: str) -> Data:
+    if features in ("tfidf", "lsa"):
+        data = TfidfFeatures()(data)
+        return SVDFeatures(512)(data) if features == "lsa" else data
+    data.x = _scaled(data.x.to_dense(), features)
     return data
 
 

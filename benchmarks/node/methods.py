@@ -166,7 +166,7 @@ def decoupled(data: Data, s: Mapping[str, Any]) -> nn.Module:
     sizes = (data.num_features, s["hidden"], s["out"], s["layers"])
     encoder = PropagatedMLP(*sizes, alpha=s["alpha"], hops=s["hops"], act=s["act"], dropout=s["dropout"])
     own = {name: s[name] for name in ("copies", "batch_size", "feature_p")}
-    if "k" in s:
+    if s.get("k"):
         own["rewire"] = FittedRewiring(PropagatedNeighbours(s["k"]), partial(AddNeighbourPositives, weight=s["weight"]))
     return Decoupled(encoder, projector(s), view=EdgeDrop(s["edge"]), loss=NTXentLoss(s["temperature"]), **own)
 
@@ -192,4 +192,5 @@ METHODS: dict[str, Builder] = {
     "graphmae": graphmae,
     "decoupled": decoupled,
     "decoupled-knn": decoupled,
+    "decoupled-lsa": decoupled,
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gnnclr.eval import results_table
 
-from .bench import FIELDS, KEY, LINK_FIELDS, LINKS, WITH_PX
+from .bench import FIELDS, KEY, LINK_FIELDS, LINKS, WITH_PX, px_row
 from .features import BASELINES, TITLES
 from .machine import versions
 from .methods import METHODS
@@ -25,6 +25,19 @@ feature scaling are chosen on the validation nodes; test nodes are looked at onc
 has chosen were chosen by validation accuracy, over seeds of its own. All rows have the same splits and the same \
 probe."""
 
+JOINED = f"""\
+Rows{WITH_PX}: the probe sees standardised embeddings beside centred PPR X with unit rows, or PPR LSA where the method \
+sees LSA, which is tf-idf, then truncated SVD."""
+
+#: Lines of figures, for rows that need no training.
+STYLES = {
+    "lsa": ("#aa3377", (0, (8, 2))),
+    "sgc": ("#b4232a", "-"),
+    "ppr": ("#e07b00", "--"),
+    "untrained": ("#228833", "-."),
+    "raw": ("#7b8794", ":"),
+}
+
 LINK_PROTOCOL = """\
 Methods trained anew without 15 % of the edges: 5 % choose between cosine and dot product as the score of a pair, 10 % \
 and as many pairs without an edge are ranked by it. Nothing is trained on pairs."""
@@ -38,8 +51,9 @@ def current(out: Path, table: Settings) -> Found:
 
     def mark(row: str, dataset: str) -> str:
         name = row.removesuffix(WITH_PX)
-        px = {} if row == name else {"px": table.chosen("ppr", dataset)}
-        return settings_hash(row, table.chosen(name, dataset) | px)
+        settings = table.chosen(name, dataset)
+        px = {} if row == name else {"px": table.chosen(px_row(settings), dataset)}
+        return settings_hash(row, settings | px)
 
     names = list(BASELINES) + [name + suffix for name in METHODS for suffix in ("", WITH_PX)]
     return _current(Records(out / "runs.csv", FIELDS, KEY), names, mark)
@@ -99,7 +113,7 @@ def markdown(results: Found, links: Found, table: Settings, command: str) -> str
             settings = json.dumps(table.chosen(row, dataset))
             parts.append(f"- {_title(row)} ({table.source(row, dataset)}): `{settings}`")
     if any(row.endswith(WITH_PX) for rows in results.values() for row in rows):
-        parts += ["", f"Rows{WITH_PX}: the probe sees standardised embeddings beside centred PPR X with unit rows."]
+        parts += ["", JOINED]
     if links:
         parts += ["", "## Link prediction", "", LINK_PROTOCOL]
     for dataset, rows in links.items():
@@ -154,8 +168,7 @@ def plot(results: Found, path: Path) -> None:
             px = row.endswith(WITH_PX)
             error = {"yerr": std[row], "ecolor": "#1f2933", "capsize": 3} if len(score[row]) > 1 else {}
             axis.bar(x, mean[row], width=0.75, color="#99bbdd" if px else "#4477aa", **error)
-        styles = zip(("#b4232a", "#e07b00", "#228833", "#7b8794"), ("-", "--", "-.", ":"))
-        for row, (color, style) in zip([row for row in ("sgc", "ppr", "untrained", "raw") if row in rows], styles):
+        for row, (color, style) in [(row, style) for row, style in STYLES.items() if row in rows]:
             axis.axhline(mean[row], color=color, linestyle=style, linewidth=1.3, label=f"{TITLES[row]} {mean[row]:.1f}")
         low = min(mean[row] - std[row] for row in rows)
         high = max(mean[row] + std[row] for row in rows)

@@ -50,6 +50,10 @@ class Settings:
         used = {key: value for key, value in self.overrides.items() if key in part["default"]}
         return text + (f"; by hand: {json.dumps(used)}" if used else "")
 
+    def has_grid(self, method: str) -> bool:
+        """Whether there is something to search."""
+        return bool(self._part(method).get("grid"))
+
     def grid(self, method: str, dataset: str) -> Iterator[dict[str, Any]]:
         """All settings of the grid of a method."""
         grid = self._part(method).get("grid", {})

@@ -51,6 +51,8 @@ from gnnclr.node.shuffle import FeatureShuffle
 from gnnclr.node.sparse import csr_tensor, spmm
 from gnnclr.node.sparse_sbm import sparse_sbm
 from gnnclr.node.sugrl import SUGRL
+from gnnclr.node.svd_features import SVDFeatures
+from gnnclr.node.tfidf_features import TfidfFeatures
 from gnnclr.node.two_view import TwoView
 from gnnclr.node.unit_features import UnitFeatures
 from gnnclr.node.views import EdgeDrop, FeatureMask, grace_view
@@ -103,8 +105,10 @@ __all__ = [
     "PyGEncoder",
     "RandomNodeLoader",
     "SGCEncoder",
+    "SVDFeatures",
     "SparseFeatures",
     "SubgraphLoader",
+    "TfidfFeatures",
     "TwoView",
     "UnitFeatures",
     "WithFeatures",

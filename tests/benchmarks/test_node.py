@@ -1,6 +1,7 @@
 import csv
 import importlib.util
 import json
+import math
 import re
 import sys
 from pathlib import Path
@@ -196,6 +197,22 @@ def test_search_chooses_by_validation(bench, monkeypatch):
     assert bench("--declared") == 0 and '"kind": "plain"' in bench.lines()[-1]["settings"]
 
 
+def test_search_of_a_row_without_training(bench):
+    assert bench("--search", "--search-seeds", 1, methods="", baselines="raw,lsa") == 0
+    part = json.loads(bench.settings.read_text())["lsa"]
+    assert {line["row"] for line in bench.lines("search")} == {"lsa"}
+    assert len(bench.lines("search")) == math.prod(map(len, part["grid"].values()))
+    assert part["searched"][bench.graph].keys() == part["default"].keys()
+    # What it chose is what rows with propagated features join, where the method sees those features.
+    options = ("--probe-with-px", "--set", "epochs=1", "--set", "batch_size=32")
+    assert bench(*options, methods="decoupled-lsa,decoupled", baselines="lsa", seeds=1) == 0
+    joined = {line["row"]: json.loads(line["settings"]).get("px") for line in bench.lines()}
+    assert joined.pop("decoupled-lsa + PX") == part["searched"][bench.graph]
+    assert joined.pop("decoupled + PX")["x"] == "raw"
+    assert set(joined) == {"lsa", "decoupled-lsa", "decoupled"} and not any(joined.values())
+    assert "| decoupled-lsa + PX " in (bench.out / "node.md").read_text()
+
+
 def test_random_splits_follow_the_seed(bench):
     data = sbm(120, 3, 32)
     del data.train_mask, data.val_mask, data.test_mask
@@ -310,8 +327,11 @@ def test_features_as_settings_want_them(script, bench):
     torch.testing.assert_close(graph.data("l1").x.to_dense().sum(dim=1), some)
     torch.testing.assert_close(graph.data("l2").x.to_dense().norm(dim=1), some)
     torch.testing.assert_close(graph.data("standardize").x.std(dim=0, correction=0), torch.ones(32))
-    with pytest.raises(ValueError, match=r"'x' must be one of raw, l1, l2, standardize \(got 'tfidf'\)"):
-        graph.data("tfidf")
+    torch.testing.assert_close(graph.data("tfidf").x.to_dense().norm(dim=1), some)
+    lsa = graph.data("lsa").x  # has as many directions as there are words, so similarities stay
+    torch.testing.assert_close(lsa @ lsa.t(), (words := graph.data("tfidf").x.to_dense()) @ words.t())
+    with pytest.raises(ValueError, match=r"'x' must be one of raw, l1, l2, standardize, tfidf, lsa \(got 'max'\)"):
+        graph.data("max")
 
 
 def test_settings_of_all_methods_are_there_and_without_typing_errors(script):

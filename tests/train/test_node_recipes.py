@@ -129,11 +129,16 @@ def benchmark():
     sys.path.remove(str(BENCHMARKS))
 
 
-TRANSFORMS = {"raw": None, "l1": "torch_geometric.transforms.NormalizeFeatures", "l2": "gnnclr.node.UnitFeatures"}
+TRANSFORMS = {
+    "raw": [],
+    "l1": ["torch_geometric.transforms.NormalizeFeatures"],
+    "l2": ["gnnclr.node.UnitFeatures"],
+    "lsa": ["gnnclr.node.TfidfFeatures", "gnnclr.node.SVDFeatures"],
+}
 
 
 #: Recipes whose names are those of a method of the benchmark and a data set.
-BENCHMARKED = [name for name in NAMES if name.count("-") == 1 or name.startswith("decoupled-knn")]
+BENCHMARKED = [name for name in NAMES if name.count("-") == 1 or name.startswith(("decoupled-knn", "decoupled-lsa"))]
 
 
 @pytest.mark.parametrize("name", [name for name in BENCHMARKED if not name.endswith(("-sbm", UNTUNED))])
@@ -156,7 +161,9 @@ def test_recipe_has_the_settings_of_the_benchmark(name, benchmark, tmp_path):
     if name not in OTHER_EPOCHS:
         assert recipe.trainer.max_epochs == settings["epochs"]
         transform = recipe.data.init_args.transform
-        assert (transform and transform.class_path) == TRANSFORMS[settings["x"]]
+        several = transform is not None and "transforms" in transform.get("init_args", {})
+        parts = transform.init_args.transforms if several else [transform] if transform else []
+        assert [part.class_path for part in parts] == TRANSFORMS[settings["x"]]
     assert recipe.data.init_args.dataset == dataset
 
 
