@@ -60,6 +60,7 @@ SETTINGS |= {name: LARGER | {"temperature": temperature} for name, temperature i
 LSA = {name: Compose([TfidfFeatures(), SVDFeatures(512)]) for name in ("cs", "physics")}
 for name in LSA:
     SETTINGS[name]["features"] = "lsa"
+SETTINGS["physics"]["epochs"] = 50  # an epoch takes three times that of CS
 
 
 def communities(data: Data, seed: int = 0, resolution: float = 1.0) -> torch.Tensor:
