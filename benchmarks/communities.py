@@ -5,13 +5,13 @@
 A step contrasts 1,024 nodes, drawn anew, with all others of them, and their embeddings see the whole graph. Embeddings
 are those of the last epoch. Training settings were chosen by the validation accuracy of plain GRACE, so rules are
 judged where the plain method is at its best: by benchmarks/grace.py for Cora and CiteSeer, and with ``--search`` the
-temperature of PubMed and Photo. CS and Physics have settings that nothing has chosen yet. Rules see features and edges,
-never labels, but for the last, the oracle, which leaves out all negatives of the node's own label: what a perfect rule
-would gain. Arguments of rules were fixed before the seeds below were looked at, and so were the rules, but for the last
-composition: it joins the two that did best on Cora and CiteSeer. Splits are public ones for Planetoid, otherwise 10 %
-training, 10 % validation and 80 % test nodes, drawn by the seed. The probe chooses its settings on validation nodes.
-Writes communities.{csv,md,png}, with all that is in communities_runs.csv: a finished run is a line there and is not
-repeated.
+temperature of PubMed and Photo. CS and Physics have settings that nothing has chosen yet, and features by tf-idf and
+truncated SVD. Rules see features and edges, never labels, but for the last, the oracle, which leaves out all negatives
+of the node's own label: what a perfect rule would gain. Arguments of rules were fixed before the seeds below were
+looked at, and so were the rules, but for the last composition: it joins the two that did best on Cora and CiteSeer.
+Splits are public ones for Planetoid, otherwise 10 % training, 10 % validation and 80 % test nodes, drawn by the seed.
+The probe chooses its settings on validation nodes. Writes communities.{csv,md,png}, with all that is in
+communities_runs.csv: a finished run is a line there and is not repeated.
 """
 
 import argparse
