@@ -1,6 +1,7 @@
 """What the pages say holds."""
 
 import importlib.util
+import os
 import re
 import shlex
 from pathlib import Path
@@ -29,6 +30,11 @@ from gnnclr.losses.functional import (
 )
 
 DOCS = Path(__file__).parent.parent / "docs"
+
+
+def code(page: Path) -> list[str]:
+    """The blocks of Python of a page."""
+    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -146,12 +152,42 @@ def test_page_on_large_graphs_names_what_exists():
 
 
 def test_code_on_large_graphs_runs():
-    code = next(code for code in re.findall(r"```python\n(.*?)```", LARGE, re.DOTALL) if "NodeData" in code)
+    block = next(block for block in code(DOCS / "large_graphs.md") if "NodeData" in block)
     names = {}
-    exec(code.replace("20_000", "3_000").replace("140_000", "21_000"), names)
+    exec(block.replace("20_000", "3_000").replace("140_000", "21_000"), names)
     assert names["batch"].n_id.numel() == 1500
     names["data"].setup("fit")
     assert sum(batch.num_nodes for batch in names["data"].batches()) == 3000
+
+
+def test_code_on_communities_runs():
+    (block,) = code(DOCS / "communities.md")
+    exec(block, {})
+
+
+README = DOCS.parent / "README.md"
+
+
+@pytest.fixture
+def names():
+    """What a reader of the README has before its first block."""
+    z0, z1, query, key = torch.randn(4, 64, 128, requires_grad=True).unbind()
+    return {"torch": torch, "z0": z0, "z1": z1, "query": query, "key": key, "y": torch.arange(64) % 5}
+
+
+def test_code_of_the_readme_runs(names):
+    blocks = [block for block in code(README) if "PATH" not in block]
+    assert len(blocks) >= 4
+    for block in blocks:
+        exec(block, names)
+    assert torch.isfinite(names["MyLoss"]()(names["z0"], names["z1"]))  # what the page defines works
+
+
+@pytest.mark.data
+def test_code_of_the_readme_that_reads_files_runs(names, capsys):
+    (block,) = (block for block in code(README) if "PATH" in block)
+    exec(block.replace("PATH", os.environ["GNNCLR_DATA"]), names)
+    assert torch.isfinite(names["loss"]) and "recall" in capsys.readouterr().out
 
 
 @pytest.fixture
@@ -159,22 +195,22 @@ def views():
     return [view.double() for view in make_views(7, d=6, noise=0.8)]
 
 
-def close(a, b):
+def assert_close(a, b):
     torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
 
 
 def test_sup_con_without_labels_is_nt_xent(views):
-    close(sup_con_loss(*views, temperature=0.3), nt_xent_loss(*views, temperature=0.3))
+    assert_close(sup_con_loss(*views, temperature=0.3), nt_xent_loss(*views, temperature=0.3))
 
 
 def test_clip_is_info_nce_in_both_directions(views):
     a, b = views
     both = info_nce_loss(a, b, temperature=0.3) + info_nce_loss(b, a, temperature=0.3)
-    close(clip_loss(a, b, temperature=0.3), both / 2)
+    assert_close(clip_loss(a, b, temperature=0.3), both / 2)
 
 
 def test_gaussian_kernel_info_nce_is_nt_xent(views):
-    close(kernel_info_nce_loss(*views, temperature=0.6, gamma=2.0), nt_xent_loss(*views, temperature=0.3))
+    assert_close(kernel_info_nce_loss(*views, temperature=0.6, gamma=2.0), nt_xent_loss(*views, temperature=0.3))
 
 
 @pytest.mark.parametrize("scope", ["same", "all"])
@@ -183,14 +219,16 @@ def test_dhel_is_dcl_up_to_the_negatives(views, scope):
     a, b = views
     dhel = [dhel_loss(*pair, temperature=0.3, both_views=False) for pair in ((a, b), (b, a))]
     if scope == "same":
-        close(dcl_loss(x, graph, temperature=0.3), sum(dhel) / 2)
+        assert_close(dcl_loss(x, graph, temperature=0.3), sum(dhel) / 2)
     else:
         loss = losses.DHELLoss(0.3, both_views=False)
-        close(loss(x, graph), dcl_loss(a, b, temperature=0.3))
+        assert_close(loss(x, graph), dcl_loss(a, b, temperature=0.3))
 
 
 def test_hard_negatives_without_a_choice_are_nt_xent(views):
-    close(hard_negative_loss(*views, temperature=0.3, beta=0.0, tau_plus=0.0), nt_xent_loss(*views, temperature=0.3))
+    assert_close(
+        hard_negative_loss(*views, temperature=0.3, beta=0.0, tau_plus=0.0), nt_xent_loss(*views, temperature=0.3)
+    )
 
 
 def test_hard_negatives_at_beta_zero_are_the_debiased_loss(views):
@@ -202,7 +240,7 @@ def test_hard_negatives_at_beta_zero_are_the_debiased_loss(views):
     count = 2 * n - 2
     debiased = ((negative - share * count * positive) / (1 - share)).clamp(min=count * torch.e ** (-1 / tau))
     literal = -torch.log(positive / (positive + debiased)).mean()
-    close(hard_negative_loss(*views, temperature=tau, beta=0.0, tau_plus=share), literal)
+    assert_close(hard_negative_loss(*views, temperature=tau, beta=0.0, tau_plus=share), literal)
 
 
 def test_uniformity_is_the_logarithm_of_the_gaussian_energy(views):
@@ -212,7 +250,7 @@ def test_uniformity_is_the_logarithm_of_the_gaussian_energy(views):
     def energy(x):  # of one view against itself: the other view at the same place adds as much
         return (kcl_loss(x, x, t=2.0, gamma=1.0) + 2) / 2
 
-    close(align_uniform_loss(*views), attraction.mean() + (energy(views[0]).log() + energy(views[1]).log()) / 2)
+    assert_close(align_uniform_loss(*views), attraction.mean() + (energy(views[0]).log() + energy(views[1]).log()) / 2)
 
 
 def test_kl_f_micl_repels_as_kcl_and_attracts_quadratically(views):
@@ -222,9 +260,11 @@ def test_kl_f_micl_repels_as_kcl_and_attracts_quadratically(views):
     repulsion = kcl_loss(*views, t=t, gamma=3.0) + 2 * torch.exp(-t * distance).mean()
     # The mean over anchors of both views is half of KCL's sum.
     f_micl = f_micl_loss(*views, sigma=sigma, alpha=6.0, both_views=True)
-    close(f_micl, (t * distance).mean() - 1 + repulsion)
+    assert_close(f_micl, (t * distance).mean() - 1 + repulsion)
 
 
 def test_asymmetric_hard_negatives_are_those_of_all_views():
     views = [view.double() for view in make_views(7, d=6, views=3, noise=0.8)]
-    close(asymmetric_info_nce_loss(*views, temperature=0.3, variant="hn"), hard_negative_loss(*views, temperature=0.3))
+    assert_close(
+        asymmetric_info_nce_loss(*views, temperature=0.3, variant="hn"), hard_negative_loss(*views, temperature=0.3)
+    )

@@ -6,6 +6,7 @@ from torch_geometric.transforms import BaseTransform
 
 from gnnclr.node.data import check_features
 from gnnclr.node.scipy_features import scipy_features
+from gnnclr.node.sparse import csr_tensor
 
 
 class TfidfFeatures(BaseTransform):
@@ -44,8 +45,8 @@ class TfidfFeatures(BaseTransform):
         if x.layout == torch.strided:
             weighed = torch.from_numpy(words.toarray())
         else:
-            parts = (words.indptr, words.indices, words.data)
-            weighed = torch.sparse_csr_tensor(*map(torch.from_numpy, parts), size=x.shape, check_invariants=False)
+            words = words.tocoo()
+            weighed = csr_tensor(*map(torch.from_numpy, (words.row, words.col, words.data)), size=tuple(x.shape))
         data.x = weighed.to(x.device, x.dtype)
         return data
 

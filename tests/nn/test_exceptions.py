@@ -183,7 +183,7 @@ def literal_walk(z, graph, tau):
     return total / len(anchors)
 
 
-def compare(conv, literal, graph, z=None, tolerance=1e-10):
+def assert_equals_literal(conv, literal, graph, z=None, tolerance=1e-10):
     """Energy, message and the gradient of the bridge against a literal energy."""
     z = (graph.x if z is None else z).clone().requires_grad_()
     expected = literal(z)
@@ -213,7 +213,7 @@ def test_log_partition_equals_the_literal_sum(rule, parts, impl):
     if parts != "weights":
         graph.negatives = RULES[rule]
     graph = exceptions(graph)
-    compare(UniformityConv(0.3, impl), lambda z: literal_uniformity(z, graph, 0.3), graph)
+    assert_equals_literal(UniformityConv(0.3, impl), lambda z: literal_uniformity(z, graph, 0.3), graph)
 
 
 @pytest.mark.parametrize("kind", ["ignored", "extra", "weights", "scales"])
@@ -231,7 +231,9 @@ def test_each_kind_of_exception_alone(kind, impl):
         with pytest.raises(ValueError, match="cannot exclude single pairs"):
             conv(graph.x, graph)
         return
-    compare(conv, lambda z: literal_uniformity(z, graph, 0.2), graph, tolerance=1e-9 if impl == "flash" else 1e-10)
+    assert_equals_literal(
+        conv, lambda z: literal_uniformity(z, graph, 0.2), graph, tolerance=1e-9 if impl == "flash" else 1e-10
+    )
 
 
 @pytest.mark.parametrize("kernel", [Gaussian(), NegativePower(2.0, 0.5)])
@@ -239,7 +241,7 @@ def test_each_kind_of_exception_alone(kind, impl):
 def test_kernels(kernel, impl):
     graph = exceptions(graph_of(bank=4, anchors=True))
     conv = UniformityConv(0.3, impl, kernel)
-    compare(conv, lambda z: literal_uniformity(z, graph, 0.3, kernel), graph)
+    assert_equals_literal(conv, lambda z: literal_uniformity(z, graph, 0.3, kernel), graph)
 
 
 @pytest.mark.parametrize("tau", [0.5, 0.02])
@@ -249,22 +251,22 @@ def test_kernels(kernel, impl):
 def test_contrast_equals_the_literal_loss(parts, denominator, impl, tau):
     graph = exceptions(graph_of(**PARTS[parts]))
     conv = ContrastiveConv(tau, denominator=denominator, impl=impl)
-    compare(conv, lambda z: literal_contrast(z, graph, tau, denominator), graph)
+    assert_equals_literal(conv, lambda z: literal_contrast(z, graph, tau, denominator), graph)
 
 
 @pytest.mark.parametrize("beta,tau_plus", [(1.0, 0.1), (0.0, 0.1), (2.0, 0.0)])
 def test_hard_negatives_and_random_walk(beta, tau_plus):
     graph = exceptions(graph_of(anchors=True))
     conv = HardNegativeConv(0.4, beta, tau_plus)
-    compare(conv, lambda z: literal_hard(z, graph, 0.4, beta, tau_plus), graph)
-    compare(RandomWalkConv(0.4), lambda z: literal_walk(z, graph, 0.4), graph)
+    assert_equals_literal(conv, lambda z: literal_hard(z, graph, 0.4, beta, tau_plus), graph)
+    assert_equals_literal(RandomWalkConv(0.4), lambda z: literal_walk(z, graph, 0.4), graph)
 
 
 @pytest.mark.parametrize("denominator", ["pair", "all", "none"])
 def test_explicit_negatives(denominator):
     graph = exceptions(explicit_graph(graph_of(anchors=True, knn=1)))
     conv = ContrastiveConv(0.2, denominator=denominator)
-    compare(conv, lambda z: literal_contrast(z, graph, 0.2, denominator), graph)
+    assert_equals_literal(conv, lambda z: literal_contrast(z, graph, 0.2, denominator), graph)
     implicit = copy(graph)
     implicit.negative_index = None
     torch.testing.assert_close(conv.energy(graph.x, graph), conv.energy(graph.x, implicit), rtol=1e-12, atol=0)
@@ -288,7 +290,7 @@ def test_one_sided_losses_with_and_without_a_single_pass():
     graph = exceptions(InfoNCELoss().graph(query, key), 60, 40)
     for impl in ("auto", "tiles", "dense"):
         conv = ContrastiveConv(0.1, impl=impl)
-        compare(conv, lambda z: literal_contrast(z, graph, 0.1, "pair"), graph)
+        assert_equals_literal(conv, lambda z: literal_contrast(z, graph, 0.1, "pair"), graph)
 
 
 def test_more_rows_than_a_tile():
@@ -307,10 +309,10 @@ def test_symmetric_pairs_keep_the_symmetric_walk():
     graph.ignore_index = torch.tensor([[0, 3, 3], [3, 0, 9]])  # 3 and 9 are one sample, excluded anyway
     conv = UniformityConv(0.3)
     assert conv.normalizer(graph.x, graph).blocks[0].symmetric
-    compare(conv, lambda z: literal_uniformity(z, graph, 0.3), graph)
+    assert_equals_literal(conv, lambda z: literal_uniformity(z, graph, 0.3), graph)
     graph.ignore_index = graph.ignore_index[:, 1:]
     assert not conv.normalizer(graph.x, graph).blocks[0].symmetric
-    compare(conv, lambda z: literal_uniformity(z, graph, 0.3), graph)
+    assert_equals_literal(conv, lambda z: literal_uniformity(z, graph, 0.3), graph)
 
 
 @pytest.mark.parametrize("explicit", [False, True])
@@ -387,7 +389,7 @@ def test_anchors_whose_negatives_are_all_ignored():
             if denominator is None
             else (lambda z, d=denominator: literal_contrast(z, graph, 0.3, d))
         )
-        compare(conv, literal, graph)
+        assert_equals_literal(conv, literal, graph)
     graph.ignore_index = torch.cartesian_prod(everyone, everyone).t()
     for conv in (UniformityConv(0.3), ContrastiveConv(0.3), HardNegativeConv(0.3), GaussianUniformityConv()):
         assert conv.energy(graph.x, graph) == 0 and conv(graph.x, graph).abs().max() == 0
@@ -440,9 +442,9 @@ def test_rows_of_the_bank_that_are_no_candidates():
     torch.testing.assert_close(conv.energy(graph.x, graph), conv.energy(graph.x, smaller))
     torch.testing.assert_close(conv(graph.x, graph), conv(graph.x, smaller))
     graph = exceptions(graph)
-    compare(UniformityConv(0.2), lambda z: literal_uniformity(z, graph, 0.2), graph)
+    assert_equals_literal(UniformityConv(0.2), lambda z: literal_uniformity(z, graph, 0.2), graph)
     graph.bank_candidate = torch.zeros(6, dtype=torch.bool)
-    compare(UniformityConv(0.2), lambda z: literal_uniformity(z, graph, 0.2), graph)
+    assert_equals_literal(UniformityConv(0.2), lambda z: literal_uniformity(z, graph, 0.2), graph)
     graph.bank_candidate = torch.ones(5, dtype=torch.bool)
     with pytest.raises(ValueError, match=r"'graph.bank_candidate' must have shape \[6\]"):
         conv(graph.x, graph)
@@ -463,7 +465,7 @@ def test_implicit_groups_equal_edges(denominator):
     labels = torch.tensor([0, 1, 0, 2, 2, 1])
     conv = ContrastiveConv(0.3, denominator=denominator)
     edges, groups = (exceptions(graph_of(labels=labels, edges=kind, bank=2)) for kind in (True, False))
-    compare(conv, lambda z: literal_contrast(z, edges, 0.3, denominator), edges)
+    assert_equals_literal(conv, lambda z: literal_contrast(z, edges, 0.3, denominator), edges)
     torch.testing.assert_close(conv.energy(edges.x, edges), conv.energy(groups.x, groups))
     torch.testing.assert_close(conv(edges.x, edges), conv(groups.x, groups))
 
@@ -482,7 +484,7 @@ def test_gaussian_uniformity():
             energy = energy + (torch.logsumexp(torch.stack(own), 0) - math.log(total) - 2 * t) / 2
         return energy
 
-    compare(GaussianUniformityConv(t), literal, graph)
+    assert_equals_literal(GaussianUniformityConv(t), literal, graph)
 
 
 def test_layers_without_weights_honour_ignored_pairs_and_refuse_extra_ones():
@@ -504,8 +506,8 @@ def test_layers_without_weights_honour_ignored_pairs_and_refuse_extra_ones():
             gaps = [s + (z[i] - z[(i + 6) % 12]).norm() + 1.0 for i in range(12) for s in rows[i]]
             return torch.stack(gaps).clamp(min=0).mean()
 
-        compare(convs[0], potential, part)
-        compare(convs[1], triplet, part)
+        assert_equals_literal(convs[0], potential, part)
+        assert_equals_literal(convs[1], triplet, part)
 
 
 def test_pairs_of_views():
