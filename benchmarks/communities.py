@@ -57,10 +57,9 @@ TEMPERATURES, SEARCH_SEED = (0.3, 0.5, 0.7), 1000
 SETTINGS = {name: grace.chosen()[name] | {"batch_size": 1024} for name in ("cora", "citeseer")}
 SETTINGS |= {name: LARGER | {"temperature": temperature} for name, temperature in TEMPERATURE.items()}
 #: Thousands of words of few nodes each: encoders and rules see their latent semantic analysis.
-LSA = {name: Compose([TfidfFeatures(), SVDFeatures(512)]) for name in ("cs", "physics")}
-for name in LSA:
-    SETTINGS[name]["features"] = "lsa"
-SETTINGS["physics"]["epochs"] = 50  # an epoch takes three times that of CS
+SETTINGS["cs"] |= {"features": "lsa"}
+SETTINGS["physics"] |= {"features": "lsa", "epochs": 50}  # an epoch takes three times that of CS
+LSA = Compose([TfidfFeatures(), SVDFeatures(512)])
 
 
 def communities(data: Data, seed: int = 0, resolution: float = 1.0) -> torch.Tensor:
@@ -132,7 +131,8 @@ def quality(rule: object, data: Data) -> dict[str, float]:
 @cache
 def graph_of(name: str, root: str) -> Data:
     """The graph, whose splits are drawn later."""
-    return load_node_data(name, root, transform=LSA.get(name), split_seed=None)
+    transform = LSA if SETTINGS[name].get("features") == "lsa" else None
+    return load_node_data(name, root, transform=transform, split_seed=None)
 
 
 @cache

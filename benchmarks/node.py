@@ -5,8 +5,8 @@
 Encoders are trained without labels, on the whole graph, and frozen at the last epoch. An L2-regularised logistic
 regression, whose C and feature scaling are chosen on the validation nodes, looks at the test nodes once. The rows raw
 features, untrained GCN, A²X, PPR X and PPR LSA (tf-idf, truncated SVD, propagation) have the same splits and the same
-probe. Splits are public ones for Planetoid,
-WikiCS (20), ogbn-arxiv and ACM; otherwise 10 % training, 10 % validation, 80 % test nodes, drawn by the seed.
+probe. Splits are public ones for Planetoid, WikiCS (20), ogbn-arxiv and ACM; otherwise 10 % training, 10 % validation,
+80 % test nodes, drawn by the seed.
 
 ``--links`` trains methods without some of the edges, and ranks those among as many pairs without an edge.
 
@@ -89,6 +89,8 @@ def check(p: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     if args.search_seeds < 1:
         p.error(f"--search-seeds must be at least 1 (got {args.search_seeds})")
     table = json.loads(args.settings.read_text())
+    if args.search and not args.methods and not any("grid" in table.get(name, {}) for name in args.baselines):
+        p.error("--search needs --methods, or --baselines that have a grid")
     for key, _ in args.set:
         if not any(key in table.get(name, {"default": {}})["default"] for name in args.methods + args.baselines):
             p.error(f"--set must name a setting of the methods (got {key!r})")

@@ -242,6 +242,12 @@ def test_unknown_arguments_are_refused(bench, capsys, option, value, message):
     assert not bench.out.exists()
 
 
+def test_search_without_a_grid_is_refused(bench, capsys):
+    with pytest.raises(SystemExit) as error:
+        bench("--search", methods="", baselines="raw,sgc")
+    assert error.value.code == 2 and "--search needs --methods, or --baselines" in capsys.readouterr().err
+
+
 def broken(kind):
     data = sbm(120, 3, 32)
     if kind == "nan":
