@@ -4,8 +4,10 @@
     benchmarks/results/losses.{csv,md,png}
     python benchmarks/losses.py --pairs 256 1024      # some sizes
     python benchmarks/losses.py --losses info_nce     # one family
+    python benchmarks/losses.py --device cuda         # on a GPU, to benchmarks/results/losses_cuda.{csv,md,png}
 
-Every cell runs in a process of its own, so that peak memory is its own. Peers that are not installed are left out.
+On a CPU every cell runs in a process of its own, so that peak memory is its own. Peers that are not installed are left
+out, and so is what runs out of memory.
 """
 
 import argparse
@@ -21,9 +23,12 @@ import time
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-SIZES = [256, 512, 1024, 2048, 4096, 8192, 16384]
+SIZES = {"cpu": [256, 512, 1024, 2048, 4096, 8192, 16384], "cuda": [256, 1024, 4096, 8192, 16384, 32768, 65536]}
 #: Largest batch of those that hold an n x n matrix, or worse; beyond it they are slow, or run out of memory.
-LIMIT = {"lightly": 8192, "dense torch": 8192, "pytorch-metric-learning": 256, "info-nce-pytorch": 8192}
+LIMIT = {
+    "cpu": {"lightly": 8192, "dense torch": 8192, "pytorch-metric-learning": 256, "info-nce-pytorch": 8192},
+    "cuda": {"pytorch-metric-learning": 512},
+}
 TEMPERATURE = 0.1
 
 
@@ -44,12 +49,12 @@ def nt_xent_step(name):
         from pytorch_metric_learning.losses import NTXentLoss as Peer
 
         loss = Peer(TEMPERATURE)
-        return lambda a, b: loss(torch.cat([a, b]), torch.arange(len(a)).repeat(2))
+        return lambda a, b: loss(torch.cat([a, b]), torch.arange(len(a), device=a.device).repeat(2))
 
     def dense(a, b):
         z = normalize(torch.cat([a, b]), dim=1)
         s = (z @ z.t() / TEMPERATURE).fill_diagonal_(float("-inf"))
-        return cross_entropy(s, torch.arange(2 * len(a)).roll(len(a)))
+        return cross_entropy(s, torch.arange(2 * len(a), device=a.device).roll(len(a)))
 
     return dense
 
@@ -70,25 +75,25 @@ def info_nce_step(name):
 
     def dense(q, k):
         s = normalize(q, dim=1) @ normalize(k, dim=1).t() / TEMPERATURE
-        return cross_entropy(s, torch.arange(len(q)))
+        return cross_entropy(s, torch.arange(len(q), device=q.device))
 
     return dense
 
 
-def products(n, views):
+def products(n, views, device):
     """The three products that the textbook form needs (similarities, and one message for each side), in the fastest
     blocks we know."""
     import torch
 
-    z = torch.randn(n * views, 128)
-    buffer = torch.empty(256, n * views)
+    z, rows = torch.randn(n * views, 128, device=device), 256 if device == "cpu" else 2048
+    buffer = torch.empty(rows, n * views, device=device)
     to_q, to_k = torch.empty_like(z), torch.zeros_like(z)
 
     def run(*_):
-        for i in range(0, len(z), 256):
-            s = torch.mm(z[i : i + 256], z.t(), out=buffer[: len(z[i : i + 256])])
-            torch.mm(s, z, out=to_q[i : i + 256])
-            to_k.addmm_(s.t(), z[i : i + 256])
+        for i in range(0, len(z), rows):
+            s = torch.mm(z[i : i + rows], z.t(), out=buffer[: len(z[i : i + rows])])
+            torch.mm(s, z, out=to_q[i : i + rows])
+            to_k.addmm_(s.t(), z[i : i + rows])
 
     return run
 
@@ -105,20 +110,18 @@ METHODS = {
     ],
     "info_nce": ["gnnclr", "gnnclr tiles", "info-nce-pytorch", "dense torch", "3 products"],
 }
-LIMIT["gnnclr dense"] = 4096
+LIMIT["cpu"]["gnnclr dense"] = 4096
 
 
-def measure(family, name, n, threads):
-    """Runs in a process of its own: seconds (best of some), peak memory over the inputs in MB, and the loss."""
-    import resource
-
+def measure(family, name, n, threads, device):
+    """Seconds (best of some), peak memory over the inputs in MB, and the loss."""
     import torch
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    views = [torch.randn(n, 128, requires_grad=True) for _ in range(2)]
+    views = [torch.randn(n, 128, device=device, requires_grad=True) for _ in range(2)]
     if name == "3 products":
-        step = products(n, 2 if family == "nt_xent" else 1)
+        step = products(n, 2 if family == "nt_xent" else 1, device)
     else:
         loss = (nt_xent_step if family == "nt_xent" else info_nce_step)(name)
 
@@ -128,18 +131,54 @@ def measure(family, name, n, threads):
             value.backward()
             return float(value)
 
-    small = [torch.randn(32, 128, requires_grad=True) for _ in range(2)]
+    small = [torch.randn(32, 128, device=device, requires_grad=True) for _ in range(2)]
     step(*small)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wait, peak = watch(device)
     times, value, begin = [], None, time.perf_counter()
-    while len(times) < 2 or (time.perf_counter() - begin < 2 and len(times) < 50):
+    least = 2 if device == "cpu" else 0.4
+    while len(times) < 2 or (time.perf_counter() - begin < least and len(times) < 50):
         start = time.perf_counter()
         value = step(*views)
+        wait()
         times.append(time.perf_counter() - start)
         if times[-1] > 20:
             break
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(json.dumps({"seconds": min(times), "memory_mb": peak, "loss": value}))
+    return {"seconds": min(times), "memory_mb": peak(), "loss": value}
+
+
+def watch(device):
+    """Waits for the device, and the peak memory from now on in MB; on a CPU that of the process."""
+    if device == "cuda":
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        return torch.cuda.synchronize, lambda: (torch.cuda.max_memory_allocated() - before) / 2**20
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return lambda: None, lambda: (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def run_cell(family, name, n, threads, device):
+    """The measures of a cell; nothing, and a line that says why, if it failed."""
+    if device == "cuda":
+        import torch
+
+        try:
+            return measure(family, name, n, threads, device)
+        except torch.OutOfMemoryError as error:
+            why = str(error).split(". ")[0]
+        finally:
+            torch.cuda.empty_cache()
+    else:
+        command = [sys.executable, __file__, "--threads", str(threads), "--cell", family, name, str(n)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if not done.returncode:
+            return json.loads(done.stdout.splitlines()[-1])
+        why = (done.stderr.strip().splitlines() or ["killed"])[-1]
+    print(f"{family:9} {n:6} {name:24} failed: {why}", file=sys.stderr)
+    return None
 
 
 def available(name):
@@ -151,7 +190,7 @@ def available(name):
     return module is None or importlib.util.find_spec(module) is not None
 
 
-def environment(threads):
+def environment(threads, device):
     packages = ["torch", "gnnclr", "lightly", "pytorch-metric-learning", "info-nce-pytorch"]
     versions = {}
     for package in packages:
@@ -166,15 +205,19 @@ def environment(threads):
             (line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")), cpu
         )
         cpu += ", AVX-512" if "avx512f" in info.read_text() else ", no AVX-512"
+    if device == "cuda":
+        import torch
+
+        cpu = torch.cuda.get_device_name()
     return {
-        "cpu": cpu,
-        "threads": threads,
+        "cpu" if device == "cpu" else "gpu": cpu,
+        **({"threads": threads} if device == "cpu" else {}),
         "python": platform.python_version(),
         "date": str(datetime.date.today()),
     } | versions
 
 
-def markdown(rows, env):
+def markdown(rows, env, device):
     lines = [
         "# Time and memory of a loss step",
         "",
@@ -184,7 +227,8 @@ def markdown(rows, env):
         "Cells that are missing would run out of memory, or take minutes; see `LIMIT` in `benchmarks/losses.py`.",
         "",
     ]
-    lines += ["`python benchmarks/losses.py`; " + ", ".join(f"{key} {value}" for key, value in env.items()), ""]
+    command = "python benchmarks/losses.py" + (" --device cuda" if device == "cuda" else "")
+    lines += [f"`{command}`; " + ", ".join(f"{key} {value}" for key, value in env.items()), ""]
     for family in METHODS:
         part = [row for row in rows if row["loss_name"] == family]
         if not part:
@@ -247,42 +291,39 @@ def plot(rows, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--pairs", type=int, nargs="+", help="default: a sweep that suits the device")
     parser.add_argument("--losses", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--cell", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.cell:
-        return measure(args.cell[0], args.cell[1], int(args.cell[2]), args.threads)
+        print(json.dumps(measure(args.cell[0], args.cell[1], int(args.cell[2]), args.threads, "cpu")))
+        return
     rows = []
     for family in args.losses:
-        for n in args.pairs:
+        for n in args.pairs or SIZES[args.device]:
             for name in METHODS[family]:
-                if not available(name) or n > LIMIT.get(name, n):
+                if not available(name) or n > LIMIT[args.device].get(name, n):
                     continue
-                command = [sys.executable, __file__, "--threads", str(args.threads), "--cell", family, name, str(n)]
-                done = subprocess.run(command, capture_output=True, text=True)
-                if done.returncode:
-                    print(
-                        f"{family:9} {n:6} {name:24} failed: {(done.stderr.strip().splitlines() or ['killed'])[-1]}",
-                        file=sys.stderr,
-                    )
+                result = run_cell(family, name, n, args.threads, args.device)
+                if result is None:
                     continue
-                result = json.loads(done.stdout.splitlines()[-1])
                 rows.append({"loss_name": family, "method": name, "pairs": n, **result})
                 print(
                     f"{family:9} {n:6} {name:24} {result['seconds'] * 1e3:10.1f} ms {result['memory_mb']:8.0f} MB",
                     file=sys.stderr,
                 )
     args.out.mkdir(parents=True, exist_ok=True)
-    with open(args.out / "losses.csv", "w", newline="") as file:
+    stem = "losses" if args.device == "cpu" else "losses_cuda"
+    with open(args.out / f"{stem}.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    table = markdown(rows, environment(args.threads))
-    (args.out / "losses.md").write_text(table + "\n")
-    plot(rows, args.out / "losses.png")
+    table = markdown(rows, environment(args.threads, args.device), args.device)
+    (args.out / f"{stem}.md").write_text(table + "\n")
+    plot(rows, args.out / f"{stem}.png")
     print(table)
 
 

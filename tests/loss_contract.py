@@ -1,11 +1,13 @@
 """The contract that every loss inherits: a subclass names the loss and a literal loop, and gets all checks."""
 
 import functools
+import itertools
 import math
 
 import distributed_workers
 import pytest
 import torch
+from devices import needs_cuda
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -181,6 +183,17 @@ class LossContract:
         expected = self.call(loss, *views)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             torch.testing.assert_close(self.call(loss, *views), expected, rtol=1e-6, atol=0)
+
+    @needs_cuda
+    def test_cuda(self):
+        for temperature, impl in itertools.product(self.temperatures, self.impls):
+            loss, arguments = self.make(temperature, **self.options(impl)), self.joined_arguments()
+            views = make_views(9, views=self.num_views[-1])
+            expected, expected_grad = value_and_gradients(functools.partial(loss, **arguments), views)
+            arguments = {key: x.cuda() for key, x in arguments.items()}
+            value, grad = value_and_gradients(functools.partial(loss.cuda(), **arguments), [v.cuda() for v in views])
+            assert value.is_cuda and relative(value.cpu(), expected) < 1e-4
+            assert relative(grad.cpu(), expected_grad) < 1e-4
 
     def test_view_swap(self):
         views, loss = make_views(9, views=self.num_views[-1]), self.make(0.1)

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from devices import needs_cuda
 
 from gnnclr.vision import BatchViews, TensorLoader, digits
 
@@ -71,6 +72,16 @@ class VisionMethodContract:
         for name, p in method.named_parameters():
             assert not p.requires_grad or (p.grad is not None and p.grad.isfinite().all()), name
         assert sum(float(p.grad.abs().sum()) > 0 for p in method.parameters() if p.requires_grad) > 4
+
+    @needs_cuda
+    def test_trains_on_cuda(self):
+        method = self.make().cuda()
+        optimizer, batch = self.optimizer(method), {key: x.cuda() for key, x in self.batch().items()}
+        for seed in range(2):
+            loss, logs = self.step(method, optimizer, batch, seed)
+            assert loss.is_cuda and loss.isfinite() and all(value.isfinite() for value in logs.values())
+        assert all(value.is_cuda for value in method.parameters())
+        assert method.eval()(batch["image"]).isfinite().all()
 
     def test_features_are_plain(self):
         method = self.make().eval()

@@ -18,12 +18,16 @@ from .settings import Settings, settings_hash
 
 Line = dict[str, str]
 
+#: Method to data set to the accuracy that was published for it, in percent, and ``sources``.
+PUBLISHED = json.loads((Path(__file__).parents[1] / "node_published.json").read_text(encoding="utf-8"))
+
 PROTOCOL = """\
 Accuracy on test nodes in percent, mean ± standard deviation over seeds. Encoders are trained without labels and \
 frozen at the last epoch. The probe is an L2-regularised logistic regression, trained to convergence, whose C and \
 feature scaling are chosen on the validation nodes; test nodes are looked at once. Training settings that a search \
 has chosen were chosen by validation accuracy, over seeds of its own. All rows have the same splits and the same \
-probe."""
+probe. Published numbers are under the protocols of their sources, which differ: some take the best epoch, some choose \
+by test nodes."""
 
 JOINED = f"""\
 Rows{WITH_PX}: the probe sees standardised embeddings beside centred PPR X with unit rows, or PPR LSA where the method \
@@ -104,14 +108,22 @@ def markdown(results: Found, links: Found, table: Settings, command: str) -> str
         f"- machine: {'; '.join(conditions['machine']) or '–'}; threads: {', '.join(conditions['threads']) or '–'}",
         f"- {', '.join(f'{name} {version}' for name, version in versions().items())}",
     ]
+    several = len(conditions["machine"]) > 1
     for dataset, rows in results.items():
-        parts += ["", f"## {dataset}", "", results_table({_title(r): _cells(rows[r]) for r in rows}, corner="row")]
+        cells = {_title(row): _cells(lines, several) for row, lines in rows.items()}
+        for row in rows:
+            if dataset in PUBLISHED.get(row, {}):
+                cells[_title(row)]["published"] = f"{PUBLISHED[row][dataset]:.1f}"
+        parts += ["", f"## {dataset}", "", results_table(cells, corner="row")]
         parts += ["", "Settings:", ""]
         for row in rows:
             if row.endswith(WITH_PX):
                 continue
             settings = json.dumps(table.chosen(row, dataset))
-            parts.append(f"- {_title(row)} ({table.source(row, dataset)}): `{settings}`")
+            source = table.source(row, dataset)
+            if dataset in PUBLISHED.get(row, {}):
+                source += f"; published: {PUBLISHED[row]['sources']}"
+            parts.append(f"- {_title(row)} ({source}): `{settings}`")
     if any(row.endswith(WITH_PX) for rows in results.values() for row in rows):
         parts += ["", JOINED]
     if links:
@@ -126,7 +138,7 @@ def _title(row: str) -> str:
     return TITLES.get(row, row)
 
 
-def _cells(lines: list[Line]) -> dict[str, str | list[float]]:
+def _cells(lines: list[Line], with_machine: bool) -> dict[str, str | list[float]]:
     cells: dict[str, str | list[float]] = {"seeds": str(len(lines))}
     for key, title in (("test", "test"), ("val", "validation"), ("nmi", "NMI"), ("ari", "ARI"), ("sim5", "Sim@5")):
         values = _numbers(lines, key)
@@ -140,6 +152,8 @@ def _cells(lines: list[Line]) -> dict[str, str | list[float]]:
         values = _numbers(lines, key)
         if values:
             cells[title] = f"{max(values) if key == 'peak_mb' else statistics.median(values):.{digits}f}"
+    if with_machine:
+        cells["machine"] = "; ".join(sorted({line["machine"].split(",")[0] for line in lines}))
     return cells
 
 
@@ -152,35 +166,42 @@ def _numbers(lines: list[Line], key: str) -> list[float]:
 
 
 def plot(results: Found, path: Path) -> None:
-    """A panel a data set: methods as bars with the standard deviation, rows without training as lines."""
+    """A panel a data set: methods as bars with the standard deviation, alone and beside propagated features, rows
+    without training as lines, published numbers as points."""
     from matplotlib.figure import Figure
 
-    columns = min(3, len(results))
+    most = max(len({row.removesuffix(WITH_PX) for row in rows}) for rows in results.values())
+    columns = min(len(results), 3 if most < 12 else 2)
     height = math.ceil(len(results) / columns)
-    figure = Figure(figsize=(5.2 * columns, 3.8 * height), layout="constrained")
+    figure = Figure(figsize=(15.6 / 3 * columns + 0.2 * most, 3.8 * height), layout="constrained")
     for i, (dataset, rows) in enumerate(results.items()):
         axis = figure.add_subplot(height, columns, i + 1)
         score = {row: [100 * value for value in _numbers(lines, "test")] for row, lines in rows.items()}
         mean = {row: statistics.fmean(values) for row, values in score.items()}
         std = {row: statistics.stdev(values) if len(values) > 1 else 0.0 for row, values in score.items()}
-        bars = [row for row in rows if row not in BASELINES]
-        for x, row in enumerate(bars):
-            px = row.endswith(WITH_PX)
-            error = {"yerr": std[row], "ecolor": "#1f2933", "capsize": 3} if len(score[row]) > 1 else {}
-            axis.bar(x, mean[row], width=0.75, color="#99bbdd" if px else "#4477aa", **error)
+        methods = list(dict.fromkeys(row.removesuffix(WITH_PX) for row in rows if row not in BASELINES))
+        for x, method in enumerate(methods):
+            for row, shift, color in ((method, -0.2, "#4477aa"), (method + WITH_PX, 0.2, "#99bbdd")):
+                if row in rows:
+                    error = {"yerr": std[row], "ecolor": "#1f2933", "capsize": 2} if len(score[row]) > 1 else {}
+                    axis.bar(x + shift, mean[row], width=0.4, color=color, **error)
+            if dataset in PUBLISHED.get(method, {}):
+                axis.plot(x - 0.2, PUBLISHED[method][dataset], "D", color="#1f2933", markersize=4, zorder=3)
         for row, (color, style) in [(row, style) for row, style in STYLES.items() if row in rows]:
             axis.axhline(mean[row], color=color, linestyle=style, linewidth=1.3, label=f"{TITLES[row]} {mean[row]:.1f}")
         low = min(mean[row] - std[row] for row in rows)
-        high = max(mean[row] + std[row] for row in rows)
+        high = max([mean[row] + std[row] for row in rows] + [PUBLISHED.get(row, {}).get(dataset, 0) for row in rows])
         margin = max(1.0, 0.08 * (high - low))
         axis.set_ylim(max(0.0, low - margin), min(100.0, high + 4 * margin))
-        axis.set_xticks(range(len(bars)), bars, rotation=35, ha="right", fontsize=8)
+        axis.set_xticks(range(len(methods)), methods, rotation=35, ha="right", fontsize=8)
         axis.set_title(f"{Path(dataset).name}", fontsize=10)
         axis.set_ylabel("test accuracy, %")
         axis.spines[["top", "right"]].set_visible(False)
         if axis.get_legend_handles_labels()[0]:
             axis.legend(fontsize=7, ncols=2, frameon=False, loc="upper left")
     figure.supxlabel(
-        "Bars: mean and standard deviation over seeds. The vertical axes do not start at zero.", fontsize=8
+        "Bars: mean and standard deviation over seeds, dark: embeddings, light: beside propagated features; diamonds: "
+        "published. The vertical axes do not start at zero.",
+        fontsize=8,
     )
-    figure.savefig(path, dpi=140)
+    figure.savefig(path, dpi=120)

@@ -5,13 +5,16 @@ import warnings
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from gnnclr.ops.dense import DensePairs
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.tiles import slices
 
-#: Queries of one call. The CPU kernel runs at full speed from 768 rows on.
-CHUNK = 1024
+#: Queries of one call: the CPU kernel runs at full speed from 768 rows on, that for GPUs shares rows among processors.
+CHUNK = {"cpu": 1024, "cuda": 4096}
+#: What the kernels for GPUs want the number of columns to be a multiple of.
+ALIGNMENT = 8
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -28,8 +31,9 @@ def attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     if q.device.type == "cpu":
         out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, False, scale=1.0)
     else:
-        out, lse, *_ = torch.ops.aten._scaled_dot_product_efficient_attention(q, k, v, None, True, scale=1.0)
-    return out[0, 0], lse[0, 0, : q.size(2)]
+        q, k, padded = (pad(x, (0, -x.size(3) % ALIGNMENT)) for x in (q, k, v))
+        out, lse, *_ = torch.ops.aten._scaled_dot_product_efficient_attention(q, k, padded, None, True, scale=1.0)
+    return out[0, 0, :, : v.size(3)], lse[0, 0, : q.size(2)]
 
 
 def _merge(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
@@ -44,14 +48,15 @@ def _merge(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
 def _attend(q: Tensor, k: Tensor, v: Tensor, exclusion: Exclusion) -> tuple[Tensor, Tensor]:
     """Attention in which pairs of equal group take no part: fused outside their block, masked inside."""
     out, lse = torch.zeros_like(q[:, : v.size(1)]), q.new_full((q.size(0),), float("-inf"))
-    for rows in slices(q.size(0), CHUNK):
+    chunk = CHUNK.get(q.device.type, 4096)
+    for rows in slices(q.size(0), chunk):
         lo, hi = exclusion.key_range(rows)
         parts = [
             attention(q[rows], k[side], v[side])
             for side in (slice(0, lo), slice(hi, k.size(0)))
             if side.stop > side.start
         ]
-        for cols in slices(hi - lo, 16 * CHUNK):
+        for cols in slices(hi - lo, 16 * 1024):
             cols = slice(lo + cols.start, lo + cols.stop)
             if not exclusion.covers(rows, cols):
                 s = exclusion.mask_(q[rows] @ k[cols].t(), rows, cols, value=float("-inf"))

@@ -70,7 +70,7 @@ class PairSoftmax:
         with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
             self._pairs = PairSet(q, k, exclude=exclude, exclude_pairs=exclude_pairs, symmetric=symmetric)
             self._weigh, self._engine = weigh, None
-            if weigh is not None and impl == "auto" and not symmetric and RowSweep.worthwhile(k.size(0)):
+            if weigh is not None and impl == "auto" and not symmetric and RowSweep.worthwhile(k):
                 self._engine = RowSweep(
                     self._pairs.q, self._pairs.k, self._pairs.exclusion, self.scale, self._weigh_sorted
                 )
@@ -138,8 +138,9 @@ class PairSoftmax:
             raise ValueError("'impl=\"flash\"' cannot exclude single pairs: use 'auto', 'tiles' or 'dense'")
         if impl != "flash" and self.symmetric and SymmetricTiles.safe(q, k, self.scale):
             return SymmetricTiles(q, k, exclusion, self.scale)
-        # One tile holds its similarities and so needs a product less than the fused kernel.
-        worthwhile = impl == "flash" or (impl == "auto" and exclusion.pairs is None and q.size(0) > tile_size(q))
+        # One tile holds its similarities and so needs a product less than the fused kernel; on a GPU tiles are as fast.
+        large = q.device.type == "cpu" and q.size(0) > tile_size(q)
+        worthwhile = impl == "flash" or (impl == "auto" and exclusion.pairs is None and large)
         if worthwhile and min(q.size(0), k.size(0)) > 0:
             if flash.available(q.device.type, q.dtype):
                 return flash.FlashPairs(q, k, exclusion, self.scale)

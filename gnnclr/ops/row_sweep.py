@@ -8,8 +8,8 @@ from torch import Tensor
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.tiles import SAFE_RANGE, slices
 
-#: Entries of a tile, which holds whole rows of the similarity matrix: 8 MB in float32.
-TILE_ENTRIES = 1 << 21
+#: Entries of a tile, which holds whole rows of the similarity matrix: 8 MB in float32, 256 MB on a GPU.
+TILE_ENTRIES = {"cpu": 1 << 21, "cuda": 1 << 26}
 #: Fewer rows would leave the matrix products too thin.
 MIN_ROWS = 32
 
@@ -32,7 +32,7 @@ class RowSweep:
         self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float, weigh: Callable[[Tensor, slice], Tensor]
     ):
         n, m = q.size(0), k.size(0)
-        height = self.height(m)
+        height = self.height(k)
         self.lse = q.new_full((n,), float("-inf"))
         self.to_q, self.to_k = torch.zeros_like(q), torch.zeros_like(k)
         shifted = not self._safe(q, k, scale)
@@ -52,14 +52,14 @@ class RowSweep:
             self.to_k.addmm_(e.t(), q[rows] * share)
 
     @staticmethod
-    def height(m: int) -> int:
-        """Rows of a tile against ``m`` keys."""
-        return max(MIN_ROWS, TILE_ENTRIES // max(m, 1))
+    def height(k: Tensor) -> int:
+        """Rows of a tile against the keys."""
+        return max(MIN_ROWS, _entries(k) // max(k.size(0), 1))
 
     @staticmethod
-    def worthwhile(m: int) -> bool:
+    def worthwhile(k: Tensor) -> bool:
         """Whether tiles of whole rows stay small."""
-        return m <= TILE_ENTRIES // MIN_ROWS
+        return k.size(0) <= _entries(k) // MIN_ROWS
 
     @staticmethod
     def _safe(q: Tensor, k: Tensor, scale: float) -> bool:
@@ -67,3 +67,7 @@ class RowSweep:
         if not q.numel() or not k.numel():
             return True
         return scale * float(q.norm(dim=1).amax() * k.norm(dim=1).amax()) < SAFE_RANGE / 2
+
+
+def _entries(x: Tensor) -> int:
+    return TILE_ENTRIES.get(x.device.type, TILE_ENTRIES["cuda"])

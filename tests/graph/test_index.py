@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from devices import needs_cuda
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -246,8 +247,7 @@ def test_search_falls_back_when_the_gpu_index_fails():
     assert torch.equal(index.search(x, 3, exclude=torch.arange(50)).index, expected) and index._index is None
 
 
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@needs_cuda
 @pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
 def test_cuda(kind):
     x = clusters(2000).cuda()

@@ -4,6 +4,7 @@ import pickle
 import pytest
 import torch
 import torch_geometric.transforms as T
+from devices import needs_cuda
 
 from gnnclr.graph import AddNeighbourPositives, DropNegatives, augmentation_graph, knn_graph
 from gnnclr.graph.communities import (
@@ -52,6 +53,17 @@ BY_HAND = {
         lambda: AddNeighbourPositives(knn_graph(propagate_features(X, EDGES), 5, cosine=True)),
     ),
 }
+
+
+@needs_cuda
+@pytest.mark.parametrize("name", BY_HAND)
+def test_cuda(name):
+    torch.manual_seed(0)
+    method = GRACE(GCNEncoder(30, 8, 8), views=(T.Compose([]), T.Compose([])), rewire=BY_HAND[name][0])
+    expected = method.training_step_loss(DATA)[0]
+    actual = copy.deepcopy(method).cuda().training_step_loss(DATA.clone().cuda())[0]
+    assert actual.is_cuda
+    torch.testing.assert_close(actual.cpu(), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", BY_HAND)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from devices import needs_cuda
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
@@ -186,15 +187,27 @@ def test_auto_falls_back_when_the_kernel_is_wrong(monkeypatch):
         flash.available.cache_clear()
 
 
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("impl", ["auto", "tiles"])
-def test_cuda(impl):
-    q, k = data(1300, 900, dtype=torch.float32)
-    exclude, weight = groups(1300, 900, 200), torch.rand(1300)
+@needs_cuda
+@pytest.mark.parametrize("n", [1300, 9000])
+@pytest.mark.parametrize("impl", ["auto", "flash", "tiles", "dense"])
+def test_cuda(impl, n):
+    q, k = data(n, 900, dtype=torch.float32)
+    exclude, weight = groups(n, 900, 200), torch.rand(n)
     softmax = PairSoftmax(q.cuda(), k.cuda(), scale=10.0, exclude=tuple(g.cuda() for g in exclude), impl=impl)
     actual = (softmax.lse, *softmax.messages(weight.cuda()))
     check([x.cpu() for x in actual], literal(q, k, 10.0, exclude, weight=weight), 2e-4)
+
+
+@needs_cuda
+@pytest.mark.parametrize("n", [900, 9000])
+def test_symmetric_on_cuda(n):
+    q = data(n, n, dtype=torch.float32)[0].mul_(0.5).cuda()
+    group, weight = (torch.arange(n) % (n // 2)).cuda(), torch.rand(n).cuda()
+    softmax = PairSoftmax(q, q, scale=5.0, exclude=(group, group), symmetric=True)
+    expected = PairSoftmax(q.double(), q.double(), scale=5.0, exclude=(group, group), impl="dense")
+    torch.testing.assert_close(softmax.lse.double(), expected.lse, rtol=1e-5, atol=1e-5)
+    to_q, to_k = expected.messages(weight.double())
+    torch.testing.assert_close(softmax.message(weight).double(), to_q + to_k, rtol=2e-4, atol=2e-4)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from devices import CUDA
 from torch import nn
 from torch_geometric.transforms import BaseTransform, Compose
 
@@ -66,9 +67,10 @@ def embeddings(monkeypatch):
     return seen
 
 
+@pytest.mark.parametrize("accelerator", ["cpu", pytest.param("gpu", marks=CUDA)])
 @pytest.mark.parametrize("name", TRAINED)
-def test_recipe_trains(name, small, embeddings, tmp_path):
-    run = Run(parse_recipe(name, small(name)), tmp_path / "run")
+def test_recipe_trains(name, accelerator, small, embeddings, tmp_path):
+    run = Run(parse_recipe(name, [*small(name), f"--trainer.accelerator={accelerator}"]), tmp_path / "run")
     assert run.fit()["steps"] == 2 and run.checkpoint.is_file()
     loss = [float(row["loss"]) for row in read_metrics(run.folder / "metrics.csv")]
     assert len(loss) == 2 and torch.tensor(loss).isfinite().all()
@@ -122,7 +124,7 @@ def test_recipes_without_a_benchmark_say_so(name):
 
 
 @pytest.fixture(scope="module")
-def benchmark():
+def benchmarks():
     sys.path.insert(0, str(BENCHMARKS))
     from node.methods import METHODS
     from node.settings import Settings
@@ -144,8 +146,8 @@ BENCHMARKED = [name for name in NAMES if name.count("-") == 1 or name.startswith
 
 
 @pytest.mark.parametrize("name", [name for name in BENCHMARKED if not name.endswith(("-sbm", UNTUNED))])
-def test_recipe_has_the_settings_of_the_benchmark(name, benchmark, tmp_path):
-    methods, table = benchmark
+def test_recipe_has_the_settings_of_the_benchmark(name, benchmarks, tmp_path):
+    methods, table = benchmarks
     method, dataset = name.rsplit("-", 1)
     settings = table.chosen(method, dataset)
     recipe = parse_recipe(name, ["--data.root=x"])

@@ -4,9 +4,10 @@ import signal
 
 import pytest
 import torch
+from devices import needs_cuda
 
 from gnnclr.node import GRACE
-from gnnclr.train import RecipeError, Run, TrainingInterrupted, read_metrics
+from gnnclr.train import RecipeError, Run, TrainingInterrupted, parse_recipe, read_metrics
 
 
 def weights(run):
@@ -28,6 +29,19 @@ def test_folder_of_a_graph_run(small_graph, tmp_path):
     assert [row["step"] for row in metrics] == [0, 1, 2]
     assert {"loss", "alignment", "uniformity", "lr", "epoch"} <= metrics[0].keys()
     assert Run.open(run.folder).evaluate()["test"] == result["test"]
+
+
+@needs_cuda
+@pytest.mark.parametrize("name", ["simclr-knn-digits", "grace-knn-sbm"])
+def test_runs_on_cuda_are_read_anywhere(name, tmp_path):
+    options = ["--trainer.max_epochs=2", "--trainer.log_every_n_steps=1"]
+    run = Run(parse_recipe(name, [*options, "--trainer.accelerator=gpu"]), tmp_path)
+    result = run.fit()
+    assert all(value > 0.05 for row in result["test"].values() for value in row.values())
+    again = Run.open(tmp_path, ["--trainer.accelerator=cpu"]).evaluate()["test"]
+    assert {row: pytest.approx(values, abs=0.02) for row, values in result["test"].items()} == again
+    resumed = Run.open(tmp_path, ["--trainer.max_epochs=3"])
+    assert resumed.fit(resumed.checkpoint)["steps"] > result["steps"]
 
 
 def test_untrained_row_is_the_start_of_the_run(small_graph, tmp_path):
