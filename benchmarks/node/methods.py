@@ -73,7 +73,8 @@ def adaptive_views(s: Mapping[str, Any]) -> tuple:
 
 
 def grace(data: Data, s: Mapping[str, Any]) -> nn.Module:
-    return GRACE(gcn(data, s), projector(s), views=views(s), loss=NTXentLoss(s["temperature"]))
+    loss = NTXentLoss(s["temperature"])
+    return GRACE(gcn(data, s), projector(s), views=views(s), loss=loss, batch_size=s["batch_size"])
 
 
 def gca(data: Data, s: Mapping[str, Any]) -> nn.Module:
