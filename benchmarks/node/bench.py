@@ -143,10 +143,10 @@ class Bench:
             scores[mark] = statistics.fmean(values)
             print(f"{dataset} {method}: validation {100 * scores[mark]:.2f} of {json.dumps(settings)}", file=sys.stderr)
         best = max(candidates, key=lambda settings: scores[settings_hash(method, settings)])
-        source = (
-            f"search of {len(candidates)} settings by mean validation accuracy over seeds {FIRST_SEARCH_SEED} to "
-            f"{FIRST_SEARCH_SEED + seeds - 1}: {100 * max(scores.values()):.2f} %"
-        )
+        over = f"seeds {FIRST_SEARCH_SEED} to {FIRST_SEARCH_SEED + seeds - 1}"
+        over = over if seeds > 1 else f"seed {FIRST_SEARCH_SEED}"
+        found = f"mean validation accuracy over {over}: {100 * max(scores.values()):.2f} %"
+        source = f"search of {len(candidates)} settings by {found}"
         self.table.save(method, dataset, best, source)
 
     def _missing(self, graph: BenchmarkGraph, row: str, settings: dict[str, Any], seeds: range) -> list[int]:

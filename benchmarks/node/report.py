@@ -63,6 +63,19 @@ def current(out: Path, table: Settings) -> Found:
     return _current(Records(out / "runs.csv", FIELDS, KEY), names, mark)
 
 
+def others(out: Path, table: Settings) -> Found:
+    """The lines of methods with other settings than the present ones, by what differs."""
+    seen = [line["hash"] for rows in current(out, table).values() for lines in rows.values() for line in lines]
+    found: Found = {}
+    for line in Records(out / "runs.csv", FIELDS, KEY).read().values():
+        if line["row"] in METHODS and line["hash"] not in seen:
+            chosen = table.chosen(line["row"], line["dataset"])
+            other = {key: value for key, value in json.loads(line["settings"]).items() if chosen.get(key) != value}
+            title = f"{line['row']}, {json.dumps(other)}"
+            found.setdefault(line["dataset"], {}).setdefault(title, []).append(line)
+    return found
+
+
 def current_links(out: Path, table: Settings) -> Found:
     """The same of link prediction."""
     records = Records(out / "links.csv", LINK_FIELDS, KEY)
@@ -85,15 +98,15 @@ def _current(records: Records, names: list[str], mark: Callable[[str, str], str]
 def write(out: Path, table: Settings, command: str) -> str:
     """Writes ``node.md`` and, where there are results, ``node.png`` to the folder, and returns the Markdown."""
     results = current(out, table)
-    text = markdown(results, current_links(out, table), table, command)
+    text = markdown(results, current_links(out, table), table, command, others(out, table))
     (out / "node.md").write_text(text)
     if results:
         plot(results, out / "node.png")
     return text
 
 
-def markdown(results: Found, links: Found, table: Settings, command: str) -> str:
-    """One table a data set, and the settings below it; then link prediction."""
+def markdown(results: Found, links: Found, table: Settings, command: str, rest: Found) -> str:
+    """One table a data set, the settings below it, and the ``rest``, which has others; then link prediction."""
     lines = [line for rows in results.values() for seeds in rows.values() for line in seeds]
     conditions = {name: sorted({line[name] for line in lines}) for name in ("machine", "threads", "date")}
     dates = conditions["date"]
@@ -124,6 +137,10 @@ def markdown(results: Found, links: Found, table: Settings, command: str) -> str
             if dataset in PUBLISHED.get(row, {}):
                 source += f"; published: {PUBLISHED[row]['sources']}"
             parts.append(f"- {_title(row)} ({source}): `{settings}`")
+        if dataset in rest:
+            cells = {title: _cells(lines, several) for title, lines in rest[dataset].items()}
+            parts += ["", "Other settings, by what differs from those above:", ""]
+            parts.append(results_table(cells, corner="row"))
     if any(row.endswith(WITH_PX) for rows in results.values() for row in rows):
         parts += ["", JOINED]
     if links:

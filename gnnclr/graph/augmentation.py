@@ -1,13 +1,13 @@
 """The augmentation graph: views of one sample, or of one class, attract each other."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.negatives import Negatives
+from gnnclr.graph.shared_structure import shared_structure
 from gnnclr.ops.check import check_index, check_matrix, describe
 
 
@@ -38,14 +38,12 @@ def view_pairs(n: int, num_views: int, device: torch.device) -> Tensor:
     return torch.stack([source, target.unsqueeze(1).expand_as(source)]).flatten(1)
 
 
-@lru_cache(maxsize=4)
-def _layout(n: int, num_views: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """The positives, samples and views of a batch of views."""
-    # Made in inference mode they could not be used in training afterwards.
-    with torch.inference_mode(False):
-        sample = torch.arange(n, device=device).repeat(num_views)
-        view = torch.arange(num_views, device=device).repeat_interleave(n)
-        return view_pairs(n, num_views, device), sample, view
+@shared_structure
+def _structure(n: int, num_views: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Positives, samples and views of a batch."""
+    sample = torch.arange(n, device=device).repeat(num_views)
+    view = torch.arange(num_views, device=device).repeat_interleave(n)
+    return view_pairs(n, num_views, device), sample, view
 
 
 def augmentation_graph(
@@ -82,10 +80,7 @@ def augmentation_graph(
     for i, view in enumerate(views):
         check_matrix(f"views[{i}]", view, rows=n, cols=d)
     device = views[0].device
-    edge_index, sample, view = _layout(n, len(views), device)
-    if any(tensor._version for tensor in (edge_index, sample, view)):  # someone wrote into the last one
-        _layout.cache_clear()
-        edge_index, sample, view = _layout(n, len(views), device)
+    edge_index, sample, view = _structure(n, len(views), device)
     group = sample
     if labels is None:
         edge_index = edge_index if edges else None

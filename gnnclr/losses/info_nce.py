@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
+from gnnclr.graph.shared_structure import shared_structure
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import ContrastiveConv
@@ -56,33 +57,28 @@ class InfoNCELoss(GraphLoss):
         return super().forward(query, key, negatives=negatives)
 
     def graph(self, query: Tensor, key: Tensor, negatives: Tensor | FeatureBank | None = None) -> ContrastGraph:
-        """The bipartite graph of a batch: queries are anchors, each attracted by its key."""
+        """The bipartite graph of a batch: queries are anchors, each attracted by its key. Graphs of equal size share
+        the tensors of their structure: assign new ones rather than write into them."""
         n, d = query.shape
         check_matrix("key", key, rows=n, cols=d)
         nodes, rule, bank, negative_index = [query, key], Negatives(candidates=(1,)), None, None
-        index = torch.arange(n, device=query.device)
-        sample, view = [index, index], [torch.zeros_like(index), torch.ones_like(index)]
         if isinstance(negatives, FeatureBank):
             bank, rule = negatives.features.to(query.device), Negatives(candidates=())
         elif isinstance(negatives, Tensor):
-            flat = self._flat(negatives, n, d)
-            nodes.append(flat)
-            own = torch.arange(n, n + flat.size(0), device=query.device)
-            sample.append(own)
-            view.append(torch.full_like(own, 2))
+            nodes.append(self._flat(negatives, n, d))
             rule = Negatives(candidates=(2,))
             if negatives.dim() == 3:
-                target = index.repeat_interleave(negatives.size(1))
+                target = torch.arange(n, device=query.device).repeat_interleave(negatives.size(1))
                 negative_index = torch.stack([torch.arange(target.numel(), device=target.device) + 2 * n, target])
         elif negatives is not None:
             raise ValueError(f"'negatives' must be a tensor or a FeatureBank (got {describe(negatives)})")
-        view = torch.cat(view)
+        edge_index, sample, view, anchor = _structure(n, sum(map(len, nodes[2:])), query.device)
         return ContrastGraph(
             x=torch.cat(nodes),
-            edge_index=torch.stack([index + n, index]),
-            sample=torch.cat(sample),
+            edge_index=edge_index,
+            sample=sample,
             view=view,
-            anchor=view == 0,
+            anchor=anchor,
             negatives=rule,
             negative_index=negative_index,
             bank=bank,
@@ -95,3 +91,11 @@ class InfoNCELoss(GraphLoss):
         if not paired and not (negatives.dim() == 2 and negatives.size(1) == d):
             raise ValueError(f"'negatives' must have shape [m, {d}] or [{n}, m, {d}] (got {describe(negatives)})")
         return check_matrix("negatives", negatives.reshape(-1, d), finite=True)
+
+
+@shared_structure
+def _structure(n: int, negatives: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Positives, samples, views and anchors of ``n`` queries, their keys and further negatives."""
+    index, more = torch.arange(n, device=device), torch.arange(n, n + negatives, device=device)
+    view = torch.cat([torch.full_like(part, i) for i, part in enumerate((index, index, more))])
+    return torch.stack([index + n, index]), torch.cat([index, index, more]), view, view == 0

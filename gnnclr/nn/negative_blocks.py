@@ -1,13 +1,17 @@
 """The rule for negatives as blocks of anchors against candidates."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, Negatives
 from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.ops.memo import TensorMemo
+
+#: Positives of a node up to which blocks are remembered: what longer lists give takes too much memory to keep.
+FEW = 4
 
 
 @dataclass
@@ -86,10 +90,41 @@ def negative_blocks(z: Tensor, graph: ContrastGraph, rule: Negatives) -> list[Ne
         graph (ContrastGraph): The graph.
         rule (Negatives): The rule.
     """
-    n, device = z.size(0), z.device
+    edge_index, n = graph.edge_index, z.size(0)
+    banked = rule.bank and graph.bank is not None and graph.bank.size(0) > 0
+    many = graph.ignore_index is not None or (edge_index is not None and edge_index.size(1) > FEW * n)
+    if banked or many:
+        return _all_blocks(graph, rule, n)
+    # Batches of one size have one structure, which need not be derived anew for each.
+    structure = (edge_index, graph.sample, graph.view, graph.group, graph.anchor)
+    blocks = _remembered(*structure, n, rule.scope, rule.exclude, rule.candidates)
+    if rule.log_weight is None or rule.symmetric_weight:
+        return blocks
+    return [replace(block, symmetric=False) for block in blocks]
+
+
+@TensorMemo
+def _remembered(
+    edge_index: Tensor | None,
+    sample: Tensor,
+    view: Tensor,
+    group: Tensor,
+    anchor: Tensor | None,
+    n: int,
+    scope: str,
+    exclude: str,
+    candidates: tuple[int, ...] | None,
+) -> list[NegativeBlock]:
+    """The blocks of graphs without a bank, ignored pairs and weights; not to be changed."""
+    parts = {"edge_index": edge_index, "sample": sample, "view": view, "group": group, "anchor": anchor}
+    rule = Negatives(scope=scope, exclude=exclude, candidates=candidates)
+    return _all_blocks(ContrastGraph(**parts, negatives=rule, check=False), rule, n)
+
+
+def _all_blocks(graph: ContrastGraph, rule: Negatives, n: int) -> list[NegativeBlock]:
     group = {"positives": graph.group, "group": graph.group, "sample": graph.sample}.get(rule.exclude)
     if group is None:
-        group = torch.arange(n, device=device)
+        group = torch.arange(n, device=graph.sample.device)
     excluded = _excluded_pairs(graph, rule, group)
     blocks = []
     for block in _blocks(graph, rule):

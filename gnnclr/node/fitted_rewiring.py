@@ -24,6 +24,9 @@ class FittedRewiring(BaseTransform):
     chance, as for communities, training sees many partitions. All of it follows from the graph, the seed and the
     epoch, so that a resumed run has the same.
 
+    Where steps see subgraphs (batches with ``n_id``), :meth:`bind` says of which graph: what is found is then that of
+    the whole graph, for the nodes that are there.
+
     Args:
         find (callable): Makes a tensor of ``(x, edge_index, seed)``:
             :class:`~gnnclr.graph.communities.EdgeCommunities`,
@@ -43,6 +46,7 @@ class FittedRewiring(BaseTransform):
             raise ValueError(f"'every' must be a positive integer or None (got {describe(every)})")
         self.find, self.rule, self.every, self.seed = find, rule, every, seed
         self.epoch = 0
+        self._whole: Data | None = None
         self._made = TensorMemo(self._make)
         self._rewire: BaseTransform | None = None
 
@@ -50,9 +54,22 @@ class FittedRewiring(BaseTransform):
         """Says which epoch begins."""
         self.epoch = epoch
 
-    def fit(self, data: Data) -> "FittedRewiring":
-        """Makes the rewiring for a graph with ``x`` and ``edge_index``, if it is not made yet; returns itself."""
+    def bind(self, data: Data) -> "FittedRewiring":
+        """Takes ``data`` for the graph whose subgraphs the steps see, and returns itself."""
         check_features(data)
+        self._whole = data
+        return self
+
+    @property
+    def bound(self) -> bool:
+        """Whether the graph is known of which steps see subgraphs."""
+        return self._whole is not None
+
+    def fit(self, data: Data) -> "FittedRewiring":
+        """Makes the rewiring for a graph with ``x`` and ``edge_index``, or for the one that subgraphs are bound to, if
+        it is not made yet; returns itself."""
+        check_features(data)
+        data = self._whole if self._whole is not None and "n_id" in data else data
         turn = 0 if self.every is None else self.epoch // self.every
         self._rewire = self._made(data.x, data.edge_index, self.seed + turn)
         return self
@@ -67,7 +84,7 @@ class FittedRewiring(BaseTransform):
         return self.rule(self.find(x, edge_index, seed))
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_rewire": None}
+        return self.__dict__ | {"_rewire": None, "_whole": None}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.find}, {self._rewire or 'not fitted'})"

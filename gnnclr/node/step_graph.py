@@ -16,15 +16,18 @@ def step_graph(
 
     Args:
         views (sequence): Projections of the nodes by each view [b, d].
-        data (Data): The graph whose nodes they are; rewirings that are made of it are fitted to it.
+        data (Data): The graph whose nodes they are; rewirings that are made of it are fitted to it. Nodes of a
+            subgraph are those of the whole graph that ``data.n_id`` says.
         rewire (callable, optional): A transform of the graph of views. (default: ``None``)
         nodes (Tensor, optional): Which nodes they are [b], for ``sample_id``. (default: ``None``, all of them)
     """
-    graph = augmentation_graph(views)
+    graph, parts = augmentation_graph(views), list(fitted_parts(rewire))
+    if "n_id" in data and all(part.bound for part in parts):
+        nodes = data.n_id if nodes is None else data.n_id[nodes]
     if nodes is not None:
         graph.sample_id = nodes.repeat(len(views))
     if rewire is None:
         return graph
-    for part in fitted_parts(rewire):
+    for part in parts:
         part.fit(data)
     return rewire(graph)

@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -40,11 +40,18 @@ class TensorMemo:
         return {"function": self.function, "_last": (None, None)}
 
 
+class _Seen(NamedTuple):
+    """What a tensor is told by."""
+
+    tensor: weakref.ref
+    version: int
+
+
 def _key(arg: Any) -> Any:
-    return (weakref.ref(arg), arg._version) if isinstance(arg, Tensor) else arg
+    return _Seen(weakref.ref(arg), arg._version) if isinstance(arg, Tensor) else arg
 
 
 def _same(key: Any, arg: Any) -> bool:
     if not isinstance(arg, Tensor):
-        return not isinstance(key, tuple) and key == arg
-    return isinstance(key, tuple) and key[0]() is arg and not arg.is_inference() and key[1] == arg._version
+        return not isinstance(key, _Seen) and key == arg
+    return isinstance(key, _Seen) and key.tensor() is arg and not arg.is_inference() and key.version == arg._version

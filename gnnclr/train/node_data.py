@@ -22,7 +22,7 @@ from gnnclr.node import (
 from gnnclr.node.layer_wise import has_layers
 from gnnclr.ops.check import check_choice, check_count, describe
 from gnnclr.train.graph_data import GraphData
-from gnnclr.train.subgraphs import check_takes_subgraphs
+from gnnclr.train.subgraphs import bind_rewirings, check_takes_subgraphs
 
 #: Generated graphs, which need no files, of a number of nodes.
 GENERATED: dict[str, Callable[[int], Data]] = {
@@ -108,6 +108,7 @@ class NodeData(GraphData):
         the whole graph where it gets a part."""
         super().check(method)
         if self.loader is not None:
+            bind_rewirings(method, self.graph)
             check_takes_subgraphs(method)
 
     def batches(self) -> Iterable[Data]:

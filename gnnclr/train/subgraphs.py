@@ -4,26 +4,39 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
+from torch_geometric.data import Data
 from torch_geometric.transforms import Compose
 
 from gnnclr.node import CSGCL, CommunityEdgeDrop, CommunityFeatureMask, FittedRewiring
 
-#: What finds communities or neighbours in the graph: it would find others in every subgraph.
-OF_THE_GRAPH = (FittedRewiring, CSGCL, CommunityEdgeDrop, CommunityFeatureMask)
+#: What finds communities in the graph that it is given: it would find others in every subgraph.
+OF_THE_GRAPH = (CSGCL, CommunityEdgeDrop, CommunityFeatureMask)
+
+
+def bind_rewirings(method: nn.Module, data: Data) -> None:
+    """Says to the rewirings of a method of which graph its steps see subgraphs.
+
+    Args:
+        method (torch.nn.Module): The method.
+        data (Data): The whole graph.
+    """
+    for part in _parts(method):
+        if isinstance(part, FittedRewiring):
+            part.bind(data)
 
 
 def check_takes_subgraphs(method: nn.Module) -> nn.Module:
     """Returns ``method`` if a step of it can take a subgraph for the graph, and raises a :class:`ValueError` otherwise.
 
     What is derived from edges alone, such as degrees, diffusions or centralities, is that of the subgraph, as
-    normalisation is in Cluster-GCN. Refused are parts that find communities or neighbours in the graph, and methods
-    that draw a batch of nodes themselves: their encoder or their cache sees the whole graph.
+    normalisation is in Cluster-GCN. Refused are views by communities, rewirings that do not know the whole graph, and
+    methods that draw a batch of nodes themselves: their encoder or their cache sees the whole graph.
 
     Args:
         method (torch.nn.Module): The method.
     """
     for part in _parts(method):
-        if isinstance(part, OF_THE_GRAPH):
+        if isinstance(part, OF_THE_GRAPH) or (isinstance(part, FittedRewiring) and not part.bound):
             raise ValueError(
                 f"'data.loader' must be none for {type(part).__name__}, which is made of the whole graph and would be "
                 f"another one in every batch"

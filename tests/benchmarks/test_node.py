@@ -171,6 +171,13 @@ def test_steps_of_the_optimiser(bench):
     assert not torch.equal(bench.trained[0].weight, torch.randn(32, 8))
 
 
+def test_runs_with_other_settings_are_shown_apart(bench):
+    assert bench("--set", "epochs=1") == bench(seeds=1) == 0
+    text = (bench.out / "node.md").read_text()
+    assert re.search(r"\| toy +\| +1 \|", text) and "Other settings" in text
+    assert re.search(r'\| toy, \{"epochs": 1\} \| +2 \|', text)
+
+
 def test_search_chooses_by_validation(bench, monkeypatch):
     data = load_node_data(bench.graph)
     noise = torch.randn(120, 3)

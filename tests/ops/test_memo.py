@@ -26,6 +26,12 @@ def test_same_tensors_are_computed_once():
     assert memo(x, 3).tolist() == [3, 3, 3] and calls == [2, 3]
 
 
+def test_settings_may_be_tuples():
+    x = torch.ones(2)
+    pairs = TensorMemo(lambda x, sizes: x.sum() + sum(sizes))
+    assert pairs(x, (1, 2)) is pairs(x, (1, 2)) and pairs(x, (1, 3)) == 6
+
+
 def test_changed_and_equal_tensors_are_computed_again():
     memo, calls = make()
     x = torch.ones(3)

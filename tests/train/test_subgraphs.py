@@ -1,5 +1,6 @@
 """Which methods take subgraphs for the graph, and that the others say so."""
 
+import copy
 from functools import partial
 
 import pytest
@@ -9,7 +10,7 @@ from torch_geometric.nn import MLP
 from torch_geometric.transforms import Compose
 
 from gnnclr.graph import AddNeighbourPositives
-from gnnclr.graph.communities import EdgeCommunities, ExcludeCommunity
+from gnnclr.graph.communities import EdgeCommunities, ExcludeCommunity, louvain
 from gnnclr.losses import BarlowTwinsLoss
 from gnnclr.node import (
     AFGRL,
@@ -41,8 +42,9 @@ from gnnclr.node import (
     csgcl_view,
     sbm,
 )
+from gnnclr.node.step_graph import step_graph
 from gnnclr.train import NodeData
-from gnnclr.train.subgraphs import check_takes_subgraphs
+from gnnclr.train.subgraphs import _parts, check_takes_subgraphs
 
 WIDTH = 16
 DATA = sbm(60, 3, WIDTH, degree=8.0)
@@ -79,10 +81,12 @@ TAKE = {
     TwoView: lambda: TwoView(encoder(), BarlowTwinsLoss()),
     WithFeatures: lambda: WithFeatures(GRACE(encoder(), projector())),
 }
+REWIRED = {
+    "alone": lambda: GRACE(encoder(), projector(), rewire=fitted()),
+    "in Compose": lambda: GRACE(encoder(), projector(), rewire=Compose([Compose([fitted()])])),
+    "of a part": lambda: WithFeatures(GRACE(encoder(), projector(), rewire=fitted())),
+}
 REFUSE = {
-    "FittedRewiring": lambda: GRACE(encoder(), rewire=fitted()),
-    "FittedRewiring in Compose": lambda: GRACE(encoder(), rewire=Compose([Compose([fitted()])])),
-    "FittedRewiring of a part": lambda: WithFeatures(GRACE(encoder(), rewire=fitted())),
     "CSGCL": lambda: CSGCL(encoder(), views=(FeatureMask(0.1), FeatureMask(0.1))),
     "CommunityFeatureMask": lambda: BGRL(encoder(), views=(csgcl_view(), FeatureMask(0.1))),
     "GRACE with a 'batch_size'": lambda: GRACE(encoder(), batch_size=10),
@@ -117,8 +121,8 @@ def test_methods_train_on_subgraphs(make):
 
 @pytest.mark.parametrize("name", REFUSE)
 def test_methods_of_the_whole_graph_are_refused(name):
-    method, part = REFUSE[name](), name.removesuffix(" in Compose").removesuffix(" of a part")
-    with pytest.raises(ValueError, match=rf"'data\.loader' must be none for {part}"):
+    method = REFUSE[name]()
+    with pytest.raises(ValueError, match=rf"'data\.loader' must be none for {name}"):
         check_takes_subgraphs(method)
     data = NodeData("sbm", transform=lambda _: DATA, loader=partial(RandomNodeLoader, batch_size=31))
     data.setup("fit")
@@ -134,13 +138,56 @@ def test_methods_of_the_whole_graph_are_refused(name):
     [lambda: ExcludeCommunity(DATA.y), lambda: AddNeighbourPositives(DATA.edge_index)],
     ids=["communities", "neighbours"],
 )
-def test_rules_for_the_nodes_of_the_whole_graph_do_not_pass_for_those_of_a_batch(rule):
-    torch.manual_seed(0)
-    method = check_takes_subgraphs(GRACE(encoder(), projector(), rewire=rule()))
-    method.training_step_loss(DATA)
+def test_rules_for_the_nodes_of_the_whole_graph_know_those_of_a_batch(rule):
     batch = next(iter(RandomNodeLoader(DATA, batch_size=31)))
+    seen = []
+
+    def rewire(graph):
+        seen.append(rule()(graph))
+        return seen[-1]
+
+    torch.manual_seed(0)
+    method = check_takes_subgraphs(GRACE(encoder(), projector(), rewire=rewire))
+    method.training_step_loss(batch)
+    assert torch.equal(seen[0].sample_id, batch.n_id.repeat(2))
+    del batch.n_id
     with pytest.raises(ValueError, match=r"'data\.sample_id' say"):
         method.training_step_loss(batch)
+
+
+@pytest.mark.parametrize("name", REWIRED)
+def test_rewirings_see_the_whole_graph(name):
+    method = REWIRED[name]()
+    with pytest.raises(ValueError, match=r"'data\.loader' must be none for FittedRewiring"):
+        check_takes_subgraphs(method)
+    data = NodeData("sbm", transform=lambda _: DATA, loader=partial(RandomNodeLoader, batch_size=31))
+    data.setup("fit")
+    data.check(method)
+    (part,) = (part for part in _parts(method) if isinstance(part, FittedRewiring))
+    expected = louvain(DATA.edge_index, 60)
+    for batch in data.batches():
+        method.training_step_loss(batch)
+        graph = part(step_graph([batch.x, batch.x], batch, part))
+        same = expected[batch.n_id].repeat(2)
+        assert torch.equal(graph.group.unsqueeze(1) == graph.group, same.unsqueeze(1) == same)
+    copied = copy.deepcopy(method)
+    assert not any(part.bound for part in _parts(copied) if isinstance(part, FittedRewiring))
+
+
+def test_rewirings_of_the_whole_graph_begin_their_epochs():
+    seeds = []
+
+    def find(x, edge_index, seed):
+        seeds.append((x.size(0), seed))
+        return louvain(edge_index, x.size(0), seed=seed)
+
+    rewire = FittedRewiring(find, ExcludeCommunity, every=1).bind(DATA)
+    batch = next(iter(RandomNodeLoader(DATA, batch_size=31)))
+    for epoch in range(2):
+        rewire.start_epoch(epoch)
+        for _ in range(2):
+            step_graph([batch.x, batch.x], batch, rewire)
+    assert seeds == [(60, 0), (60, 1)]
 
 
 def test_methods_of_others_are_taken():
