@@ -65,10 +65,11 @@ def current(out: Path, table: Settings) -> Found:
 
 def others(out: Path, table: Settings) -> Found:
     """The lines of methods with other settings than the present ones, by what differs."""
-    seen = [line["hash"] for rows in current(out, table).values() for lines in rows.values() for line in lines]
+    rows = current(out, table).values()
+    seen = {(line["dataset"], line["hash"]) for row in rows for lines in row.values() for line in lines}
     found: Found = {}
     for line in Records(out / "runs.csv", FIELDS, KEY).read().values():
-        if line["row"] in METHODS and line["hash"] not in seen:
+        if line["row"] in METHODS and (line["dataset"], line["hash"]) not in seen:
             chosen = table.chosen(line["row"], line["dataset"])
             other = {key: value for key, value in json.loads(line["settings"]).items() if chosen.get(key) != value}
             title = f"{line['row']}, {json.dumps(other)}"
@@ -119,7 +120,7 @@ def markdown(results: Found, links: Found, table: Settings, command: str, rest: 
         "",
         f"- written {datetime.date.today()}; runs of {' to '.join(dict.fromkeys(dates[:1] + dates[-1:])) or '–'}",
         f"- machine: {'; '.join(conditions['machine']) or '–'}; threads: {', '.join(conditions['threads']) or '–'}",
-        f"- {', '.join(f'{name} {version}' for name, version in versions().items())}",
+        f"- written with {', '.join(f'{name} {version}' for name, version in versions().items())}",
     ]
     several = len(conditions["machine"]) > 1
     for dataset, rows in results.items():
@@ -206,8 +207,9 @@ def plot(results: Found, path: Path) -> None:
                 axis.plot(x - 0.2, PUBLISHED[method][dataset], "D", color="#1f2933", markersize=4, zorder=3)
         for row, (color, style) in [(row, style) for row, style in STYLES.items() if row in rows]:
             axis.axhline(mean[row], color=color, linestyle=style, linewidth=1.3, label=f"{TITLES[row]} {mean[row]:.1f}")
-        low = min(mean[row] - std[row] for row in rows)
-        high = max([mean[row] + std[row] for row in rows] + [PUBLISHED.get(row, {}).get(dataset, 0) for row in rows])
+        published = [PUBLISHED[row][dataset] for row in rows if dataset in PUBLISHED.get(row, {})]
+        low = min([mean[row] - std[row] for row in rows] + published)
+        high = max([mean[row] + std[row] for row in rows] + published)
         margin = max(1.0, 0.08 * (high - low))
         axis.set_ylim(max(0.0, low - margin), min(100.0, high + 4 * margin))
         axis.set_xticks(range(len(methods)), methods, rotation=35, ha="right", fontsize=8)

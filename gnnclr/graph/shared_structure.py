@@ -23,6 +23,7 @@ def shared_structure(function: Callable[..., tuple[Tensor, ...]]) -> Callable[..
         with torch.inference_mode(False):
             return function(*args)
 
+    @torch.compiler.disable  # it cannot see versions of tensors
     @wraps(function)
     def structure(*args) -> tuple[Tensor, ...]:
         parts = remembered(*args)

@@ -118,9 +118,10 @@ class ImplicitNormalizer:
         if log_weight is not None:
             q, k = append_log_weight(q, k, log_weight, self.scale)
         if self._sweeps(block):
-            anchors = block.anchors
-            weigh = self.weigh if anchors is None else (lambda lse, index: self.weigh(lse, anchors[index]))
-            return PairSoftmax(q, k, weigh=weigh, **options)
+            # Not by 'self', which holds the engine: a cycle would keep its tiles until the garbage is collected.
+            weigh, anchors = self.weigh, block.anchors
+            of_anchors = weigh if anchors is None else (lambda lse, index: weigh(lse, anchors[index]))
+            return PairSoftmax(q, k, weigh=of_anchors, **options)
         return PairSoftmax(q, k, symmetric=block.symmetric, **options)
 
     def _sweeps(self, block: NegativeBlock) -> bool:

@@ -1,5 +1,6 @@
 """Rewirings that are made from the graph that is learned from."""
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -82,6 +83,11 @@ class FittedRewiring(BaseTransform):
 
     def _make(self, x: Tensor, edge_index: Tensor, seed: int) -> BaseTransform:
         return self.rule(self.find(x, edge_index, seed))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "FittedRewiring":
+        other = memo[id(self)] = type(self).__new__(type(self))
+        other.__dict__.update(copy.deepcopy(self.__getstate__(), memo), _whole=self._whole)  # one graph for both
+        return other
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_rewire": None, "_whole": None}

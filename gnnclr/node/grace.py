@@ -34,7 +34,8 @@ class GRACE(TwoView):
             (default: ``NTXentLoss(temperature=0.4)``)
         rewire (callable, optional): A transform of the :class:`~gnnclr.graph.ContrastGraph` of the two views, which
             may add positives or exclude negatives; those by communities or neighbours of the graph are made from it by
-            :class:`~gnnclr.node.FittedRewiring`. (default: ``None``)
+            :class:`~gnnclr.node.FittedRewiring`. Batches with ``n_id`` are subgraphs, their nodes those of the whole
+            graph. (default: ``None``)
         batch_size (int, optional): Nodes that are contrasted in a step, drawn anew; the encoder sees the whole graph.
             Rewirings find them in ``graph.sample_id``. (default: ``None``, all nodes)
 

@@ -17,7 +17,7 @@ def step_graph(
     Args:
         views (sequence): Projections of the nodes by each view [b, d].
         data (Data): The graph whose nodes they are; rewirings that are made of it are fitted to it. Nodes of a
-            subgraph are those of the whole graph that ``data.n_id`` says.
+            subgraph are those of the whole graph that ``data.n_id`` says: delete it where the subgraph is the graph.
         rewire (callable, optional): A transform of the graph of views. (default: ``None``)
         nodes (Tensor, optional): Which nodes they are [b], for ``sample_id``. (default: ``None``, all of them)
     """

@@ -111,6 +111,11 @@ class NodeData(GraphData):
             bind_rewirings(method, self.graph)
             check_takes_subgraphs(method)
 
+    def start_epoch(self, method: nn.Module, epoch: int) -> None:
+        """Says to rewirings of which graph the batches are; in each process, as methods that are sent lose it."""
+        if self.loader is not None:
+            bind_rewirings(method, self.graph)
+
     def batches(self) -> Iterable[Data]:
         """The graph, or subgraphs of it."""
         if self.loader is None:

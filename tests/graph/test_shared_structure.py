@@ -1,8 +1,9 @@
+import pytest
 import torch
 
 from gnnclr.graph import augmentation_graph
 from gnnclr.graph.shared_structure import shared_structure
-from gnnclr.losses import InfoNCELoss
+from gnnclr.losses import InfoNCELoss, NTXentLoss
 
 
 def test_sizes_are_remembered_and_spoiled_tensors_made_anew():
@@ -28,6 +29,14 @@ def test_made_in_inference_mode_it_trains_afterwards():
     with torch.inference_mode():
         (x,) = zeros(3)
     assert not x.is_inference()
+
+
+@pytest.mark.parametrize("kind", [InfoNCELoss, NTXentLoss])
+def test_compiled_losses_are_the_same(kind):
+    loss, views = kind(0.2), torch.randn(2, 6, 4)
+    compiled = torch.compile(loss, backend="eager")
+    for shift in (0, 1):
+        torch.testing.assert_close(compiled(*(views + shift)), loss(*(views + shift)))
 
 
 def test_graphs_of_one_size_share_their_structure():

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import pytest
 import torch
 from loss_contract import LossContract, make_views, relative, unit, value_and_gradients
@@ -5,6 +8,7 @@ from loss_contract import LossContract, make_views, relative, unit, value_and_gr
 from gnnclr.graph import FeatureBank
 from gnnclr.losses import InfoNCELoss
 from gnnclr.losses.functional import info_nce_loss
+from gnnclr.nn.normalizer import ImplicitNormalizer
 
 
 def literal(query, key, temperature, negatives=None):
@@ -73,6 +77,24 @@ def test_wrong_negatives():
         InfoNCELoss()(query, key, torch.randn(5, 4, 32))
     with pytest.raises(ValueError, match="'negatives' must be a tensor or a FeatureBank"):
         InfoNCELoss()(query, key, "all")
+
+
+@pytest.mark.parametrize("impl", ["auto", "tiles"])
+def test_a_step_is_not_kept_until_the_garbage_is_collected(impl, monkeypatch):
+    seen, build = [], ImplicitNormalizer.__init__
+
+    def remember(self, *args, **kwargs):
+        build(self, *args, **kwargs)
+        seen.append(weakref.ref(self))
+
+    monkeypatch.setattr(ImplicitNormalizer, "__init__", remember)
+    views = [view.requires_grad_() for view in make_views(9)]
+    gc.disable()
+    try:
+        InfoNCELoss(0.1, impl=impl)(*views).backward()
+        assert len(seen) == 1 and seen[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_functional_twin():

@@ -1,6 +1,7 @@
 """Which methods take subgraphs for the graph, and that the others say so."""
 
 import copy
+import pickle
 from functools import partial
 
 import pytest
@@ -170,8 +171,18 @@ def test_rewirings_see_the_whole_graph(name):
         graph = part(step_graph([batch.x, batch.x], batch, part))
         same = expected[batch.n_id].repeat(2)
         assert torch.equal(graph.group.unsqueeze(1) == graph.group, same.unsqueeze(1) == same)
-    copied = copy.deepcopy(method)
-    assert not any(part.bound for part in _parts(copied) if isinstance(part, FittedRewiring))
+    (copied,) = (part for part in _parts(copy.deepcopy(method)) if isinstance(part, FittedRewiring))
+    assert copied is not part and copied._whole is data.graph
+    sent = pickle.loads(pickle.dumps(part))
+    assert not sent.bound
+
+
+def test_methods_that_are_sent_are_told_the_graph_again():
+    data = NodeData("sbm", transform=lambda _: DATA, loader=partial(RandomNodeLoader, batch_size=31))
+    data.setup("fit")
+    method = REWIRED["alone"]()
+    data.start_epoch(method, 0)
+    assert method.rewire._whole is data.graph
 
 
 def test_rewirings_of_the_whole_graph_begin_their_epochs():
