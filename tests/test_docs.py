@@ -161,8 +161,17 @@ def test_code_on_large_graphs_runs():
 
 
 def test_code_on_communities_runs():
+    from gnnclr.node import sbm
+    from gnnclr.node.step_graph import step_graph
+
     (block,) = code(DOCS / "communities.md")
-    exec(block, {})
+    names = {}
+    exec(block, names)
+    data = sbm(90, 3, 32)
+    graph = step_graph([data.x, data.x], data, names["rewire"])
+    plain = step_graph([data.x, data.x], data)
+    assert graph.edge_index.size(1) > plain.edge_index.size(1)  # neighbours attract
+    assert graph.group.unique().numel() < plain.group.unique().numel()  # communities are left out
 
 
 README = DOCS.parent / "README.md"

@@ -48,7 +48,7 @@ def _merge(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
 def _attend(q: Tensor, k: Tensor, v: Tensor, exclusion: Exclusion) -> tuple[Tensor, Tensor]:
     """Attention in which pairs of equal group take no part: fused outside their block, masked inside."""
     out, lse = torch.zeros_like(q[:, : v.size(1)]), q.new_full((q.size(0),), float("-inf"))
-    chunk = CHUNK.get(q.device.type, 4096)
+    chunk = CHUNK.get(q.device.type, CHUNK["cuda"])
     for rows in slices(q.size(0), chunk):
         lo, hi = exclusion.key_range(rows)
         parts = [

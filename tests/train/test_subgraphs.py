@@ -51,6 +51,12 @@ WIDTH = 16
 DATA = sbm(60, 3, WIDTH, degree=8.0)
 
 
+def in_batches():
+    data = NodeData("sbm", transform=lambda _: DATA, loader=partial(RandomNodeLoader, batch_size=31))
+    data.setup("fit")
+    return data
+
+
 def encoder():
     return GCNEncoder(WIDTH, 8, 8)
 
@@ -125,8 +131,7 @@ def test_methods_of_the_whole_graph_are_refused(name):
     method = REFUSE[name]()
     with pytest.raises(ValueError, match=rf"'data\.loader' must be none for {name}"):
         check_takes_subgraphs(method)
-    data = NodeData("sbm", transform=lambda _: DATA, loader=partial(RandomNodeLoader, batch_size=31))
-    data.setup("fit")
+    data = in_batches()
     with pytest.raises(ValueError, match=r"'data\.loader' must be none"):
         data.check(method)
     whole = NodeData("sbm", transform=lambda _: DATA)
@@ -161,8 +166,7 @@ def test_rewirings_see_the_whole_graph(name):
     method = REWIRED[name]()
     with pytest.raises(ValueError, match=r"'data\.loader' must be none for FittedRewiring"):
         check_takes_subgraphs(method)
-    data = NodeData("sbm", transform=lambda _: DATA, loader=partial(RandomNodeLoader, batch_size=31))
-    data.setup("fit")
+    data = in_batches()
     data.check(method)
     (part,) = (part for part in _parts(method) if isinstance(part, FittedRewiring))
     expected = louvain(DATA.edge_index, 60)
@@ -178,8 +182,7 @@ def test_rewirings_see_the_whole_graph(name):
 
 
 def test_methods_that_are_sent_are_told_the_graph_again():
-    data = NodeData("sbm", transform=lambda _: DATA, loader=partial(RandomNodeLoader, batch_size=31))
-    data.setup("fit")
+    data = in_batches()
     method = REWIRED["alone"]()
     data.start_epoch(method, 0)
     assert method.rewire._whole is data.graph
