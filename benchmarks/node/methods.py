@@ -32,6 +32,7 @@ from gnnclr.node import (
     EdgeDrop,
     FeatureMask,
     FittedRewiring,
+    GATEncoder,
     GCNEncoder,
     GCooL,
     GraphACL,
@@ -40,7 +41,6 @@ from gnnclr.node import (
     ProGCL,
     PropagatedMLP,
     PropagatedNeighbours,
-    PyGEncoder,
     TwoView,
     csgcl_view,
     gca_view,
@@ -78,7 +78,8 @@ def grace(data: Data, s: Mapping[str, Any]) -> nn.Module:
 
 
 def gca(data: Data, s: Mapping[str, Any]) -> nn.Module:
-    return GCA(gcn(data, s), projector(s), views=adaptive_views(s), loss=NTXentLoss(s["temperature"]))
+    loss = NTXentLoss(s["temperature"])
+    return GCA(gcn(data, s), projector(s), views=adaptive_views(s), loss=loss, batch_size=s["batch_size"])
 
 
 def gcool(data: Data, s: Mapping[str, Any]) -> nn.Module:
@@ -94,13 +95,13 @@ def costa(data: Data, s: Mapping[str, Any]) -> nn.Module:
 
 def csgcl(data: Data, s: Mapping[str, Any]) -> nn.Module:
     pairs = zip(s["edge"], s["feature"], strict=True)
-    own = {name: s[name] for name in ("temperature", "gamma", "start")}
+    own = {name: s[name] for name in ("temperature", "gamma", "start", "batch_size")}
     community_views = tuple(csgcl_view(edge, feature) for edge, feature in pairs)
     return CSGCL(gcn(data, s), projector(s), views=community_views, **own)
 
 
 def progcl(data: Data, s: Mapping[str, Any]) -> nn.Module:
-    own = {name: s[name] for name in ("temperature", "start", "weight", "num_negatives")}
+    own = {name: s[name] for name in ("temperature", "start", "weight", "num_negatives", "batch_size")}
     return ProGCL(gcn(data, s), projector(s), views=adaptive_views(s), **own)
 
 
@@ -156,9 +157,9 @@ def sugrl(data: Data, s: Mapping[str, Any]) -> nn.Module:
 
 
 def graphmae(data: Data, s: Mapping[str, Any]) -> nn.Module:
-    heads = {"heads": s["heads"], "act": s["act"]}
-    encoder = PyGEncoder("gat", data.num_features, s["hidden"], s["out"], s["layers"], **heads)
-    decoder = PyGEncoder("gat", s["out"], s["hidden"], data.num_features, 1)
+    rates = {name: s[name] for name in ("dropout", "attention_dropout")}
+    encoder = GATEncoder(data.num_features, s["hidden"], s["out"], s["layers"], s["heads"], s["act"], **rates)
+    decoder = GATEncoder(s["out"], s["hidden"], data.num_features, 1, heads=1, act_last=False, **rates)
     own = {name: s[name] for name in ("mask_rate", "replace_rate", "exponent")}
     return GraphMAE(encoder, decoder, data.num_features, **own)
 

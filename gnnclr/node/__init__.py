@@ -21,6 +21,7 @@ from gnnclr.node.dgi import DGI
 from gnnclr.node.diffusion import PPRDiffusion, ppr_matrix
 from gnnclr.node.discriminator import BilinearDiscriminator
 from gnnclr.node.fitted_rewiring import FittedRewiring
+from gnnclr.node.gat import GATEncoder
 from gnnclr.node.gca import GCA
 from gnnclr.node.gcn import GCNEncoder, GCNLayer
 from gnnclr.node.gcool import GCooL
@@ -85,6 +86,7 @@ __all__ = [
     "FeatureMask",
     "FeatureShuffle",
     "FittedRewiring",
+    "GATEncoder",
     "GCNEncoder",
     "GCNLayer",
     "GCooL",

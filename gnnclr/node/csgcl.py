@@ -10,7 +10,6 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.graph.communities import leiden
 from gnnclr.losses import NTXentLoss
 from gnnclr.node.community_views import Detector, community_strength, csgcl_view
-from gnnclr.node.data import check_node_data
 from gnnclr.node.grace import GRACE
 from gnnclr.node.two_view import View
 from gnnclr.ops.check import check_count, check_positive
@@ -39,6 +38,8 @@ class CSGCL(GRACE):
         start (int, optional): The step :math:`t_0`. (default: ``1000``)
         detector (callable, optional): Finds communities of ``(edge_index, num_nodes)``.
             (default: :func:`~gnnclr.graph.communities.leiden`)
+        batch_size (int, optional): Nodes that are contrasted in a step, drawn anew; the encoder sees the whole graph.
+            (default: ``None``, all nodes)
 
     Shapes:
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
@@ -54,10 +55,11 @@ class CSGCL(GRACE):
         gamma: float = 10.0,
         start: int = 1000,
         detector: Detector = leiden,
+        batch_size: int | None = None,
     ):
         if views is None:
             views = (csgcl_view(0.2, 0.1, detector), csgcl_view(0.7, 0.2, detector))
-        super().__init__(encoder, projector, views, NTXentLoss(temperature), rewire=self._weigh)
+        super().__init__(encoder, projector, views, NTXentLoss(temperature), self._weigh, batch_size)
         self.temperature, self.gamma_max = temperature, check_positive("gamma", gamma)
         self.start, self.detector = check_count("start", start, least=0), detector
         self._strength = TensorMemo(self._compute)
@@ -68,11 +70,13 @@ class CSGCL(GRACE):
         r"""The factor :math:`\gamma(t)` of the current step."""
         return min(max(0.0, (int(self.step) - self.start) / 100), self.gamma_max)
 
-    def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of two fresh views of the graph, and ``alignment`` and ``uniformity`` of the projections."""
-        check_node_data(data)
+    def draw(self, data: Data) -> Tensor | None:
+        """The nodes of a step [b], or ``None`` for all. Their strengths weigh it."""
+        nodes = super().draw(data)
         self._current = self._strength(data.edge_index, data.x.size(0)) if self.gamma() else None
-        return super().training_step_loss(data)
+        if nodes is not None and self._current is not None:
+            self._current = self._current[nodes]
+        return nodes
 
     def after_optimizer_step(self) -> None:
         """Counts the step."""

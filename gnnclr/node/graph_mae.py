@@ -37,12 +37,13 @@ class GraphMAE(NodeMethod):
         \operatorname{enc}(\tilde{\mathbf{X}}, \mathcal{G})), \mathcal{G}\big)
 
     Masked nodes hold a learned token, some of them the features of another node instead; before decoding, their
-    embeddings are set to zero. The authors' encoder is a GAT of two layers with PReLU, the decoder one GAT layer.
+    embeddings are set to zero. The authors' encoder is a :class:`~gnnclr.node.GATEncoder` of two layers, and the decoder
+    one layer of one head.
 
     Args:
         encoder (torch.nn.Module): Called as ``encoder(x, edge_index)``.
         decoder (torch.nn.Module): Called as ``decoder(z, edge_index)``, maps embeddings to features: a
-            :class:`~gnnclr.node.PyGEncoder` of one layer.
+            :class:`~gnnclr.node.GATEncoder` of one layer.
         in_channels (int): Size of the features.
         mask_rate (float, optional): The share of nodes that are masked. (default: ``0.5``)
         replace_rate (float, optional): The share of masked nodes that hold features of another node.

@@ -39,6 +39,8 @@ class ProGCL(TwoView):
         start (int, optional): The step of the fit. (default: ``400``)
         weight (float, optional): The weight of false negatives in the mixture before it is fitted. (default: ``0.15``)
         num_negatives (int, optional): The number :math:`m` of sampled nodes. (default: ``512``)
+        batch_size (int, optional): Nodes that are contrasted in a step, drawn anew; the encoder sees the whole graph.
+            (default: ``None``, all nodes)
 
     Shapes:
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
@@ -54,10 +56,12 @@ class ProGCL(TwoView):
         start: int = 400,
         weight: float = 0.15,
         num_negatives: int = 512,
+        batch_size: int | None = None,
     ):
         if views is None:
             views = (gca_view(0.6, 0.2, "eigenvector"), gca_view(0.3, 0.3, "eigenvector"))
-        super().__init__(encoder, NTXentLoss(check_positive("temperature", temperature)), projector, views)
+        loss = NTXentLoss(check_positive("temperature", temperature))
+        super().__init__(encoder, loss, projector, views, batch_size)
         self.temperature, self.start = temperature, check_count("start", start, least=0)
         self.num_negatives = check_count("num_negatives", num_negatives, least=2)
         self.mixture = BetaMixture(weight)
@@ -65,7 +69,7 @@ class ProGCL(TwoView):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two fresh views of the graph, and ``alignment`` and ``uniformity`` of the projections."""
-        z0, z1 = self.project(data)
+        z0, z1 = self.project(data, self.draw(data))
         if int(self.step) < self.start:
             return self.loss(z0, z1), view_measures(z0, z1)
         u, v = F.normalize(z0, dim=1), F.normalize(z1, dim=1)

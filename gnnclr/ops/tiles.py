@@ -21,6 +21,11 @@ def single_tile(x: Tensor) -> int:
     return 2 * tile_size(x)
 
 
+def kept_entries(x: Tensor) -> int:
+    """How many exponentials are kept for the messages instead of computed twice: 16 MB on a CPU."""
+    return 2**22 if x.device.type == "cpu" else single_tile(x) ** 2
+
+
 def slices(n: int, size: int) -> Iterator[slice]:
     """Consecutive slices of at most ``size`` that cover ``range(n)``."""
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
@@ -39,15 +44,19 @@ class SymmetricTiles:
 
     def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float = 1.0):
         self.q, self.k, self.exclusion, self.scale = q, k, exclusion, scale
-        self._kept = None
-        self.row_sum = q.new_zeros(q.size(0))
+        n = q.size(0)
+        self.height = max(1, n if n <= single_tile(q) else tile_size(q))
+        self.width = max(1, min(4 * self.height, n))  # the products run faster, on two threads by a third
+        self._keep = n * (n + self.height) // 2 <= kept_entries(q)
+        self._kept = []
+        self.row_sum = q.new_zeros(n)
         for rows, cols, e in self._tiles():
             self.row_sum[rows] += e.sum(dim=1)
             beyond, own = self._beyond(rows, cols)
             if beyond.stop > beyond.start:
                 self.row_sum[beyond] += e[:, own:].sum(dim=0)
-            if q.size(0) <= single_tile(q):
-                self._kept = e
+            if self._keep:
+                self._kept.append((rows, cols, e))
         self.lse = self.row_sum.log()
 
     @staticmethod
@@ -59,13 +68,15 @@ class SymmetricTiles:
         return 2 * scale * float(longest * (longest if k is q else k.norm(dim=1).amax())) < SAFE_RANGE
 
     def _tiles(self) -> Iterator[tuple[slice, slice, Tensor]]:
+        if self._kept:
+            tiles, self._kept = self._kept, []
+            yield from tiles
+            return
         n = self.q.size(0)
-        height = max(1, n if n <= single_tile(self.q) else tile_size(self.q))
-        width = 4 * height  # wide tiles: the products run faster, on two threads by a third
-        buffer = self.q.new_empty(height * min(width, n))
-        for rows in slices(n, height):
-            for start in range(rows.start, n, width):
-                cols = slice(start, min(start + width, n))
+        buffer = None if self._keep else self.q.new_empty(self.height * self.width)
+        for rows in slices(n, self.height):
+            for start in range(rows.start, n, self.width):
+                cols = slice(start, min(start + self.width, n))
                 if self.exclusion.covers(rows, cols):
                     continue
                 e = _product(self.q[rows] * self.scale, self.k[cols], buffer).exp_()
@@ -75,14 +86,12 @@ class SymmetricTiles:
         r"""The joint message :math:`\sum_j (w_i P_{ij} + w_j P_{ji}) \mathbf{k}_j` [n, d]."""
         share = torch.where(self.row_sum > 0, weight / self.row_sum, 0)
         out = torch.zeros_like(self.k)
-        if self._kept is not None:
-            e, self._kept = self._kept, None
-            # In place and by few rows: the weights as a matrix would be new pages of memory, which cost more than they.
-            for rows in slices(e.size(0), 64):
-                e[rows].mul_(share[rows].unsqueeze(1) + share)
-            return out.addmm_(e, self.k)
+        few = min(self.height, 64) if out.device.type == "cpu" else self.height  # their shares stay in cache
+        buffer = self.q.new_empty(few * self.width)
         for rows, cols, e in self._tiles():
-            e.mul_(share[rows].unsqueeze(1) + share[cols].unsqueeze(0))
+            for some in slices(e.size(0), few):
+                shares = buffer[: e[some].numel()].view(e[some].shape)
+                e[some].mul_(torch.add(share[rows][some].unsqueeze(1), share[cols], out=shares))
             out[rows].addmm_(e, self.k[cols])
             beyond, own = self._beyond(rows, cols)
             if beyond.stop > beyond.start:
@@ -142,6 +151,8 @@ class RowTiles:
         return to_q, to_k
 
 
-def _product(q: Tensor, k: Tensor, buffer: Tensor) -> Tensor:
-    """Similarities of a tile, in memory that all tiles share: fresh pages would cost more than the product."""
+def _product(q: Tensor, k: Tensor, buffer: Tensor | None) -> Tensor:
+    """Similarities of a tile, in memory that all tiles share if any: fresh pages would cost more than the product."""
+    if buffer is None:
+        return q @ k.t()
     return torch.mm(q, k.t(), out=buffer[: q.size(0) * k.size(0)].view(q.size(0), k.size(0)))

@@ -14,18 +14,22 @@ def build(**kwargs):
     return CSGCL(GCNEncoder(20, 8, 8), detector=halves, **kwargs)
 
 
+@pytest.mark.parametrize("batch_size", [None, 11])
 @pytest.mark.parametrize("step", [0, 250])
-def test_loss_is_team_up(step):
-    data, method = sbm(25, num_classes=3, num_features=20), build(temperature=0.5, gamma=2.0, start=100)
+def test_loss_is_team_up(step, batch_size):
+    data = sbm(25, num_classes=3, num_features=20)
+    method = build(temperature=0.5, gamma=2.0, start=100, batch_size=batch_size)
     method.step.fill_(step)
     torch.manual_seed(1)
     loss, _ = method.training_step_loss(data)
     torch.manual_seed(1)
-    u, v = (F.normalize(method.encoder(w.x, w.edge_index)) for w in (view(data) for view in method.views))
+    nodes = torch.arange(25) if batch_size is None else method.draw(data)
+    u, v = (F.normalize(method.encoder(w.x, w.edge_index)[nodes]) for w in (view(data) for view in method.views))
     gamma = 1.5 if step else 0.0
     assert method.gamma() == gamma
     s = community_strength(data.edge_index, halves(None, 25))
     assert s.unique().numel() == 2
+    s = s[nodes]
     team = gamma * (s.unsqueeze(0) + s.unsqueeze(1))
     total = 0.0
     for a, b in ((u, v), (v, u)):
