@@ -37,8 +37,8 @@ class GraphMAE(NodeMethod):
         \operatorname{enc}(\tilde{\mathbf{X}}, \mathcal{G})), \mathcal{G}\big)
 
     Masked nodes hold a learned token, some of them the features of another node instead; before decoding, their
-    embeddings are set to zero. The authors' encoder is a :class:`~gnnclr.node.GATEncoder` of two layers, and the decoder
-    one layer of one head.
+    embeddings are set to zero. The authors' encoder is a :class:`~gnnclr.node.GATEncoder` of two layers, and their
+    decoder has one layer of one head.
 
     Args:
         encoder (torch.nn.Module): Called as ``encoder(x, edge_index)``.

@@ -36,10 +36,9 @@ class SymmetricTiles:
     for the messages.
 
     Every tile serves its rows and its columns, and no exponent is shifted, so one exponential serves both: with
-    :math:`e_{ij} = \exp(s_{ij})` and row sums
-    :math:`r_i`, the joint message has the symmetric weight :math:`e_{ij}(w_i / r_i + w_j / r_j)`. That makes two matrix
-    products in all.
-    Safe while :math:`2 \max_{ij} |s_{ij}|` lies within ``SAFE_RANGE``.
+    :math:`e_{ij} = \exp(s_{ij})` and row sums :math:`r_i`, the joint message has the symmetric weight
+    :math:`e_{ij}(w_i / r_i + w_j / r_j)`. That makes two matrix products in all, or one and a half where the
+    exponentials are few enough to be kept. Safe while :math:`2 \max_{ij} |s_{ij}|` lies within ``SAFE_RANGE``.
     """
 
     def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float = 1.0):
