@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from gnnclr.ops import PairSoftmax, append_log_weight, flash, pair_logsumexp
+from gnnclr.ops import PairSoftmax, append_log_weight, flash, pair_logsumexp, tiles
 
 IMPLS = ["auto", "flash", "tiles"]
 
@@ -73,6 +73,23 @@ def test_symmetric(n, count, dtype, tolerance, impl):
         softmax = PairSoftmax(z, z, scale=1 / temperature, exclude=exclude, symmetric=True, impl=impl)
         lse, to_q, to_k = literal(z, z, 1 / temperature, exclude, weight=weight)
         check((softmax.lse, softmax.message(weight)), (lse, to_q + to_k), tolerance)
+
+
+@pytest.mark.parametrize("n", [8, 513, 1300])
+@pytest.mark.parametrize("count", [None, 3, 400])
+def test_exponentials_kept_or_computed_again(n, count, monkeypatch):
+    z, _ = data(n, 1)
+    exclude = None if count is None else (groups(n, 1, count)[0],) * 2
+    pairs = torch.randint(0, n, (2, 30), generator=torch.Generator().manual_seed(2))
+    weight = torch.rand(n, dtype=torch.float64)
+    softmax = PairSoftmax(z, z, scale=5.0, exclude=exclude, exclude_pairs=pairs, symmetric=True, impl="tiles")
+    kept, again = softmax.message(weight), softmax.message(weight)  # the first message uses what was kept up
+    monkeypatch.setattr(tiles, "kept_entries", lambda x: 0)
+    shared = PairSoftmax(z, z, scale=5.0, exclude=exclude, exclude_pairs=pairs, symmetric=True, impl="tiles")
+    assert torch.equal(shared.lse, softmax.lse)
+    assert torch.equal(kept, again) and torch.equal(kept, shared.message(weight))
+    lse, to_q, to_k = literal(z, z, 5.0, exclude, torch.cat([pairs, pairs.flip(0)], 1), weight)
+    check((softmax.lse, kept), (lse, to_q + to_k), 1e-11)
 
 
 @pytest.mark.parametrize("impl", ["auto", "tiles", "dense"])
