@@ -85,7 +85,7 @@ class SymmetricTiles:
         r"""The joint message :math:`\sum_j (w_i P_{ij} + w_j P_{ji}) \mathbf{k}_j` [n, d]."""
         share = torch.where(self.row_sum > 0, weight / self.row_sum, 0)
         out = torch.zeros_like(self.k)
-        few = min(self.height, 64) if out.device.type == "cpu" else self.height  # their shares stay in cache
+        few = min(self.height, 256) if out.device.type == "cpu" else self.height  # their shares stay in cache
         buffer = self.q.new_empty(few * self.width)
         for rows, cols, e in self._tiles():
             for some in slices(e.size(0), few):
