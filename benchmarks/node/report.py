@@ -70,8 +70,8 @@ def others(out: Path, table: Settings) -> Found:
     found: Found = {}
     for line in Records(out / "runs.csv", FIELDS, KEY).read().values():
         if line["row"] in METHODS and (line["dataset"], line["hash"]) not in seen:
-            chosen = table.chosen(line["row"], line["dataset"])
-            other = {key: value for key, value in json.loads(line["settings"]).items() if chosen.get(key) != value}
+            chosen, used = table.chosen(line["row"], line["dataset"]), json.loads(line["settings"])
+            other = {key: used.get(key) for key in chosen | used if chosen.get(key) != used.get(key)}
             title = f"{line['row']}, {json.dumps(other)}"
             found.setdefault(line["dataset"], {}).setdefault(title, []).append(line)
     return found

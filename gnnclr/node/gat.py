@@ -24,7 +24,7 @@ class GATEncoder(nn.Module):
         out_channels (int): Size of the embeddings, a multiple of ``heads``.
         num_layers (int, optional): Number of convolutions. (default: ``2``)
         heads (int, optional): Number of heads of each layer. (default: ``4``)
-        act (str or callable, optional): The activation, by PyG's name for it. (default: ``"prelu"``)
+        act (str, optional): The activation, by PyG's name for it. (default: ``"prelu"``)
         dropout (float, optional): Probability of dropping each feature before a layer. (default: ``0.2``)
         attention_dropout (float, optional): Probability of dropping a coefficient of attention. (default: ``0.1``)
         act_last (bool, optional): Whether an activation follows the last convolution. (default: ``True``)
@@ -54,9 +54,9 @@ class GATEncoder(nn.Module):
         self.dropout = check_probability("dropout", dropout)
         check_probability("attention_dropout", attention_dropout)
         sizes = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
-        for name, size in (("hidden_channels", hidden_channels), ("out_channels", out_channels)):
-            if size in sizes[1:] and size % heads:
-                raise ValueError(f"'{name}' must be a multiple of 'heads', {heads} (got {size})")
+        for name in ("hidden_channels", "out_channels") if num_layers > 1 else ("out_channels",):
+            if counts[name] % heads:
+                raise ValueError(f"'{name}' must be a multiple of 'heads', {heads} (got {counts[name]})")
         self.convs = nn.ModuleList(GATConv(a, b // heads, heads, dropout=attention_dropout) for a, b in pairwise(sizes))
         self.activations = nn.ModuleList(activation_resolver(act) for _ in sizes[1 if act_last else 2 :])
 

@@ -16,6 +16,7 @@ from gnnclr.node.checkpointed import Checkpointed
 from gnnclr.node.csr_rows import entries_of, select_rows
 from gnnclr.node.data import check_features
 from gnnclr.node.encoder_input import encoder_input
+from gnnclr.node.gat import GATEncoder
 from gnnclr.node.gcn import GCNEncoder, GCNLayer
 from gnnclr.node.pyg_encoder import PyGEncoder
 from gnnclr.node.sparse import spmm
@@ -36,9 +37,9 @@ def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) ->
     :math:`e \cdot d` numbers. Nothing is sampled.
 
     Args:
-        encoder (torch.nn.Module): A :class:`~gnnclr.node.GCNEncoder`, a :class:`~gnnclr.node.PyGEncoder`, or the PyG
-            model ``GCN``, ``GAT``, ``GraphSAGE``, ``GIN``, ``PNA`` or ``EdgeCNN``, also in a
-            :class:`~gnnclr.node.Checkpointed`. It stays in the mode it is in.
+        encoder (torch.nn.Module): A :class:`~gnnclr.node.GCNEncoder`, :class:`~gnnclr.node.GATEncoder` or
+            :class:`~gnnclr.node.PyGEncoder`, or the PyG model ``GCN``, ``GAT``, ``GraphSAGE``, ``GIN``, ``PNA`` or
+            ``EdgeCNN``, also in a :class:`~gnnclr.node.Checkpointed`. It stays in the mode it is in.
         data (Data): The graph, with ``x`` and ``edge_index`` on the device of the encoder.
         batch_size (int, optional): Nodes of a block. (default: ``16384``)
 
@@ -52,9 +53,10 @@ def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) ->
     check_features(data)
     check_count("batch_size", batch_size)
     model = _unwrapped(encoder)
-    run = _gcn if isinstance(model, GCNEncoder) else _pyg if isinstance(model, BasicGNN) else None
+    run = next((run for kind, run in RUNS.items() if isinstance(model, kind)), None)
     if run is None:
-        raise ValueError(f"'encoder' must be a GCNEncoder, a PyGEncoder or a model of PyG (got {describe(encoder)})")
+        kinds = "a GCNEncoder, a GATEncoder, a PyGEncoder or a model of PyG"
+        raise ValueError(f"'encoder' must be {kinds} (got {describe(encoder)})")
     modes = [(part, part.training) for part in model.modules()]
     model.eval()
     try:
@@ -68,7 +70,7 @@ def has_layers(encoder: nn.Module) -> bool:
     """Whether :func:`layer_wise_embed` takes an encoder."""
     model = _unwrapped(encoder)
     if not isinstance(model, BasicGNN):
-        return isinstance(model, GCNEncoder)
+        return isinstance(model, tuple(RUNS))
     return all(_is_local(conv.encoder if isinstance(conv, Checkpointed) else conv) for conv in model.convs)
 
 
@@ -133,6 +135,20 @@ def _pyg(model: BasicGNN, x: Tensor, edge_index: Tensor, batch_size: int) -> Ten
     if hasattr(model, "jk"):
         x = torch.cat([model.jk(list(rows)) for rows in zip(*(x.split(batch_size) for x in outputs))])
     return model.lin(x) if hasattr(model, "lin") else x
+
+
+def _gat(encoder: GATEncoder, x: Tensor, edge_index: Tensor, batch_size: int) -> Tensor:
+    x = encoder_input(x.to_dense(), encoder.in_channels, next(encoder.parameters()))
+    edges = _InEdges(check_edges(edge_index, x.size(0)), x.size(0), None)
+    for i, conv in enumerate(encoder.convs):
+        x = edges.convolve(conv.encoder if isinstance(conv, Checkpointed) else conv, x, batch_size)
+        if i < len(encoder.activations):
+            x = _activate(encoder.activations[i], x, batch_size)
+    return x
+
+
+#: How each kind of encoder is run, block by block.
+RUNS = {GCNEncoder: _gcn, GATEncoder: _gat, BasicGNN: _pyg}
 
 
 def _is_local(conv: nn.Module) -> bool:

@@ -22,8 +22,8 @@ def single_tile(x: Tensor) -> int:
 
 
 def kept_entries(x: Tensor) -> int:
-    """How many exponentials are kept for the messages instead of computed twice: 16 MB on a CPU."""
-    return 2**22 if x.device.type == "cpu" else single_tile(x) ** 2
+    """How many exponentials are kept for the messages instead of computed twice: 16 MB on a CPU, 256 on a GPU."""
+    return (2**22 if x.device.type == "cpu" else 2**26) * 4 // x.element_size()
 
 
 def slices(n: int, size: int) -> Iterator[slice]:
@@ -37,8 +37,8 @@ class SymmetricTiles:
 
     Every tile serves its rows and its columns, and no exponent is shifted, so one exponential serves both: with
     :math:`e_{ij} = \exp(s_{ij})` and row sums :math:`r_i`, the joint message has the symmetric weight
-    :math:`e_{ij}(w_i / r_i + w_j / r_j)`. That makes two matrix products in all, or one and a half where the
-    exponentials are few enough to be kept. Safe while :math:`2 \max_{ij} |s_{ij}|` lies within ``SAFE_RANGE``.
+    :math:`e_{ij}(w_i / r_i + w_j / r_j)`. That makes two matrix products in all, or one and a half where exponentials
+    of several tiles are few enough to be kept. Safe while :math:`2 \max_{ij} |s_{ij}|` lies within ``SAFE_RANGE``.
     """
 
     def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float = 1.0):
@@ -85,7 +85,7 @@ class SymmetricTiles:
         r"""The joint message :math:`\sum_j (w_i P_{ij} + w_j P_{ji}) \mathbf{k}_j` [n, d]."""
         share = torch.where(self.row_sum > 0, weight / self.row_sum, 0)
         out = torch.zeros_like(self.k)
-        few = min(self.height, 256) if out.device.type == "cpu" else self.height  # their shares stay in cache
+        few = min(self.height, single_tile(out) // 4)  # whose shares stay in cache
         buffer = self.q.new_empty(few * self.width)
         for rows, cols, e in self._tiles():
             for some in slices(e.size(0), few):

@@ -1,10 +1,11 @@
 import pytest
 import torch
 
-from gnnclr.node import GCNEncoder, MLPEncoder, PropagatedMLP, PyGEncoder, SGCEncoder, sbm
+from gnnclr.node import GATEncoder, GCNEncoder, MLPEncoder, PropagatedMLP, PyGEncoder, SGCEncoder, sbm
 from gnnclr.node.encoder_input import encoder_input
 
 ENCODERS = {
+    "gat": lambda: GATEncoder(8, 4, 4),
     "gcn": lambda: GCNEncoder(8, 4, 4),
     "mlp": lambda: MLPEncoder(8, 4, 4),
     "propagated": lambda: PropagatedMLP(8, 4, 4),

@@ -67,4 +67,6 @@ def test_errors():
         GATEncoder(6, 8, 4, attention_dropout=1.5)
     with pytest.raises(ValueError, match="'x' must have shape"):
         GATEncoder(6, 8, 4)(torch.rand(5, 7), torch.zeros(2, 0, dtype=torch.long))
+    with pytest.raises(ValueError, match="'out_channels' must be a multiple"):
+        GATEncoder(6, 6, 6, num_layers=1)
     assert GATEncoder(6, 6, 1, num_layers=1, heads=1).out_channels == 1

@@ -7,6 +7,7 @@ from gnnclr.nn import ContraNorm
 from gnnclr.node.adjacency import normalized_adjacency
 from gnnclr.node.checkpointed import Checkpointed
 from gnnclr.node.data import SparseFeatures
+from gnnclr.node.gat import GATEncoder
 from gnnclr.node.gcn import GCNEncoder
 from gnnclr.node.layer_wise import has_layers, layer_wise_embed
 from gnnclr.node.mlp import MLPEncoder
@@ -55,6 +56,16 @@ def test_gcn_encoder(data, sizes, kwargs, batch_size):
     check(Checkpointed(encoder), data, batch_size)
 
 
+@pytest.mark.parametrize("batch_size", [1, 16, 1000])
+@pytest.mark.parametrize("kwargs", [{}, {"num_layers": 3, "heads": 2, "act": "elu"}, {"act_last": False}])
+def test_gat_encoder(data, kwargs, batch_size):
+    torch.manual_seed(0)
+    encoder = GATEncoder(24, 16, 8, **kwargs)
+    check(encoder, data, batch_size)
+    check(Checkpointed(encoder), data, batch_size)
+    check(Checkpointed(encoder, layers=True), data, batch_size)
+
+
 def test_gcn_encoder_with_sparse_features_and_a_matrix(data):
     torch.manual_seed(0)
     encoder = GCNEncoder(24, 16, 8)
@@ -98,7 +109,7 @@ def test_bare_models_and_undirected_edges(data, model):
 
 def test_errors(data):
     assert not has_layers(MLPEncoder(24, 8, 8))
-    with pytest.raises(ValueError, match="'encoder' must be a GCNEncoder, a PyGEncoder"):
+    with pytest.raises(ValueError, match="'encoder' must be a GCNEncoder, a GATEncoder, a PyGEncoder"):
         layer_wise_embed(MLPEncoder(24, 8, 8), data)
     for encoder in (PyGEncoder("gcn", 24, 8, 8, norm=ContraNorm()), PyGEncoder("gin", 24, 8, 8, norm="layer_norm")):
         assert not has_layers(encoder) and not has_layers(Checkpointed(encoder))
@@ -108,7 +119,7 @@ def test_errors(data):
         layer_wise_embed(GCNEncoder(24, 8, 8), data, 0)
 
 
-@pytest.mark.parametrize("encoder", [GCNEncoder(24, 8, 8), PyGEncoder("gat", 24, 8, 8)])
+@pytest.mark.parametrize("encoder", [GCNEncoder(24, 8, 8), GATEncoder(24, 8, 8), PyGEncoder("gat", 24, 8, 8)])
 def test_width_and_precision_of_features(data, encoder):
     z = layer_wise_embed(encoder, data, 10)
     double = data.clone().update({"x": data.x.double()})
