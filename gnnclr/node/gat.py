@@ -8,6 +8,7 @@ from torch_geometric.nn import GATConv
 from torch_geometric.nn.resolver import activation_resolver
 
 from gnnclr.node.encoder_input import encoder_input
+from gnnclr.node.layer_sizes import layer_sizes
 from gnnclr.ops.check import check_count, check_probability
 
 
@@ -47,16 +48,15 @@ class GATEncoder(nn.Module):
         act_last: bool = True,
     ):
         super().__init__()
-        counts = {"in_channels": in_channels, "hidden_channels": hidden_channels, "out_channels": out_channels}
-        for name, value in (counts | {"num_layers": num_layers, "heads": heads}).items():
-            check_count(name, value)
+        sizes = layer_sizes(in_channels, hidden_channels, out_channels, num_layers)
+        check_count("heads", heads)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.dropout = check_probability("dropout", dropout)
         check_probability("attention_dropout", attention_dropout)
-        sizes = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
-        for name in ("hidden_channels", "out_channels") if num_layers > 1 else ("out_channels",):
-            if counts[name] % heads:
-                raise ValueError(f"'{name}' must be a multiple of 'heads', {heads} (got {counts[name]})")
+        for size in sizes[1:]:
+            if size % heads:
+                name = "out_channels" if size == out_channels else "hidden_channels"
+                raise ValueError(f"'{name}' must be a multiple of 'heads', {heads} (got {size})")
         self.convs = nn.ModuleList(GATConv(a, b // heads, heads, dropout=attention_dropout) for a, b in pairwise(sizes))
         self.activations = nn.ModuleList(activation_resolver(act) for _ in sizes[1 if act_last else 2 :])
 

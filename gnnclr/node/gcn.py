@@ -9,8 +9,8 @@ from torch_geometric.nn.resolver import activation_resolver, normalization_resol
 
 from gnnclr.node.adjacency import as_adjacency
 from gnnclr.node.encoder_input import encoder_input
+from gnnclr.node.layer_sizes import layer_sizes
 from gnnclr.node.sparse import spmm
-from gnnclr.ops.check import check_count
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -89,11 +89,8 @@ class GCNEncoder(nn.Module):
         act_last: bool = True,
     ):
         super().__init__()
-        counts = {"in_channels": in_channels, "hidden_channels": hidden_channels, "out_channels": out_channels}
-        for name, value in (counts | {"num_layers": num_layers}).items():
-            check_count(name, value)
+        sizes = layer_sizes(in_channels, hidden_channels, out_channels, num_layers)
         self.in_channels, self.out_channels = in_channels, out_channels
-        sizes = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
         self.layers = nn.ModuleList(GCNLayer(a, b) for a, b in pairwise(sizes))
         after = sizes[1:] if act_last else sizes[1:-1]
         self.norms = nn.ModuleList(normalization_resolver(norm, size) or nn.Identity() for size in after)

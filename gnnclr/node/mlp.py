@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch_geometric.nn.resolver import activation_resolver, normalization_resolver
 
 from gnnclr.node.encoder_input import encoder_input
+from gnnclr.node.layer_sizes import layer_sizes
 from gnnclr.node.sparse import spmm
-from gnnclr.ops.check import check_count, check_probability
+from gnnclr.ops.check import check_probability
 
 
 class FeatureLinear(nn.Linear):
@@ -69,13 +70,10 @@ class MLPEncoder(nn.Module):
         in_dropout: float = 0.0,
     ):
         super().__init__()
-        counts = {"in_channels": in_channels, "hidden_channels": hidden_channels, "out_channels": out_channels}
-        for name, value in (counts | {"num_layers": num_layers}).items():
-            check_count(name, value)
+        sizes = layer_sizes(in_channels, hidden_channels, out_channels, num_layers)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.dropout = check_probability("dropout", dropout)
         self.in_dropout = check_probability("in_dropout", in_dropout)
-        sizes = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
         self.layers = nn.ModuleList(FeatureLinear(a, b) for a, b in pairwise(sizes))
         self.norms = nn.ModuleList(normalization_resolver(norm, size) or nn.Identity() for size in sizes[1:-1])
         self.activations = nn.ModuleList(activation_resolver(act) for _ in sizes[1:-1])

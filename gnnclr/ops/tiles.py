@@ -152,6 +152,5 @@ class RowTiles:
 
 def _product(q: Tensor, k: Tensor, buffer: Tensor | None) -> Tensor:
     """Similarities of a tile, in memory that all tiles share if any: fresh pages would cost more than the product."""
-    if buffer is None:
-        return q @ k.t()
-    return torch.mm(q, k.t(), out=buffer[: q.size(0) * k.size(0)].view(q.size(0), k.size(0)))
+    out = None if buffer is None else buffer[: q.size(0) * k.size(0)].view(q.size(0), k.size(0))
+    return torch.mm(q, k.t(), out=out)
