@@ -6,9 +6,13 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops.exclusion import Exclusion
+from gnnclr.ops.lent_memory import LentMemory
 
 #: Exponents of one sign are kept within this range of each other, half of what float32 can hold.
 SAFE_RANGE = 80.0
+
+#: Where more exponentials are kept than ``kept_entries``: those of 5,500 rows in float32.
+MEMORY = LentMemory(2**26)
 
 
 def tile_size(x: Tensor) -> int:
@@ -22,7 +26,8 @@ def single_tile(x: Tensor) -> int:
 
 
 def kept_entries(x: Tensor) -> int:
-    """How many exponentials are kept for the messages instead of computed twice: 16 MB on a CPU, 256 on a GPU."""
+    """How many exponentials are kept for the messages instead of computed twice, in new memory: 16 MB on a CPU, 256 on
+    a GPU."""
     return (2**22 if x.device.type == "cpu" else 2**26) * 4 // x.element_size()
 
 
@@ -46,7 +51,9 @@ class SymmetricTiles:
         n = q.size(0)
         self.height = max(1, n if n <= single_tile(q) else tile_size(q))
         self.width = max(1, min(4 * self.height, n))  # the products run faster, on two threads by a third
-        self._keep = n * (n + self.height) // 2 <= kept_entries(q)
+        entries = n * (n + self.height) // 2  # of all tiles, at most
+        self._memory = MEMORY.lend(self, q, entries)
+        self._keep = self._memory is not None or entries <= kept_entries(q)
         self._kept = []
         self.row_sum = q.new_zeros(n)
         for rows, cols, e in self._tiles():
@@ -71,14 +78,17 @@ class SymmetricTiles:
             tiles, self._kept = self._kept, []
             yield from tiles
             return
-        n = self.q.size(0)
-        buffer = None if self._keep else self.q.new_empty(self.height * self.width)
+        n, used = self.q.size(0), 0
+        buffer = self._memory
+        if not self._keep:
+            buffer = self.q.new_empty(self.height * self.width)
         for rows in slices(n, self.height):
             for start in range(rows.start, n, self.width):
                 cols = slice(start, min(start + self.width, n))
                 if self.exclusion.covers(rows, cols):
                     continue
-                e = _product(self.q[rows] * self.scale, self.k[cols], buffer).exp_()
+                e = _product(self.q[rows] * self.scale, self.k[cols], buffer, used).exp_()
+                used += e.numel() if self._keep else 0
                 yield rows, cols, self.exclusion.mask_(e, rows, cols, value=0.0)
 
     def message(self, weight: Tensor) -> Tensor:
@@ -150,7 +160,8 @@ class RowTiles:
         return to_q, to_k
 
 
-def _product(q: Tensor, k: Tensor, buffer: Tensor | None) -> Tensor:
-    """Similarities of a tile, in memory that all tiles share if any: fresh pages would cost more than the product."""
-    out = None if buffer is None else buffer[: q.size(0) * k.size(0)].view(q.size(0), k.size(0))
+def _product(q: Tensor, k: Tensor, buffer: Tensor | None, start: int = 0) -> Tensor:
+    """Similarities of a tile, in a part of the buffer if any: fresh pages would cost more than the product."""
+    size = q.size(0), k.size(0)
+    out = None if buffer is None else buffer[start : start + size[0] * size[1]].view(size)
     return torch.mm(q, k.t(), out=out)

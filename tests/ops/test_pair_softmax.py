@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from gnnclr.ops import PairSoftmax, append_log_weight, flash, pair_logsumexp, tiles
+from gnnclr.ops.lent_memory import LentMemory
 
 IMPLS = ["auto", "flash", "tiles"]
 
@@ -77,13 +78,15 @@ def test_symmetric(n, count, dtype, tolerance, impl):
 
 @pytest.mark.parametrize("n", [8, 513, 1300, 2200])  # one tile, several rows of tiles, and several columns
 @pytest.mark.parametrize("count", [None, 3, 400])
-def test_exponentials_kept_or_computed_again(n, count, monkeypatch):
+@pytest.mark.parametrize("most", [0, 2**26])  # kept in new memory, or in lent
+def test_exponentials_kept_or_computed_again(n, count, most, monkeypatch):
+    monkeypatch.setattr(tiles, "MEMORY", LentMemory(most))
     z, _ = data(n, 1, dtype=torch.float32)
     exclude = None if count is None else (groups(n, 1, count)[0],) * 2
     pairs = torch.randint(0, n, (2, 30), generator=torch.Generator().manual_seed(2))
     weight = torch.rand(n)
     softmax = PairSoftmax(z, z, scale=5.0, exclude=exclude, exclude_pairs=pairs, symmetric=True, impl="tiles")
-    assert softmax._engine._kept
+    assert softmax._engine._kept and (softmax._engine._memory is None) == (most == 0)
     kept, again = softmax.message(weight), softmax.message(weight)  # the first message uses what was kept up
     assert not softmax._engine._kept
     monkeypatch.setattr(tiles, "kept_entries", lambda x: 0)
@@ -92,6 +95,22 @@ def test_exponentials_kept_or_computed_again(n, count, monkeypatch):
     assert torch.equal(kept, again) and torch.equal(kept, shared.message(weight))
     lse, to_q, to_k = literal(z, z, 5.0, exclude, torch.cat([pairs, pairs.flip(0)], 1), weight)
     check((softmax.lse, kept), (lse, to_q + to_k), 2e-5)
+
+
+def test_lent_memory_goes_from_one_to_the_next(monkeypatch):
+    monkeypatch.setattr(tiles, "MEMORY", LentMemory(2**26))
+    monkeypatch.setattr(tiles, "kept_entries", lambda x: 0)
+    x, y = (data(n, 1, dtype=torch.float32)[0] for n in (3000, 1300))
+    options = {"scale": 5.0, "symmetric": True, "impl": "tiles"}
+    first, second = PairSoftmax(x, x, **options), PairSoftmax(y, y, **options)
+    assert first._engine._kept and not second._engine._kept  # it computes twice what it has no memory for
+    messages = first.message(torch.ones(3000)), second.message(torch.ones(1300))
+    del first, second
+    for z, message in zip((x, y, x), (*messages, messages[0])):
+        later = PairSoftmax(z, z, **options)
+        assert later._engine._kept
+        assert torch.equal(later.message(torch.ones(z.size(0))), message)
+        del later
 
 
 @pytest.mark.parametrize("impl", ["auto", "tiles", "dense"])

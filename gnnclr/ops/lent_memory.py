@@ -1,0 +1,40 @@
+"""Memory that is used again."""
+
+import weakref
+
+import torch
+from torch import Tensor
+
+
+class LentMemory:
+    """Memory on the CPU that outlives those who use it, and is lent to one at a time.
+
+    An operating system clears large new memory page by page, which takes longer than a matrix product that fills it;
+    on a GPU PyTorch keeps freed memory itself. It grows to the largest size that was asked for.
+
+    Args:
+        most (int): The largest size in bytes.
+    """
+
+    def __init__(self, most: int):
+        self.most = most
+        #: A list of one buffer, or empty while it is lent: taking and giving back are atomic among threads.
+        self._free: list[list[Tensor]] = [[torch.empty(0, dtype=torch.uint8)]]
+
+    @torch.compiler.disable  # a traced program would keep the tensors of its tracing
+    def lend(self, user: object, like: Tensor, entries: int) -> Tensor | None:
+        """Uninitialised memory for so many entries of the type of ``like`` [entries], until ``user`` is no more.
+        ``None`` if another has it, if it is too large, or if ``like`` is not on the CPU."""
+        size = entries * like.element_size()
+        if like.device.type != "cpu" or size > self.most:
+            return None
+        try:
+            buffer = self._free.pop()
+        except IndexError:
+            return None
+        weakref.finalize(user, self._free.append, buffer).atexit = False
+        if buffer[0].numel() < size:
+            # Made in inference mode it could not be written to in training afterwards.
+            with torch.inference_mode(False):
+                buffer[0] = torch.empty(size, dtype=torch.uint8)
+        return buffer[0][:size].view(like.dtype)
