@@ -6,6 +6,16 @@ import torch
 from torch import Tensor
 
 
+class Loan:
+    """Uninitialised memory, lent for as long as someone refers to this object.
+
+    Attributes:
+        memory (Tensor): The entries [entries].
+    """
+
+    memory: Tensor
+
+
 class LentMemory:
     """Memory on the CPU that outlives those who use it, and is lent to one at a time.
 
@@ -18,23 +28,24 @@ class LentMemory:
 
     def __init__(self, most: int):
         self.most = most
-        #: A list of one buffer, or empty while it is lent: taking and giving back are atomic among threads.
-        self._free: list[list[Tensor]] = [[torch.empty(0, dtype=torch.uint8)]]
+        #: A list of one buffer, or none while it is lent: taking it and giving it back are atomic among threads.
+        self._free: list[list[Tensor]] = [[torch.empty(0, dtype=torch.uint8, device="cpu")]]
 
-    @torch.compiler.disable  # a traced program would keep the tensors of its tracing
-    def lend(self, user: object, like: Tensor, entries: int) -> Tensor | None:
-        """Uninitialised memory for so many entries of the type of ``like`` [entries], until ``user`` is no more.
-        ``None`` if another has it, if it is too large, or if ``like`` is not on the CPU."""
+    def lend(self, like: Tensor, entries: int) -> Loan | None:
+        """Memory for so many entries of the type of ``like``. ``None`` if another has it, if it is too large, if
+        ``like`` is not on the CPU, or while a program is traced, which would keep the tensors of its tracing."""
         size = entries * like.element_size()
-        if like.device.type != "cpu" or size > self.most:
+        if torch.compiler.is_compiling() or type(like) is not Tensor or like.device.type != "cpu" or size > self.most:
             return None
         try:
             buffer = self._free.pop()
         except IndexError:
             return None
-        weakref.finalize(user, self._free.append, buffer).atexit = False
+        loan = Loan()
+        weakref.finalize(loan, self._free.append, buffer).atexit = False
         if buffer[0].numel() < size:
             # Made in inference mode it could not be written to in training afterwards.
             with torch.inference_mode(False):
-                buffer[0] = torch.empty(size, dtype=torch.uint8)
-        return buffer[0][:size].view(like.dtype)
+                buffer[0] = torch.empty(size, dtype=torch.uint8, device="cpu")
+        loan.memory = buffer[0][:size].view(like.dtype)
+        return loan

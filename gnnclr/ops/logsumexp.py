@@ -13,7 +13,7 @@ class _PairLogSumExp(torch.autograd.Function):
         pairs = PairSoftmax(q, k, **options)
         ctx.pairs, ctx.dtypes = pairs, (q.dtype, k.dtype)
         ctx.save_for_backward(q, k)
-        return pairs.lse
+        return pairs.lse.clone()  # what is returned refers to ctx, and ctx to pairs
 
     @staticmethod
     @first_order
@@ -29,7 +29,7 @@ class _SymmetricLogSumExp(torch.autograd.Function):
     def forward(ctx, x, options):
         ctx.pairs, ctx.dtype = PairSoftmax(x, x, symmetric=True, **options), x.dtype
         ctx.save_for_backward(x)
-        return ctx.pairs.lse
+        return ctx.pairs.lse.clone()
 
     @staticmethod
     @first_order

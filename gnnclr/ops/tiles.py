@@ -11,7 +11,7 @@ from gnnclr.ops.lent_memory import LentMemory
 #: Exponents of one sign are kept within this range of each other, half of what float32 can hold.
 SAFE_RANGE = 80.0
 
-#: Where more exponentials are kept than ``kept_entries``: those of 5,500 rows in float32.
+#: Where exponentials are kept while it is free: those of 5,500 rows in float32, of 3,800 in float64.
 MEMORY = LentMemory(2**26)
 
 
@@ -26,8 +26,8 @@ def single_tile(x: Tensor) -> int:
 
 
 def kept_entries(x: Tensor) -> int:
-    """How many exponentials are kept for the messages instead of computed twice, in new memory: 16 MB on a CPU, 256 on
-    a GPU."""
+    """How many exponentials are kept for the messages, instead of computed twice, in new memory if ``MEMORY`` is not
+    to be had: 16 MB on a CPU, 256 on a GPU."""
     return (2**22 if x.device.type == "cpu" else 2**26) * 4 // x.element_size()
 
 
@@ -52,17 +52,19 @@ class SymmetricTiles:
         self.height = max(1, n if n <= single_tile(q) else tile_size(q))
         self.width = max(1, min(4 * self.height, n))  # the products run faster, on two threads by a third
         entries = n * (n + self.height) // 2  # of all tiles, at most
-        self._memory = MEMORY.lend(self, q, entries)
-        self._keep = self._memory is not None or entries <= kept_entries(q)
-        self._kept = []
+        loan = MEMORY.lend(q, entries)
+        keep = loan is not None or entries <= kept_entries(q)
+        self._kept, kept = [], []
         self.row_sum = q.new_zeros(n)
-        for rows, cols, e in self._tiles():
+        for rows, cols, e in self._walk(loan and loan.memory) if keep else self._tiles():
             self.row_sum[rows] += e.sum(dim=1)
             beyond, own = self._beyond(rows, cols)
             if beyond.stop > beyond.start:
                 self.row_sum[beyond] += e[:, own:].sum(dim=0)
-            if self._keep:
-                self._kept.append((rows, cols, e))
+            if keep:
+                kept.append((rows, cols, e))
+        if keep:
+            self._kept.append((kept, loan))
         self.lse = self.row_sum.log()
 
     @staticmethod
@@ -74,21 +76,23 @@ class SymmetricTiles:
         return 2 * scale * float(longest * (longest if k is q else k.norm(dim=1).amax())) < SAFE_RANGE
 
     def _tiles(self) -> Iterator[tuple[slice, slice, Tensor]]:
-        if self._kept:
-            tiles, self._kept = self._kept, []
-            yield from tiles
-            return
+        """The tiles that were kept, to whoever comes first; otherwise new ones, one after the other in one place."""
+        try:
+            kept, _loan = self._kept.pop()
+        except IndexError:
+            yield from self._walk(self.q.new_empty(self.height * self.width), side_by_side=False)
+        else:
+            yield from kept
+
+    def _walk(self, memory: Tensor | None, side_by_side: bool = True) -> Iterator[tuple[slice, slice, Tensor]]:
         n, used = self.q.size(0), 0
-        buffer = self._memory
-        if not self._keep:
-            buffer = self.q.new_empty(self.height * self.width)
         for rows in slices(n, self.height):
             for start in range(rows.start, n, self.width):
                 cols = slice(start, min(start + self.width, n))
                 if self.exclusion.covers(rows, cols):
                     continue
-                e = _product(self.q[rows] * self.scale, self.k[cols], buffer, used).exp_()
-                used += e.numel() if self._keep else 0
+                e = _product(self.q[rows] * self.scale, self.k[cols], memory, used).exp_()
+                used += e.numel() if side_by_side else 0
                 yield rows, cols, self.exclusion.mask_(e, rows, cols, value=0.0)
 
     def message(self, weight: Tensor) -> Tensor:
