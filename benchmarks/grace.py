@@ -50,7 +50,7 @@ FIELDS = [
 
 # What the grid varies is declared in GRID; the rest is the same for all runs.
 BASE = {
-    "cora": {"lr": 1e-3, "layers": 2, "hidden": 256, "width": 256, "act": "relu", "projection": 256}
+    "cora": {"lr": 1e-3, "layers": 2, "hidden": 256, "width": 256, "act": "relu", "projection": 64}
     | {"edge": [0.4, 0.4], "feature": [0.1, 0.1], "temperature": 0.7, "weight_decay": 1e-5, "epochs": 100},
     "citeseer": {"lr": 1e-3, "layers": 1, "hidden": 512, "width": 512, "act": "prelu", "projection": 512}
     | {"edge": [0.4, 0.4], "feature": [0.2, 0.2], "temperature": 0.9, "weight_decay": 1e-5, "epochs": 50},
@@ -58,7 +58,7 @@ BASE = {
     | {"edge": [0.4, 0.1], "feature": [0.0, 0.2], "temperature": 0.7, "weight_decay": 1e-5, "epochs": 50},
 }
 GRID = {
-    "cora": {"projection": [64, 256]},
+    "cora": {"temperature": [0.5, 0.7, 0.9], "feature": [[0.1, 0.1], [0.3, 0.3]], "epochs": [100, 200]},
     "citeseer": {"projection": [64, 512]},
     "pubmed": {"epochs": [25, 50]},
 }
