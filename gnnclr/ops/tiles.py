@@ -85,6 +85,7 @@ class SymmetricTiles:
             yield from kept
 
     def _walk(self, memory: Tensor | None, side_by_side: bool = True) -> Iterator[tuple[slice, slice, Tensor]]:
+        """New tiles of the upper triangle, in ``memory`` or, without it, each in memory of its own."""
         n, used = self.q.size(0), 0
         for rows in slices(n, self.height):
             for start in range(rows.start, n, self.width):

@@ -1,5 +1,5 @@
 import gc
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -123,7 +123,10 @@ def test_losses_of_several_threads():
         NTXentLoss(0.5)(*x).backward()
         return x.grad
 
-    run_at_once([partial(gradient, x) for x in z], [gradient(x) for x in z])
+    expected = [gradient(x) for x in z]
+    for gradients in at_once([partial(gradient, x) for x in z], times=5):
+        for got, value in zip(gradients, expected, strict=True):
+            torch.testing.assert_close(got, value, rtol=1e-4, atol=1e-6)
 
 
 def test_messages_of_one_softmax_in_several_threads():
@@ -131,25 +134,16 @@ def test_messages_of_one_softmax_in_several_threads():
     expected = PairSoftmax(x, x, symmetric=True, impl="tiles").message(weight)
     for _ in range(5):
         softmax = PairSoftmax(x, x, symmetric=True, impl="tiles")
-        run_at_once([partial(softmax.message, weight)] * 3, [expected] * 3, times=1)
+        (messages,) = at_once([partial(softmax.message, weight)] * 3)
+        assert len(messages) == 3
+        for message in messages:
+            torch.testing.assert_close(message, expected, rtol=1e-4, atol=1e-6)
 
 
-def run_at_once(functions, expected, times=5):
-    got = [[] for _ in functions]
-
-    def work(i):
-        for _ in range(times):
-            got[i].append(functions[i]())
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(functions))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for values, value in zip(got, expected):
-        assert len(values) == times
-        for x in values:
-            torch.testing.assert_close(x, value, rtol=1e-4, atol=1e-6)
+def at_once(functions, times=1):
+    """Values of functions, each in a thread of its own: a list for each time. What a thread raises is raised."""
+    with ThreadPoolExecutor(len(functions)) as pool:
+        return list(zip(*pool.map(lambda f: [f() for _ in range(times)], functions), strict=True))
 
 
 def test_a_compiled_loss_leaves_a_plain_tensor(memory):
