@@ -26,6 +26,7 @@ import grace
 import torch
 from cifar10 import environment
 from communities_report import DETAILS, FEATURES, MEASURES, ORACLE, PLAIN, Rows, write
+from node.machine import machine
 from runs import Runs
 from torch_geometric.data import Data
 from torch_geometric.transforms import Compose
@@ -136,6 +137,12 @@ def graph_of(name: str, root: str) -> Data:
 
 
 @cache
+def moved(name: str, root: str, device: str) -> Data:
+    """The graph where encoders are trained."""
+    return graph_of(name, root).clone().to(device)
+
+
+@cache
 def rewiring(name: str, root: str, rule: str) -> tuple[object, dict[str, float]]:
     """A rule for a graph, the same for all seeds, and its quality."""
     data = graph_of(name, root)
@@ -143,15 +150,17 @@ def rewiring(name: str, root: str, rule: str) -> tuple[object, dict[str, float]]
     return rewire, quality(rewire, data)
 
 
-def run(name: str, root: str, rule: str, seed: int, **changed: float) -> dict[str, float]:
+def run(name: str, root: str, rule: str, seed: int, device: str = "cpu", **changed: float) -> dict[str, float]:
     """Trains GRACE with a rule, and probes it."""
-    data, settings = graph_of(name, root), SETTINGS[name] | changed
+    settings = SETTINGS[name] | changed
     rewire, judged = rewiring(name, root, rule)
     torch.manual_seed(seed)
-    method = grace.build(settings, data.num_features)
+    method = grace.build(settings, graph_of(name, root).num_features).to(device)
     method.rewire, method.batch_size = rewire, settings["batch_size"]
+    data = moved(name, root, device)
     seconds = grace.train(method, data, settings, f"{name}, {rule}, seed {seed}")
-    result = linear_probe(method.embed(data), data.y, Split.from_masks(choose_split(data, seed)))
+    z, data = method.embed(data).cpu(), graph_of(name, root)
+    result = linear_probe(z, data.y, Split.from_masks(choose_split(data, seed)))
     return {"linear": result.test, "seconds an epoch": seconds, "validation": result.val} | judged
 
 
@@ -163,24 +172,24 @@ def features(name: str, root: str, seed: int) -> dict[str, float]:
     return {"linear": result.test, "validation": result.val}
 
 
-def search(names: list[str], root: str) -> None:
+def search(names: list[str], root: str, device: str) -> None:
     """Prints the validation accuracy of plain GRACE at some temperatures, for a seed that is not reported."""
     for name in names:
         for temperature in TEMPERATURES:
-            found = run(name, root, PLAIN, SEARCH_SEED, temperature=temperature)["validation"]
+            found = run(name, root, PLAIN, SEARCH_SEED, device, temperature=temperature)["validation"]
             print(f"{name}, temperature {temperature}: validation {100 * found:.1f}", flush=True)
 
 
-def key(name: str, threads: int) -> dict[str, object]:
+def key(name: str, threads: int, device: str) -> dict[str, object]:
     """What a line of finished runs says of its settings."""
-    return {"dataset": name, "threads": threads} | SETTINGS[name]
+    return {"dataset": name, "threads": threads, "device": device} | SETTINGS[name]
 
 
-def arranged(lines: list[dict[str, str]], threads: int) -> Rows:
+def arranged(lines: list[dict[str, str]], threads: int, device: str) -> Rows:
     """Finished runs with the settings above, by data set and rule, in the order of seeds."""
     rows: Rows = {}
     for name in SETTINGS:
-        mine = [line for line in lines if line["settings"] == json.dumps(key(name, threads), sort_keys=True)]
+        mine = [line for line in lines if line["settings"] == json.dumps(key(name, threads, device), sort_keys=True)]
         by_rule = {rule: [line for line in mine if line["rule"] == rule] for rule in [*RULES, FEATURES]}
         found = {rule: sorted(lines, key=lambda line: int(line["seed"])) for rule, lines in by_rule.items() if lines}
         if PLAIN in found:
@@ -196,6 +205,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help=f"seeds {FIRST_SEED} to {FIRST_SEED - 1}+N")
     parser.add_argument("--search", action="store_true", help="try temperatures by validation accuracy instead")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="where encoders are trained (default: cpu)")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     args = parser.parse_args()
     if args.root is None:
@@ -203,20 +213,22 @@ def main() -> None:
 
     torch.set_num_threads(args.threads)
     if args.search:
-        return search(args.datasets, args.root)
+        return search(args.datasets, args.root, args.device)
     runs = Runs(args.out / "communities_runs.csv", "rule", MEASURES + DETAILS, len(MEASURES))
     seeds, rules = range(FIRST_SEED, FIRST_SEED + args.seeds), list(dict.fromkeys([PLAIN, *args.rules, FEATURES]))
     for name in args.datasets:
-        settings = key(name, args.threads)
+        settings = key(name, args.threads, args.device)
         for seed in seeds:
             for rule in rules:
-                train = features if rule == FEATURES else partial(run, rule=rule)
+                train = features if rule == FEATURES else partial(run, rule=rule, device=args.device)
                 runs.get(rule, seed, settings, partial(train, name, args.root, seed=seed))
     command = shlex.join(
         ["python", "benchmarks/communities.py", "--datasets", *args.datasets, f"--seeds={args.seeds}"]
+        + ([] if args.device == "cpu" else ["--device", args.device])
         + ([] if args.rules == list(RULES) else ["--rules", *args.rules])
     )
-    print(write(arranged(runs.rows(), args.threads), args.out, command, environment(args)))
+    where = environment(args) | {"trained on": machine(torch.device(args.device))}
+    print(write(arranged(runs.rows(), args.threads, args.device), args.out, command, where))
 
 
 if __name__ == "__main__":

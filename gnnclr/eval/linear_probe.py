@@ -24,8 +24,8 @@ def linear_probe(
     scalings: Sequence[str] = ("normalize", "standardize"),
     C: Sequence[float] = tuple(10.0 ** (i / 2) for i in range(-6, 9)),
     patience: int = 4,
-    max_iter: int = 1000,
-    tol: float = 1e-4,
+    max_iter: int = 5000,
+    tol: float = 1e-7,
 ) -> ProbeResult:
     r"""Accuracy of an :math:`L_2`-regularised multinomial logistic regression on frozen features, trained to
     convergence.
@@ -35,7 +35,8 @@ def linear_probe(
 
     The scaling of the features and :math:`C` are the ones with the best accuracy on the validation rows (on a tie the
     stronger regularisation); the test rows are looked at once, with those. The regression is fitted on the training
-    rows only.
+    rows only, and on one thread: what is small is fitted up to ten times faster so, and no result depends on the
+    number of threads.
 
     Args:
         x (Tensor): Features of all rows. They are detached and read in float32.
@@ -49,9 +50,10 @@ def linear_probe(
             (default: ``10**-3, 10**-2.5, ..., 10**4``)
         patience (int, optional): The walk ends after that many values in a row with a validation accuracy below the
             best of the walk. (default: ``4``)
-        max_iter (int, optional): Most L-BFGS iterations a fit. (default: ``1000``)
-        tol (float, optional): Largest gradient entry of the mean loss at convergence, as in scikit-learn.
-            (default: ``1e-4``)
+        max_iter (int, optional): Most L-BFGS iterations a fit. (default: ``5000``)
+        tol (float, optional): Largest gradient entry of the mean loss at convergence, as in scikit-learn. At its
+            default of 1e-4 the accuracy of few training rows still moves by .3 points with the order of the sums.
+            (default: ``1e-7``)
 
     Shapes:
         - **x:** :math:`(n, d)`; **y:** :math:`(n)`
@@ -87,19 +89,23 @@ def linear_probe(
 def _path(x, y, split, grid, best, patience, max_iter, tol):
     """Yields (validation accuracy, C, weight, bias) each time the accuracy is better than the best so far."""
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     model = LogisticRegression(max_iter=max_iter, tol=tol, warm_start=True)
-    train_x, train_y = x[split.train].numpy(), y[split.train].numpy()
+    train_x, back = _in_own_span(x[split.train])
+    train_x, train_y = train_x.numpy(), y[split.train].numpy()
     val_x, val_y = x[split.val], y[split.val]
     classes = y[split.train].unique()
     own, stale = -1.0, 0
     for c in grid:
         model.C = float(c)
-        model.fit(train_x, train_y)
+        with threadpool_limits(1):
+            model.fit(train_x, train_y)
         weight, bias = (torch.as_tensor(a, dtype=x.dtype) for a in (model.coef_.T, model.intercept_))
         if classes.numel() == 2:
             # scikit-learn gives one column for two classes: the margin of the second.
             weight, bias = (torch.cat([torch.zeros_like(a), a], dim=-1) for a in (weight, bias))
+        weight = weight if back is None else back @ weight
         accuracy = _accuracy(classes[(val_x @ weight + bias).argmax(dim=1)], val_y) if val_y.numel() else 0.0
         stale = stale + 1 if accuracy < own else 0
         own = max(own, accuracy)
@@ -108,6 +114,17 @@ def _path(x, y, split, grid, best, patience, max_iter, tol):
             yield best, float(c), weight, bias
         if stale == patience:
             return
+
+
+def _in_own_span(x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Rows in an orthonormal basis of their span where they are fewer than the columns, and the basis [d, n].
+
+    Weights of least norm lie in that span, so the optimum is the same one, of a smaller problem.
+    """
+    if x.shape[0] >= x.shape[1]:
+        return x, None
+    basis, coordinates = torch.linalg.qr(x.T)
+    return coordinates.T.contiguous(), basis
 
 
 def _scale(x: Tensor, train: Tensor, scaling: str) -> Tensor:

@@ -3,6 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from gnnclr.eval import Split, clustering_scores, knn_probe, linear_probe
 
@@ -35,6 +37,28 @@ def test_equals_the_optimum_of_the_plain_objective():
     assert result.test == pytest.approx((predicted == y)[split.test].double().mean().item())
     assert result.val == pytest.approx((predicted == y)[split.val].double().mean().item())
     assert 0.5 < result.test < 1.0
+
+
+def test_more_columns_than_rows_are_fitted_in_the_span_of_the_rows():
+    x, y = blobs(90, d=200, spread=6.0)
+    split = Split.random(90, 0.4, 0.2)
+    result = linear_probe(x, y, split, scalings=["none"], C=[0.7])
+    wide = x.double() / x[split.train].square().sum(1).mean().sqrt()
+    model = LogisticRegression(C=0.7, tol=1e-9, max_iter=9999).fit(wide[split.train].numpy(), y[split.train].numpy())
+    for rows, accuracy in ((split.test, result.test), (split.val, result.val)):
+        assert accuracy == pytest.approx(model.score(wide[rows].numpy(), y[rows].numpy()))
+    assert 0.5 < result.test < 1.0
+
+
+@pytest.mark.parametrize("d", [5, 200])
+def test_the_number_of_threads_changes_nothing(d):
+    x, y = blobs(spread=3.0, d=d)
+    split = Split.random(300, 0.3, 0.2)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(linear_probe(x, y, split))
+    assert found[0] == found[1]
 
 
 def test_settings_are_the_best_on_validation_and_test_labels_have_no_say():
