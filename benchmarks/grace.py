@@ -109,7 +109,7 @@ def search(name: str, root: str, seeds: int, device: str = "cpu") -> None:
                 torch.manual_seed(seed)
                 method = build(settings, data.num_features).to(device)
                 train(method, data, settings, f"{name} search {dict(zip(GRID[name], values))} seed {seed}")
-                data, z = data.cpu(), method.embed(data).cpu()
+                z, data = method.embed(data).cpu(), data.cpu()
                 val = linear_probe(z, data.y, Split.from_masks(data)).val
                 append(path, {"dataset": name, "settings": text, "seed": seed, "val": val})
                 done[name, text, str(seed)] = val

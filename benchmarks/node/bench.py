@@ -25,7 +25,7 @@ from .records import Records
 from .settings import Settings, settings_hash
 from .training import train
 
-MEASURES = ["test", "val", "c", "scaling", *EXTRAS, "seconds", "epoch_seconds", "peak_mb"]
+MEASURES = ["test", "val", "c", "scaling", "tol", *EXTRAS, "seconds", "epoch_seconds", "peak_mb"]
 CONDITIONS = ["threads", "machine", "date", "graph", "settings", "hash"]
 FIELDS = ["dataset", "row", "seed", *MEASURES, *CONDITIONS]
 SEARCH_FIELDS = ["dataset", "row", "seed", "val", "seconds", *CONDITIONS]

@@ -11,12 +11,14 @@ from gnnclr.eval.similarity_search import similarity_search
 #: Blocks of joined features have scales of their own, which normalising rows would keep and standardising would not.
 JOINED = ("none", "standardize")
 EXTRAS = ("nmi", "ari", "sim5")
+#: Largest gradient entry of the mean loss at which the regression counts as converged.
+TOL = 1e-7
 
 
 def probe(x: Tensor, y: Tensor, split: Split, joined: bool = False) -> dict[str, Any]:
     """Accuracy of the linear probe, whose settings validation chooses."""
-    result = linear_probe(x, y, split, **({"scalings": JOINED} if joined else {}))
-    chosen = {"c": result.settings["C"], "scaling": result.settings["scaling"]}
+    result = linear_probe(x, y, split, tol=TOL, **({"scalings": JOINED} if joined else {}))
+    chosen = {"c": result.settings["C"], "scaling": result.settings["scaling"], "tol": TOL}
     return {"test": result.test, "val": result.val, **chosen}
 
 

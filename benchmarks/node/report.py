@@ -122,7 +122,7 @@ def markdown(results: Found, links: Found, table: Settings, command: str, rest: 
         f"- machine: {'; '.join(conditions['machine']) or '–'}; threads: {', '.join(conditions['threads']) or '–'}",
         f"- written with {', '.join(f'{name} {version}' for name, version in versions().items())}",
     ]
-    several = len(conditions["machine"]) > 1
+    several = {name for name in ("machine", "tol") if len({line[name] for line in lines}) > 1}
     for dataset, rows in results.items():
         cells = {_title(row): _cells(lines, several) for row, lines in rows.items()}
         for row in rows:
@@ -156,7 +156,7 @@ def _title(row: str) -> str:
     return TITLES.get(row, row)
 
 
-def _cells(lines: list[Line], with_machine: bool) -> dict[str, str | list[float]]:
+def _cells(lines: list[Line], several: set[str]) -> dict[str, str | list[float]]:
     cells: dict[str, str | list[float]] = {"seeds": str(len(lines))}
     for key, title in (("test", "test"), ("val", "validation"), ("nmi", "NMI"), ("ari", "ARI"), ("sim5", "Sim@5")):
         values = _numbers(lines, key)
@@ -170,8 +170,9 @@ def _cells(lines: list[Line], with_machine: bool) -> dict[str, str | list[float]
         values = _numbers(lines, key)
         if values:
             cells[title] = f"{max(values) if key == 'peak_mb' else statistics.median(values):.{digits}f}"
-    if with_machine:
-        cells["machine"] = "; ".join(sorted({line["machine"].split(",")[0] for line in lines}))
+    for key, title in (("machine", "machine"), ("tol", "probe's gradient")):
+        if key in several:
+            cells[title] = "; ".join(sorted({line[key].split(",")[0] for line in lines}))
     return cells
 
 
