@@ -89,17 +89,17 @@ def linear_probe(
 def _path(x, y, split, grid, best, patience, max_iter, tol):
     """Yields (validation accuracy, C, weight, bias) each time the accuracy is better than the best so far."""
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import ThreadpoolController
 
     model = LogisticRegression(max_iter=max_iter, tol=tol, warm_start=True)
     train_x, back = _in_own_span(x[split.train])
     train_x, train_y = train_x.numpy(), y[split.train].numpy()
     val_x, val_y = x[split.val], y[split.val]
     classes = y[split.train].unique()
-    own, stale = -1.0, 0
+    own, stale, threads = -1.0, 0, ThreadpoolController()
     for c in grid:
         model.C = float(c)
-        with threadpool_limits(1):
+        with threads.limit(limits=1):
             model.fit(train_x, train_y)
         weight, bias = (torch.as_tensor(a, dtype=x.dtype) for a in (model.coef_.T, model.intercept_))
         if classes.numel() == 2:
