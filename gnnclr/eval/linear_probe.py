@@ -73,7 +73,8 @@ def linear_probe(
     classes = labels[split.train].unique()
     if classes.numel() == 1:
         val, test = (_accuracy(classes.expand(i.numel()), labels[i]) for i in (split.val, split.test))
-        return ProbeResult(test=test, val=val, settings={"C": None, "scaling": None})
+        predicted = classes.repeat(split.test.numel())
+        return ProbeResult(test=test, val=val, settings={"C": None, "scaling": None}, predicted=predicted)
 
     best, chosen = -1.0, None
     for scaling in scalings:
@@ -83,7 +84,8 @@ def linear_probe(
     c, weight, bias, scaling = chosen
     predicted = classes[(_scale(features, split.train, scaling)[split.test] @ weight + bias).argmax(dim=1)]
     test = _accuracy(predicted, labels[split.test])
-    return ProbeResult(test=test, val=best if split.val.numel() else math.nan, settings={"C": c, "scaling": scaling})
+    val = best if split.val.numel() else math.nan
+    return ProbeResult(test=test, val=val, settings={"C": c, "scaling": scaling}, predicted=predicted)
 
 
 def _path(x, y, split, grid, best, patience, max_iter, tol):

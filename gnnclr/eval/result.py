@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 
 @dataclass(frozen=True)
 class ProbeResult:
@@ -12,8 +14,10 @@ class ProbeResult:
         test (float): Share of test rows that are classified correctly, in [0, 1].
         val (float): The same on the validation rows; NaN if there are none.
         settings (dict, optional): The chosen settings, by name.
+        predicted (Tensor, optional): The labels that the probe gives the test rows, in the order of the split.
     """
 
     test: float
     val: float
     settings: dict[str, Any] = field(default_factory=dict)
+    predicted: Tensor | None = field(default=None, repr=False, compare=False)

@@ -71,14 +71,14 @@ class AddNeighbourPositives(BaseTransform):
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with the neighbours of its samples added to its positives."""
-        check_positives(data)
+        check_positives(data, with_x=False)
         if self.in_denominator:
             _check_groups_tell(data)
             if data.negatives.exclude == "positives":
                 data.negatives = replace(data.negatives, exclude="group")
         edge_index, edge_weight = self._edges(data)
         new = ~is_positive(data, edge_index)
-        edge_index, edge_weight = edge_index[:, new], edge_weight[new].to(data.x.dtype)
+        edge_index, edge_weight = edge_index[:, new], edge_weight[new]
         total = scatter(edge_weight, edge_index[1], dim_size=data.num_nodes, reduce="sum")[edge_index[1]]
         return add_positives(data, edge_index, self.weight * edge_weight / torch.where(total > 0, total, 1))
 

@@ -9,11 +9,16 @@ from gnnclr.graph.pair_exceptions import ignore_negatives, is_among
 from gnnclr.ops.check import describe
 
 
-def check_positives(data: ContrastGraph) -> ContrastGraph:
+def check_positives(data: ContrastGraph, with_x: bool = True) -> ContrastGraph:
     """Returns ``data`` with its positives as edges, where they were implicit, or raises a :class:`ValueError` if it is
-    no graph with embeddings."""
-    if not isinstance(data, ContrastGraph) or data.x is None:
-        raise ValueError(f"'data' must be a ContrastGraph with 'x' (got {describe(data)})")
+    no graph of a batch, or has no embeddings.
+
+    Args:
+        data (ContrastGraph): The graph.
+        with_x (bool, optional): Whether it must have embeddings. (default: ``True``)
+    """
+    if not isinstance(data, ContrastGraph) or "negatives" not in data or (with_x and data.x is None):
+        raise ValueError(f"'data' must be a ContrastGraph with {'x' if with_x else 'nodes'!r} (got {describe(data)})")
     if data.edge_index is None:
         data.edge_index = group_pairs(data.group)
     return data
@@ -44,7 +49,7 @@ def edge_weights(graph: ContrastGraph) -> Tensor:
     Args:
         graph (ContrastGraph): The graph, with ``edge_index``.
     """
-    dtype = torch.promote_types(graph.x.dtype, torch.float32)
+    dtype = torch.float32 if graph.x is None else torch.promote_types(graph.x.dtype, torch.float32)
     if graph.edge_weight is not None:
         return graph.edge_weight.to(dtype)
     return torch.ones(graph.edge_index.size(1), dtype=dtype, device=graph.edge_index.device)

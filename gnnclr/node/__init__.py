@@ -20,6 +20,7 @@ from gnnclr.node.decoupled import Decoupled
 from gnnclr.node.dgi import DGI
 from gnnclr.node.diffusion import PPRDiffusion, ppr_matrix
 from gnnclr.node.discriminator import BilinearDiscriminator
+from gnnclr.node.ego_nets import EgoNets
 from gnnclr.node.fitted_rewiring import FittedRewiring
 from gnnclr.node.gat import GATEncoder
 from gnnclr.node.gca import GCA
@@ -82,6 +83,7 @@ __all__ = [
     "CommunityLoader",
     "Decoupled",
     "EdgeDrop",
+    "EgoNets",
     "FeatureLinear",
     "FeatureMask",
     "FeatureShuffle",

@@ -73,7 +73,7 @@ class RandomNodeLoader(SubgraphLoader):
 
 class CommunityLoader(SubgraphLoader):
     r"""Batches of several random communities each, as in `"Cluster-GCN: An Efficient Algorithm for Training Deep and
-    Large Graph Convolutional Networks" <https://arxiv.org/abs/1905.07953>`_: most edges lie within a batch.
+    Large Graph Convolutional Networks" <https://arxiv.org/abs/1905.07953>`_: edges of a community lie within a batch.
 
     Communities stand in a random order, anew in each epoch, which is cut into batches of equal size: at most two
     communities of a batch are cut. With communities much smaller than a batch few edges are lost; a larger one is split

@@ -22,8 +22,9 @@ class FittedRewiring(BaseTransform):
 
     :meth:`fit` takes the graph; :class:`~gnnclr.node.GRACE` calls it, and what is found is remembered while the graph
     stays the same. With ``every`` it is found anew after so many epochs, with the next seed: where a search depends on
-    chance, as for communities, training sees many partitions. All of it follows from the graph, the seed and the
-    epoch, so that a resumed run has the same.
+    chance, as for communities, training sees many partitions. Which epoch it is :meth:`start_epoch` says: recipes call
+    it, and a loop of one's own calls ``method.start_epoch(epoch)`` before each epoch, or nothing is found anew. All of
+    it follows from the graph, the seed and the epoch, so that a resumed run has the same.
 
     Where steps see subgraphs (batches with ``n_id``), :meth:`bind` says of which graph: what is found is then that of
     the whole graph, for the nodes that are there.

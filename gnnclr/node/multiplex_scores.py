@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from gnnclr.eval import Split, linear_probe
 from gnnclr.eval.clustering import clustering_scores
 from gnnclr.eval.similarity_search import similarity_search
-from gnnclr.eval.unit_scale import unit_scale
-from gnnclr.graph.exact import unit_rows
 
 
 @dataclass(frozen=True)
@@ -55,8 +52,7 @@ def multiplex_scores(z: Tensor, y: Tensor, split: Split) -> MultiplexScores:
 
     probe = linear_probe(z, y, split)
     clusters = clustering_scores(z, y)
-    predicted = _predict(z, y, split, **probe.settings)
-    truth = y[split.test].cpu().numpy()
+    truth, predicted = y[split.test].cpu().numpy(), probe.predicted.numpy()
     return MultiplexScores(
         micro_f1=float(f1_score(truth, predicted, average="micro")),
         macro_f1=float(f1_score(truth, predicted, average="macro")),
@@ -65,20 +61,3 @@ def multiplex_scores(z: Tensor, y: Tensor, split: Split) -> MultiplexScores:
         ari=clusters.ari,
         sim5=similarity_search(z, y, 5),
     )
-
-
-def _predict(z: Tensor, y: Tensor, split: Split, C: float | None, scaling: str | None):
-    from sklearn.dummy import DummyClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
-
-    x = unit_scale(z.detach().to("cpu", torch.float32))
-    if scaling == "normalize":
-        x = unit_rows(x)
-    elif scaling == "standardize":
-        x = torch.from_numpy(StandardScaler().fit(x[split.train].numpy()).transform(x.numpy()))
-    # The probe's C is that of rows of mean squared norm 1.
-    x = x / x[split.train].square().sum(dim=1).mean().sqrt().clamp(min=torch.finfo(x.dtype).tiny)
-    model = DummyClassifier() if C is None else LogisticRegression(C=C, max_iter=1000)
-    model.fit(x[split.train].numpy(), y[split.train].cpu().numpy())
-    return model.predict(x[split.test].numpy())

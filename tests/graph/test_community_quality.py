@@ -6,7 +6,14 @@ import torch
 import torch_geometric.transforms as T
 from loss_contract import make_views
 
-from gnnclr.graph import AddKNNPositives, Negatives, augmentation_graph
+from gnnclr.graph import (
+    AddKNNPositives,
+    AddNeighbourPositives,
+    DropFalseNegatives,
+    Negatives,
+    WeighFalseNegatives,
+    augmentation_graph,
+)
 from gnnclr.graph.communities import (
     ContrastCentroids,
     ExcludeCommunity,
@@ -22,6 +29,7 @@ from gnnclr.graph.communities import (
 COMMUNITY = torch.tensor([3, 0, 3, 7, 0, 0, 5, 3, 3])
 LABELS = torch.tensor([4, 4, 4, 1, 2, 2, 1, 4, 1])
 N = COMMUNITY.numel()
+EDGES = torch.tensor([[0, 1, 4, 8, 2], [3, 5, 2, 0, 7]])
 
 
 def literal(graph, labels):
@@ -30,6 +38,14 @@ def literal(graph, labels):
     sample = graph.sample_id if "sample_id" in graph else graph.sample
     positive = set() if graph.edge_index is None else set(zip(*graph.edge_index.tolist()))
     explicit = None if graph.negative_index is None else set(zip(*graph.negative_index.tolist()))
+    ignored = set() if graph.ignore_index is None else set(zip(*graph.ignore_index.tolist()))
+    extra = {}
+    if graph.extra_index is not None:
+        log_weight = (
+            torch.zeros(graph.extra_index.size(1)) if graph.extra_log_weight is None else graph.extra_log_weight
+        )
+        for pair, value in zip(zip(*graph.extra_index.tolist()), log_weight.double().exp().tolist()):
+            extra[pair] = extra.get(pair, 0.0) + value
     every = same = left = left_same = 0.0
     for i, j in itertools.product(range(n), range(n)):
         same_view = bool(graph.view[i] == graph.view[j])
@@ -51,6 +67,8 @@ def literal(graph, labels):
                 weight = 0.0
             if rule.exclude == "group" and graph.group[i] == graph.group[j]:
                 weight = 0.0
+        weight = 0.0 if (j, i) in ignored else weight
+        weight += extra.get((j, i), 0.0)
         true = float(labels[sample[i]] == labels[sample[j]])
         every, same, left, left_same = every + 1, same + true, left + weight, left_same + weight * true
     ratio = lambda a, b: a / b if b else math.nan  # noqa: E731
@@ -73,7 +91,11 @@ TRANSFORMS = {
     "centroids": WeighCentroids(COMMUNITY, 0.1),
     "soft": SoftCommunity(co_association([COMMUNITY, LABELS // 2]), 0.1),
     "knn": AddKNNPositives(3),
+    "neighbours": AddNeighbourPositives(EDGES),
+    "dropped": DropFalseNegatives(2),
+    "weighed": WeighFalseNegatives(2, weight=0.3),
     "all": T.Compose([ExcludeCommunity(COMMUNITY), WeighCommunity(LABELS // 2, 0.3), AddKNNPositives(2)]),
+    "all pairs": T.Compose([ExcludeCommunity(COMMUNITY), AddNeighbourPositives(EDGES), WeighFalseNegatives(1)]),
 }
 
 
@@ -99,16 +121,23 @@ def test_explicit_negatives_and_banks():
     graph.negative_index = torch.randint(0, 2 * N, (2, 60), generator=torch.Generator().manual_seed(0))
     graph.negative_index[0, :5] = 2 * N + 1
     assert values(negative_quality(graph, LABELS)) == pytest.approx(literal(graph, LABELS), rel=1e-12)
+    graph.ignore_index = graph.negative_index[:, 20:40]
+    assert values(negative_quality(graph, LABELS)) == pytest.approx(literal(graph, LABELS), rel=1e-12)
 
 
 def test_rules_are_judged_on_two_plain_views():
-    for rule in (ExcludeCommunity(COMMUNITY), WeighCommunity(COMMUNITY, 0.2), TRANSFORMS["soft"]):
+    names = ("exclude", "weigh", "soft", "neighbours")
+    for rule in [*(TRANSFORMS[name] for name in names), T.Compose([TRANSFORMS[name] for name in names])]:
         graph = rule(augmentation_graph(make_views(N, 5)))
         assert values(negative_quality(rule, LABELS)) == pytest.approx(values(negative_quality(graph, LABELS)))
     features = torch.randn(N, 4)
     assert negative_quality(WeighCentroids(COMMUNITY, 1.0, features), LABELS).removed > 0
     with pytest.raises(ValueError, match="'data' must have embeddings 'x'"):
         negative_quality(WeighCentroids(COMMUNITY), LABELS)
+    of_embeddings = negative_quality(WeighCentroids(COMMUNITY), LABELS, x=features)
+    assert values(of_embeddings) == pytest.approx(
+        values(negative_quality(WeighCentroids(COMMUNITY, 1.0, features), LABELS)), rel=1e-5
+    )
 
 
 def test_by_hand():
@@ -168,7 +197,7 @@ def test_nothing_to_compare():
     [
         (lambda g: negative_quality(g, LABELS.float()), r"'labels' must be an integer tensor of shape \[n\]"),
         (lambda g: negative_quality(g, LABELS[:3]), "'labels' must have a row for each of the 9 samples"),
-        (lambda g: negative_quality(g.x, LABELS), "'rule' must be a ContrastGraph or a community-aware rule"),
+        (lambda g: negative_quality(g.x, LABELS), "'rule' must be a ContrastGraph or a rewiring"),
         (lambda g: negative_quality(ExcludeCommunity(COMMUNITY[:3]), LABELS), "'community' must have a row for each"),
     ],
 )

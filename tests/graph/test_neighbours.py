@@ -141,8 +141,8 @@ def test_wrong_arguments(arguments, message):
 
 
 def test_wrong_graphs():
-    with pytest.raises(ValueError, match="'data' must be a ContrastGraph with 'x'"):
-        AddNeighbourPositives(NEIGHBOURS)(ContrastGraph(sample=torch.arange(4)))
+    with pytest.raises(ValueError, match="'data' must be a ContrastGraph with 'nodes'"):
+        AddNeighbourPositives(NEIGHBOURS)(ContrastGraph())
     graph = batch()
     graph.sample_id = torch.arange(8) - 1
     with pytest.raises(ValueError, match=r"'data\.sample_id' must not be negative"):

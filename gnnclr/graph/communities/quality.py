@@ -1,5 +1,6 @@
 """How many of the negatives that a rule takes away were false, and how many false ones it leaves."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,9 +10,9 @@ from torch_geometric.utils import coalesce
 from gnnclr.graph.communities.labels import check_community, contiguous, joint, of_nodes
 from gnnclr.graph.communities.modularity import modularity
 from gnnclr.graph.communities.rule import CommunityRule, check_graph
-from gnnclr.graph.communities.soft import SoftCommunity
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.ops.check import check_index, describe
+from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.ops.check import check_index, check_matrix, describe
 from gnnclr.ops.tiles import slices
 
 #: Exclusions that take pairs of different samples from the negatives: those of one group.
@@ -53,22 +54,31 @@ class NegativeQuality:
 
 
 def negative_quality(
-    rule: ContrastGraph | CommunityRule | SoftCommunity,
+    rule: ContrastGraph | Callable[[ContrastGraph], ContrastGraph],
     labels: Tensor,
     *,
+    x: Tensor | None = None,
     edge_index: Tensor | None = None,
     community: Tensor | None = None,
 ) -> NegativeQuality:
-    r"""Compares the negatives of a graph, or those that a community-aware rule leaves of two plain views, with labels.
+    r"""Compares the negatives of a graph, or those that a rewiring leaves of two plain views of all samples, with
+    labels.
 
     Exclusion is counted in tables of groups and labels, in time and memory linear in nodes and edges. Weights are
     summed tile by tile, in linear memory. The views of a sample and rows of a bank are no pairs here.
 
     Args:
-        rule (ContrastGraph or CommunityRule or SoftCommunity): The negatives to judge.
+        rule (ContrastGraph or callable): The negatives to judge: a graph, or a rewiring, such as a community-aware
+            rule, neighbours as positives, or a composition of them.
         labels (Tensor): The label of each sample of the data [N]. A diagnostic: choosing a rule by it uses labels.
+        x (Tensor, optional): Embeddings of the samples [N, d], for a rewiring that looks at them.
+            (default: ``None``)
         edge_index (Tensor, optional): Edges between samples [2, e], for the modularity. (default: ``None``)
         community (Tensor, optional): The community of each sample [N], for the modularity. (default: that of the rule)
+
+    Raises:
+        ValueError: If labels are not one integer for each sample, or ``rule`` is neither a graph nor a rewiring, or
+            needs embeddings and has none.
     """
     check_index("labels", labels, "n")
     if community is None and isinstance(rule, CommunityRule):
@@ -77,11 +87,13 @@ def negative_quality(
     if edge_index is not None and community is not None:
         score = modularity(edge_index, check_community("community", community))
     if not isinstance(rule, ContrastGraph):
-        if not isinstance(rule, CommunityRule | SoftCommunity):
-            raise ValueError(f"'rule' must be a ContrastGraph or a community-aware rule (got {describe(rule)})")
+        if not callable(rule):
+            raise ValueError(f"'rule' must be a ContrastGraph or a rewiring of one (got {describe(rule)})")
+        if x is not None:
+            x = check_matrix("x", x, finite=True, rows=labels.numel()).detach().repeat(2, 1)
         sample = torch.arange(labels.numel(), device=labels.device)
         view = torch.cat([torch.zeros_like(sample), torch.ones_like(sample)])
-        rule = rule(ContrastGraph(sample=sample.repeat(2), view=view))
+        rule = rule(ContrastGraph(x, sample=sample.repeat(2), view=view))
     graph = check_graph(rule)
     label = contiguous(of_nodes("labels", labels, graph))
     pairs = _Pairs(graph, label)
@@ -119,16 +131,25 @@ class _Pairs:
 
     def left(self, every: int, same: int) -> tuple[float, float]:
         """What is left of them, by weight."""
+        left, left_same = self._left_by_rule(every, same)
+        extra, extra_same = self._sum_extra()
+        return left + extra, left_same + extra_same
+
+    def _left_by_rule(self, every: int, same: int) -> tuple[float, float]:
         if self.graph.negative_index is not None:
-            return self._sum_edges(self.graph.negative_index)
+            listed, ignored = self.graph.negative_index, self.graph.ignore_index
+            if ignored is not None:
+                listed = listed[:, ~is_among(listed, ignored, self.graph.num_nodes)]
+            return self._sum_edges(listed)
         if self.rule.log_weight is not None:
             return self._sum_tiles()
-        if self.rule.exclude not in GROUPED:
-            return every, same
-        group, sample = self.graph.group, self.graph.sample
-        lost = self._equal(group) - self._equal(group, sample)
-        lost_same = self._equal(group, self.label) - self._equal(group, self.label, sample)
-        edges, edges_same = self._sum_edges(self._excluded_edges(), group)
+        group = [self.graph.group] if self.rule.exclude in GROUPED else []
+        edges, edges_same = self._sum_edges(self._excluded_edges(), *group)
+        if not group:
+            return every - edges, same - edges_same
+        lost, lost_same = (
+            self._equal(*group, *keys) - self._equal(*group, *keys, self.graph.sample) for keys in ((), (self.label,))
+        )
         return every - lost - edges, same - lost_same - edges_same
 
     def _equal(self, *keys: Tensor) -> int:
@@ -143,11 +164,28 @@ class _Pairs:
         return int((anchors * candidates).sum())
 
     def _excluded_edges(self) -> Tensor:
-        """Positive edges between nodes, in both directions."""
-        if self.graph.edge_index is None or self.rule.exclude != "positives":
-            return self.label.new_empty(2, 0)
-        edges = self.graph.edge_index[:, self.graph.edge_index[0] < self.label.numel()]
-        return torch.cat([edges, edges.flip(0)], dim=1)
+        """Pairs of candidate and anchor that the rule leaves out one by one: positive edges between nodes, in both
+        directions, and those that are to be ignored."""
+        pairs = [self.label.new_empty(2, 0)]
+        if self.graph.edge_index is not None and self.rule.exclude == "positives":
+            edges = self.graph.edge_index[:, self.graph.edge_index[0] < self.label.numel()]
+            pairs += [edges, edges.flip(0)]
+        if self.graph.ignore_index is not None:
+            pairs.append(self.graph.ignore_index[:, self.graph.ignore_index[0] < self.label.numel()])
+        return torch.cat(pairs, dim=1)
+
+    def _sum_extra(self) -> tuple[float, float]:
+        """The weight of the extra negatives between pairs in scope."""
+        if self.graph.extra_index is None:
+            return 0, 0
+        source, target = self.graph.extra_index
+        weight = torch.ones(source.numel(), dtype=torch.float64, device=source.device)
+        if self.graph.extra_log_weight is not None:
+            weight = self.graph.extra_log_weight.double().exp()
+        node = source < self.label.numel()
+        source, target, weight = source[node], target[node], weight[node]
+        weight = weight * self._in_scope(source, target)
+        return float(weight.sum()), float((weight * (self.label[source] == self.label[target])).sum())
 
     def _in_scope(self, source: Tensor, target: Tensor) -> Tensor:
         """Whether candidates and anchors are pairs of different samples in the scope of the rule."""
