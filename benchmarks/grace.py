@@ -21,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -80,11 +81,13 @@ def elu(x: torch.Tensor) -> torch.Tensor:
     return positive + ((x - positive).exp() - 1)
 
 
-def train(method: GRACE, data, settings: dict, note: str = "") -> float:
-    """Trains in place and returns the median seconds of an epoch."""
+def train(
+    method: GRACE, data, settings: dict, note: str = "", after: Callable[[int], None] = lambda epochs: None
+) -> float:
+    """Trains in place and returns the median seconds of an epoch; calls ``after`` with the epochs that are done."""
     optimizer = torch.optim.Adam(method.parameters(), lr=settings["lr"], weight_decay=settings["weight_decay"])
     seconds = []
-    for _ in (bar := tqdm(range(settings["epochs"]), desc=note, leave=False)):
+    for epoch in (bar := tqdm(range(settings["epochs"]), desc=note, leave=False)):
         start = time.perf_counter()
         optimizer.zero_grad()
         loss, _ = method.training_step_loss(data)
@@ -93,6 +96,7 @@ def train(method: GRACE, data, settings: dict, note: str = "") -> float:
         value = loss.item()  # waits for the device
         seconds.append(time.perf_counter() - start)
         bar.set_postfix(loss=f"{value:.3f}")
+        after(epoch + 1)
     return statistics.median(seconds)
 
 

@@ -4,9 +4,9 @@
 
 Encoders are trained without labels, on the whole graph, and frozen at the last epoch. An L2-regularised logistic
 regression, whose C and feature scaling are chosen on the validation nodes, looks at the test nodes once. The rows raw
-features, untrained GCN, A²X, PPR X and PPR LSA (tf-idf, truncated SVD, propagation) have the same splits and the same
-probe. Splits are public ones for Planetoid, WikiCS (20), ogbn-arxiv and ACM; otherwise 10 % training, 10 % validation,
-80 % test nodes, drawn by the seed.
+features, untrained GCN, A²X, PPR X, as declared and with the propagation that ``--search`` chose, and PPR LSA (tf-idf,
+truncated SVD, propagation) have the same splits and the same probe. Splits are public ones for Planetoid, WikiCS (20),
+ogbn-arxiv and ACM; otherwise 10 % training, 10 % validation, 80 % test nodes, drawn by the seed.
 
 ``--links`` trains methods without some of the edges, and ranks those among as many pairs without an edge.
 
@@ -54,9 +54,8 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--methods", type=names, default=[], help=f"any of {','.join(METHODS)}, or all")
     p.add_argument("--datasets", type=names, required=True, help=f"any of {','.join(DATASETS)}, or files *.pt")
-    p.add_argument(
-        "--baselines", type=names, default=list(BASELINES), help=f"any of {','.join(BASELINES)}; '' for none"
-    )
+    baselines = f"any of {','.join(BASELINES)}; '' for none (default: all, and with --search and --methods none)"
+    p.add_argument("--baselines", type=names, help=baselines)
     p.add_argument("--root", default=os.environ.get("GNNCLR_DATA", "data"), help="folder of raw files")
     p.add_argument("--seeds", type=int, help="seeds 0, 1, ... (default: 20 where splits differ by seed, otherwise 10)")
     p.add_argument("--out", type=Path, default=HERE / "results" / "node", help="folder of results")
@@ -77,6 +76,8 @@ def check(p: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Exits with a message if the arguments name what does not exist."""
     if args.methods == ["all"]:
         args.methods = list(METHODS)
+    if args.baselines is None:
+        args.baselines = [] if args.search and args.methods else list(BASELINES)
     for option, known in (("methods", METHODS), ("baselines", BASELINES)):
         for name in getattr(args, option):
             if name not in known:

@@ -41,12 +41,14 @@ BASELINES: dict[str, Callable[[Data, Mapping[str, Any]], Tensor]] = {
     "untrained": untrained,
     "sgc": sgc,
     "ppr": ppr,
+    "ppr-searched": ppr,
     "lsa": ppr,
 }
 #: Those that depend on the seed.
 RANDOM = {"untrained"}
 #: How tables call them.
-TITLES = {"raw": "raw features", "untrained": "untrained GCN", "sgc": "A²X (SGC)", "ppr": "PPR X", "lsa": "PPR LSA"}
+TITLES = {"raw": "raw features", "untrained": "untrained GCN", "sgc": "A²X (SGC)", "ppr": "PPR X"}
+TITLES |= {"ppr-searched": "PPR X, searched", "lsa": "PPR LSA, searched"}
 
 
 def features(name: str, data: Data, settings: Mapping[str, Any], seed: int) -> Tensor:

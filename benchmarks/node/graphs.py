@@ -9,6 +9,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gnnclr.node import SparseFeatures, SVDFeatures, TfidfFeatures, load_node_data
+from gnnclr.ops.check import describe
 
 #: What the setting ``x`` does to features: nothing, unit row sums, unit row norms, columns of mean 0 and deviation 1,
 #: words weighed by rarity, and the latent semantic analysis of those: their first 512 singular directions.
@@ -31,7 +32,11 @@ class BenchmarkGraph:
         self.labelled = load_node_data(name, root, split_seed=None)
         y = self.labelled.y
         if not isinstance(y, Tensor) or y.is_floating_point() or y.shape != (self.labelled.num_nodes,):
-            raise ValueError(f"'data.y' must hold an integer label for each node (got {y})")
+            raise ValueError(f"'data.y' must hold an integer label for each node, of shape [n] (got {describe(y)})")
+        masks = [mask.view(y.numel(), -1) for key, mask in self.labelled.to_dict().items() if key.endswith("_mask")]
+        probed = torch.cat(masks, dim=1).any(dim=1) if masks else torch.ones_like(y, dtype=torch.bool)
+        if bool((y[probed] < 0).any()):
+            raise ValueError(f"'data.y' must not be negative but for nodes outside all masks (got {int(y.min())})")
         if y.unique().numel() < 2:
             raise ValueError(f"'data.y' must hold at least two classes (got {y.unique().numel()})")
         self.y = y

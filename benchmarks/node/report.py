@@ -23,11 +23,12 @@ PUBLISHED = json.loads((Path(__file__).parents[1] / "node_published.json").read_
 
 PROTOCOL = """\
 Accuracy on test nodes in percent, mean ± standard deviation over seeds. Encoders are trained without labels and \
-frozen at the last epoch. The probe is an L2-regularised logistic regression, trained to convergence, whose C and \
-feature scaling are chosen on the validation nodes; test nodes are looked at once. Training settings that a search \
-has chosen were chosen by validation accuracy, over seeds of its own. All rows have the same splits and the same \
-probe. Published numbers are under the protocols of their sources, which differ: some take the best epoch, some choose \
-by test nodes."""
+frozen at the last epoch. The probe is an L2-regularised logistic regression, whose C and feature scaling are chosen \
+on the validation nodes; test nodes are looked at once. Training settings that a search has chosen were chosen by \
+validation accuracy, over seeds of its own. All rows have the same splits and the same probe, converged to the \
+gradient that the tables name where it differs. Measures of clusters and of nearest nodes are of fewer seeds where a \
+number follows them. Published numbers are under the protocols of their sources, which differ: some take the best \
+epoch, some choose by test nodes."""
 
 JOINED = f"""\
 Rows{WITH_PX}: the probe sees standardised embeddings beside centred PPR X with unit rows, or PPR LSA where the method \
@@ -38,6 +39,7 @@ STYLES = {
     "lsa": ("#aa3377", (0, (8, 2))),
     "sgc": ("#b4232a", "-"),
     "ppr": ("#e07b00", "--"),
+    "ppr-searched": ("#66ccee", (0, (1, 1))),
     "untrained": ("#228833", "-."),
     "raw": ("#7b8794", ":"),
 }
@@ -160,7 +162,10 @@ def _cells(lines: list[Line], several: set[str]) -> dict[str, str | list[float]]
     cells: dict[str, str | list[float]] = {"seeds": str(len(lines))}
     for key, title in (("test", "test"), ("val", "validation"), ("nmi", "NMI"), ("ari", "ARI"), ("sim5", "Sim@5")):
         values = _numbers(lines, key)
-        if values:
+        if values and len(values) < len(lines):
+            spread = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
+            cells[title] = f"{100 * statistics.fmean(values):.1f}{spread} ({len(values)})"
+        elif values:
             cells[title] = values
     for key, title, digits in (
         ("seconds", "s a run", 1),

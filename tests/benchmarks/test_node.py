@@ -205,6 +205,27 @@ def test_search_chooses_by_validation(bench, monkeypatch):
     assert bench("--declared") == 0 and '"kind": "plain"' in bench.lines()[-1]["settings"]
 
 
+def test_labels_below_zero_outside_the_masks(bench):
+    data = sbm(120, 3, 32)
+    data.test_mask[data.test_mask.nonzero()[0]] = False
+    data.y[~(data.train_mask | data.val_mask | data.test_mask)] = -1
+    assert (data.y < 0).any() and bench(datasets=bench.save(data, "unlabelled")) == 0
+
+
+def test_a_search_of_methods_leaves_other_rows_alone(bench, script):
+    arguments = ["--methods", "toy", "--datasets", bench.graph, "--search", "--search-seeds", "1"]
+    assert script.main([*arguments, "--out", str(bench.out), "--settings", str(bench.settings)]) == 0
+    assert {line["row"] for line in bench.lines("search")} == {"toy"}
+    assert bench.graph not in json.loads(bench.settings.read_text())["lsa"].get("searched", {})
+
+
+def test_measures_of_fewer_seeds_say_so(bench):
+    assert bench("--extras", baselines="", seeds=1) == 0 and bench(baselines="", seeds=3) == 0
+    row = next(line for line in (bench.out / "node.md").read_text().splitlines() if line.startswith("| toy"))
+    cells = [cell.strip() for cell in row.split("|")[1:-1]]
+    assert cells[1] == "3" and all(re.fullmatch(r"-?\d+\.\d \(1\)", cell) for cell in cells[4:7])
+
+
 def test_search_of_a_row_without_training(bench):
     assert bench("--search", "--search-seeds", 1, methods="", baselines="raw,lsa") == 0
     part = json.loads(bench.settings.read_text())["lsa"]
@@ -266,6 +287,10 @@ def broken(kind):
         data.val_mask = data.val_mask | data.train_mask
     elif kind == "no labels":
         del data.y
+    elif kind == "a column":
+        data.y = data.y.view(-1, 1)
+    elif kind == "a label below zero":
+        data.y[data.train_mask.nonzero()[0]] = -1
     return data
 
 
@@ -275,7 +300,9 @@ def broken(kind):
         ("nan", r"'data.x' must be finite (got 1 NaN"),
         ("one class", "'data.y' must hold at least two classes (got 1)"),
         ("overlap", "'train' and 'val' must be disjoint (got 15 shared rows)"),
-        ("no labels", "'data.y' must hold an integer label for each node"),
+        ("no labels", "'data.y' must hold an integer label for each node, of shape [n] (got NoneType None)"),
+        ("a column", "for each node, of shape [n] (got tensor of shape [120, 1]"),
+        ("a label below zero", "'data.y' must not be negative but for nodes outside all masks (got -1)"),
     ],
 )
 def test_a_broken_graph_fails_and_the_next_one_runs(bench, capsys, kind, message):

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from gnnclr.graph.communities import ExcludeCommunity
+from gnnclr.losses import HardNegativeLoss, NTXentLoss
+from gnnclr.node import sbm
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def bench(monkeypatch, tmp_path):
+    """The script on a small graph, with short trainings that are noted."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import communities
+
+    data = sbm(150, 3, 16)
+    settings = {"lr": 1e-2, "layers": 1, "hidden": 8, "width": 8, "act": "relu", "projection": 8, "edge": [0.3, 0.3]}
+    settings |= {"feature": [0.1, 0.1], "weight_decay": 0.0, "temperature": 0.5, "epochs": 4, "batch_size": 50}
+    monkeypatch.setitem(communities.SETTINGS, "cora", settings)
+    monkeypatch.setattr(communities, "graph_of", lambda name, root: data)
+    monkeypatch.setattr(communities, "moved", lambda name, root, device: data)
+    monkeypatch.setattr(communities, "EVERY", 2)
+    communities.rewiring.cache_clear()
+    seen, train = [], communities.grace.train
+
+    def noted(method, *arguments):
+        seen.append(method)
+        return train(method, *arguments)
+
+    monkeypatch.setattr(communities.grace, "train", noted)
+    monkeypatch.setattr(communities, "seen", seen, raising=False)
+    yield communities
+    communities.rewiring.cache_clear()
+
+
+def test_every_rule_trains(bench):
+    for rule in bench.RULES:
+        found = bench.run("cora", "", rule, seed=3)
+        assert 0 <= found["linear"] <= 1 and 0 <= found["validation"] <= 1
+        assert isinstance(bench.seen[-1].loss, HardNegativeLoss if bench.DEBIASED in rule else NTXentLoss)
+    assert len(bench.seen) == len(bench.RULES)
+
+
+def test_plain_runs_repeat(bench):
+    once, again = (bench.run("cora", "", bench.PLAIN, seed=3) for _ in range(2))
+    assert once["validation"] == again["validation"] and once["linear"] == again["linear"]
+    other = bench.run("cora", "", bench.ORACLE, seed=3)
+    assert other["precision"] == other["recall"] == 1 and other["false negatives left"] == 0
+
+
+def test_communities_of_embeddings_are_found_anew(bench):
+    start = bench.rewiring("cora", "", bench.LEARNED)[0].community.clone()
+    bench.run("cora", "", bench.LEARNED, seed=3)
+    rewire = bench.seen[-1].rewire
+    assert isinstance(rewire, ExcludeCommunity) and not rewire.community.equal(start)
+    # The next seed starts from the communities of edges again.
+    assert bench.rewiring("cora", "", bench.LEARNED)[0].community.equal(start)
+
+
+def test_stratified_steps_have_all_communities(bench):
+    community = torch.arange(150) % 3
+    for _ in range(3):
+        nodes = bench.stratified(community, 30)
+        assert nodes.unique().numel() == 30 and community[nodes].bincount().tolist() == [10, 10, 10]
+
+
+def test_search_stops_where_shorter_runs_end(bench, monkeypatch):
+    monkeypatch.setattr(bench, "EPOCHS", (2, 4))
+    settings = bench.SETTINGS["cora"]
+    both = bench.validate("cora", "", 5, "cpu", settings)
+    assert both.keys() == {"2 epochs", "4 epochs"}
+    assert bench.validate("cora", "", 5, "cpu", settings | {"epochs": 2})["2 epochs"] == both["2 epochs"]
+    assert bench.validate("cora", "", 5, "cpu", settings) == both
+
+
+def test_search_chooses_and_resumes(bench, monkeypatch, tmp_path):
+    calls = []
+
+    def validate(name, root, seed, device, settings):
+        calls.append((settings["temperature"], seed))
+        return {"2 epochs": 0.5, "4 epochs": 0.9 if settings["temperature"] == 0.7 else 0.6}
+
+    chosen = tmp_path / "chosen.json"
+    chosen.write_text('{"photo": {"temperature": 0.5}}')
+    for name, value in (("EPOCHS", (2, 4)), ("CHOSEN", chosen), ("validate", validate), ("SEARCH_SEEDS", (1, 2))):
+        monkeypatch.setattr(bench, name, value)
+    monkeypatch.setitem(bench.GRID, "cora", {"temperature": [0.5, 0.7]})
+    for _ in range(2):
+        bench.search(["cora"], "", "cpu", 1, tmp_path)
+        assert calls == [(0.5, 1), (0.5, 2), (0.7, 1), (0.7, 2)]  # the second time all of them are there
+        assert bench.json.loads(chosen.read_text()) == {
+            "photo": {"temperature": 0.5},
+            "cora": {"temperature": 0.7, "epochs": 4},
+        }
