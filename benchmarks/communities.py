@@ -48,10 +48,16 @@ from gnnclr.graph.communities import (
     co_association,
     negative_quality,
     propagated_kmeans,
-    stratified_batches,
 )
 from gnnclr.losses import HardNegativeLoss
-from gnnclr.node import PropagatedNeighbours, SVDFeatures, TfidfFeatures, load_node_data, propagate_features
+from gnnclr.node import (
+    PropagatedNeighbours,
+    StratifiedNodes,
+    SVDFeatures,
+    TfidfFeatures,
+    load_node_data,
+    propagate_features,
+)
 from gnnclr.node.datasets import choose_split
 from gnnclr.ops.memo import TensorMemo
 
@@ -76,6 +82,10 @@ for chosen_for, choice in json.loads(CHOSEN.read_text()).items():
 SETTINGS["cs"] |= {"features": "lsa"}
 SETTINGS["physics"] |= {"features": "lsa", "epochs": 50}  # an epoch takes three times that of CS
 LSA = Compose([TfidfFeatures(), SVDFeatures(512)])
+
+
+#: Communities of stratified steps, those of :func:`communities`.
+LOUVAIN = EdgeCommunities("louvain", 1.0, min_size=20)
 
 
 def communities(data: Data, seed: int = 0, resolution: float = 1.0) -> torch.Tensor:
@@ -184,11 +194,6 @@ def of_embeddings(z: torch.Tensor, community: torch.Tensor) -> torch.Tensor:
     return propagated_kmeans(z, edges, int(community.unique().numel()), hops=0)
 
 
-def stratified(community: torch.Tensor, batch_size: int) -> torch.Tensor:
-    """Nodes with every community in its share, drawn anew."""
-    return stratified_batches(community, batch_size, int(torch.randint(2**31, ())))[0]
-
-
 def run(name: str, root: str, rule: str, seed: int, device: str = "cpu") -> dict[str, float]:
     """Trains GRACE with a rule, and probes it."""
     settings = SETTINGS[name]
@@ -200,8 +205,7 @@ def run(name: str, root: str, rule: str, seed: int, device: str = "cpu") -> dict
         method.loss = HardNegativeLoss(settings["temperature"], beta=0.0, tau_plus=TAU_PLUS)
     data = moved(name, root, device)
     if rule == STRATIFIED:
-        found = communities(graph_of(name, root))
-        method.draw = lambda data: stratified(found, settings["batch_size"]).to(data.x.device)
+        method.batch_size = StratifiedNodes(LOUVAIN, settings["batch_size"])
 
     def after(epochs: int) -> None:
         if rule == LEARNED and epochs % EVERY == 0:

@@ -164,14 +164,16 @@ def test_code_on_communities_runs():
     from gnnclr.node import sbm
     from gnnclr.node.step_graph import step_graph
 
-    (block,) = code(DOCS / "communities.md")
-    names = {}
-    exec(block, names)
-    data = sbm(90, 3, 32)
+    composed, learned = code(DOCS / "communities.md")
+    data = sbm(90, 3, 1433)
+    names = {"data": data}
+    exec(composed, names)
     graph = step_graph([data.x, data.x], data, names["rewire"])
     plain = step_graph([data.x, data.x], data)
     assert graph.edge_index.size(1) > plain.edge_index.size(1)  # neighbours attract
     assert graph.group.unique().numel() < plain.group.unique().numel()  # communities are left out
+    exec(learned, names)
+    assert names["rule"].community.shape == (90,) and names["method"].training_step_loss(data)[0].isfinite()
 
 
 README = DOCS.parent / "README.md"

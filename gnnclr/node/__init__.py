@@ -52,6 +52,7 @@ from gnnclr.node.sgrl import SGRL
 from gnnclr.node.shuffle import FeatureShuffle
 from gnnclr.node.sparse import csr_tensor, spmm
 from gnnclr.node.sparse_sbm import sparse_sbm
+from gnnclr.node.stratified_nodes import StratifiedNodes
 from gnnclr.node.sugrl import SUGRL
 from gnnclr.node.svd_features import SVDFeatures
 from gnnclr.node.tfidf_features import TfidfFeatures
@@ -111,6 +112,7 @@ __all__ = [
     "SGCEncoder",
     "SVDFeatures",
     "SparseFeatures",
+    "StratifiedNodes",
     "SubgraphLoader",
     "TfidfFeatures",
     "TwoView",

@@ -1,5 +1,6 @@
 """CSGCL: GRACE with views and negatives by the strength of communities."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -38,8 +39,8 @@ class CSGCL(GRACE):
         start (int, optional): The step :math:`t_0`. (default: ``1000``)
         detector (callable, optional): Finds communities of ``(edge_index, num_nodes)``.
             (default: :func:`~gnnclr.graph.communities.leiden`)
-        batch_size (int, optional): Nodes that are contrasted in a step, drawn anew; the encoder sees the whole graph.
-            (default: ``None``, all nodes)
+        batch_size (int or callable, optional): Nodes that are contrasted in a step, drawn anew, or what draws them, as
+            for :class:`~gnnclr.node.TwoView`; the encoder sees the whole graph. (default: ``None``, all nodes)
 
     Shapes:
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
@@ -55,7 +56,7 @@ class CSGCL(GRACE):
         gamma: float = 10.0,
         start: int = 1000,
         detector: Detector = leiden,
-        batch_size: int | None = None,
+        batch_size: int | Callable | None = None,
     ):
         if views is None:
             views = (csgcl_view(0.2, 0.1, detector), csgcl_view(0.7, 0.2, detector))

@@ -36,8 +36,9 @@ class GRACE(TwoView):
             may add positives or exclude negatives; those by communities or neighbours of the graph are made from it by
             :class:`~gnnclr.node.FittedRewiring`. Batches with ``n_id`` are subgraphs, their nodes those of the whole
             graph. (default: ``None``)
-        batch_size (int, optional): Nodes that are contrasted in a step, drawn anew; the encoder sees the whole graph.
-            Rewirings find them in ``graph.sample_id``. (default: ``None``, all nodes)
+        batch_size (int or callable, optional): Nodes that are contrasted in a step, drawn anew, or what draws them, as
+            for :class:`~gnnclr.node.TwoView`; the encoder sees the whole graph. Rewirings find them in
+            ``graph.sample_id``. (default: ``None``, all nodes)
 
     Shapes:
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
@@ -51,7 +52,7 @@ class GRACE(TwoView):
         views: tuple[View, View] | None = None,
         loss: nn.Module | None = None,
         rewire: Callable | None = None,
-        batch_size: int | None = None,
+        batch_size: int | Callable | None = None,
     ):
         loss = NTXentLoss(temperature=0.4) if loss is None else loss
         super().__init__(encoder, loss, projector, views, batch_size)

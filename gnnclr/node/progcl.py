@@ -1,6 +1,7 @@
 """ProGCL: negatives weighted by how likely they are true."""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -39,8 +40,8 @@ class ProGCL(TwoView):
         start (int, optional): The step of the fit. (default: ``400``)
         weight (float, optional): The weight of false negatives in the mixture before it is fitted. (default: ``0.15``)
         num_negatives (int, optional): The number :math:`m` of sampled nodes. (default: ``512``)
-        batch_size (int, optional): Nodes that are contrasted in a step, drawn anew; the encoder sees the whole graph.
-            (default: ``None``, all nodes)
+        batch_size (int or callable, optional): Nodes that are contrasted in a step, drawn anew, or what draws them, as
+            for :class:`~gnnclr.node.TwoView`; the encoder sees the whole graph. (default: ``None``, all nodes)
 
     Shapes:
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
@@ -56,7 +57,7 @@ class ProGCL(TwoView):
         start: int = 400,
         weight: float = 0.15,
         num_negatives: int = 512,
-        batch_size: int | None = None,
+        batch_size: int | Callable | None = None,
     ):
         if views is None:
             views = (gca_view(0.6, 0.2, "eigenvector"), gca_view(0.3, 0.3, "eigenvector"))

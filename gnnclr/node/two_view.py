@@ -28,8 +28,9 @@ class TwoView(NodeMethod):
         projector (torch.nn.Module, optional): Applied to embeddings for the loss only. (default: ``None``, identity)
         views (sequence, optional): Two transforms of a :class:`~torch_geometric.data.Data`.
             (default: edges and features dropped with probabilities .2/.3 and .4/.4)
-        batch_size (int, optional): Nodes whose views are compared in a step, drawn anew; the encoder sees the whole
-            graph. (default: ``None``, all nodes)
+        batch_size (int or callable, optional): Nodes whose views are compared in a step, drawn anew; the encoder sees
+            the whole graph. What draws them of a graph itself may take the place of their number, such as
+            :class:`~gnnclr.node.StratifiedNodes`. (default: ``None``, all nodes)
 
     Shapes:
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
@@ -42,17 +43,20 @@ class TwoView(NodeMethod):
         loss: nn.Module,
         projector: nn.Module | None = None,
         views: tuple[View, View] | None = None,
-        batch_size: int | None = None,
+        batch_size: int | Callable | None = None,
     ):
         super().__init__(encoder)
         self.loss = loss
-        self.batch_size = None if batch_size is None else check_count("batch_size", batch_size)
+        counted = batch_size is not None and not callable(batch_size)
+        self.batch_size = check_count("batch_size", batch_size) if counted else batch_size
         self.projector = nn.Identity() if projector is None else projector
         self.views = check_two_views((grace_view(0.2, 0.3), grace_view(0.4, 0.4)) if views is None else views)
 
     def draw(self, data: Data) -> Tensor | None:
         """The nodes of a step [b], or ``None`` for all."""
         n = check_node_data(data).x.size(0)
+        if callable(self.batch_size):
+            return self.batch_size(data)
         if self.batch_size is None or self.batch_size >= n:
             return None
         return torch.randperm(n, device=data.x.device)[: self.batch_size]

@@ -3,6 +3,7 @@ import torch
 from loss_contract import LossContract, make_views, unit, value_and_gradients
 
 from gnnclr.graph import Negatives, augmentation_graph
+from gnnclr.graph.communities import ExcludeCommunity, WeighCommunity
 from gnnclr.losses import HardNegativeLoss, NTXentLoss
 
 
@@ -83,3 +84,26 @@ def test_negatives_of_no_weight_do_not_count(beta, tau_plus):
     pairs = torch.cartesian_prod(silent.nonzero().view(-1), torch.arange(16)).t()
     ignored.ignore_index = pairs
     torch.testing.assert_close(loss(dropped.x, dropped), loss(ignored.x, ignored))
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.2])
+@pytest.mark.parametrize(("beta", "tau_plus"), [(0.0, 0.1), (1.0, 0.1), (1.5, 0.0)])
+def test_with_negatives_that_a_community_rule_weighs(beta, tau_plus, rho):
+    """Sums over negatives, and their number M, by weight."""
+    n, temperature, community = 9, 0.5, torch.tensor([0, 3, 0, 1, 1, 0, 3, 1, 2])
+    views = [view.double().requires_grad_() for view in make_views(n)]
+    graph = (WeighCommunity(community, rho) if rho else ExcludeCommunity(community))(augmentation_graph(views))
+    loss = HardNegativeLoss(temperature, beta, tau_plus)(graph.x, graph)
+    z, total = torch.cat([unit(view) for view in views]), 0.0
+    for i in range(2 * n):
+        others = [j for j in range(2 * n) if j % n != i % n]
+        weight = torch.tensor([rho if community[j % n] == community[i % n] else 1.0 for j in others]).double()
+        s, own = z[i] @ z[others].t() / temperature, z[i] @ z[(i + n) % (2 * n)] / temperature
+        m = weight.sum()
+        hard = m * (weight * torch.exp((1 + beta) * s)).sum() / (weight * torch.exp(beta * s)).sum()
+        corrected = (hard - tau_plus * m * torch.exp(own)) / (1 - tau_plus)
+        floor = m * torch.exp(torch.tensor(-1 / temperature).double())
+        total = total + torch.log1p(torch.maximum(corrected, floor) * torch.exp(-own))
+    torch.testing.assert_close(loss, total / (2 * n))
+    grads, expected = (torch.autograd.grad(value, views, retain_graph=True) for value in (loss, total / (2 * n)))
+    torch.testing.assert_close(grads, expected)
