@@ -98,7 +98,7 @@ def test_rewirings_of_the_graph_resume(small, embeddings, tmp_path):
 @pytest.mark.parametrize(
     ("name", "base"),
     [(f"grace-{part}-cora", "grace-cora") for part in ("knn", "louvain", "weigh")]
-    + [("decoupled-knn-cora", "decoupled-cora")],
+    + [("grace-louvain-pubmed", "grace-pubmed"), ("decoupled-knn-cora", "decoupled-cora")],
 )
 def test_techniques_change_the_rewiring_alone(name, base):
     one, other = (parse_recipe(x, ["--data.root=x"]) for x in (name, base))
