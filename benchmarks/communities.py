@@ -159,11 +159,11 @@ RULES: dict[str, Callable[[Data], object]] = {
 
 
 def quality(rule: object, data: Data) -> dict[str, float]:
-    """Precision and recall of what a rule takes from the negatives, judged by labels; of a composition its first."""
-    first = rule.transforms[0] if isinstance(rule, Compose) else rule
-    if not isinstance(first, (ExcludeCommunity, WeighCommunity, SoftCommunity)):
+    """Precision and recall of what a rule takes from the negatives, judged by labels; none where embeddings decide."""
+    parts = rule.transforms if isinstance(rule, Compose) else [rule]
+    if rule is None or any(isinstance(part, (WeighCentroids, ContrastCentroids)) for part in parts):
         return {}
-    found = negative_quality(first, data.y)
+    found = negative_quality(rule, data.y)
     return {"precision": found.precision, "recall": found.recall, "false negatives left": found.false_negative_rate}
 
 

@@ -118,7 +118,7 @@ def markdown(results: Found, links: Found, table: Settings, command: str, rest: 
         "",
         PROTOCOL,
         "",
-        f"Last command: `{command}`. The tables have all finished runs with the present settings, of earlier commands too.",
+        f"Last command: `{command}`. All finished runs with the present settings are here, those of earlier ones too.",
         "",
         f"- written {datetime.date.today()}; runs of {' to '.join(dict.fromkeys(dates[:1] + dates[-1:])) or '–'}",
         f"- machine: {'; '.join(conditions['machine']) or '–'}; threads: {', '.join(conditions['threads']) or '–'}",
