@@ -59,8 +59,9 @@ def write(rows: Rows, folder: Path, command: str, environment: dict[str, str]) -
             "Accuracy on test nodes in percent, linear probe whose settings validation chooses, last epoch, seeds that "
             "no setting was chosen by; public splits for Cora, CiteSeer and PubMed, otherwise 10 % training, 10 % "
             "validation and 80 % test nodes, drawn by the seed. On CS and Physics all rows see 512 singular directions "
-            "of tf-idf. A gain is the mean of the differences to plain GRACE of the same seed, ± their standard deviation; it is clear where the 95 % interval of Student's t leaves "
-            "out zero, as one in twenty does by chance. Communities are found once and are the same for all seeds. "
+            "of tf-idf. A gain is the mean of the differences to plain GRACE of the same seed, ± "
+            "their standard deviation; it is clear where the 95 % interval of Student's t leaves out zero, as one in "
+            "twenty does by chance. Communities are found once and are the same for all seeds. "
             "Precision and recall, judged by labels, are those of the pairs that a rule takes from the negatives, by "
             "weight, or makes positives; the last column is the share of pairs with one label among those left. "
             "The oracle is told the labels of all nodes, test nodes among them: a diagnostic and no method.",
