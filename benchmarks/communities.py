@@ -31,6 +31,7 @@ import torch
 from cifar10 import environment
 from communities_report import DETAILS, FEATURES, MEASURES, ORACLE, PLAIN, Rows, write
 from node.machine import machine
+from node.settings import assignment
 from runs import Runs
 from torch_geometric.data import Data
 from torch_geometric.transforms import Compose
@@ -73,7 +74,8 @@ GRID = {
     "photo": {"act": ["relu", "prelu"], "temperature": [0.3, 0.5]},
 }
 EPOCHS, SEARCH_SEEDS = (100, 200, 400), (1000, 1001, 1002)
-CHOSEN = Path(__file__).with_suffix(".json")
+CHOSEN, RESULTS = Path(__file__).with_suffix(".json"), Path(__file__).parent / "results"
+SET = "change a setting by hand, in a folder of its own: --set act=relu --set epochs=100 --out FOLDER"
 SETTINGS = {name: grace.chosen()[name] | {"batch_size": 1024} for name in ("cora", "citeseer")}
 SETTINGS |= {name: dict(LARGER) for name in ("pubmed", "photo", "cs", "physics")}
 for chosen_for, choice in json.loads(CHOSEN.read_text()).items():
@@ -82,10 +84,6 @@ for chosen_for, choice in json.loads(CHOSEN.read_text()).items():
 SETTINGS["cs"] |= {"features": "lsa"}
 SETTINGS["physics"] |= {"features": "lsa", "epochs": 50}  # an epoch takes three times that of CS
 LSA = Compose([TfidfFeatures(), SVDFeatures(512)])
-
-
-#: Communities of stratified steps, those of :func:`communities`.
-LOUVAIN = EdgeCommunities("louvain", 1.0, min_size=20)
 
 
 def communities(data: Data, seed: int = 0, resolution: float = 1.0) -> torch.Tensor:
@@ -205,7 +203,7 @@ def run(name: str, root: str, rule: str, seed: int, device: str = "cpu") -> dict
         method.loss = HardNegativeLoss(settings["temperature"], beta=0.0, tau_plus=TAU_PLUS)
     data = moved(name, root, device)
     if rule == STRATIFIED:
-        method.batch_size = StratifiedNodes(LOUVAIN, settings["batch_size"])
+        method.batch_size = StratifiedNodes(EdgeCommunities(min_size=20), settings["batch_size"])
 
     def after(epochs: int) -> None:
         if rule == LEARNED and epochs % EVERY == 0:
@@ -285,14 +283,23 @@ def main() -> None:
     parser.add_argument("--rules", nargs="+", choices=list(RULES), default=list(RULES), metavar="RULE")
     parser.add_argument("--seeds", type=int, default=5, help=f"seeds {FIRST_SEED} to {FIRST_SEED - 1}+N")
     parser.add_argument("--search", action="store_true", help=f"choose settings of {' and '.join(GRID)} instead")
+    parser.add_argument("--set", type=assignment, action="append", default=[], metavar="KEY=VALUE", help=SET)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="where encoders are trained (default: cpu)")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     if args.root is None:
         parser.error("--root must be given, or GNNCLR_DATA be set")
     if args.search and not GRID.keys() >= set(args.datasets):
         parser.error(f"--datasets must be of {', '.join(GRID)} with --search (got {', '.join(args.datasets)})")
+
+    changed = dict(args.set)
+    for setting in changed.keys() - LARGER.keys():
+        parser.error(f"--set must name one of {', '.join(LARGER)} (got {setting!r})")
+    if changed and (args.search or args.out == RESULTS):
+        parser.error("--set needs an --out of its own, and goes without --search")
+    for name in args.datasets:
+        SETTINGS[name] |= changed
 
     torch.set_num_threads(args.threads)
     if args.search:
@@ -308,6 +315,7 @@ def main() -> None:
     command = shlex.join(
         ["python", "benchmarks/communities.py", "--datasets", *args.datasets, f"--seeds={args.seeds}"]
         + ([] if args.device == "cpu" else ["--device", args.device])
+        + [f"--set={key}={json.dumps(value)}" for key, value in changed.items()]
         + ([] if args.rules == list(RULES) else ["--rules", *args.rules])
     )
     where = environment(args) | {"trained on": machine(torch.device(args.device))}

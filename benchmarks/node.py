@@ -10,11 +10,12 @@ ogbn-arxiv and ACM; otherwise 10 % training, 10 % validation, 80 % test nodes, d
 
 ``--links`` trains methods without some of the edges, and ranks those among as many pairs without an edge.
 
-Each finished run is a line of FOLDER/runs.csv, or FOLDER/links.csv; runs that are there with the same settings, graph
-and seed are not repeated. FOLDER/node.md and FOLDER/node.png show what is there. Settings are in benchmarks/node.json,
-with their sources; ``--set epochs=20`` changes one by hand. ``--search`` tries the grid of each row instead and
-writes, for each data set, the settings with the best mean validation accuracy into the file, over seeds 1000, 1001,
-..., which are not among the reported seeds 0, 1, ...; its runs go to FOLDER/search.csv.
+Each finished run is a line of FOLDER/runs.csv, or FOLDER/links.csv, its settings those of its hash in
+FOLDER/settings.csv; runs that are there with the same settings, graph and seed are not repeated. FOLDER/node.md and
+FOLDER/node.png show what is there. Settings are in benchmarks/node.json, with their sources; ``--set epochs=20``
+changes one by hand. ``--search`` tries the grid of each row instead and writes, for each data set, the settings with
+the best mean validation accuracy into the file, over seeds 1000, 1001, ..., which are not among the reported seeds 0,
+1, ...; its runs go to FOLDER/search.csv.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from node.bench import FIRST_SEARCH_SEED, Bench
 from node.features import BASELINES
 from node.methods import METHODS
 from node.report import write
-from node.settings import Settings
+from node.settings import Settings, assignment
 
 from gnnclr.node.datasets import DATASETS
 
@@ -38,16 +39,6 @@ HERE = Path(__file__).resolve().parent
 
 def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def assignment(text: str) -> tuple[str, object]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"must be key=value (got {text!r})")
-    try:
-        return key, json.loads(value)
-    except json.JSONDecodeError:
-        return key, value
 
 
 def parser() -> argparse.ArgumentParser:

@@ -26,11 +26,13 @@ from .settings import Settings, settings_hash
 from .training import train
 
 MEASURES = ["test", "val", "c", "scaling", "tol", *EXTRAS, "seconds", "epoch_seconds", "peak_mb"]
-CONDITIONS = ["threads", "machine", "date", "graph", "settings", "hash"]
+CONDITIONS = ["threads", "machine", "date", "graph", "hash"]
 FIELDS = ["dataset", "row", "seed", *MEASURES, *CONDITIONS]
 SEARCH_FIELDS = ["dataset", "row", "seed", "val", "seconds", *CONDITIONS]
 LINK_FIELDS = ["dataset", "row", "seed", "auc", "ap", "val_auc", "score", "seconds", *CONDITIONS]
 KEY = ("dataset", "graph", "hash", "seed")
+#: The settings behind a hash, once for all runs that have them.
+SETTINGS_FIELDS, SETTINGS_KEY = ["hash", "settings"], ("hash",)
 WITH_PX = " + PX"
 #: What runs without the held-out edges are told apart by.
 LINKS = ", links"
@@ -42,7 +44,7 @@ class Bench:
     """Runs what is missing in a folder of results.
 
     Args:
-        out (Path): The folder: ``runs.csv``, ``links.csv`` and ``search.csv``.
+        out (Path): The folder: ``runs.csv``, ``links.csv`` and ``search.csv``, and ``settings.csv`` for all three.
         table (Settings): The settings.
         root (str): Where data sets are.
         device (torch.device): Where methods are trained.
@@ -56,6 +58,7 @@ class Bench:
         self.runs = Records(out / "runs.csv", FIELDS, KEY)
         self.searches = Records(out / "search.csv", SEARCH_FIELDS, KEY)
         self.link_runs = Records(out / "links.csv", LINK_FIELDS, KEY)
+        self.settings = Records(out / "settings.csv", SETTINGS_FIELDS, SETTINGS_KEY)
         self.failures: list[str] = []
 
     def run(self, dataset: str, methods: Iterable[str], baselines: Iterable[str], seeds: int | None) -> None:
@@ -160,12 +163,13 @@ class Bench:
         print(f"{graph.name} {row} seed {seed}: {100 * measures['test']:.1f}", file=sys.stderr)
 
     def _conditions(self, graph: BenchmarkGraph, settings: dict[str, Any], mark: str) -> dict[str, Any]:
+        if (mark,) not in self.settings.read():
+            self.settings.append(hash=mark, settings=json.dumps(settings))
         return {
             "threads": torch.get_num_threads(),
             "machine": machine(self.device),
             "date": datetime.date.today(),
             "graph": graph.hash,
-            "settings": json.dumps(settings),
             "hash": mark,
         }
 

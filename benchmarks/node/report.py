@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gnnclr.eval import results_table
 
-from .bench import FIELDS, KEY, LINK_FIELDS, LINKS, WITH_PX, px_row
+from .bench import FIELDS, KEY, LINK_FIELDS, LINKS, SETTINGS_FIELDS, SETTINGS_KEY, WITH_PX, px_row
 from .features import BASELINES, TITLES
 from .machine import versions
 from .methods import METHODS
@@ -69,10 +69,11 @@ def others(out: Path, table: Settings) -> Found:
     """The lines of methods with other settings than the present ones, by what differs."""
     rows = current(out, table).values()
     seen = {(line["dataset"], line["hash"]) for row in rows for lines in row.values() for line in lines}
+    settings = Records(out / "settings.csv", SETTINGS_FIELDS, SETTINGS_KEY).read()
     found: Found = {}
     for line in Records(out / "runs.csv", FIELDS, KEY).read().values():
         if line["row"] in METHODS and (line["dataset"], line["hash"]) not in seen:
-            chosen, used = table.chosen(line["row"], line["dataset"]), json.loads(line["settings"])
+            chosen, used = table.chosen(line["row"], line["dataset"]), json.loads(settings[line["hash"],]["settings"])
             other = {key: used.get(key) for key in chosen | used if chosen.get(key) != used.get(key)}
             title = f"{line['row']}, {json.dumps(other)}"
             found.setdefault(line["dataset"], {}).setdefault(title, []).append(line)

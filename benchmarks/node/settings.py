@@ -1,5 +1,6 @@
 """Training settings of each method on each data set, and the search that chooses them."""
 
+import argparse
 import hashlib
 import itertools
 import json
@@ -78,6 +79,17 @@ class Settings:
 
     def _override(self, method: str, settings: dict[str, Any]) -> dict[str, Any]:
         return settings | {key: value for key, value in self.overrides.items() if key in self._part(method)["default"]}
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """The key and the value of an argument ``key=value``, a value that is no JSON as text."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"must be key=value (got {text!r})")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
 
 
 def settings_hash(row: str, settings: Mapping[str, Any]) -> str:

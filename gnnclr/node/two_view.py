@@ -47,8 +47,8 @@ class TwoView(NodeMethod):
     ):
         super().__init__(encoder)
         self.loss = loss
-        counted = batch_size is not None and not callable(batch_size)
-        self.batch_size = check_count("batch_size", batch_size) if counted else batch_size
+        draws = batch_size is None or callable(batch_size)
+        self.batch_size = batch_size if draws else check_count("batch_size", batch_size)
         self.projector = nn.Identity() if projector is None else projector
         self.views = check_two_views((grace_view(0.2, 0.3), grace_view(0.4, 0.4)) if views is None else views)
 

@@ -94,3 +94,22 @@ def test_search_chooses_and_resumes(bench, monkeypatch, tmp_path):
             "photo": {"temperature": 0.5},
             "cora": {"temperature": 0.7, "epochs": 4},
         }
+
+
+def test_settings_by_hand_have_a_folder_of_their_own(bench, monkeypatch, tmp_path, capsys):
+    arguments = ["communities.py", "--root=x", "--datasets=cora", "--rules=plain", "--seeds=1"]
+    arguments += [f"--threads={torch.get_num_threads()}"]
+    for wrong, message in (
+        (["--set", "depth=3"], "--set must name one of lr"),
+        (["--set", "lr=0.1"], "--out of its own"),
+    ):
+        monkeypatch.setattr("sys.argv", [*arguments, *wrong])
+        with pytest.raises(SystemExit):
+            bench.main()
+        assert message in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", [*arguments, "--set", "epochs=2", "--set", "act=prelu", "--out", str(tmp_path)])
+    bench.main()
+    assert bench.SETTINGS["cora"]["epochs"] == 2 and bench.SETTINGS["cora"]["act"] == "prelu"
+    text = (tmp_path / "communities.md").read_text()
+    assert "--set=epochs=2" in text and "| plain " in text
+    assert '""epochs"": 2' in (tmp_path / "communities_runs.csv").read_text()

@@ -143,13 +143,13 @@ class _Pairs:
             return self._sum_edges(listed)
         if self.rule.log_weight is not None:
             return self._sum_tiles()
-        group = [self.graph.group] if self.rule.exclude in GROUPED else []
-        edges, edges_same = self._sum_edges(self._excluded_edges(), *group)
-        if not group:
+        if self.rule.exclude not in GROUPED:
+            edges, edges_same = self._sum_edges(self._excluded_edges())
             return every - edges, same - edges_same
-        lost, lost_same = (
-            self._equal(*group, *keys) - self._equal(*group, *keys, self.graph.sample) for keys in ((), (self.label,))
-        )
+        group, sample = self.graph.group, self.graph.sample
+        lost = self._equal(group) - self._equal(group, sample)
+        lost_same = self._equal(group, self.label) - self._equal(group, self.label, sample)
+        edges, edges_same = self._sum_edges(self._excluded_edges(), group)
         return every - lost - edges, same - lost_same - edges_same
 
     def _equal(self, *keys: Tensor) -> int:
