@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from gnnclr.graph.communities import ExcludeCommunity
 from gnnclr.losses import HardNegativeLoss, NTXentLoss
