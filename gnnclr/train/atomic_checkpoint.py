@@ -7,6 +7,9 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from gnnclr.ops.paths import naming_file
+from gnnclr.train.checkpoint import read_checkpoint
+
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside its final name, flushes it to disk and renames it.
@@ -20,14 +23,18 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        try:
+            with naming_file(path), part.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)  # on a full disk it takes the place that other files need
+            raise
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = lambda storage, _: storage, weights_only: bool | None = True
     ) -> dict[str, Any]:
-        """Loads a checkpoint of tensors and plain values."""
-        return torch.load(path, map_location=map_location, weights_only=True)
+        """Loads a checkpoint of tensors and plain values, see :func:`gnnclr.train.read_checkpoint`."""
+        return read_checkpoint(path, parts=())

@@ -3,7 +3,6 @@
 import copy
 import json
 import logging
-import pickle
 import platform
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,19 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
 import gnnclr
+from gnnclr.ops.paths import naming_file
+from gnnclr.ops.read_files import read_files
 from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
+from gnnclr.train.check_settings import check_parts, check_seed, check_trainer
+from gnnclr.train.checkpoint import check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.elapsed import Elapsed
 from gnnclr.train.interrupt import ResumableInterrupt
 from gnnclr.train.metrics_csv import MetricsCSV
+from gnnclr.train.named_fields import names_fields
 from gnnclr.train.progress import StepProgress
 from gnnclr.train.recipe import RecipeError, parse_recipe, recipe_parser
+from gnnclr.train.recipe_record import RecipeRecord, check_recipe
 from gnnclr.train.save_config import SaveConfig
 from gnnclr.train.step_seed import StepSeed
 
@@ -69,20 +74,26 @@ class Run:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """The contents of ``metrics.json``, or none if the run is not finished."""
+        """The contents of ``metrics.json``, or none if the run is not finished.
+
+        Raises:
+            ValueError: If the file is damaged.
+        """
         path = self.folder / "metrics.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return read_result(path, f"make it anew with: gnnclr evaluate --run {self.folder}") if path.exists() else None
 
     def settings(self) -> str:
         """The settings as YAML."""
         # A field that is set to null may have another default.
         return recipe_parser().dump(self.recipe, skip_unset=False)
 
+    @names_fields
     def build(self) -> Namespace:
         """Makes ``model``, with the initial weights that the seed gives, ``data``, and the arguments of the trainer."""
-        seed_everything(self.recipe.seed_everything, verbose=False)
+        seed_everything(check_seed(self.recipe.seed_everything), verbose=False)
         return recipe_parser().instantiate(self.recipe)
 
+    @names_fields
     def fit(self, ckpt_path: str | Path | None = None) -> dict[str, Any]:
         """Trains, evaluates and writes the folder.
 
@@ -94,12 +105,17 @@ class Run:
 
         Raises:
             TrainingInterrupted: If the user pressed Ctrl-C; a checkpoint is written before.
+            RecipeError: If a setting is wrong, or the checkpoint is damaged or of another recipe.
         """
         built = self.build()
         module, data = built.model, built.data
+        check_trainer(built.trainer)
+        elapsed = Elapsed()
+        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), elapsed)
         data.prepare_data()
         data.setup("fit")
         data.check(module.method)
+        check_parts(module)
         untrained = copy.deepcopy(module.method)
         self.folder.mkdir(parents=True, exist_ok=True)
         if ckpt_path is None:
@@ -107,13 +123,12 @@ class Run:
                 (self.folder / name).unlink(missing_ok=True)
         else:
             self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
-        elapsed = Elapsed()
-        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), elapsed)
         trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
         # The end of training need not be a multiple of the checkpoint interval.
         trainer.save_checkpoint(self.checkpoint)
         return self._evaluate(data, untrained, module.method, trainer.global_step, elapsed.seconds)
 
+    @names_fields
     def load(self) -> tuple[nn.Module, nn.Module, ContrastiveData, int]:
         """The untrained method, the method of the last checkpoint, the data, and the number of steps taken.
 
@@ -125,15 +140,20 @@ class Run:
         built = self.build()
         module, data = built.model, built.data
         untrained = copy.deepcopy(module.method)
-        checkpoint = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        checkpoint = read_checkpoint(self.checkpoint)
+        check_weights(self.checkpoint, checkpoint["state_dict"], module)
         module.load_state_dict(checkpoint["state_dict"])
         data.prepare_data()
         data.setup("evaluate")
         return untrained, module.method, data, checkpoint["global_step"]
 
+    @names_fields
     def evaluate(self) -> dict[str, Any]:
         """Evaluates the last checkpoint and writes ``metrics.json``."""
-        seconds = (self.result or {}).get("seconds", float("nan"))
+        try:
+            seconds = (self.result or {}).get("seconds", float("nan"))
+        except ValueError:  # damaged, and about to be made anew
+            seconds = float("nan")
         untrained, trained, data, step = self.load()
         return self._evaluate(data, untrained, trained, step, seconds)
 
@@ -150,22 +170,16 @@ class Run:
             "settings": {row: {probe: r.settings for probe, r in probes.items()} for row, probes in results.items()},
             "versions": versions(),
         }
-        (self.folder / "metrics.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        with naming_file(self.folder / "metrics.json"):
+            (self.folder / "metrics.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         return result
 
-    @staticmethod
-    def _check_checkpoint(path: Path, module: nn.Module, max_epochs: int | None) -> None:
+    def _check_checkpoint(self, path: Path, module: nn.Module, max_epochs: int | None) -> None:
         """Refuses what is no checkpoint of this recipe, before anything of the run is touched."""
-        if not path.is_file():
-            raise RecipeError(f"there is no checkpoint {path}")
-        try:
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-            state, epoch = checkpoint["state_dict"], checkpoint["epoch"]
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
-            raise RecipeError(f"{path} is not a checkpoint of gnnclr, or it is damaged") from error
-        own = {name: value.shape for name, value in module.state_dict().items()}
-        if {name: value.shape for name, value in state.items()} != own:
-            raise RecipeError(f"{path} is a checkpoint of another recipe: its weights do not fit this one")
+        checkpoint = read_checkpoint(path)
+        check_recipe(path, checkpoint, self.settings())
+        check_weights(path, checkpoint["state_dict"], module)
+        epoch = checkpoint["epoch"]
         if max_epochs is not None and 0 <= max_epochs < epoch:
             raise RecipeError(
                 f"{path} has had {epoch} epochs: 'trainer.max_epochs' must not be less (got {max_epochs})"
@@ -179,6 +193,7 @@ class Run:
         callbacks = [
             *(settings.pop("callbacks", None) or []),
             elapsed,
+            RecipeRecord(self.settings()),
             SaveConfig(self.folder / "config.yaml", self.settings()),
             StepSeed(self.recipe.seed_everything),
             StepProgress(self.name),
@@ -187,6 +202,26 @@ class Run:
         ]
         plugins = [AtomicCheckpointIO()]
         return Trainer(**settings, default_root_dir=self.folder, logger=loggers, callbacks=callbacks, plugins=plugins)
+
+
+def read_result(path: Path, remedy: str) -> dict[str, Any]:
+    """The contents of a ``metrics.json``.
+
+    Args:
+        path (Path): The file.
+        remedy (str): What to do about a damaged file, for the message.
+
+    Raises:
+        ValueError: If the file is cut, or not what :class:`Run` wrote.
+    """
+
+    def read() -> dict[str, Any]:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(result, dict) or not {"steps", "seconds", "test", "versions"} <= result.keys():
+            raise ValueError("it lacks steps, seconds, test or versions")
+        return result
+
+    return read_files(path, read, "be the undamaged results of a run", remedy=remedy)
 
 
 def versions() -> dict[str, str]:

@@ -13,6 +13,9 @@ import numpy as np
 import torch
 
 from gnnclr.ops.check import describe
+from gnnclr.ops.paths import expand_path
+from gnnclr.ops.read_files import read_files
+from gnnclr.vision.array_cache import cached_array
 from gnnclr.vision.images import Images, Labelled
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp")
@@ -39,7 +42,7 @@ def image_folder(
         FileNotFoundError: If :obj:`root` does not exist or holds no images in class folders.
         ValueError: If a file is not a readable image.
     """
-    root = Path(root).expanduser()
+    root = expand_path(root)
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise ValueError(f"'size' must be a positive integer (got {describe(size)})")
     if not root.exists():
@@ -58,11 +61,11 @@ def image_folder(
         raise FileNotFoundError(f"'root' must hold images in {folders} (got '{root}', which holds none)")
 
     key = json.dumps([str(root.resolve()), size, sorted((str(name), stamp) for name, stamp in stamps.items())])
-    folder = Path(cache).expanduser() if cache is not None else cache_folder()
+    folder = expand_path(cache) if cache is not None else cache_folder()
     stem = f"{root.stem}-{size}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     labelled = {}
     for split in splits:
-        images = _cached(folder / f"{stem}-{split}.npy", files[split], read, size)
+        images = _cached(folder / f"{stem}-{split}.npz", files[split], read, size)
         labels = torch.tensor([classes.index(name.parts[-2]) for name in files[split]])
         labelled[split] = Labelled(images, labels)
     if "all" in labelled:
@@ -74,9 +77,9 @@ def image_folder(
 def cache_folder() -> Path:
     """The folder for decoded data: ``$GNNCLR_CACHE``, or ``gnnclr`` in the user's cache folder."""
     if folder := os.environ.get("GNNCLR_CACHE"):
-        return Path(folder).expanduser()
+        return expand_path(folder)
     default = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
-    return Path(default or "~/.cache").expanduser() / "gnnclr"
+    return expand_path(default or "~/.cache") / "gnnclr"
 
 
 def _open(root: Path) -> tuple[dict[PurePosixPath, list[int]], Callable[[PurePosixPath], bytes]]:
@@ -92,20 +95,19 @@ def _open(root: Path) -> tuple[dict[PurePosixPath, list[int]], Callable[[PurePos
         raise ValueError(f"'root' must be a folder or a zip file of images (got '{root}': {error})") from error
     infos = {PurePosixPath(info.filename): info for info in archive.infolist()}
     infos = {name: info for name, info in infos.items() if name.suffix.lower() in EXTENSIONS}
-    return {name: [info.file_size, info.CRC] for name, info in infos.items()}, lambda name: archive.read(infos[name])
+
+    def read(name: PurePosixPath) -> bytes:
+        return read_files(f"{root}/{name}", lambda: archive.read(infos[name]), remedy=f"get '{root}' again")
+
+    return {name: [info.file_size, info.CRC] for name, info in infos.items()}, read
 
 
 def _cached(path: Path, files: list[PurePosixPath], read: Callable[[PurePosixPath], bytes], size: int) -> torch.Tensor:
-    if not path.exists():
+    def make() -> np.ndarray:
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            images = np.stack(list(pool.map(lambda name: _decode(name, read(name), size), files)))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Another process may write the same file: a rename is atomic, a write is not.
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        with open(partial, "wb") as file:
-            np.save(file, images, allow_pickle=False)
-        os.replace(partial, path)
-    return torch.from_numpy(np.load(path, allow_pickle=False))
+            return np.stack(list(pool.map(lambda name: _decode(name, read(name), size), files)))
+
+    return torch.from_numpy(cached_array(path, make))
 
 
 def _decode(name: PurePosixPath, data: bytes, size: int) -> np.ndarray:

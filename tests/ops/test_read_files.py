@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from gnnclr.node.read_files import read_files
+from gnnclr.ops.read_files import read_files
 
 
 def failing(error):
