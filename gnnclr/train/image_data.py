@@ -67,7 +67,7 @@ class ImageData(ContrastiveData):
             raise ValueError(f"'data.limit' must be at least the batch size of {batch_size} (got {describe(limit)})")
         if selection is not None and not isinstance(selection, BatchSelection):
             raise ValueError(f"'data.selection' must be a BatchSelection (got {describe(selection)})")
-        self.root = None if root is None else expand_path(root)
+        self.root = None if root is None else str(expand_path(root))
         self.size, self.batch_size, self.supervised = size, batch_size, labels
         self.limit, self.selection = limit, selection
         self.images: Images | None = None

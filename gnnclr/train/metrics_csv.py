@@ -56,7 +56,7 @@ class MetricsCSV(Logger):
         known = list(dict.fromkeys(key for row in rows for key in row))
         self.columns = list(dict.fromkeys(["step", "epoch", *known, *columns]))
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("w", newline="", encoding="utf-8") as file:
+        with naming_file(self.path), self.path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.columns, restval="")
             writer.writeheader()
             writer.writerows(rows)

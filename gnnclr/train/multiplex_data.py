@@ -42,7 +42,7 @@ class MultiplexNodeData(GraphData):
         super().__init__(seed)
         if root is None:
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
-        self.dataset, self.root = dataset, expand_path(root)
+        self.dataset, self.root = dataset, str(expand_path(root))
         self.labels_per_class, self.transform = labels_per_class, transform
 
     def load(self) -> MultiplexData:

@@ -11,6 +11,7 @@ from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
+from gnnclr.ops.paths import expand_path
 from gnnclr.train.recipe import RecipeError
 from gnnclr.train.recipe_errors import innermost
 
@@ -127,7 +128,8 @@ def _of_trainer(error: Exception, recipe: Namespace) -> str:
         for key, value in vars(recipe[part]).items():
             rank = 2 if re.search(rf"\b{key}\b", text) else 0
             if value is not None and not isinstance(value, bool):
-                rank += 2 if _shows(text, f"{key}={value}") else _shows(text, value)
+                together = re.search(rf"\b{key}\W{{1,3}}{re.escape(str(value))}(?!\w)", text)
+                rank += 2 if together else _shows(text, value)
             best = max(best, (rank, f"{part}.{key}", value), key=lambda found: found[0])
     rank, name, value = best
     if rank == 0:
@@ -170,10 +172,13 @@ def _is_making(frames: list, part: Part) -> bool:
 
 
 def _shows(text: str, value: Any) -> bool:
-    """Whether a message shows a value; lists and tuples look alike."""
-    plain = {mark: None for mark in map(ord, "[]()'\"")}
-    value, text = (str(x).translate(plain).lower() for x in (value, text))
-    return re.search(rf"(?<![\w.]){re.escape(value)}(?!\w|\.\d)", text) is not None
+    """Whether a message shows a value; lists and tuples look alike, and paths are shown in full."""
+    values = {str(value), str(expand_path(value))} if isinstance(value, str) else {str(value)}
+    return any(re.search(rf"(?<![\w.]){re.escape(_plain(v))}(?!\w|\.\d)", _plain(text)) for v in values)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\[\]()'\"`\s]+", " ", text.replace("()", "nothing").replace("[]", "nothing")).strip().lower()
 
 
 def _sentence(text: str) -> str:

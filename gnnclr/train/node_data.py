@@ -91,7 +91,7 @@ class NodeData(GraphData):
         if loader is not None and not callable(loader):
             raise ValueError(f"'data.loader' must make a loader of a graph (got {describe(loader)})")
         self.dataset, self.transform = dataset, transform
-        self.root = None if root is None else expand_path(root)
+        self.root = None if root is None else str(expand_path(root))
         self.loader, self.size, self.probed = loader, size, probed
 
     def load(self) -> Data:

@@ -119,19 +119,26 @@ def _innermost(error: BaseException) -> tuple[str, str]:
 
 def _sentence(field: str, message: str, whole: str) -> str:
     got = re.findall(r"^\s*Given value: (.*?)(?:\. Got value: .*)?$", message, re.MULTILINE)
-    got = got or re.findall(r"Got value: (.*)$", message, re.MULTILINE)
+    for text in (message, whole):
+        got = got or re.findall(r"(?:Got value|import path string): (.*)$", text, re.MULTILINE)
+    came = _came(got[0] if got else whole)
     if message.startswith(("- Expected a path", NO_TYPE_FITS)) and NO_TYPE_FITS in message:
-        wanted = re.findall(r"^\s*- (Expected .*)$", message.split("Errors:", 1)[1], re.MULTILINE)
-        kinds = list(dict.fromkeys(kind for kind in map(_kind, wanted) if kind))
-        return f"'{field}' must be {' or '.join(kinds) or 'of another type'} (got {_short(got[0] if got else whole)})"
+        wanted = re.findall(r"^\s*- (.*)$", message.split("Errors:", 1)[1], re.MULTILINE)
+        kinds = list(dict.fromkeys(kind for kind in (_kind(text, came) for text in wanted) if kind))
+        return f"'{field}' must be {' or '.join(kinds) or 'of another type'} (got {came})"
     named = re.search(r"Problem with given class_path '([^']+)':\s*(.*)", message, re.DOTALL)
     if named:
         return _class_sentence(field, named[1], " ".join(named[2].split()))
-    kind = _kind(message)
+    kind = _kind(message, came)
     if kind:
-        got = got or re.findall(r"import path string: (.*)$", message, re.MULTILINE)
-        return f"'{field}' must be {kind} (got {_short(got[0] if got else whole)})"
+        return f"'{field}' must be {kind} (got {came})"
     return f"'{field}': {_short(' '.join(message.split()), 200)}"
+
+
+def _came(text: str) -> str:
+    """A value as users wrote it: of a class, its path."""
+    named = re.match(r"Namespace\(class_path='([^']+)'", text.strip())
+    return _short(named[1] if named else text)
 
 
 def _class_sentence(field: str, path: str, reason: str) -> str:
@@ -146,18 +153,31 @@ def _class_sentence(field: str, path: str, reason: str) -> str:
     return f"'{field}' must be a class (got {path!r}: {reason.rstrip('.')}){nearest(name, known)}"
 
 
-def _kind(text: str) -> str:
+def _kind(text: str, came: str) -> str:
     """What jsonargparse expected, in words; nothing if it is unknown."""
-    if "dot import path" in text or "import path" in text:
-        return "the import path of a class"
-    found = re.match(r"Expected an? <class '(?:[\w.]+\.)?(\w+)'>", text)
+    found = re.search(r"subclass of (?:<class ')?([\w.]+)", text)
+    if found and found[1] != "spec":
+        return _with_article(found[1].rpartition(".")[2])
+    found = re.search(r"the following arguments are required: (.*)", text)
     if found:
-        return KINDS.get(found[1], f"a {found[1]}")
+        return f"a class with its fields {found[1]}"
+    if "import path" in text:
+        return "the import path of a class"
+    found = re.match(r"Expected a tuple with (\d+) elements", text)
+    if found:
+        return f"a list of {found[1]}"
     found = re.match(r"Expected an? typing\.Literal\[(.*?)\]", text)
     if found:
         return f"one of {found[1]}"
-    found = re.match(r"Expected a tuple with (\d+) elements", text)
-    return f"a list of {found[1]}" if found else ""
+    found = re.match(r"Expected an? <class '(?:[\w.]+\.)?(\w+)'>(?:\. Got value: (.*))?", text)
+    if not found:
+        return ""
+    kind = KINDS.get(found[1], _with_article(found[1]))
+    return kind if found[2] is None or _came(found[2]) == came else f"a list with {kind} in each place"
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
 
 
 def _without_value(option: str, overrides: Sequence[str]) -> str:
