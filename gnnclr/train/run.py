@@ -112,6 +112,8 @@ class Run:
         check_trainer(built.trainer)
         elapsed = Elapsed()
         trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), elapsed)
+        if ckpt_path is not None:
+            self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
         data.prepare_data()
         data.setup("fit")
         data.check(module.method)
@@ -121,8 +123,6 @@ class Run:
         if ckpt_path is None:
             for name in ("metrics.csv", "metrics.json"):
                 (self.folder / name).unlink(missing_ok=True)
-        else:
-            self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
         trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
         # The end of training need not be a multiple of the checkpoint interval.
         trainer.save_checkpoint(self.checkpoint)
