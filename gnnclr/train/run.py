@@ -186,7 +186,8 @@ class Run:
             )
 
     def _trainer(self, settings: dict[str, Any], checkpoint: dict[str, Any], elapsed: Elapsed) -> Trainer:
-        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+        for library in ("lightning.pytorch", "lightning.fabric"):
+            logging.getLogger(library).setLevel(logging.ERROR)
         loggers = [MetricsCSV(self.folder / "metrics.csv")]
         if self.recipe.tensorboard:
             loggers.append(TensorBoardLogger(self.folder, name="tensorboard", version=""))
