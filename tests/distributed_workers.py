@@ -39,3 +39,17 @@ def loss_gradient(rank, loss, batches, kwargs):
     mean = value.detach().clone()
     dist.all_reduce(mean)
     return mean / WORLD, grads / WORLD
+
+
+def refusals(rank, function, cases):
+    """What each case raises, one after the other: ``function(*arguments)`` with this rank's positional and keyword
+    arguments."""
+    messages = []
+    for arguments in cases:
+        args, kwargs = arguments[rank]
+        try:
+            function(*args, **kwargs)
+            messages.append(None)
+        except ValueError as error:
+            messages.append(str(error))
+    return messages

@@ -87,6 +87,8 @@ class GraphLoss(nn.Module):
       normalised too. A graph is of this process: nothing is gathered.
 
     A keyword that a loss does not use is refused, and so is anything beside a graph; ``None`` counts as not given.
+    Losses in which each positive has a term of its own list the pairs of a label, quadratically many in its samples;
+    those that add up positives (SupCon, DCL, DHEL, the spectral loss) take linear memory.
 
     Args:
         conv (PairConv): The layer whose energy the loss is.

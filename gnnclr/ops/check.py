@@ -61,7 +61,13 @@ def check_positive(name: str, value: Any, learnable: bool = False) -> Any:
     # Within float32, and with an inverse there: scales and temperatures are divided by.
     if isinstance(number, bool) or not isinstance(number, Real) or not 1e-37 < number < 1e37:
         raise ValueError(f"'{name}' must be a positive number (got {describe(value)})")
-    if not learnable and isinstance(value, Tensor) and value.requires_grad:
+    return value if learnable else check_constant(name, value)
+
+
+def check_constant(name: str, value: Any) -> Any:
+    """Returns ``value`` unless it is a tensor that requires a gradient, which it would not get: then it raises a
+    :class:`ValueError`."""
+    if isinstance(value, Tensor) and value.requires_grad:
         raise ValueError(f"'{name}' must be a number: it is not learned (got a tensor that requires a gradient)")
     return value
 

@@ -9,10 +9,11 @@ from gnnclr.losses import CLIPLoss
 
 
 class TestCLIP(LossContract):
-    learnable = False  # the logarithm of its inverse is, see below
-
     def make(self, temperature=0.07, **kwargs):
-        return CLIPLoss(temperature, learnable=False, **kwargs)
+        return CLIPLoss(temperature, learnable=isinstance(temperature, torch.Tensor), **kwargs)
+
+    def at_temperatures(self, temperature):
+        return [*super().at_temperatures(temperature), CLIPLoss(temperature).double()]
 
     def reference(self, views, temperature):
         return self.reference_of_units([unit(view) for view in views], temperature)

@@ -27,6 +27,7 @@ class TestJumpingKnowledgeLoss(LossContract):
     num_views = (2, 3)
     temperatures = (1.0, 0.1)
     impls = ("auto",)
+    bank = "rows"  # which do not move
     conservative = False
     learnable = False  # the temperature of the rounds is constant
     test_anatomy_and_repr = None

@@ -12,6 +12,8 @@ SECOND = torch.tensor([5, 3, 5, 5, 3, 3, 3, 2, 2])
 
 class TestReSC(LossContract):
     learnable = False
+    takes_labels = False
+    bank = None  # it has its own, which is not normalised
     conservative = False  # centroids are held constant, as in the literal loop
     symmetric = False  # each view has communities of its own
     repels = False  # its negatives are rows of the bank, and no nodes
