@@ -53,3 +53,15 @@ def refusals(rank, function, cases):
         except ValueError as error:
             messages.append(str(error))
     return messages
+
+
+def own_loss(rank, losses, views):
+    """What each process says when it calls a loss of its own."""
+    return refusals(rank, losses[rank], [[(views, {})] * WORLD])
+
+
+def bank_refusals(rank, banks, cases):
+    """What ``update`` of this rank's bank raises in each case, and whether it was written into."""
+    bank = banks[rank]
+    messages = refusals(rank, lambda *args: bank.update(*args, gather=True), cases)
+    return messages, int(bank.step)

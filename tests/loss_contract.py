@@ -402,7 +402,7 @@ class LossContract:
     def test_rows_of_a_bank_may_have_any_length(self):
         graph = self.graph_with_bank()
         units = graph.clone()
-        units.bank = self.make(0.3).project_bank(graph.bank)
+        units.bank = self.make(0.3).project(graph.bank)
         without = graph.clone()
         without.bank = None
         for loss in self.at_temperatures(0.3):

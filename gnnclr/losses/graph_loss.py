@@ -173,7 +173,7 @@ class GraphLoss(nn.Module):
             return self._energy(check_matrix("x", x, finite=True, rows=graph.num_nodes), graph)
         if self.gather_distributed and dist.is_available() and dist.is_initialized():
             return self._gathered(args, kwargs)
-        views, inputs = self._views(args, finite=True), self._inputs(kwargs)
+        views, inputs = self._views(args, finite=True), self._inputs(kwargs) if kwargs else kwargs
         graph = self.graph(*views, **inputs)
         x, graph.x = graph.x, None  # the graph is ours, and what is left of it needs no second copy
         return self._energy(x, graph)
@@ -187,8 +187,6 @@ class GraphLoss(nn.Module):
         return views
 
     def _inputs(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        if not kwargs:
-            return kwargs
         known = self.inputs
         for name, value in kwargs.items():
             if known is None or name in known:
