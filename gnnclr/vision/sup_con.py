@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from gnnclr.losses import SupConLoss
+from gnnclr.ops.check import describe
 from gnnclr.vision.simclr import SimCLR
 
 
@@ -29,4 +30,7 @@ class SupCon(SimCLR):
         """The labels of a batch."""
         if "label" not in batch:
             raise ValueError(f"'batch' must have a 'label': give the data labels=True (got {sorted(batch)})")
+        inputs = getattr(self.loss, "inputs", None)
+        if inputs is not None and "labels" not in inputs:
+            raise ValueError(f"'loss' must take labels (got {describe(self.loss)})")
         return {"labels": batch["label"]}
