@@ -59,7 +59,7 @@ class JumpingKnowledgeLoss(GraphLoss):
         if loss.layer() is not loss.conv:
             raise ValueError(
                 f"'loss' must have one layer for all rounds, with a temperature that is constant or the parameter of "
-                f"that layer (got {describe(loss)})"
+                f"that layer (got {type(loss).__name__})"
             )
         conv = JumpingKnowledgeConv(loss.conv, rounds, step_size, mode, stop_gradient, channels)
         super().__init__(conv, gather_distributed)

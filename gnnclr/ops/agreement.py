@@ -108,7 +108,7 @@ def _text(row: bytes) -> str:
 
 def _exchange(header: bytearray, tensors: list[Tensor]) -> list[bytes]:
     """The headers of all processes, each with a last byte that says whether the sums of its tensors are finite."""
-    device = _device(tensors)
+    device = _device()
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
         # A sum tells NaN and infinity at a tenth of the cost of looking at each entry, and nothing waits for it here.
         sums = [x.sum(dtype=torch.promote_types(x.dtype, torch.float32)) for x in tensors if x.is_floating_point()]
@@ -120,15 +120,10 @@ def _exchange(header: bytearray, tensors: list[Tensor]) -> list[bytes]:
         return [bytes(row) for row in torch.stack(parts).cpu().numpy()]
 
 
-def _device(tensors: list[Tensor]) -> torch.device:
-    """Where the process group can carry the header, on every process alike."""
-    backends = dict(part.split(":") for part in dist.get_backend_config().split(","))
-    like = tensors[0].device if tensors else torch.device("cpu")
-    if "cpu" in backends and (like.type == "cpu" or backends.get(like.type) == backends["cpu"]):
-        return torch.device("cpu")
-    if like.type in backends:
-        return like
-    return torch.device(next(iter(backends)), torch.accelerator.current_device_index())
+def _device() -> torch.device:
+    """Where the process group can carry the header: told by the group and not by tensors, and so the same on all."""
+    kinds = [part.split(":")[0] for part in dist.get_backend_config().split(",")]
+    return torch.device("cpu" if "cpu" in kinds else kinds[0])
 
 
 def _on_rank(message: str, rank: int) -> str:
@@ -155,7 +150,7 @@ def _difference(texts: list[str]) -> str:
 def _refuse_nonfinite(given: dict[str, Any], tensors: list[Tensor]) -> None:
     """Raises an error that names the first tensor with NaN or infinite entries; all processes call. Sums of large
     entries may overflow, so there may be none."""
-    device = _device(tensors)
+    device = _device()
     floating = [
         (f"{name}[{i}]" if isinstance(value, (list, tuple)) else name, tensor)
         for name, value in given.items()

@@ -3,7 +3,6 @@
 from torch import Tensor
 
 from gnnclr.losses import SupConLoss
-from gnnclr.ops.check import describe
 from gnnclr.vision.simclr import SimCLR
 
 
@@ -32,5 +31,5 @@ class SupCon(SimCLR):
             raise ValueError(f"'batch' must have a 'label': give the data labels=True (got {sorted(batch)})")
         inputs = getattr(self.loss, "inputs", None)
         if inputs is not None and "labels" not in inputs:
-            raise ValueError(f"'loss' must take labels (got {describe(self.loss)})")
+            raise ValueError(f"'loss' must take labels (got {type(self.loss).__name__})")
         return {"labels": batch["label"]}
