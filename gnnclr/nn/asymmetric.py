@@ -11,6 +11,7 @@ from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.coupled import CoupledConv
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
+from gnnclr.ops.check import check_constant
 
 
 class AsymmetricConv(PairConv):
@@ -39,6 +40,9 @@ class AsymmetricConv(PairConv):
         self, conv: CoupledConv, weights: dict[tuple[int, int], tuple[float, float]], total: float | None = None
     ):
         super().__init__(conv.temperature)
+        for pair in weights.values():
+            for number in pair:
+                check_constant("weights", number)
         self.conv, self.weights = conv, dict(weights)
         self.total = float(sum(weight for weight, _ in self.weights.values()) if total is None else total)
 

@@ -48,12 +48,27 @@ def check_finite(name: str, x: Tensor) -> Tensor:
     return x
 
 
-def check_positive(name: str, value: Any) -> Any:
-    """Returns ``value`` if it is a positive number (or a scalar tensor), and raises a :class:`ValueError` otherwise."""
+def check_positive(name: str, value: Any, learnable: bool = False) -> Any:
+    """Returns ``value`` if it is a positive number (or a scalar tensor), and raises a :class:`ValueError` otherwise.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        value: The value to check.
+        learnable (bool, optional): Whether a tensor that requires a gradient gets one; where it would not, it is
+            refused. (default: ``False``)
+    """
     number = value.detach().item() if isinstance(value, Tensor) and value.numel() == 1 else value
     # Within float32, and with an inverse there: scales and temperatures are divided by.
     if isinstance(number, bool) or not isinstance(number, Real) or not 1e-37 < number < 1e37:
         raise ValueError(f"'{name}' must be a positive number (got {describe(value)})")
+    return value if learnable else check_constant(name, value)
+
+
+def check_constant(name: str, value: Any) -> Any:
+    """Returns ``value`` unless it is a tensor that requires a gradient, which it would not get: then it raises a
+    :class:`ValueError`."""
+    if isinstance(value, Tensor) and value.requires_grad:
+        raise ValueError(f"'{name}' must be a number: it is not learned (got a tensor that requires a gradient)")
     return value
 
 
