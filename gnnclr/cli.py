@@ -175,7 +175,7 @@ def _embed(arguments: argparse.Namespace, rest: list[str]) -> int:
     _, method, data, _ = Run.open(arguments.run).load()
     z = data.embed(method).numpy()
     probed = {} if data.labels is None else {"y": data.labels.numpy()}
-    probed |= {name: getattr(data.split, name).numpy() for name in ("train", "val", "test") if probed}
+    probed |= {name: getattr(data.split, name).numpy() for name in ("train", "val", "test") if data.split}
     output = Path(arguments.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as file:
@@ -199,7 +199,11 @@ def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
 def _print_table(rows: dict[str, dict[str, Any]]) -> None:
     from gnnclr.eval import results_table
 
-    print(f"\n{results_table(rows, corner='test')}" if rows else "\nNothing was probed: the data have no labels.")
+    print(
+        f"\n{results_table(rows, corner='test')}"
+        if rows
+        else "\nNothing was probed: the data have no labels, or labels of one class."
+    )
 
 
 def _unknown(option: str, known: list[str]) -> str:

@@ -48,7 +48,7 @@ def scatter_embedding(
 
     Args:
         embeddings (dict): A matrix for each panel, by title, such as ``{"before": z0, "after": z1}``.
-        labels (Tensor): The class of each row.
+        labels (Tensor): The class of each row; rows whose label is missing (``-1``) are grey.
         method (str, optional): The projection, see :func:`project`. (default: ``"tsne"``)
         most (int, optional): How many rows are drawn at most, chosen at random and the same in all panels.
             (default: ``800``)
