@@ -61,7 +61,8 @@ def linear_probe(
 
     Raises:
         ValueError: If features are not finite, shapes do not fit, the split has rows out of range or no labelled row
-            to train or to test on, a grid is empty, or there is more than one setting and no validation row to choose by.
+            to train or to test on, a grid is empty, or there is more than one setting and no validation row to choose
+            by.
     """
     features, labels, split = check_features_and_labels(x, y, split)
     for scaling in check_grid("scalings", scalings):
