@@ -108,8 +108,8 @@ class LinkSplit:
         free, wanted = n * (n - 1) // 2 - edges, int(val * edges) + int(test * edges)
         if free < wanted:
             raise ValueError(
-                f"'data' must have a pair without an edge for each one held out (got {free} of these pairs for {wanted} "
-                f"edges); hold out less"
+                f"'data' must have a pair without an edge for each one held out (got {free} of these pairs for "
+                f"{wanted} edges); hold out less"
             )
 
         # Its negatives may be each other's other direction.

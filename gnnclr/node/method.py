@@ -61,7 +61,7 @@ class NodeMethod(nn.Module):
     @torch.no_grad()
     def embed(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d] on the whole graph, in evaluation mode."""
-        self.ignore_edge_weights(check_node_data(data))
+        data = self.ignore_edge_weights(check_node_data(data))
         training = self.training
         self.eval()
         try:

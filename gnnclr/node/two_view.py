@@ -63,7 +63,7 @@ class TwoView(NodeMethod):
 
     def project(self, data: Data, nodes: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The projections of two fresh views [n, d], or of some nodes of theirs [b, d]."""
-        self.ignore_edge_weights(check_node_data(data))
+        data = self.ignore_edge_weights(check_node_data(data))
         views = (self.ignore_edge_weights(view(data)) for view in self.views)
         embeddings = (self.encoder(view.x, view.edge_index) for view in views)
         z0, z1 = (self.projector(z if nodes is None else z.index_select(0, nodes)) for z in embeddings)
