@@ -4,15 +4,15 @@ import os
 
 import torch.distributed as dist
 
-#: Where launchers say which process this is, before the processes know of each other.
-RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+#: Where launchers say which process this is, on all machines or on its own, before processes know of each other.
+RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
 
 
 def is_rank_zero() -> bool:
     """Whether this is the first of the processes, or the only one."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank() == 0
-    return int(next((os.environ[name] for name in RANKS if os.environ.get(name)), "0")) == 0
+    return all(os.environ.get(name, "0") in ("", "0") for name in RANKS)
 
 
 def notice(line: str) -> None:

@@ -91,6 +91,9 @@ def _say(root: Path, files: ImageFiles, data: Images) -> None:
 
     total, classes = sum(map(len, files.parts.values())), len(files.classes)
     sizes = f"{len(data.train.labels)} train, {part('val')}, {part('test')}"
+    for name, found in files.parts.items():
+        lacking = sorted(set(files.classes) - {label for _, label in found})
+        sizes += f"; no image in {name} of {', '.join(map(repr, lacking))}" if lacking else ""
     count = f"{total} image{'s' * (total != 1)} of {classes} class{'es' * (classes != 1)}"
     notice(f"{count} in '{root}': {sizes}{files.describe_rest()}")
 

@@ -152,6 +152,12 @@ def test_layouts(names, expected):
     assert {part: [label for _, label in found] for part, found in files.parts.items()} == expected
 
 
+def test_a_class_without_an_image_in_a_part_is_said(tmp_path, capsys):
+    touch(tmp_path, *(f"train/{c}/{i}.png" for c in "abc" for i in range(10)), "test/b/0.png")
+    image_folder(tmp_path, 4, cache=tmp_path / ".cache")
+    assert "1 test; no image in test of 'a', 'c'\n" in capsys.readouterr().out
+
+
 def test_folders_behind_links_are_read(tmp_path):
     touch(tmp_path / "store", *(f"{c}/{i}.png" for c in "ab" for i in range(10)))
     root = tmp_path / "root"
