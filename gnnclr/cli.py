@@ -76,10 +76,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     evaluate.add_argument("--seeds", type=int, metavar="N", help="with --config: train seeds 0 to N-1 (default: 5)")
     evaluate.set_defaults(function=_evaluate, takes_recipe=True)
 
-    about = (
-        "Writes an .npz file with the embeddings z; where there are labels, also y, -1 for what has no label, and the "
-    )
-    about += "rows train, val and test of the split, all of which have one."
+    about = "Writes the embeddings z; with labels also y, -1 where one is missing, and the rows train, val and test."
     brief = "write the embeddings of a run to a file"
     embed = commands.add_parser("embed", help=brief, description=about, allow_abbrev=False)
     embed.add_argument("--run", required=True, metavar="FOLDER", help="the folder of a run")

@@ -80,7 +80,8 @@ class MultiplexContrast(NodeMethod):
 
     def graphs(self, data: MultiplexData) -> list[Data]:
         """A fresh view of each relation."""
-        graphs = self.ignore_edge_weights(check_multiplex_data(data)).views()
+        data = self.ignore_edge_weights(check_multiplex_data(data))
+        graphs = data.views()
         if self.views is None:
             return graphs
         return [

@@ -54,7 +54,8 @@ class TwoView(NodeMethod):
 
     def draw(self, data: Data) -> Tensor | None:
         """The nodes of a step [b], or ``None`` for all."""
-        n = self.ignore_edge_weights(check_node_data(data)).x.size(0)
+        data = self.ignore_edge_weights(check_node_data(data))
+        n = data.x.size(0)
         if callable(self.batch_size):
             return self.batch_size(data)
         if self.batch_size is None or self.batch_size >= n:
