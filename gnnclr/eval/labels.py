@@ -16,16 +16,17 @@ from gnnclr.ops.notice import notice
 _said = TensorMemo(lambda y: set())
 
 
-def say_unlabeled(y: Tensor, labels: Tensor, noun: str = "row") -> int:
+def say_unlabeled(y: Tensor, labels: Tensor, noun: str = "row", others: int = 0) -> int:
     """Says in one printed line how many rows have no label, once for a tensor, and returns how many have one.
 
     Args:
         y (Tensor): The labels as they were given.
         labels (Tensor): The same, of :func:`~gnnclr.ops.labels.class_labels`.
         noun (str, optional): What a row is. (default: ``"row"``)
+        others (int, optional): How many without a label there are beside the rows. (default: ``0``)
     """
     known = int((labels != UNLABELED).sum())
-    missing, said = labels.numel() - known, _said(y)
+    missing, said = labels.numel() - known + others, _said(y)
     if missing and not said:
         said.add("unlabeled")
         have = f"{noun} has" if missing == 1 else f"{noun}s have"
@@ -55,7 +56,7 @@ def labeled_rows(name: str, y: Any, x: Tensor) -> tuple[Tensor, Tensor]:
     return x[row], labels[row]
 
 
-def probed_split(y: Tensor, split: Callable[[], Split], noun: str) -> Split | None:
+def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int = 0) -> Split | None:
     """What probes see of the split of a data set; ``None`` where there is nothing to probe. Says in printed lines what
     is left out and why.
 
@@ -63,6 +64,7 @@ def probed_split(y: Tensor, split: Callable[[], Split], noun: str) -> Split | No
         y (Tensor): Labels [n], of :func:`~gnnclr.ops.labels.class_labels`.
         split (callable): Makes the split of all rows, once it is known that some are to be probed.
         noun (str): What a row is, ``"node"`` or ``"image"``.
+        others (int, optional): How many without a label there are beside the rows. (default: ``0``)
 
     Raises:
         ValueError: If a part of the split has no labelled row.
@@ -74,7 +76,7 @@ def probed_split(y: Tensor, split: Callable[[], Split], noun: str) -> Split | No
     if classes.numel() == 1:
         notice(f"all labels are of class {int(classes)}: nothing is probed")
         return None
-    say_unlabeled(y, y, noun)
+    say_unlabeled(y, y, noun, others)
     split = split().labeled(y, "data.y" if noun == "node" else "labels")
     if split.val.numel() == 0:
         name = "data.val_mask" if noun == "node" else "val"

@@ -90,7 +90,8 @@ class ImageData(ContrastiveData):
         self.labels = torch.cat([part.labels for part in parts])
         self.in_channels = self.images.shape[0]
         rows = torch.arange(len(self.labels)).split([len(part.labels) for part in parts])
-        self.split = probed_split(self.labels, lambda: Split(*rows), "image")
+        others = 0 if self.images.extra is None else len(self.images.extra)
+        self.split = probed_split(self.labels, lambda: Split(*rows), "image", others)
 
     def training_images(self) -> tuple[Tensor, Tensor | None]:
         """The images to train on, and their labels where batches have them."""

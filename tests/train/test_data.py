@@ -161,11 +161,11 @@ def test_what_cannot_be_probed_is_refused_before_the_training(changes, message, 
 def test_images_without_a_label(monkeypatch, capsys):
     whole = digits()
     parts = [Labelled(part.images, torch.where(part.labels < 5, part.labels, -1)) for part in (whole.train, whole.val)]
-    images = Images(*parts, whole.test, whole.classes)
+    images = Images(*parts, whole.test, whole.classes, extra=whole.test.images[:7])
     monkeypatch.setattr("gnnclr.train.image_data.digits", lambda: images)
     data = ImageData("digits", labels=True, batch_size=64)
     data.setup("fit")
-    missing = int((data.labels == -1).sum())
+    missing = int((data.labels == -1).sum()) + 7
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{missing} images have no label: left out of splits and probes")
     assert second.startswith("no training image is of class 5, 6, 7, 8, 9: the ") and second.endswith("count as wrong")
