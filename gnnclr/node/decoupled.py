@@ -80,12 +80,12 @@ class Decoupled(NodeMethod):
         devices = [] if x.device.type == "cpu" else [x.device]
         with torch.random.fork_rng(devices=devices, device_type="cuda" if devices else "cpu"):
             torch.manual_seed(self.seed)
-            views = [self.view(data) for _ in range(self.copies)]
+            views = [self.ignore_edge_weights(self.view(data)) for _ in range(self.copies)]
         return [self.encoder.propagate(view.x, view.edge_index) for view in views]
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two cached views of sampled nodes, and ``alignment`` and ``uniformity`` of the projections."""
-        check_node_data(data)
+        data = self.ignore_edge_weights(check_node_data(data))
         n, device = data.x.size(0), data.x.device
         cached = self._cached(data.x, data.edge_index)
         index = torch.randperm(n, device=device)[: self.batch_size]

@@ -123,7 +123,8 @@ class PPRDiffusion(BaseTransform):
     r"""Replaces the edges of a graph by those of its personalised PageRank, see :func:`ppr_matrix`.
 
     ``edge_weight`` holds the entries, scaled so that those of edges that end in one node sum to one. A graph is
-    diffused once, and again only if its edges change.
+    diffused once, and again only if its edges change. Encoders and methods of this package do not use the weights, and
+    warn: to them all edges of the diffusion are alike.
 
     Args:
         alpha (float, optional): The probability that the walk returns to its start. (default: ``0.2``)

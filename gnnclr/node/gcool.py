@@ -101,8 +101,8 @@ class GCooL(NodeMethod):
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two fresh views of the graph; ``alignment`` and ``uniformity`` of the projections, and the losses
         of the communities while they count."""
-        check_node_data(data)
-        views = [view(data) for view in self.views]
+        data = self.ignore_edge_weights(check_node_data(data))
+        views = [self.ignore_edge_weights(view(data)) for view in self.views]
         z = [F.normalize(self.projector(self.encoder(view.x, view.edge_index)), dim=1) for view in views]
         loss, logs = self.node_loss(*z), view_measures(*z)
         alpha, beta = self.schedule()

@@ -60,8 +60,8 @@ class GGD(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a view of the graph and its corruption, and the ``accuracy`` of telling them apart."""
-        check_node_data(data)
-        view = self.view(data)
+        data = self.ignore_edge_weights(check_node_data(data))
+        view = self.ignore_edge_weights(self.view(data))
         graphs = (view, self.corruption(view))
         logits = [self.projector(self.encoder(graph.x, graph.edge_index)).sum(dim=1) for graph in graphs]
         return 0.5 * discrimination_loss(*logits), {"accuracy": discrimination_accuracy(*logits).detach()}

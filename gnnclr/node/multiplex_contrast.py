@@ -80,11 +80,14 @@ class MultiplexContrast(NodeMethod):
 
     def graphs(self, data: MultiplexData) -> list[Data]:
         """A fresh view of each relation."""
-        check_multiplex_data(data)
+        data = self.ignore_edge_weights(check_multiplex_data(data))
         graphs = data.views()
         if self.views is None:
             return graphs
-        return [view(graph) for view, graph in zip(_each("views", self.views, len(graphs)), graphs)]
+        return [
+            self.ignore_edge_weights(view(graph))
+            for view, graph in zip(_each("views", self.views, len(graphs)), graphs)
+        ]
 
     def encode(self, graphs: Sequence[Data]) -> list[Tensor]:
         """The embeddings of all nodes by each relation [n, d].
@@ -134,7 +137,7 @@ class MultiplexContrast(NodeMethod):
 
     def forward(self, data: MultiplexData) -> Tensor:
         """The embeddings of all nodes, of the relations as they are; differentiable and in the current mode."""
-        h = self.encode(check_multiplex_data(data).views())
+        h = self.encode(self.ignore_edge_weights(check_multiplex_data(data)).views())
         return torch.cat(h, dim=1) if self.fusion == "cat" else torch.stack(h).mean(dim=0)
 
 

@@ -35,6 +35,8 @@ class WithFeatures(NodeMethod):
         super().__init__(torch.nn.Identity())
         self.method, self.weight, self.alpha, self.hops = method, check_positive("weight", weight), alpha, hops
         self._features = TensorMemo(self._propagate)
+        if isinstance(method, NodeMethod):
+            self._unused = method._unused  # said once for both
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the method."""
