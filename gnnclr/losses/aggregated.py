@@ -82,8 +82,12 @@ class AggregatedLoss(GraphLoss):
             source = torch.cat([source, self.project(graph.bank).to(source)])
         if not self._tried:
             self._warn_of_itself(source)
-        weights = [] if graph.edge_weight is None or not self._weighted else [graph.edge_weight.to(source)]
-        out = self.conv(source, graph.edge_index, *weights)[: x.size(0)]
+        edge_index, weights = graph.edge_index, []
+        if graph.edge_weight is not None:
+            attracts = graph.edge_weight > 0  # a layer without weights would take the others for full ones
+            edge_index = edge_index[:, attracts]
+            weights = [graph.edge_weight[attracts].to(source)] if self._weighted else []
+        out = self.conv(source, edge_index, *weights)[: x.size(0)]
         return check_matrix("conv(x, edge_index)", out, rows=x.size(0), cols=x.size(1))
 
     def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:

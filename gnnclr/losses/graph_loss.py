@@ -115,6 +115,7 @@ class GraphLoss(nn.Module):
                     f"'loss(x, graph)' takes nothing else: put it into the graph (got {', '.join(kwargs)})"
                 )
             check_matrix("x", x, finite=True, rows=graph.num_nodes)
+            graph.admit(x)
             return self._energy(x, graph)
         gathered = self.gather_distributed and dist.is_available() and dist.is_initialized()
         # A process that stops here would leave the others waiting: finiteness is checked after the gather, by all.

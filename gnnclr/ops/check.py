@@ -80,20 +80,29 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     return value
 
 
+def is_integer(value: Any) -> bool:
+    """Whether ``value`` is a tensor of whole numbers, signed or not; booleans are none."""
+    if not isinstance(value, Tensor):
+        return False
+    dtype = value.dtype
+    return not (dtype == torch.bool or dtype.is_floating_point or dtype.is_complex or value.is_quantized)
+
+
 def check_index(name: str, value: Any, *shape: int | str) -> Tensor:
-    """Returns ``value`` if it is an int64 or int32 tensor of a shape, and raises a :class:`ValueError` otherwise.
+    """Returns ``value`` as int64 if it is an integer tensor of a shape, and raises a :class:`ValueError` otherwise.
+
+    Smaller integers are widened here, where they enter: products of indices would overflow in them.
 
     Args:
         name (str): Name of the argument, for the message.
         value: The value to check.
         *shape (int or str): The size of each dimension; a string stands for any size.
     """
-    fits = isinstance(value, Tensor) and value.dtype in (torch.int64, torch.int32) and value.layout == torch.strided
-    fits = fits and value.dim() == len(shape)
+    fits = is_integer(value) and value.layout == torch.strided and value.dim() == len(shape)
     if not fits or any(isinstance(want, int) and want != got for want, got in zip(shape, value.shape)):
         expected = ", ".join(map(str, shape))
         raise ValueError(f"'{name}' must be an integer tensor of shape [{expected}] (got {describe(value)})")
-    return value
+    return value if value.dtype == torch.int64 else value.to(torch.int64)
 
 
 def check_edges(edge_index: Any, num_nodes: int, name: str = "edge_index") -> Tensor:
@@ -104,14 +113,14 @@ def check_edges(edge_index: Any, num_nodes: int, name: str = "edge_index") -> Te
         num_nodes (int): The number of nodes.
         name (str, optional): Name of the argument, for the message. (default: ``"edge_index"``)
     """
-    check_index(name, edge_index, 2, "e")
+    edge_index = check_index(name, edge_index, 2, "e").detach()
     if isinstance(num_nodes, bool) or not isinstance(num_nodes, Integral) or num_nodes < 0:
         raise ValueError(f"'num_nodes' must be an integer, zero or more (got {describe(num_nodes)})")
-    return _check_range(name, edge_index, num_nodes).detach().to(torch.int64)
+    return _check_range(name, edge_index, num_nodes)
 
 
 def check_nodes(name: str, index: Any, num_nodes: int) -> Tensor:
-    """Returns ``index`` [m] if it holds nodes of a graph, and raises a :class:`ValueError` otherwise.
+    """Returns ``index`` [m] as int64 if it holds nodes of a graph, and raises a :class:`ValueError` otherwise.
 
     Args:
         name (str): Name of the argument, for the message.
