@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 
 from gnnclr.graph.door import INDICES, check_graph_parts
 from gnnclr.graph.negatives import Negatives
-from gnnclr.ops.check import check_matrix, describe, is_integer
+from gnnclr.ops.check import as_int64, check_matrix, describe
 
 #: Parts that read as ``None`` when absent, as PyG does for 'x' or 'y'.
 OPTIONAL = (
@@ -206,10 +206,7 @@ class ContrastGraph(Data):
 
 
 def _widened(key: str, value: Any) -> Any:
-    """Integers as int64, where they are indices: their products would overflow in smaller ones."""
-    if key in INDICES and is_integer(value) and value.dtype != torch.int64:
-        return value.to(torch.int64)
-    return value
+    return as_int64(value) if key in INDICES else value
 
 
 @torch.compiler.disable  # it cannot see versions of tensors

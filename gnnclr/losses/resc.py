@@ -83,8 +83,7 @@ class ReSCLoss(GraphLoss):
         if community is None:
             raise ValueError(f"'community' must be an integer tensor of shape [{n}] (got none)")
         communities = [community, community if other_community is None else other_community]
-        for name, value in zip(("community", "other_community"), communities):
-            check_index(name, value, n)
+        communities = [check_index(*each, n) for each in zip(("community", "other_community"), communities)]
         graph = augmentation_graph(views, edges=False)
         if n == 0:
             return graph

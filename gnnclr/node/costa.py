@@ -84,7 +84,7 @@ class COSTA(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of sketches of two fresh views, and ``alignment`` and ``uniformity`` of their projections."""
-        check_node_data(data)
+        data = check_node_data(data)
         n = data.x.size(0)
         sketch = sketch_matrix(max(1, round(self.ratio * n)), n, self.nonzeros, data.x.device)
         views = (view(data) for view in self.views)

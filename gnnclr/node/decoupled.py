@@ -85,7 +85,7 @@ class Decoupled(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two cached views of sampled nodes, and ``alignment`` and ``uniformity`` of the projections."""
-        check_node_data(data)
+        data = check_node_data(data)
         n, device = data.x.size(0), data.x.device
         cached = self._cached(data.x, data.edge_index)
         index = torch.randperm(n, device=device)[: self.batch_size]

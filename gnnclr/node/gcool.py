@@ -101,7 +101,7 @@ class GCooL(NodeMethod):
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two fresh views of the graph; ``alignment`` and ``uniformity`` of the projections, and the losses
         of the communities while they count."""
-        check_node_data(data)
+        data = check_node_data(data)
         views = [view(data) for view in self.views]
         z = [F.normalize(self.projector(self.encoder(view.x, view.edge_index)), dim=1) for view in views]
         loss, logs = self.node_loss(*z), view_measures(*z)

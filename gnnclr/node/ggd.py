@@ -60,7 +60,7 @@ class GGD(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a view of the graph and its corruption, and the ``accuracy`` of telling them apart."""
-        check_node_data(data)
+        data = check_node_data(data)
         view = self.view(data)
         graphs = (view, self.corruption(view))
         logits = [self.projector(self.encoder(graph.x, graph.edge_index)).sum(dim=1) for graph in graphs]

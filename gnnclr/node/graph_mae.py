@@ -89,7 +89,7 @@ class GraphMAE(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The error of the features of freshly masked nodes, and their mean ``cosine`` with the features."""
-        check_node_data(data)
+        data = check_node_data(data)
         x = encoder_input(data.x.to_dense(), self.token.numel(), self.token)
         noisy, masked = self.mask(x)
         z = self.bridge(self.encoder(noisy, data.edge_index))

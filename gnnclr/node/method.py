@@ -42,7 +42,7 @@ class NodeMethod(nn.Module):
     @torch.no_grad()
     def embed(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d] on the whole graph, in evaluation mode."""
-        check_node_data(data)
+        data = check_node_data(data)
         training = self.training
         self.eval()
         try:
@@ -52,6 +52,7 @@ class NodeMethod(nn.Module):
 
     def forward(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d], differentiable and in the current mode."""
+        data = check_node_data(data)
         return self.encoder(data.x, data.edge_index)
 
 

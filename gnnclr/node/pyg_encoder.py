@@ -8,7 +8,7 @@ from torch_geometric.nn import GAT, GCN, GIN, PNA, EdgeCNN, GraphSAGE
 
 from gnnclr.nn import ContraNorm
 from gnnclr.node.encoder_input import encoder_input
-from gnnclr.ops.check import check_choice
+from gnnclr.ops.check import as_int64, check_choice
 
 MODELS = {"gcn": GCN, "gat": GAT, "sage": GraphSAGE, "gin": GIN, "pna": PNA, "edge_cnn": EdgeCNN}
 
@@ -66,7 +66,7 @@ class PyGEncoder(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """The embeddings of all nodes."""
-        return self.model(encoder_input(x.to_dense(), self.in_channels, next(self.parameters())), edge_index)
+        return self.model(encoder_input(x.to_dense(), self.in_channels, next(self.parameters())), as_int64(edge_index))
 
 
 class _NormalizedConv(nn.Module):

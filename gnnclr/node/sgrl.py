@@ -53,7 +53,7 @@ class SGRL(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of both encoders, and the ``scattering`` of the target, 1 at best."""
-        check_node_data(data)
+        data = check_node_data(data)
         target = F.normalize(self.target(data.x, data.edge_index), dim=1)
         scattering = (target - target.mean(dim=0)).square().sum(dim=1).mean()
         prediction = self.predictor(self(data))

@@ -69,7 +69,7 @@ class SUGRL(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss with fresh neighbours and permutations, and the mean distances ``positive`` and ``negative``."""
-        check_node_data(data)
+        data = check_node_data(data)
         n = data.x.size(0)
         h = self.encoder(data.x, data.edge_index)
         p = spmm(self._adjacency(data.edge_index, n), F.dropout(h, self.dropout, self.training))

@@ -88,6 +88,11 @@ def is_integer(value: Any) -> bool:
     return not (dtype == torch.bool or dtype.is_floating_point or dtype.is_complex or value.is_quantized)
 
 
+def as_int64(value: Any) -> Any:
+    """A tensor of integers as int64, anything else as it is: products of indices would overflow in smaller ones."""
+    return value.to(torch.int64) if is_integer(value) and value.dtype != torch.int64 else value
+
+
 def check_index(name: str, value: Any, *shape: int | str) -> Tensor:
     """Returns ``value`` as int64 if it is an integer tensor of a shape, and raises a :class:`ValueError` otherwise.
 
@@ -102,7 +107,7 @@ def check_index(name: str, value: Any, *shape: int | str) -> Tensor:
     if not fits or any(isinstance(want, int) and want != got for want, got in zip(shape, value.shape)):
         expected = ", ".join(map(str, shape))
         raise ValueError(f"'{name}' must be an integer tensor of shape [{expected}] (got {describe(value)})")
-    return value if value.dtype == torch.int64 else value.to(torch.int64)
+    return as_int64(value)
 
 
 def check_edges(edge_index: Any, num_nodes: int, name: str = "edge_index") -> Tensor:

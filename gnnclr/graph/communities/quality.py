@@ -80,7 +80,7 @@ def negative_quality(
         ValueError: If labels are not one integer for each sample, or ``rule`` is neither a graph nor a rewiring, or
             needs embeddings and has none.
     """
-    check_index("labels", labels, "n")
+    labels = check_index("labels", labels, "n")
     if community is None and isinstance(rule, CommunityRule):
         community = rule.community
     score = None
