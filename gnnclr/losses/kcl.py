@@ -71,6 +71,7 @@ class KCLLoss(GraphLoss):
     ):
         check_choice("kernel", kernel, KERNELS)
         check_positive("gamma", gamma)
+        check_positive("log_factor", log_factor)
         align, energy = _kernels(kernel, t, log_factor)
         # The mean over the pairs of both views is half the sum of their two energies.
         conv = WeightedSum((2.0, AlignmentConv(1.0, align)), (2.0 * gamma, PotentialConv(energy, impl)))

@@ -1,5 +1,7 @@
 """ReSC: nodes against the centroids of communities."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch_geometric.utils import scatter
@@ -63,7 +65,7 @@ class ReSCLoss(GraphLoss):
     ):
         check_positive("temperature", temperature)
         check_choice("similarity", similarity, ("cosine", "rbf"))
-        if isinstance(gamma, bool) or not isinstance(gamma, (int, float)) or gamma < 0:
+        if isinstance(gamma, bool) or not isinstance(gamma, (int, float)) or not 0 <= gamma < math.inf:
             raise ValueError(f"'gamma' must not be negative (got {describe(gamma)})")
         if similarity == "cosine":
             conv = ContrastiveConv(temperature, impl=impl)

@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from gnnclr.node.sparse import csr_tensor
-from gnnclr.ops.check import as_int64, check_edges, check_finite, check_index, describe, is_integer
+from gnnclr.ops.check import check_edges, check_finite, check_index, check_probability, describe, is_integer
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -56,8 +56,14 @@ def check_parts(data: Data, *keys: str) -> Data:
             shape = "[2, e] of integers" if edges else "[n, d]"
             raise ValueError(f"'data' must be a Data with '{key}' of shape {shape} (got {describe(data)})")
         if edges:
-            data[key] = as_int64(value)  # in the copy that a transform works on
+            data[key] = value if value.dtype == torch.int64 else _int64(value)  # in the copy of a transform
     return data
+
+
+@TensorMemo
+def _int64(edge_index: Tensor) -> Tensor:
+    """One tensor for each, as others remember things for it."""
+    return edge_index.to(torch.int64)
 
 
 @TensorMemo
@@ -104,7 +110,7 @@ class SparseFeatures(BaseTransform):
     """
 
     def __init__(self, max_density: float = 0.05):
-        self.max_density = max_density
+        self.max_density = check_probability("max_density", max_density)
 
     def forward(self, data: Data) -> Data:
         """The graph with ``x`` in the layout that suits it."""

@@ -8,7 +8,8 @@ from torch_geometric.nn import GAT, GCN, GIN, PNA, EdgeCNN, GraphSAGE
 
 from gnnclr.nn import ContraNorm
 from gnnclr.node.encoder_input import encoder_input
-from gnnclr.ops.check import as_int64, check_choice
+from gnnclr.node.layer_sizes import layer_sizes
+from gnnclr.ops.check import as_int64, check_choice, check_probability
 
 MODELS = {"gcn": GCN, "gat": GAT, "sage": GraphSAGE, "gin": GIN, "pna": PNA, "edge_cnn": EdgeCNN}
 
@@ -55,6 +56,8 @@ class PyGEncoder(nn.Module):
     ):
         super().__init__()
         model = MODELS[check_choice("name", name, tuple(MODELS))]
+        layer_sizes(in_channels, hidden_channels, out_channels, num_layers)
+        check_probability("dropout", dropout)
         self.in_channels, self.out_channels = in_channels, out_channels
         by_edges = isinstance(norm, ContraNorm)
         kwargs |= {"jk": jk, "act": act, "norm": None if by_edges else norm, "dropout": dropout}

@@ -1,5 +1,6 @@
 """Argument checks whose messages name the argument, what was expected and what came."""
 
+import math
 from numbers import Integral, Real
 from typing import Any
 
@@ -55,6 +56,30 @@ def check_positive(name: str, value: Any) -> Any:
     if isinstance(number, bool) or not isinstance(number, Real) or not 1e-37 < number < 1e37:
         raise ValueError(f"'{name}' must be a positive number (got {describe(value)})")
     return value
+
+
+def check_number(name: str, value: Any, least: float = -math.inf, most: float = math.inf) -> float:
+    """Returns ``value`` if it is a finite number within bounds, and raises a :class:`ValueError` otherwise.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        value: The value to check.
+        least (float, optional): The smallest that is allowed. (default: ``-math.inf``)
+        most (float, optional): The largest that is allowed. (default: ``math.inf``)
+    """
+    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not least <= value <= most:
+        bounds = [f"at least {least:g}"] * (least > -math.inf) + [f"at most {most:g}"] * (most < math.inf)
+        raise ValueError(f"'{name}' must be {', '.join(['a finite number', *bounds])} (got {describe(value)})")
+    return value
+
+
+def check_seed(name: str, value: Any) -> int:
+    """Returns ``value`` as an integer if it is one that every generator takes as a seed, and raises a
+    :class:`ValueError` otherwise."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < 2**63:
+        raise ValueError(f"'{name}' must be an integer from 0 to 2^63 - 1 (got {describe(value)})")
+    return int(value)
 
 
 def check_count(name: str, value: Any, least: int = 1) -> int:
