@@ -58,6 +58,8 @@ def ppr_matrix(
     for name, value in (("k", k), ("steps", steps)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"'{name}' must be a positive integer (got {describe(value)})")
+    check_number("eps", eps, least=0)
+    check_count("exact_nodes", exact_nodes, least=0)
     if num_nodes <= 1:  # GDC cannot invert a single number
         own = torch.arange(num_nodes, device=edge_index.device)
         return csr_tensor(own, own, torch.ones(num_nodes, device=own.device), (num_nodes, num_nodes))

@@ -23,6 +23,7 @@ def scaled_cosine_error(x: Tensor, y: Tensor, exponent: float = 3.0) -> Tensor:
     Shapes:
         - **output:** scalar
     """
+    check_positive("exponent", exponent)
     check_matrix("x", x)
     check_matrix("y", y, rows=x.size(0), cols=x.size(1))
     return (1 - F.cosine_similarity(x, y, dim=1)).clamp(min=0).pow(exponent).mean()

@@ -74,11 +74,11 @@ def check_number(name: str, value: Any, least: float = -math.inf, most: float = 
     return value
 
 
-def check_seed(name: str, value: Any) -> int:
-    """Returns ``value`` as an integer if it is one that every generator takes as a seed, and raises a
+def check_seed(name: str, value: Any, bits: int = 63) -> int:
+    """Returns ``value`` as an integer if it is a seed, not negative and of so many bits, and raises a
     :class:`ValueError` otherwise."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < 2**63:
-        raise ValueError(f"'{name}' must be an integer from 0 to 2^63 - 1 (got {describe(value)})")
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < 2**bits:
+        raise ValueError(f"'{name}' must be an integer from 0 to 2^{bits} - 1 (got {describe(value)})")
     return int(value)
 
 
