@@ -136,6 +136,7 @@ SENSIBLE = {
     ("AddKNNPositives", "min_similarity", "minus one"),
     ("DropFalseNegatives", "threshold", "minus one"),
     ("WeighFalseNegatives", "threshold", "minus one"),
+    ("PyGEncoder", "in_channels", "minus one"),  # PyG finds it out
     ("Riesz", "s", "minus one"),  # the distance itself
 }
 
