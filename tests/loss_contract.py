@@ -15,6 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gnnclr.graph import ContrastGraph, augmentation_graph
+from gnnclr.graph.augmentation import group_pairs
+from gnnclr.graph.positives import ignore_positives
+from gnnclr.nn import PairConv
 
 
 def unit(x: torch.Tensor) -> torch.Tensor:
@@ -41,6 +44,58 @@ def value_and_gradients(function, views):
 def relative(a: torch.Tensor, b: torch.Tensor) -> float:
     """Relative error, where what is below 1e-30 (nearly all that float32 can hold) counts as that much."""
     return float((a.double() - b.double()).norm() / b.double().norm().clamp(min=1e-30))
+
+
+def assign(**parts):
+    """Makes parts of a graph from itself."""
+
+    def change(graph):
+        for name, make in parts.items():
+            graph[name] = make(graph)
+
+    return change
+
+
+def write(graph, name, index, value):
+    graph[name][index] = value
+
+
+def rule(graph, entry):
+    weight = torch.zeros(graph.num_nodes, 1)
+    weight[0] = entry
+    return replace(graph.negatives, log_weight=(weight, torch.ones_like(weight)))
+
+
+#: What may be wrong with a graph, and what is said of it.
+WRONG_PARTS = {
+    "negative weight": (assign(edge_weight=lambda g: -g.edge_weight), "'edge_weight' must not be negative"),
+    "nan weight": (lambda g: write(g, "edge_weight", 1, math.nan), "'edge_weight' must not be .*NaN"),
+    "missing weights": (assign(edge_weight=lambda g: g.edge_weight[1:]), r"'edge_weight' must have shape \[\d+\]"),
+    "boolean weights": (assign(edge_weight=lambda g: g.edge_weight > 0), "'edge_weight' must have shape"),
+    "nan in the bank": (
+        assign(bank=lambda g: torch.full((g.num_candidates - g.num_nodes + 1, g.x.size(1)), math.nan)),
+        "'bank' must be finite",
+    ),
+    "narrow bank": (
+        assign(bank=lambda g: torch.ones(g.num_candidates - g.num_nodes + 1, 1)),
+        r"'bank' must have shape \[n, \d+\]",
+    ),
+    "ignored pair": (
+        assign(ignore_index=lambda g: torch.tensor([[0], [g.num_nodes]])),
+        "'ignore_index' must have targets below",
+    ),
+    "extra pair": (assign(extra_index=lambda g: torch.tensor([[-1], [0]])), "'extra_index' must have targets below"),
+    "source": (lambda g: write(g, "edge_index", (0, 0), g.num_candidates), "'edge_index' must have .* sources below"),
+    "self-loop": (lambda g: write(g, "edge_index", (0, 0), g.edge_index[1, 0]), "'edge_index' must be without self-l"),
+    "mask of numbers": (assign(anchor=lambda g: torch.ones(g.num_nodes)), "'anchor' must be a boolean tensor"),
+    "short mask": (assign(anchor=lambda g: torch.ones(2, dtype=torch.bool)), "'anchor' must be a boolean tensor"),
+    "short samples": (assign(sample=lambda g: g.sample[1:]), "'sample' must be an integer tensor of shape"),
+    "groups of floats": (assign(group=lambda g: g.group.float()), "'group' must be an integer tensor of shape"),
+    "negative view": (lambda g: write(g, "view", 0, -1), "'view' must not be negative"),
+    "rule": (assign(negatives=lambda g: "all"), "'negatives' must be a Negatives rule"),
+    "weights of the rule": (assign(negatives=lambda g: rule(g, math.inf)), "'negatives.log_weight' must be finite"),
+    "features": (assign(features=lambda g: torch.full((g.num_nodes, 2), math.nan)), "'features' must be finite"),
+}
 
 
 class LossContract:
@@ -279,6 +334,56 @@ class LossContract:
         explicit = explicit_graph(graph)
         expected, expected_grad = value_and_gradients(lambda x: loss(x, explicit), [graph.x])
         assert relative(value, expected) < 1e-11 and relative(grad, expected_grad) < 1e-10
+
+    def explicit(self, loss, views):
+        """The graph of a batch, with all positives as edges."""
+        graph = loss.graph(*views, **self.graph_arguments())
+        if graph.edge_index is None:
+            graph.edge_index = group_pairs(graph.group)
+        return graph
+
+    def test_positives_of_weight_zero_are_none(self):
+        """Some anchors lose all of their positives, others some."""
+        views = [v.double() for v in make_views(7, views=self.num_views[-1])]
+        loss = self.make(0.2)
+        zero, removed = self.explicit(loss, views), self.explicit(loss, views)
+        edges = zero.edge_index
+        keep = (torch.arange(edges.size(1)) % 3 > 0) & (edges[1] % 4 > 0)
+        zero.edge_weight = keep.double()
+        ignore_positives(removed, edges[:, ~keep])  # as what is dropped is no negative
+        removed.edge_index, removed.edge_weight = edges[:, keep], None
+        assert torch.equal(zero.has_positive, removed.has_positive) and not zero.has_positive.all()
+        for graph in (zero, removed):
+            assert graph.validate()
+        value, grad = value_and_gradients(lambda x: loss(x, zero), [zero.x])
+        expected, expected_grad = value_and_gradients(lambda x: loss(x, removed), [zero.x])
+        assert relative(value, expected) < 1e-11 and relative(grad, expected_grad) < 1e-10
+        zero.edge_weight = torch.zeros_like(zero.edge_weight)
+        assert torch.isfinite(loss(zero.x, zero))
+
+    def test_indices_may_be_smaller_integers(self):
+        views = make_views(7, views=self.num_views[-1])
+        loss = self.make(0.2)
+        graph = loss.graph(*views, **self.graph_arguments())
+        small = graph.clone()
+        for name in ("edge_index", "sample", "view", "group", "bank_view"):
+            if small.get(name) is not None:
+                small[name] = small[name].to(torch.uint8 if name == "view" else torch.int32)
+                assert small[name].dtype == torch.int64
+        assert torch.equal(loss(small.x, small), loss(graph.x, graph))
+
+    @pytest.mark.parametrize("name", WRONG_PARTS)
+    def test_what_a_graph_is_given_later_is_checked(self, name):
+        """Assigned anew, or written into a part that was right."""
+        wrong, message = WRONG_PARTS[name]
+        loss = self.make(0.2)
+        graph = self.explicit(loss, make_views(7, views=self.num_views[-1]))
+        graph.edge_weight = torch.ones(graph.edge_index.size(1))
+        assert torch.isfinite(loss(graph.x, graph))
+        wrong(graph)
+        for use in (loss, loss.conv) if isinstance(loss.conv, PairConv) else (loss,):
+            with pytest.raises(ValueError, match=message):
+                use(graph.x, graph)
 
     @pytest.mark.parametrize("sizes", [(5, 4), (1, 8), (0, 9)])
     def test_two_processes_give_the_gradient_of_one(self, gloo, sizes):

@@ -52,6 +52,7 @@ class LinkSplit:
             pairs = check_index(name, getattr(self, name), 2, "p")
             if pairs.numel() == 0:
                 raise ValueError(f"'{name}' must not be empty (got {describe(pairs)})")
+            object.__setattr__(self, name, pairs)
         if not isinstance(self.train, Data):
             raise ValueError(f"'train' must be a Data with edges 'edge_index' (got {describe(self.train)})")
         self._check_disjoint()
@@ -100,8 +101,8 @@ class LinkSplit:
         if not isinstance(data, Data):
             raise ValueError(f"'data' must be a Data with edges 'edge_index' (got {describe(data)})")
         n = data.num_nodes
-        check_edges(data.edge_index, n, "data.edge_index")
-        edge_index = to_undirected(remove_self_loops(data.edge_index.cpu().long())[0], num_nodes=n)
+        edge_index = check_edges(data.edge_index, n, "data.edge_index").cpu()
+        edge_index = to_undirected(remove_self_loops(edge_index)[0], num_nodes=n)
         edges = edge_index.size(1) // 2
         if min(int(val * edges), int(test * edges)) < 1:
             raise ValueError(f"'data' must have edges for train, val and test (got {edges} undirected edges)")

@@ -58,7 +58,6 @@ def augmentation_graph(
     r"""A batch of views as a graph: each view of a sample is a positive of its other views.
 
     Views are stacked into ``graph.x``, view after view: node :math:`v n + i` is view :math:`v` of sample :math:`i`.
-    Graphs of equal size share the tensors of their structure: assign new ones rather than write into them.
 
     Args:
         views (list): Embeddings of one or more views, row :math:`i` of each from sample :math:`i`.

@@ -11,7 +11,7 @@ from torch_geometric.utils import scatter
 from gnnclr.graph.exact import drop_hits, nearest, pad, tile_rows, unit_rows
 from gnnclr.graph.index import KNNIndex, KNNOutput
 from gnnclr.ops.agreement import agree
-from gnnclr.ops.check import check_choice, check_count, check_finite, check_matrix, describe
+from gnnclr.ops.check import check_choice, check_count, check_finite, check_index, check_matrix, describe
 from gnnclr.ops.gather_rows import gather_rows
 
 
@@ -141,7 +141,7 @@ class FeatureBank(nn.Module):
         if ids is None and self.mode == "sample":
             raise ValueError("'ids' must be given to a bank with mode='sample' (got None)")
         if ids is not None:
-            ids = _check_ids("ids", ids, x.size(0)).to(self.storage_id)
+            ids = check_index("ids", ids, x.size(0)).to(self.storage_id)
             if self.mode == "sample" and ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < self.size:
                 limits = f"got values {int(ids.min())} to {int(ids.max())}"
                 raise ValueError(f"'ids' must lie between 0 and {self.size - 1} ({limits})")
@@ -164,7 +164,7 @@ class FeatureBank(nn.Module):
         check_matrix("x", x, cols=self.dim, finite=True)
         check_count("k", k)
         if exclude_ids is not None:
-            exclude_ids = _check_ids("exclude_ids", exclude_ids, x.size(0)).to(self.storage_id)
+            exclude_ids = check_index("exclude_ids", exclude_ids, x.size(0)).to(self.storage_id)
         query = unit_rows(x.to(self.storage.device)).to(torch.float32)
         if self.index is None:
             out = self._search_exact(query, k, self._valid, exclude_ids)
@@ -230,9 +230,3 @@ class FeatureBank(nn.Module):
         """The settings, for ``repr``."""
         index = "" if self.index is None else f", index={self.index.kind!r}, rebuild_every={self.rebuild_every}"
         return f"size={self.size}, dim={self.dim}, mode={self.mode!r}{index}"
-
-
-def _check_ids(name: str, ids: Tensor, n: int) -> Tensor:
-    if not isinstance(ids, Tensor) or ids.shape != (n,) or ids.is_floating_point() or ids.dtype == torch.bool:
-        raise ValueError(f"'{name}' must be an integer tensor of shape [{n}] (got {describe(ids)})")
-    return ids

@@ -92,8 +92,12 @@ class AggregatedLoss(GraphLoss):
             source = torch.cat([source, graph.bank.to(source)])
         if not self._tried:
             self._warn_of_itself(source)
-        weights = [] if graph.edge_weight is None or not self._weighted else [graph.edge_weight.to(source)]
-        return check_matrix("conv(x, edge_index)", conv(source, graph.edge_index, *weights)[:n], rows=n, cols=d)
+        edge_index, weights = graph.edge_index, []
+        if graph.edge_weight is not None:
+            attracts = graph.edge_weight > 0  # a layer without weights would take the others for full ones
+            edge_index = edge_index[:, attracts]
+            weights = [graph.edge_weight[attracts].to(source)] if self._weighted else []
+        return check_matrix("conv(x, edge_index)", conv(source, edge_index, *weights)[:n], rows=n, cols=d)
 
     def energy(self, conv: nn.Module, z: Tensor, graph: ContrastGraph) -> Tensor:
         """The loss of projected rows and their targets."""

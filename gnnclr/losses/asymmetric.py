@@ -72,6 +72,7 @@ class AsymmetricInfoNCELoss(GraphLoss):
             raise ValueError(f"'alpha' must lie in [0, 1] (got {describe(alpha)})")
         if isinstance(clean_views, bool) or not isinstance(clean_views, int) or clean_views < 1:
             raise ValueError(f"'clean_views' must be a positive integer (got {describe(clean_views)})")
+        HardNegativeConv(0.5, beta, tau_plus)  # which refuses them, also where they are not used
         self.num_views = clean_views + 1
         hard = variant != "ip"
         conv = (

@@ -65,7 +65,7 @@ class CommunityNTXentLoss(GraphLoss):
         n = views[0].size(0)
         if community is None:
             raise ValueError(f"'community' must be an integer tensor of shape [{n}] (got none)")
-        check_index("community", community, n)
+        community = check_index("community", community, n)
         graph = super().graph(*views, labels=labels)
         if n == 0:
             return graph

@@ -18,6 +18,7 @@ from gnnclr.nn import PairConv
 from gnnclr.ops.agreement import agree
 from gnnclr.ops.check import check_index, check_matrix, describe
 from gnnclr.ops.first_order import first_order
+from gnnclr.ops.labels import class_labels
 
 #: Lengths whose squares neither over- nor underflow in float32.
 SAFE_LENGTHS = (1e-15, 1e18)
@@ -139,7 +140,9 @@ class GraphLoss(nn.Module):
             n (int): The number of samples of this process.
             d (int): The width of the views.
         """
-        if name in self.per_sample:
+        if name == "labels":
+            class_labels(name, value, n)
+        elif name in self.per_sample:
             check_index(name, value, n)
 
     def project(self, x: Tensor) -> Tensor:
@@ -170,7 +173,9 @@ class GraphLoss(nn.Module):
             x, graph = args
             if given := self._inputs(kwargs):
                 raise ValueError(f"'loss(x, graph)' takes nothing else: put it into the graph (got {', '.join(given)})")
-            return self._energy(check_matrix("x", x, finite=True, rows=graph.num_nodes), graph)
+            check_matrix("x", x, finite=True, rows=graph.num_nodes)
+            graph.admit(x)
+            return self._energy(x, graph)
         if self.gather_distributed and dist.is_available() and dist.is_initialized():
             return self._gathered(args, kwargs)
         views, inputs = self._views(args, finite=True), self._inputs(kwargs) if kwargs else kwargs

@@ -66,8 +66,7 @@ class InfoNCELoss(GraphLoss):
         return super().forward(query, *(() if key is None and not more else (key, *more)), **inputs)
 
     def graph(self, query: Tensor, key: Tensor, negatives: Tensor | FeatureBank | None = None) -> ContrastGraph:
-        """The bipartite graph of a batch: queries are anchors, each attracted by its key. Graphs of equal size share
-        the tensors of their structure: assign new ones rather than write into them."""
+        """The bipartite graph of a batch: queries are anchors, each attracted by its key."""
         n, d = query.shape
         check_matrix("key", key, rows=n, cols=d)
         nodes, rule, bank, negative_index = [query, key], Negatives(candidates=(1,)), None, None

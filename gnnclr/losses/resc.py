@@ -1,5 +1,7 @@
 """ReSC: nodes against the centroids of communities."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch_geometric.utils import scatter
@@ -66,7 +68,7 @@ class ReSCLoss(GraphLoss):
     ):
         check_positive("temperature", temperature, learnable=similarity == "cosine")
         check_choice("similarity", similarity, ("cosine", "rbf"))
-        if isinstance(gamma, bool) or not isinstance(gamma, (int, float)) or gamma < 0:
+        if isinstance(gamma, bool) or not isinstance(gamma, (int, float)) or not 0 <= gamma < math.inf:
             raise ValueError(f"'gamma' must not be negative (got {describe(gamma)})")
         if similarity == "cosine":
             conv = ContrastiveConv(temperature, impl=impl)
@@ -84,8 +86,7 @@ class ReSCLoss(GraphLoss):
         if community is None:
             raise ValueError(f"'community' must be an integer tensor of shape [{n}] (got none)")
         communities = [community, community if other_community is None else other_community]
-        for name, value in zip(("community", "other_community"), communities):
-            check_index(name, value, n)
+        communities = [check_index(*each, n) for each in zip(("community", "other_community"), communities)]
         graph = augmentation_graph(views, edges=False)
         if n == 0:
             return graph

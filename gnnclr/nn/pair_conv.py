@@ -56,6 +56,7 @@ class PairConv(MessagePassing):
         if not isinstance(graph, ContrastGraph):
             raise ValueError(f"'graph' must be a ContrastGraph (got {describe(graph)})")
         check_matrix("z", z, finite=True, rows=graph.num_nodes)
+        graph.admit(z)
         check_positive("temperature", self.temperature, learnable=True)
         with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
             return self.step(z.detach().to(torch.promote_types(z.dtype, torch.float32)), graph)

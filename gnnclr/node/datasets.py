@@ -71,7 +71,7 @@ def load_node_data(
         data = DATASETS[check_choice("name", str(name).lower(), tuple(DATASETS))](Path(root))
     if isinstance(data, Data) and isinstance(data.x, Tensor) and data.x.layout != torch.strided:
         data.x = data.x.to_sparse_csr() if transform is None else data.x.to_dense()
-    check_node_data(data)
+    data = check_node_data(data)
     for key, value in data.to_dict().items():
         if (key == "y" or key in MASKS) and not (isinstance(value, Tensor) and value.shape[:1] == data.x.shape[:1]):
             raise ValueError(

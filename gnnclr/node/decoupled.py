@@ -15,7 +15,7 @@ from gnnclr.node.propagated_mlp import PropagatedMLP
 from gnnclr.node.step_graph import step_graph
 from gnnclr.node.two_view import View
 from gnnclr.node.views import EdgeDrop
-from gnnclr.ops.check import check_count, check_probability
+from gnnclr.ops.check import check_count, check_probability, check_seed
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -70,7 +70,7 @@ class Decoupled(NodeMethod):
         self.view = EdgeDrop(0.5) if view is None else view
         self.loss = NTXentLoss(temperature=0.5) if loss is None else loss
         self.feature_p = check_probability("feature_p", feature_p)
-        self.copies, self.seed = check_count("copies", copies, least=2), seed
+        self.copies, self.seed = check_count("copies", copies, least=2), check_seed("seed", seed)
         self.batch_size = check_count("batch_size", batch_size)
         self.rewire = rewire
         self._cached = TensorMemo(self._propagate)

@@ -71,6 +71,7 @@ class NodeMethod(nn.Module):
 
     def forward(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d], differentiable and in the current mode."""
+        data = check_node_data(data)
         return self.encoder(data.x, data.edge_index)
 
 

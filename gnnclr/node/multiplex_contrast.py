@@ -11,7 +11,7 @@ from torch_geometric.utils import coalesce
 
 from gnnclr.eval.geometry import view_measures
 from gnnclr.losses import NTXentLoss
-from gnnclr.node.data import check_all_edges, check_features
+from gnnclr.node.data import check_all_edges, check_features, with_parts
 from gnnclr.node.method import NodeMethod
 from gnnclr.node.multiplex import PREFIX, MultiplexData
 from gnnclr.node.step_graph import step_graph
@@ -153,8 +153,10 @@ def check_multiplex_data(data: MultiplexData) -> MultiplexData:
         if check_index(f"data.{PREFIX}{name}", data[PREFIX + name], 2, "e").size(1) == 0:
             raise ValueError(f"'data.{PREFIX}{name}' must have at least one edge (got none)")
     named = [(f"data.{PREFIX}{name}", data[PREFIX + name]) for name in data.relations]
-    check_all_edges(data.num_nodes, *chain(*named))
-    return data
+    wide = check_all_edges(data.num_nodes, *chain(*named))
+    if all(new is old for new, (_, old) in zip(wide, named)):
+        return data
+    return with_parts(data, **{PREFIX + name: edge_index for name, edge_index in zip(data.relations, wide)})
 
 
 def _each(name: str, value: Any, count: int) -> Sequence:

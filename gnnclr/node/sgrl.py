@@ -11,7 +11,7 @@ from gnnclr.node.adjacency import as_adjacency
 from gnnclr.node.data import check_node_data
 from gnnclr.node.method import NodeMethod, width
 from gnnclr.node.sparse import spmm
-from gnnclr.ops.check import check_probability
+from gnnclr.ops.check import check_count, check_probability
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -46,7 +46,7 @@ class SGRL(NodeMethod):
         if predictor is None:
             size = width(encoder, "predictor")
             predictor = nn.Sequential(nn.Linear(size, size), nn.PReLU())
-        self.predictor, self.hops = predictor, hops
+        self.predictor, self.hops = predictor, check_count("hops", hops, least=0)
         self.momentum = check_probability("momentum", momentum)
         self.target = copy.deepcopy(encoder)
         self._adjacency = TensorMemo(as_adjacency)

@@ -196,7 +196,7 @@ def test_wrong_arguments():
 
 def test_weights_of_layers_are_not_learned():
     weight = torch.nn.Parameter(torch.tensor(2.0))
-    with pytest.raises(ValueError, match="'weight' must be a number: it is not learned"):
+    with pytest.raises(ValueError, match="'parts' must be a number: it is not learned"):
         WeightedSum((weight, AlignmentConv(0.5)))
     with pytest.raises(ValueError, match="'weights' must be a number: it is not learned"):
         AsymmetricConv(ContrastiveConv(0.5), {(0, 1): (weight, 1.0)})

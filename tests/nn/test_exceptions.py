@@ -438,7 +438,7 @@ def test_rows_of_the_bank_that_are_no_candidates():
     graph.bank_candidate = torch.zeros(6, dtype=torch.bool)
     assert_equals_literal(UniformityConv(0.2), lambda z: literal_uniformity(z, graph, 0.2), graph)
     graph.bank_candidate = torch.ones(5, dtype=torch.bool)
-    with pytest.raises(ValueError, match=r"'graph.bank_candidate' must have shape \[6\]"):
+    with pytest.raises(ValueError, match=r"'bank_candidate' must be a boolean tensor of shape \[6\]"):
         conv(graph.x, graph)
 
 
