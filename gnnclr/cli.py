@@ -94,7 +94,9 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     evaluate.add_argument("--seeds", type=int, metavar="N", help="with --config: train seeds 0 to N-1 (default: 5)")
     evaluate.set_defaults(function=_evaluate, takes_recipe=True)
 
-    embed = commands.add_parser("embed", help="write the embeddings of a run to a file", allow_abbrev=False)
+    about = "Writes the embeddings z; with labels also y, -1 where one is missing, and the rows train, val and test."
+    brief = "write the embeddings of a run to a file"
+    embed = commands.add_parser("embed", help=brief, description=about, allow_abbrev=False)
     embed.add_argument("--run", type=_path, required=True, metavar="FOLDER", help="the folder of a run")
     embed.add_argument("--output", type=_path, default="embeddings.npz", metavar="FILE", help="default: embeddings.npz")
     embed.set_defaults(function=_embed, takes_recipe=False)
@@ -203,7 +205,7 @@ def _embed(arguments: argparse.Namespace, rest: list[str]) -> int:
     _, method, data, _ = Run.open(arguments.run).load()
     z = data.embed(method).numpy()
     probed = {} if data.labels is None else {"y": data.labels.numpy()}
-    probed |= {name: getattr(data.split, name).numpy() for name in ("train", "val", "test") if probed}
+    probed |= {name: getattr(data.split, name).numpy() for name in ("train", "val", "test") if data.split}
     output = Path(arguments.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with naming_file(output), output.open("wb") as file:
@@ -227,7 +229,11 @@ def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
 def _print_table(rows: dict[str, dict[str, Any]]) -> None:
     from gnnclr.eval import results_table
 
-    print(f"\n{results_table(rows, corner='test')}" if rows else "\nNothing was probed: the data have no labels.")
+    print(
+        f"\n{results_table(rows, corner='test')}"
+        if rows
+        else "\nNothing was probed: the data have no labels, or labels of one class."
+    )
 
 
 def _unknown(option: str, known: list[str]) -> str:

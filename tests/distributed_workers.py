@@ -39,3 +39,29 @@ def loss_gradient(rank, loss, batches, kwargs):
     mean = value.detach().clone()
     dist.all_reduce(mean)
     return mean / WORLD, grads / WORLD
+
+
+def refusals(rank, function, cases):
+    """What each case raises, one after the other: ``function(*arguments)`` with this rank's positional and keyword
+    arguments."""
+    messages = []
+    for arguments in cases:
+        args, kwargs = arguments[rank]
+        try:
+            function(*args, **kwargs)
+            messages.append(None)
+        except ValueError as error:
+            messages.append(str(error))
+    return messages
+
+
+def own_loss(rank, losses, views):
+    """What each process says when it calls a loss of its own."""
+    return refusals(rank, losses[rank], [[(views, {})] * WORLD])
+
+
+def bank_refusals(rank, banks, cases):
+    """What ``update`` of this rank's bank raises in each case, and whether it was written into."""
+    bank = banks[rank]
+    messages = refusals(rank, lambda *args: bank.update(*args, gather=True), cases)
+    return messages, int(bank.step)

@@ -1,8 +1,11 @@
 """The contract that every loss inherits: a subclass names the loss and a literal loop, and gets all checks."""
 
 import functools
+import inspect
 import itertools
 import math
+import re
+from dataclasses import replace
 
 import distributed_workers
 import pytest
@@ -10,6 +13,11 @@ import torch
 from devices import needs_cuda
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from gnnclr.graph import ContrastGraph, augmentation_graph
+from gnnclr.graph.augmentation import group_pairs
+from gnnclr.graph.positives import ignore_positives
+from gnnclr.nn import PairConv
 
 
 def unit(x: torch.Tensor) -> torch.Tensor:
@@ -36,6 +44,58 @@ def value_and_gradients(function, views):
 def relative(a: torch.Tensor, b: torch.Tensor) -> float:
     """Relative error, where what is below 1e-30 (nearly all that float32 can hold) counts as that much."""
     return float((a.double() - b.double()).norm() / b.double().norm().clamp(min=1e-30))
+
+
+def assign(**parts):
+    """Makes parts of a graph from itself."""
+
+    def change(graph):
+        for name, make in parts.items():
+            graph[name] = make(graph)
+
+    return change
+
+
+def write(graph, name, index, value):
+    graph[name][index] = value
+
+
+def rule(graph, entry):
+    weight = torch.zeros(graph.num_nodes, 1)
+    weight[0] = entry
+    return replace(graph.negatives, log_weight=(weight, torch.ones_like(weight)))
+
+
+#: What may be wrong with a graph, and what is said of it.
+WRONG_PARTS = {
+    "negative weight": (assign(edge_weight=lambda g: -g.edge_weight), "'edge_weight' must not be negative"),
+    "nan weight": (lambda g: write(g, "edge_weight", 1, math.nan), "'edge_weight' must not be .*NaN"),
+    "missing weights": (assign(edge_weight=lambda g: g.edge_weight[1:]), r"'edge_weight' must have shape \[\d+\]"),
+    "boolean weights": (assign(edge_weight=lambda g: g.edge_weight > 0), "'edge_weight' must have shape"),
+    "nan in the bank": (
+        assign(bank=lambda g: torch.full((g.num_candidates - g.num_nodes + 1, g.x.size(1)), math.nan)),
+        "'bank' must be finite",
+    ),
+    "narrow bank": (
+        assign(bank=lambda g: torch.ones(g.num_candidates - g.num_nodes + 1, 1)),
+        r"'bank' must have shape \[n, \d+\]",
+    ),
+    "ignored pair": (
+        assign(ignore_index=lambda g: torch.tensor([[0], [g.num_nodes]])),
+        "'ignore_index' must have targets below",
+    ),
+    "extra pair": (assign(extra_index=lambda g: torch.tensor([[-1], [0]])), "'extra_index' must have targets below"),
+    "source": (lambda g: write(g, "edge_index", (0, 0), g.num_candidates), "'edge_index' must have .* sources below"),
+    "self-loop": (lambda g: write(g, "edge_index", (0, 0), g.edge_index[1, 0]), "'edge_index' must be without self-l"),
+    "mask of numbers": (assign(anchor=lambda g: torch.ones(g.num_nodes)), "'anchor' must be a boolean tensor"),
+    "short mask": (assign(anchor=lambda g: torch.ones(2, dtype=torch.bool)), "'anchor' must be a boolean tensor"),
+    "short samples": (assign(sample=lambda g: g.sample[1:]), "'sample' must be an integer tensor of shape"),
+    "groups of floats": (assign(group=lambda g: g.group.float()), "'group' must be an integer tensor of shape"),
+    "negative view": (lambda g: write(g, "view", 0, -1), "'view' must not be negative"),
+    "rule": (assign(negatives=lambda g: "all"), "'negatives' must be a Negatives rule"),
+    "weights of the rule": (assign(negatives=lambda g: rule(g, math.inf)), "'negatives.log_weight' must be finite"),
+    "features": (assign(features=lambda g: torch.full((g.num_nodes, 2), math.nan)), "'features' must be finite"),
+}
 
 
 class LossContract:
@@ -68,6 +128,11 @@ class LossContract:
     one_sample = "zero"
     #: Relative errors that are allowed in float64 and float32.
     tolerances = (1e-10, 1e-5)
+    #: Whether samples may have labels, and those of a label attract each other.
+    takes_labels = True
+    #: What the rows of a bank are: ``"nodes"``, constant nodes that repel; ``"rows"``, the same by another rule than
+    #: that of nodes; or ``None``, where a loss has no use for a bank.
+    bank = "nodes"
 
     def __init_subclass__(cls):
         """Leaves out the tests that do not apply to a loss, unless it writes its own."""
@@ -76,6 +141,9 @@ class LossContract:
             "test_gradcheck_temperature": cls.learnable and cls.temperatures != (None,),
             "test_view_swap": cls.symmetric,
             "test_explicit_negatives_equal_implicit_ones": cls.repels,
+            "test_labels_attract_as_in_their_graph": cls.takes_labels,
+            "test_rows_of_a_bank_may_have_any_length": cls.bank is not None,
+            "test_rows_of_a_bank_are_constant_nodes": cls.bank == "nodes",
         }
         for name, wanted in applies.items():
             if name in vars(cls):
@@ -267,6 +335,56 @@ class LossContract:
         expected, expected_grad = value_and_gradients(lambda x: loss(x, explicit), [graph.x])
         assert relative(value, expected) < 1e-11 and relative(grad, expected_grad) < 1e-10
 
+    def explicit(self, loss, views):
+        """The graph of a batch, with all positives as edges."""
+        graph = loss.graph(*views, **self.graph_arguments())
+        if graph.edge_index is None:
+            graph.edge_index = group_pairs(graph.group)
+        return graph
+
+    def test_positives_of_weight_zero_are_none(self):
+        """Some anchors lose all of their positives, others some."""
+        views = [v.double() for v in make_views(7, views=self.num_views[-1])]
+        loss = self.make(0.2)
+        zero, removed = self.explicit(loss, views), self.explicit(loss, views)
+        edges = zero.edge_index
+        keep = (torch.arange(edges.size(1)) % 3 > 0) & (edges[1] % 4 > 0)
+        zero.edge_weight = keep.double()
+        ignore_positives(removed, edges[:, ~keep])  # as what is dropped is no negative
+        removed.edge_index, removed.edge_weight = edges[:, keep], None
+        assert torch.equal(zero.has_positive, removed.has_positive) and not zero.has_positive.all()
+        for graph in (zero, removed):
+            assert graph.validate()
+        value, grad = value_and_gradients(lambda x: loss(x, zero), [zero.x])
+        expected, expected_grad = value_and_gradients(lambda x: loss(x, removed), [zero.x])
+        assert relative(value, expected) < 1e-11 and relative(grad, expected_grad) < 1e-10
+        zero.edge_weight = torch.zeros_like(zero.edge_weight)
+        assert torch.isfinite(loss(zero.x, zero))
+
+    def test_indices_may_be_smaller_integers(self):
+        views = make_views(7, views=self.num_views[-1])
+        loss = self.make(0.2)
+        graph = loss.graph(*views, **self.graph_arguments())
+        small = graph.clone()
+        for name in ("edge_index", "sample", "view", "group", "bank_view"):
+            if small.get(name) is not None:
+                small[name] = small[name].to(torch.uint8 if name == "view" else torch.int32)
+                assert small[name].dtype == torch.int64
+        assert torch.equal(loss(small.x, small), loss(graph.x, graph))
+
+    @pytest.mark.parametrize("name", WRONG_PARTS)
+    def test_what_a_graph_is_given_later_is_checked(self, name):
+        """Assigned anew, or written into a part that was right."""
+        wrong, message = WRONG_PARTS[name]
+        loss = self.make(0.2)
+        graph = self.explicit(loss, make_views(7, views=self.num_views[-1]))
+        graph.edge_weight = torch.ones(graph.edge_index.size(1))
+        assert torch.isfinite(loss(graph.x, graph))
+        wrong(graph)
+        for use in (loss, loss.conv) if isinstance(loss.conv, PairConv) else (loss,):
+            with pytest.raises(ValueError, match=message):
+                use(graph.x, graph)
+
     @pytest.mark.parametrize("sizes", [(5, 4), (1, 8), (0, 9)])
     def test_two_processes_give_the_gradient_of_one(self, gloo, sizes):
         data = [view.double() for view in make_views(9, views=self.num_views[-1])]
@@ -286,6 +404,131 @@ class LossContract:
     def joined_arguments(self):
         """Keyword arguments of a batch of 9 samples."""
         return {}
+
+    def test_processes_refuse_what_does_not_fit_together(self, gloo):
+        """Both raise the same error, which names the argument and the rank, and go on together."""
+        views = [view.double() for view in make_views(9, views=self.num_views[-1])]
+        last = len(views) - 1
+        own = [dict(arguments) for arguments in zip(*(part_of(*item) for item in self.joined_arguments().items()))]
+        own = own or [{}, {}]
+        good = [([view[:5] for view in views], own[0]), ([view[5:] for view in views], own[1])]
+
+        def second(change, **kwargs):
+            return [good[0], (change(good[1][0]), {**own[1], **kwargs})]
+
+        def spoil(parts):
+            parts = [part.clone() for part in parts]
+            parts[last][2, 1], parts[last][3, 0] = math.nan, math.inf
+            return parts
+
+        cases = {
+            r"'views\[0\]' .*\[n, 32\].*\[n, 31\].* on rank 1": second(lambda v: [x[:, :31] for x in v]),
+            r"'views\[0\]' .*float64.*float32 on rank 1": second(lambda v: [x.float() for x in v]),
+            r"'views\[0\]' .*\(got .* on rank 1\)": second(lambda v: [x.long() for x in v]),
+            r"'views\[0\]' .*with a gradient on rank 1": second(lambda v: [x.clone().requires_grad_() for x in v]),
+            rf"'views\[{last}\]' must be finite \(got 2 NaN or infinite entries on rank 1": second(spoil),
+            r"'views.* on rank 1": second(lambda v: [*v, v[0], v[0]]),
+            r"'whatever' is no keyword .* on rank 1": second(list, whatever=1),
+        }
+        if last:
+            cases |= {
+                rf"'views\[{last}\]' must have shape \[4, 32\] .* on rank 1": second(lambda v: [*v[:-1], v[-1][:3]]),
+                rf"'views\[{last}\]' must have shape \[4, 32\] \(.* on rank 1": second(
+                    lambda v: [*v[:-1], v[-1][:, :9]]
+                ),
+            }
+        if self.takes_labels and "labels" not in own[0]:
+            cases[r"'labels' .* none, .*\[n\].* on rank 1"] = second(list, labels=torch.arange(4))
+        for name, value in own[1].items():
+            cases |= {
+                rf"'{name}' .*\[n\].*\(got none on rank 1": second(list, **{name: None}),
+                rf"'{name}' .*int64.*int32 on rank 1": second(list, **{name: value.int()}),
+                rf"'{name}' must be an integer tensor of shape \[4\] .* on rank 1": second(list, **{name: value[:3]}),
+            }
+        loss = self.make(0.2, gather_distributed=True)
+        first, other = gloo(distributed_workers.refusals, loss, [*cases.values(), good])
+        assert first == other and first[-1] is None
+        for pattern, message in zip(cases, first):
+            assert re.search(pattern, message or "nothing"), f"{message!r} is not {pattern!r}"
+
+    def test_refuses_what_it_does_not_use(self):
+        views, loss = make_views(9, views=self.num_views[-1]), self.make(0.2)
+        known = self.joined_arguments()
+        options = [name for name in inspect.signature(type(loss).__init__).parameters if name not in ("self", "impl")]
+        for name in ("whatever", *options, *(() if self.takes_labels else ("labels",))):
+            with pytest.raises(
+                ValueError, match=rf"'{name}' is (no keyword|an option) of .*, which takes .* \(got int 9\)"
+            ):
+                loss(*views, **known, **{name: 9})
+        with pytest.raises(ValueError, match=r"(\[n, d\]|'negatives' must be) .*\(got .*"):
+            loss(*views, 0.5, **known)
+        graph = loss.graph(*views, **known)
+        with pytest.raises(ValueError, match=r"takes nothing else: put it into the graph|no keyword of"):
+            loss(graph.x, graph, labels=torch.arange(9))
+        assert loss(graph.x, graph, **dict.fromkeys(loss.inputs)).isfinite()  # none is not given
+
+    def test_labels_attract_as_in_their_graph(self, gloo):
+        labels, loss = torch.tensor([0, 1, 0, 2, 2, 0, 1, 3, 1]), self.make(0.3)
+        views = [view.double() for view in make_views(9, views=self.num_views[-1])]
+        arguments = {name: value for name, value in self.joined_arguments().items() if name != "labels"}
+        value, grad = value_and_gradients(lambda *v: loss(*v, labels=labels, **arguments), views)
+        graph = loss.graph(*views, **arguments)
+        # The same rules, on the positives and groups of the labels.
+        of_labels = augmentation_graph(views, labels)
+        graph.edge_index = of_labels.edge_index
+        graph.group = of_labels.group if torch.equal(graph.group, graph.sample) else graph.group
+        expected, expected_grad = value_and_gradients(lambda x: loss(x, graph), [graph.x])
+        assert relative(value, expected) < 1e-10 and relative(grad, expected_grad) < 1e-9
+        assert relative(value, loss(*views, labels=None, **arguments)) > 1e-3
+        sizes = (6, 3)
+        kwargs = {name: list(x.split(sizes)) for name, x in {**arguments, "labels": labels}.items()}
+        batches = list(zip(*(view.split(sizes) for view in views)))
+        gathering = self.make(0.3, gather_distributed=True)
+        for joined, _ in gloo(distributed_workers.loss_gradient, gathering, batches, kwargs):
+            torch.manual_seed(0)
+            encoder = torch.nn.Linear(32, 6).double()
+            alone = loss(*(encoder(view) for view in views), labels=labels, **arguments)
+            torch.testing.assert_close(joined, alone.detach(), rtol=1e-9, atol=1e-12)
+
+    def at_temperatures(self, temperature):
+        """The loss at a temperature that is a number, and at one that is learned."""
+        losses = [self.make(temperature)]
+        if self.learnable and self.temperatures != (None,):
+            losses.append(self.make(torch.nn.Parameter(torch.tensor(temperature, dtype=torch.float64))))
+        return losses
+
+    def graph_with_bank(self):
+        """A graph of 7 samples and a bank of rows of all lengths."""
+        views = [view.double() for view in make_views(7, views=self.num_views[-1])]
+        graph = self.make(0.3).graph(*views, **self.graph_arguments())
+        graph.bank = make_views(4, views=1, seed=3)[0].double() * torch.tensor([[0.02], [1.0], [7.0], [60.0]])
+        return graph
+
+    def test_rows_of_a_bank_may_have_any_length(self):
+        graph = self.graph_with_bank()
+        units = graph.clone()
+        units.bank = self.make(0.3).project(graph.bank)
+        without = graph.clone()
+        without.bank = None
+        for loss in self.at_temperatures(0.3):
+            value, grad = value_and_gradients(lambda x, loss=loss: loss(x, graph), [graph.x])
+            expected, expected_grad = value_and_gradients(lambda x, loss=loss: loss(x, units), [graph.x])
+            assert relative(value, expected) < 1e-12 and relative(grad, expected_grad) < 1e-11
+            assert relative(value, loss(graph.x, without).detach()) > 1e-4
+
+    def test_rows_of_a_bank_are_constant_nodes(self):
+        """A graph with a bank is the graph in which its rows are nodes, none of which is an anchor."""
+        graph = self.graph_with_bank()
+        nodes = nodes_of_bank(explicit_graph(graph))
+        tau = 0.3
+        for loss in self.at_temperatures(tau):
+            inputs = [graph.x, *loss.parameters()]
+            value, *grads = derivatives(loss, graph.x, graph, loss)
+            expected, *expected_grads = derivatives(loss, torch.cat([graph.x, graph.bank]), nodes, loss)
+            expected_grads[0] = expected_grads[0][: graph.num_nodes]
+            assert relative(value, expected) < 1e-11 and len(grads) == len(inputs)
+            for got, wanted in zip(grads, expected_grads):
+                assert relative(got, wanted) < 1e-9
 
     def test_one_sample_has_no_negatives(self):
         views = make_views(1, views=max(2, self.num_views[0]))
@@ -313,6 +556,37 @@ class LossContract:
         assert value == 0 and views[0].grad.shape == (0, 8)
 
 
+def part_of(name, value):
+    """A keyword argument of 9 samples, of two processes."""
+    return [(name, part) for part in value.split((5, 4))]
+
+
+def derivatives(loss, x, graph, module):
+    """Value, and gradients by the rows and by what is learned."""
+    leaf, learned = x.detach().clone().requires_grad_(), list(module.parameters())
+    value = loss(leaf, graph)
+    return value.detach(), *torch.autograd.grad(value, [leaf, *learned])
+
+
+def nodes_of_bank(graph):
+    """The graph with explicit negatives whose bank has become nodes: rows of it keep their numbers."""
+    n, m = graph.num_nodes, graph.bank.size(0)
+    more, rule = torch.arange(m), graph.negatives
+    if rule.log_weight is not None:  # of the bank it is zero
+        rule = replace(rule, log_weight=tuple(torch.nn.functional.pad(x, (0, 0, 0, m)) for x in rule.log_weight))
+    return ContrastGraph(
+        edge_index=graph.edge_index,
+        edge_weight=graph.edge_weight,
+        sample=torch.cat([graph.sample, more + n]),
+        view=torch.cat([graph.view, torch.zeros_like(more)]),
+        group=torch.cat([graph.group, more + int(graph.group.max()) + 1]),
+        anchor=torch.cat([torch.ones(n, dtype=torch.bool) if graph.anchor is None else graph.anchor, more < 0]),
+        negatives=rule,
+        negative_index=graph.negative_index,
+        check=False,
+    )
+
+
 def explicit_graph(graph):
     """The same graph with all positives and negatives as edges: the rule read out literally, pair by pair."""
     n, rule = graph.num_nodes, graph.negatives
@@ -329,6 +603,8 @@ def explicit_graph(graph):
         for source, target in graph.edge_index.t().tolist():
             if source < n:
                 keep[target, source] = keep[source, target] = False
+    if graph.bank is not None:
+        keep = torch.nn.functional.pad(keep, (0, graph.bank.size(0)), value=rule.bank)
     target, source = keep.nonzero().t()
     explicit = graph.clone()
     explicit.negative_index = torch.stack([source, target])

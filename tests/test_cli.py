@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from torch_geometric.data import Data
 
 from gnnclr.cli import main
 from gnnclr.listing import recipe_cards
@@ -186,6 +187,31 @@ def test_a_graph_without_labels_is_trained_on_and_embedded(folder, capsys):
         assert set(arrays) == {"z"} and arrays["z"].shape[0] == 80
     assert main(["evaluate", "--config=grace-sbm", "--seeds=1", *options]) == 2
     assert "the data have no labels" in capsys.readouterr().err
+
+
+def test_nodes_without_a_label_are_left_out_of_splits_and_probes(folder, capsys):
+    graph = sbm(200, 4, 512)
+    known = torch.arange(200) % 2 == 0
+    y = torch.where(known, graph.y, float("nan"))
+    torch.save(Data(x=graph.x, edge_index=graph.edge_index, y=y), "graph.pt")
+    options = [*GRAPH, "--data.dataset=graph.pt", "--trainer.max_epochs=1"]
+    assert main(["fit", "--config=grace-sbm", "--out=run", *options]) == 0
+    line = "100 nodes have no label: left out of splits and probes (100 have one)"
+    assert capsys.readouterr().out.splitlines().count(line) == 1
+    assert main(["embed", "--run=run", "--output=z.npz"]) == 0
+    with np.load("z.npz", allow_pickle=False) as arrays:
+        assert arrays["y"].tolist() == torch.where(known, graph.y, -1).tolist() and len(arrays["z"]) == 200
+        assert known[np.concatenate([arrays[part] for part in ("train", "val", "test")])].all()
+        assert [len(arrays[part]) for part in ("train", "val", "test")] == [10, 10, 80]
+
+
+def test_weights_of_edges_are_said_to_be_ignored(folder):
+    graph = sbm(80, 3, 512)
+    graph.edge_weight = torch.rand(graph.num_edges)
+    torch.save(graph, "graph.pt")
+    with pytest.warns(UserWarning, match="GRACE does not use 'edge_weight' of the graph: all edges count") as record:
+        assert main(["fit", "--config=grace-sbm", "--out=run", *GRAPH, "--data.dataset=graph.pt"]) == 0
+    assert sum("edge_weight" in str(warning.message) for warning in record) == 1
 
 
 @pytest.mark.parametrize("labels", [torch.rand(80), torch.zeros(80, 2, dtype=torch.long)])

@@ -29,6 +29,7 @@ def joint_distribution(graph: ContrastGraph) -> Tensor:
     """
     if not isinstance(graph, ContrastGraph) or graph.bank is not None:
         raise ValueError(f"'graph' must be a ContrastGraph without a bank (got {describe(graph)})")
+    graph.admit()
     n = graph.num_nodes
     # The weights of the layer itself; they do not depend on the embeddings.
     pairs = AlignmentConv().pairs(torch.zeros(n, 1, dtype=torch.float64, device=graph.sample.device), graph)

@@ -124,6 +124,7 @@ def _start(graph: ContrastGraph, z: Tensor | None) -> Tensor:
         raise ValueError("'z' must be given for a graph without embeddings (got None)")
     z = graph.x if z is None else z
     check_matrix("z", z, finite=True, rows=graph.num_nodes)
+    graph.admit(z)
     return z.detach().to(torch.promote_types(z.dtype, torch.float32))
 
 

@@ -25,7 +25,7 @@ def evaluate_features(
     Args:
         features (mapping): Name to features [n, ...], which are flattened to [n, d], or a function that makes them
             when their turn comes, so that only one is held at a time.
-        y (Tensor): Labels [n].
+        y (Tensor): Labels [n]. Rows whose label is missing (``-1``, or NaN) are left out of the split.
         split (Split): The split of the probes.
         probes (mapping, optional): Name to probe. (default: ``{"linear": linear_probe, "kNN": knn_probe}``)
 

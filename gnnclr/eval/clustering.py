@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gnnclr.eval.labels import check_grid
+from gnnclr.eval.labels import check_grid, labeled_rows
 from gnnclr.eval.unit_scale import unit_scale
 from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.index import load_faiss
-from gnnclr.ops.check import check_choice, check_count, check_index, check_matrix
+from gnnclr.ops.check import check_choice, check_count, check_matrix
 
 BACKENDS = ("auto", "faiss", "sklearn")
 
@@ -45,7 +45,7 @@ def clustering_scores(
     max_iter: int = 100,
     backend: str = "auto",
 ) -> ClusteringResult:
-    r"""Agreement of the labels with the clusters that k-means finds in all embeddings.
+    r"""Agreement of the labels with the clusters that k-means finds in the embeddings of all rows that have one.
 
     .. math:: \mathrm{NMI} = \frac{2\, I(C; Y)}{H(C) + H(Y)}, \qquad
         \mathrm{ARI} = \frac{\mathrm{RI} - \mathbb{E}[\mathrm{RI}]}{1 - \mathbb{E}[\mathrm{RI}]}
@@ -55,7 +55,8 @@ def clustering_scores(
 
     Args:
         z (Tensor): Embeddings; detached and read in float32.
-        labels (Tensor): Integer labels.
+        labels (Tensor): Integer labels. Rows whose label is missing (``-1``, or NaN) are left out, and counted in a
+            printed line.
         num_clusters (int, optional): Number of clusters. (default: ``None``, the number of classes)
         seeds (sequence of int, optional): The seeds of k-means, over which scores are averaged.
             (default: ``(0, 1, 2, 3, 4)``)
@@ -76,15 +77,13 @@ def clustering_scores(
     """
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-    check_matrix("z", z, finite=True)
-    n = z.size(0)
-    y = check_index("labels", labels, n).detach().cpu().numpy()
-    classes = int(labels.unique().numel())
+    z, labels = labeled_rows("labels", labels, check_matrix("z", z, finite=True))
+    n, y, classes = z.size(0), labels.cpu().numpy(), int(labels.unique().numel())
     if classes < 2:
         raise ValueError(f"'labels' must hold at least two classes (got {classes})")
     k = classes if num_clusters is None else num_clusters
     if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= n:
-        raise ValueError(f"'num_clusters' must be an integer from 2 to the {n} rows of 'z' (got {k!r})")
+        raise ValueError(f"'num_clusters' must be an integer from 2 to the {n} labelled rows of 'z' (got {k!r})")
     check_grid("seeds", seeds)
     check_count("num_init", num_init)
     check_count("max_iter", max_iter)

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gnnclr.ops.check import check_count, check_index, check_matrix, check_positive, describe
+from gnnclr.eval.labels import labeled_rows
+from gnnclr.ops.check import check_count, check_matrix, check_positive, describe
 
 #: The largest number of entries of an array over episodes that are evaluated at once.
 BLOCK = 1 << 22
@@ -62,7 +63,8 @@ def few_shot(
 
     Args:
         x (Tensor): Features of all rows; detached and read in float32 at least.
-        y (Tensor): Integer labels.
+        y (Tensor): Integer labels. Rows whose label is missing (``-1``, or NaN) are in no episode, and counted in a
+            printed line.
         ways (int, optional): Classes of an episode, :math:`N`. (default: ``5``)
         shots (int, optional): Labelled rows of a class, :math:`K`. (default: ``1``)
         queries (int, optional): Rows of a class to be classified. (default: ``15``)
@@ -84,8 +86,8 @@ def few_shot(
         ValueError: If features are not finite, shapes do not fit, there are fewer classes than ``ways``, or a class has
             fewer rows than ``shots + queries``.
     """
-    check_matrix("x", x, finite=True)
-    y = check_index("y", y, x.size(0)).cpu()
+    x, y = labeled_rows("y", y, check_matrix("x", x, finite=True))
+    y = y.cpu()
     for name, value in (("shots", shots), ("queries", queries), ("episodes", episodes)):
         check_count(name, value)
     classes, size = torch.unique(y, return_counts=True)

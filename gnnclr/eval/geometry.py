@@ -98,7 +98,7 @@ def positive_similarity(z: Tensor, edge_index: Tensor) -> Tensor:
         edge_index (Tensor): The pairs, as in the positives of a contrastive batch.
     """
     check_matrix("z", z)
-    check_edges(edge_index, z.size(0))
+    edge_index = check_edges(edge_index, z.size(0))
     z = _unit(z)
     total = sum((z[i] * z[j]).sum() for i, j in edge_index.split(1 << 16, dim=1))
     return (

@@ -36,7 +36,8 @@ def knn_probe(
 
     Args:
         x (Tensor): Features of all rows; a zero row has similarity 0 to all.
-        y (Tensor): Integer labels. A test row of a class that no training row has counts as wrong.
+        y (Tensor): Integer labels. Rows whose label is missing (``-1``, or NaN) are left out of all parts of the
+            split, and counted in a printed line. A test row of a class that no training row has counts as wrong.
         split (Split): The rows that vote, to choose by and to test on.
         k (sequence of int, optional): The grid; values above the number of training rows become that number.
             (default: ``(1, 5, 10, 20, 50, 100, 200)``)
@@ -48,10 +49,11 @@ def knn_probe(
         - **x:** :math:`(n, d)`; **y:** :math:`(n)`
 
     Raises:
-        ValueError: If features are not finite, shapes do not fit, the split has rows out of range, a grid is empty, or
-            there is more than one setting and no validation row to choose by.
+        ValueError: If features are not finite, shapes do not fit, the split has rows out of range or no labelled row
+            to train or to test on, a grid is empty, or there is more than one setting and no validation row to choose
+            by.
     """
-    features, labels = check_features_and_labels(x, y, split)
+    features, labels, split = check_features_and_labels(x, y, split)
     for vote in check_grid("votes", votes):
         check_choice("votes", vote, VOTES)
     for size in check_grid("k", k):

@@ -1,6 +1,6 @@
-"""Checks that features, labels and a split belong together."""
+"""Which rows have a label, and whether features, labels and a split belong together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -8,23 +8,104 @@ from torch import Tensor
 
 from gnnclr.eval.split import Split
 from gnnclr.ops.check import check_matrix, describe
+from gnnclr.ops.labels import UNLABELED, class_labels
+from gnnclr.ops.memo import TensorMemo
+from gnnclr.ops.notice import notice
+
+#: What was said of a tensor of labels: it is said once, however many probes see the tensor.
+_said = TensorMemo(lambda y: set())
 
 
-def check_features_and_labels(x: Tensor, y: Tensor, split: Split) -> tuple[Tensor, Tensor]:
-    """Returns the features as float32 and the labels as int64, detached and on the CPU.
+def say_unlabeled(y: Tensor, labels: Tensor, noun: str = "row", others: int = 0) -> int:
+    """Says in one printed line how many rows have no label, once for a tensor, and returns how many have one.
+
+    Args:
+        y (Tensor): The labels as they were given.
+        labels (Tensor): The same, of :func:`~gnnclr.ops.labels.class_labels`.
+        noun (str, optional): What a row is. (default: ``"row"``)
+        others (int, optional): How many without a label there are beside the rows. (default: ``0``)
+    """
+    known = int((labels != UNLABELED).sum())
+    missing, said = labels.numel() - known + others, _said(y)
+    if missing and not said:
+        said.add("unlabeled")
+        have = f"{noun} has" if missing == 1 else f"{noun}s have"
+        rest = f"({known} {'has' if known == 1 else 'have'} one)"
+        notice(f"{missing} {have} no label: left out of splits and probes {rest}")
+    return known
+
+
+def labeled_rows(name: str, y: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows of ``x`` that have a label, and their labels as int64; all of ``x`` as it is where none is missing.
+
+    Args:
+        name (str): Name of the labels, for messages.
+        y (Tensor): Labels [n], ``-1`` or NaN where a row has none.
+        x (Tensor): What has a row for each [n, ...].
 
     Raises:
-        ValueError: If ``x`` is no finite matrix, ``y`` no vector of as many integers, or ``split`` has rows out of
-            range.
+        ValueError: If labels are no classes, see :func:`~gnnclr.ops.labels.class_labels`, or all are missing.
+    """
+    labels = class_labels(name, y, x.size(0)).to(x.device)
+    known = say_unlabeled(y, labels)
+    if known == labels.numel():
+        return x, labels
+    if known == 0:
+        raise ValueError(f"'{name}' must have a label for some rows (got none for {labels.numel()} rows)")
+    row = labels != UNLABELED
+    return x[row], labels[row]
+
+
+def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int = 0) -> Split | None:
+    """What probes see of the split of a data set; ``None`` where there is nothing to probe. Says in printed lines what
+    is left out and why.
+
+    Args:
+        y (Tensor): Labels [n], of :func:`~gnnclr.ops.labels.class_labels`.
+        split (callable): Makes the split of all rows, once it is known that some are to be probed.
+        noun (str): What a row is, ``"node"`` or ``"image"``.
+        others (int, optional): How many without a label there are beside the rows. (default: ``0``)
+
+    Raises:
+        ValueError: If a part of the split has no labelled row.
+    """
+    classes = y[y != UNLABELED].unique()
+    if classes.numel() == 0:
+        notice(f"no {noun} has a label: nothing is probed")
+        return None
+    if classes.numel() == 1:
+        notice(f"all labels are of class {int(classes)}: nothing is probed")
+        return None
+    say_unlabeled(y, y, noun, others)
+    split = split().labeled(y, "data.y" if noun == "node" else "labels")
+    if split.val.numel() == 0:
+        name = "data.val_mask" if noun == "node" else "val"
+        raise ValueError(f"'{name}' must hold a labelled {noun}, by which probes choose their settings (got none)")
+    learned, tested = (y[getattr(split, part)].unique() for part in ("train", "test"))
+    unseen = tested[~torch.isin(tested, learned)]
+    if unseen.numel():
+        count = int(torch.isin(y[split.test], unseen).sum())
+        which = ", ".join(map(str, unseen[:10].tolist())) + (", ..." if unseen.numel() > 10 else "")
+        notice(f"no training {noun} is of class {which}: the {count} of the test count as wrong")
+    return split
+
+
+def check_features_and_labels(x: Tensor, y: Tensor, split: Split) -> tuple[Tensor, Tensor, Split]:
+    """Returns the features as float32 and the labels as int64, detached and on the CPU, and the split without the rows
+    that have no label.
+
+    Raises:
+        ValueError: If ``x`` is no finite matrix, ``y`` has no class or ``-1`` for each row, ``split`` has rows out of
+            range, or no training or test row has a label.
     """
     x = x.to_dense() if isinstance(x, Tensor) else x  # bags of words may be sparse
     check_matrix("x", x, finite=True)
-    if not isinstance(y, Tensor) or y.dim() != 1 or y.is_floating_point() or y.numel() != x.size(0):
-        raise ValueError(f"'y' must be an integer tensor of shape [{x.size(0)}] (got {describe(y)})")
+    labels = class_labels("y", y, x.size(0)).cpu()
     if not isinstance(split, Split):
         raise ValueError(f"'split' must be a Split (got {describe(split)})")
-    split.check(x.size(0))
-    return x.detach().to("cpu", torch.float32), y.detach().to("cpu", torch.int64)
+    split = split.check(x.size(0)).labeled(labels)
+    say_unlabeled(y, labels)
+    return x.detach().to("cpu", torch.float32), labels, split
 
 
 def check_grid(name: str, values: Any) -> Sequence:

@@ -40,7 +40,8 @@ def linear_probe(
 
     Args:
         x (Tensor): Features of all rows. They are detached and read in float32.
-        y (Tensor): Integer labels. A test row of a class that no training row has counts as wrong.
+        y (Tensor): Integer labels. Rows whose label is missing (``-1``, or NaN) are left out of all parts of the
+            split, and counted in a printed line. A test row of a class that no training row has counts as wrong.
         split (Split): The rows to train on, to choose by and to test on.
         scalings (sequence of str, optional): Any of ``"normalize"`` (rows of unit norm), ``"standardize"`` (columns of
             mean 0 and deviation 1 on the training rows; constant columns become 0) and ``"none"``. All are then
@@ -59,10 +60,11 @@ def linear_probe(
         - **x:** :math:`(n, d)`; **y:** :math:`(n)`
 
     Raises:
-        ValueError: If features are not finite, shapes do not fit, the split has rows out of range, a grid is empty, or
-            there is more than one setting and no validation row to choose by.
+        ValueError: If features are not finite, shapes do not fit, the split has rows out of range or no labelled row
+            to train or to test on, a grid is empty, or there is more than one setting and no validation row to choose
+            by.
     """
-    features, labels = check_features_and_labels(x, y, split)
+    features, labels, split = check_features_and_labels(x, y, split)
     for scaling in check_grid("scalings", scalings):
         check_choice("scalings", scaling, SCALINGS)
     for value in check_grid("C", C):

@@ -1,7 +1,6 @@
 """Link prediction: whether similar embeddings are the ends of edges that training never saw."""
 
 import copy
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -12,6 +11,7 @@ from torch_geometric.data import Data
 from torch_geometric.utils import remove_self_loops, to_undirected
 
 from gnnclr.eval.labels import check_grid
+from gnnclr.eval.non_edges import pair_number, sample_non_edges
 from gnnclr.eval.unit_scale import unit_scale
 from gnnclr.graph.exact import unit_rows
 from gnnclr.ops.check import check_choice, check_edges, check_index, check_matrix, describe
@@ -24,6 +24,8 @@ PAIRS = ("val_positive", "val_negative", "test_positive", "test_negative")
 class LinkSplit:
     """A graph to train on, and held-out edges beside as many pairs without an edge.
 
+    A pair is the same in both directions: it is in one of the sets only, and there once.
+
     Args:
         train (Data): The graph without the edges of the other two sets, undirected. Encoders see nothing else.
         val_positive (Tensor): Held-out edges to choose settings by, each in one direction.
@@ -33,6 +35,10 @@ class LinkSplit:
 
     Shapes:
         - **pairs:** integer :math:`(2, p)`
+
+    Raises:
+        ValueError: If a set is empty, has a pair twice or a node with itself, or shares a pair with another set or with
+            the edges of ``train``, in any direction.
     """
 
     train: Data
@@ -46,10 +52,33 @@ class LinkSplit:
             pairs = check_index(name, getattr(self, name), 2, "p")
             if pairs.numel() == 0:
                 raise ValueError(f"'{name}' must not be empty (got {describe(pairs)})")
+            object.__setattr__(self, name, pairs)
+        if not isinstance(self.train, Data):
+            raise ValueError(f"'train' must be a Data with edges 'edge_index' (got {describe(self.train)})")
+        self._check_disjoint()
+
+    def _check_disjoint(self) -> None:
+        """Raises unless a pair, in any direction, is in one set, once."""
+        sets = {name: getattr(self, name).cpu().long() for name in PAIRS}
+        n = 1 + max(int(pairs.max()) for pairs in sets.values())
+        n = max(n, self.train.num_nodes or 0)
+        edges = check_index("train.edge_index", self.train.edge_index, 2, "e").cpu().long()
+        known = {"train.edge_index": pair_number(remove_self_loops(edges)[0], n)}
+        for name, pairs in sets.items():
+            number, loops = pair_number(pairs, n), int((pairs[0] == pairs[1]).sum())
+            if loops:
+                raise ValueError(f"'{name}' must hold pairs of different nodes (got {loops} of a node with itself)")
+            if twice := number.numel() - number.unique().numel():
+                raise ValueError(f"'{name}' must hold each pair once, in one direction (got {twice} repeats)")
+            for other, seen in known.items():
+                if shared := int(torch.isin(number, seen).sum()):
+                    raise ValueError(f"'{name}' and '{other}' must share no pair, in any direction (got {shared})")
+            known[name] = number
 
     @classmethod
     def random(cls, data: Data, val: float = 0.05, test: float = 0.1, seed: int = 0) -> "LinkSplit":
-        """Holds out random edges, by :class:`torch_geometric.transforms.RandomLinkSplit`.
+        """Holds out random edges, by :class:`torch_geometric.transforms.RandomLinkSplit`, and as many pairs without an
+        edge, uniformly.
 
         Edges are made undirected and counted once, and self-loops are dropped, since the other direction or a copy of
         a held-out edge would give it away. Attributes of edges are dropped with them.
@@ -72,30 +101,31 @@ class LinkSplit:
         if not isinstance(data, Data):
             raise ValueError(f"'data' must be a Data with edges 'edge_index' (got {describe(data)})")
         n = data.num_nodes
-        check_edges(data.edge_index, n, "data.edge_index")
-        edge_index = to_undirected(remove_self_loops(data.edge_index.cpu().long())[0], num_nodes=n)
+        edge_index = check_edges(data.edge_index, n, "data.edge_index").cpu()
+        edge_index = to_undirected(remove_self_loops(edge_index)[0], num_nodes=n)
         edges = edge_index.size(1) // 2
         if min(int(val * edges), int(test * edges)) < 1:
             raise ValueError(f"'data' must have edges for train, val and test (got {edges} undirected edges)")
-        if n * (n - 1) - 2 * edges < int(val * edges) + int(test * edges):
-            raise ValueError(f"'data' must have a pair without an edge for each one held out (got {edges} edges)")
+        free, wanted = n * (n - 1) // 2 - edges, int(val * edges) + int(test * edges)
+        if free < wanted:
+            raise ValueError(
+                f"'data' must have a pair without an edge for each one held out (got {free} of these pairs for "
+                f"{wanted} edges); hold out less"
+            )
 
-        split = RandomLinkSplit(val, test, is_undirected=True, add_negative_train_samples=False)
-        state = random.getstate()  # PyG samples negatives with Python's generator
+        # Its negatives may be each other's other direction.
+        split = RandomLinkSplit(val, test, True, add_negative_train_samples=False, neg_sampling_ratio=0.0)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            random.seed(seed)
-            try:
-                parts = split(Data(edge_index=edge_index, num_nodes=n))
-            finally:
-                random.setstate(state)
+            parts = split(Data(edge_index=edge_index, num_nodes=n))
+        positives = [part.edge_label_index for part in parts[1:]]
+        negatives = sample_non_edges(edge_index, n, wanted, seed).split([p.size(1) for p in positives], dim=1)
         train = copy.copy(data)
         for key in [key for key in train.to_dict() if key.startswith("edge_")]:
             del train[key]
         train.edge_index = to_undirected(parts[0].edge_index, num_nodes=n).to(data.edge_index.device)
         train.num_nodes = n
-        pairs = [p.edge_label_index[:, p.edge_label == label] for p in parts[1:] for label in (1, 0)]
-        return cls(train, *pairs)
+        return cls(train, positives[0], negatives[0], positives[1], negatives[1])
 
     def __repr__(self) -> str:
         sizes = (self.train.num_edges // 2, self.val_positive.size(1), self.test_positive.size(1))

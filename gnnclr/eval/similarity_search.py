@@ -2,8 +2,9 @@
 
 from torch import Tensor
 
+from gnnclr.eval.labels import labeled_rows
 from gnnclr.graph import KNNIndex, knn_graph
-from gnnclr.ops.check import check_index, check_matrix
+from gnnclr.ops.check import check_matrix
 
 
 def similarity_search(
@@ -18,7 +19,8 @@ def similarity_search(
 
     Args:
         z (Tensor): Embeddings.
-        labels (Tensor): Integer labels.
+        labels (Tensor): Integer labels. Rows whose label is missing (``-1``, or NaN) are left out, also as neighbours,
+            and counted in a printed line.
         k (int, optional): Neighbours of a row. (default: ``5``)
         cosine (bool, optional): Compare directions instead of distances. (default: ``True``)
         index (KNNIndex or str, optional): Approximate search, as in :func:`~gnnclr.graph.knn_graph`; the mean is over
@@ -28,10 +30,9 @@ def similarity_search(
         - **z:** :math:`(n, d)`; **labels:** :math:`(n)`
 
     Raises:
-        ValueError: If embeddings are not finite, shapes do not fit, or there are fewer than k + 1 rows.
+        ValueError: If embeddings are not finite, shapes do not fit, or there are fewer than k + 1 rows with a label.
     """
-    check_matrix("z", z, finite=True)
-    labels = check_index("labels", labels, z.size(0)).to(z.device)
+    z, labels = labeled_rows("labels", labels, check_matrix("z", z, finite=True))
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k < z.size(0):
         raise ValueError(f"'k' must be an integer from 1 to the {z.size(0) - 1} other rows (got {k!r})")
     neighbor, center = knn_graph(z, k, cosine=cosine, index=index)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gnnclr.ops.check import describe
+from gnnclr.ops.labels import UNLABELED, class_labels
 
 PARTS = ("train", "val", "test")
 
@@ -52,24 +53,30 @@ class Split:
     @classmethod
     def from_masks(cls, data: Data) -> "Split":
         """The split that ``train_mask``, ``val_mask`` and ``test_mask`` of a PyG :class:`~torch_geometric.data.Data`
-        say.
+        say, without the nodes that have no label ``y`` where there are labels, see :meth:`labeled`.
 
         Raises:
             ValueError: If a mask is missing, is not boolean or not as long as there are nodes, or holds several splits
-                side by side.
+                side by side; :func:`gnnclr.node.choose_split` takes one of them. If there are labels, but none in
+                ``train_mask`` or ``test_mask``.
         """
         if not isinstance(data, Data):
             raise ValueError(f"'data' must be a Data with masks of a split (got {describe(data)})")
         masks = [data.to_dict().get(f"{name}_mask") for name in PARTS]
         for name, mask in zip(PARTS, masks):
             if not isinstance(mask, Tensor) or mask.dim() != 1 or mask.dtype != torch.bool:
-                raise ValueError(f"'data' must have a boolean '{name}_mask' of shape [n] (got {describe(mask)})")
+                several = isinstance(mask, Tensor) and mask.dim() == 2 and mask.dtype == torch.bool
+                hint = "; gnnclr.node.choose_split(data, seed) takes one of several splits" if several else ""
+                raise ValueError(f"'data' must have a boolean '{name}_mask' of shape [n] (got {describe(mask)}){hint}")
         split = cls(*masks)
-        return split if data.x is None else split.check(data.x.size(0))
+        if data.x is not None:
+            split.check(data.x.size(0))
+        return split if data.y is None else split.labeled(data.y, "data.y")
 
     @classmethod
     def random(cls, n: int, train: float = 0.1, val: float = 0.1, seed: int = 0) -> "Split":
-        """A uniformly random split of ``n`` rows; the rows in neither ``train`` nor ``val`` are the test rows.
+        """A uniformly random split of ``n`` rows; the rows in neither ``train`` nor ``val`` are the test rows. It knows
+        no labels: :meth:`labeled` leaves out rows without one, and :meth:`stratified` divides those that have one.
 
         Args:
             n (int): Number of rows.
@@ -83,27 +90,48 @@ class Split:
 
     @classmethod
     def stratified(cls, y: Tensor, train: float = 0.1, val: float = 0.1, seed: int = 0) -> "Split":
-        """As :meth:`random`, but every class is divided by the same shares, up to rounding.
+        """As :meth:`random`, but every class is divided by the same shares, up to rounding. Rows without a label are in
+        no part.
 
         Args:
-            y (Tensor): Labels [n].
+            y (Tensor): Labels [n], ``-1`` or NaN where a row has none.
             train (float, optional): Share of training rows. (default: ``0.1``)
             val (float, optional): Share of validation rows. (default: ``0.1``)
             seed (int, optional): Seed of the permutation. (default: ``0``)
         """
-        if not isinstance(y, Tensor) or y.dim() != 1 or y.is_floating_point() or y.is_complex():
-            raise ValueError(f"'y' must be an integer tensor of shape [n] (got {describe(y)})")
-        n = y.numel()
+        y = class_labels("y", y).cpu()
+        row = (y != UNLABELED).nonzero().view(-1)
+        n, y = row.numel(), y[row]
         a, b = _shares(n, train, val)
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-        order = order[torch.argsort(y.cpu()[order], stable=True)]
+        order = order[torch.argsort(y[order], stable=True)]
         # Within a class the rows are evenly spaced on [0, 1); cutting all rows by that position divides every class
         # alike.
-        _, counts = torch.unique_consecutive(y.cpu()[order], return_counts=True)
+        _, counts = torch.unique_consecutive(y[order], return_counts=True)
         start = torch.repeat_interleave(counts.cumsum(0) - counts, counts)
         position = (torch.arange(n) - start + 0.5) / torch.repeat_interleave(counts, counts)
-        order = order[torch.argsort(position, stable=True)]
+        order = row[order[torch.argsort(position, stable=True)]]
         return cls(order[:a], order[a:b], order[b:])
+
+    def labeled(self, y: Tensor, name: str = "y") -> "Split":
+        """The split without the rows that have no label: itself, if all have one.
+
+        Args:
+            y (Tensor): Labels [n], ``-1`` or NaN where a row has none.
+            name (str, optional): Name of ``y``, for messages. (default: ``"y"``)
+
+        Raises:
+            ValueError: If no training row or no test row has a label, or rows are out of range.
+        """
+        known = class_labels(name, y).cpu() != UNLABELED
+        parts = [getattr(self.check(known.numel()), part) for part in PARTS]
+        kept = [part[known[part]] for part in parts]
+        for part, before, after in zip(PARTS, parts, kept):
+            if after.numel() == 0 and part != "val":
+                raise ValueError(
+                    f"'{name}' must have a label for a row of '{part}' (got none for {before.numel()} rows)"
+                )
+        return self if sum(map(len, kept)) == sum(map(len, parts)) else Split(*kept)
 
     def check(self, n: int) -> "Split":
         """Returns the split if all its indices are rows of a matrix with ``n`` rows, and raises otherwise."""

@@ -8,7 +8,8 @@ from torch import Tensor
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.negatives import Negatives
 from gnnclr.graph.shared_structure import shared_structure
-from gnnclr.ops.check import check_index, check_matrix, describe
+from gnnclr.ops.check import check_matrix, describe
+from gnnclr.ops.labels import UNLABELED, class_labels
 
 
 def group_pairs(group: Tensor) -> Tensor:
@@ -57,12 +58,12 @@ def augmentation_graph(
     r"""A batch of views as a graph: each view of a sample is a positive of its other views.
 
     Views are stacked into ``graph.x``, view after view: node :math:`v n + i` is view :math:`v` of sample :math:`i`.
-    Graphs of equal size share the tensors of their structure: assign new ones rather than write into them.
 
     Args:
         views (list): Embeddings of one or more views, row :math:`i` of each from sample :math:`i`.
-        labels (Tensor, optional): Labels: samples of one label are positives of each other, in every view. (default:
-            ``None``)
+        labels (Tensor, optional): Labels: samples of one label are positives of each other, in every view. A sample
+            whose label is missing (``-1``, or NaN) is of no class: its own views are its positives, as without labels.
+            (default: ``None``)
         negatives (Negatives, optional): The rule for the pairs that repel. (default: ``Negatives()``, everything but
             positives)
         bank (Tensor, optional): Constant nodes that every anchor has as candidates. (default: ``None``)
@@ -85,7 +86,10 @@ def augmentation_graph(
     if labels is None:
         edge_index = edge_index if edges else None
     else:
-        check_index("labels", labels, n)
+        labels = class_labels("labels", labels, n)
+        if n:  # a number that no other sample has, nor any class
+            own = labels.amin() - 1 - torch.arange(n, device=labels.device)
+            labels = torch.where(labels == UNLABELED, own, labels)
         group = torch.unique(labels, return_inverse=True)[1].to(device).repeat(len(views))
         edge_index = group_pairs(group) if edges else None
     return ContrastGraph(

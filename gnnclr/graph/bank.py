@@ -10,7 +10,8 @@ from torch_geometric.utils import scatter
 
 from gnnclr.graph.exact import drop_hits, nearest, pad, tile_rows, unit_rows
 from gnnclr.graph.index import KNNIndex, KNNOutput
-from gnnclr.ops.check import check_choice, check_count, check_matrix, describe
+from gnnclr.ops.agreement import agree
+from gnnclr.ops.check import check_choice, check_count, check_finite, check_index, check_matrix, describe
 from gnnclr.ops.gather_rows import gather_rows
 
 
@@ -110,20 +111,18 @@ class FeatureBank(nn.Module):
                 same bank. Every process must call; they may bring different numbers of rows. (default: ``False``)
 
         Raises:
-            ValueError: If ``x`` has another width or is not finite, or if ``ids`` are missing or out of range.
+            ValueError: If ``x`` has another width or is not finite, or if ``ids`` are missing or out of range. Where
+                rows are gathered, all processes raise it, and it names the one that it is of; so it is where one has
+                ``ids`` and another none, or where their banks differ in size or kind.
         """
-        check_matrix("x", x, cols=self.dim)
-        if ids is None and self.mode == "sample":
-            raise ValueError("'ids' must be given to a bank with mode='sample' (got None)")
-        ids = self.storage_id.new_full((x.size(0),), -1) if ids is None else _check_ids("ids", ids, x.size(0))
-        x, ids = x.detach().to(self.storage), ids.to(self.storage_id)
         if gather and dist.is_available() and dist.is_initialized():
-            x, ids = gather_rows(x), gather_rows(ids)
-        # After the gather, so that all processes refuse alike and none waits for the others.
-        check_matrix("x", x, finite=True)
-        if self.mode == "sample" and ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < self.size:
-            limits = f"got values {int(ids.min())} to {int(ids.max())}"
-            raise ValueError(f"'ids' must lie between 0 and {self.size - 1} ({limits})")
+            given, sizes = agree(lambda: {"bank": self, **self._check_rows(x, ids)})
+            x = gather_rows(given["x"], sizes["x"])
+            ids = None if ids is None else gather_rows(given["ids"], sizes["ids"])
+        else:
+            x, ids = self._check_rows(x, ids).values()
+            check_finite("x", x)
+        ids = self.storage_id.new_full((x.size(0),), -1) if ids is None else ids
 
         self.step += 1
         if self.mode == "queue":
@@ -135,6 +134,18 @@ class FeatureBank(nn.Module):
             last = scatter(torch.arange(ids.numel(), device=ids.device), inverse, dim_size=row.numel(), reduce="max")
             x, ids = x[last], row
         self.storage[row], self.storage_id[row], self.written[row] = x, ids, self.step
+
+    def _check_rows(self, x: Tensor, ids: Tensor | None) -> dict[str, Tensor | None]:
+        """What is to be written, as it is stored."""
+        check_matrix("x", x, cols=self.dim)
+        if ids is None and self.mode == "sample":
+            raise ValueError("'ids' must be given to a bank with mode='sample' (got None)")
+        if ids is not None:
+            ids = check_index("ids", ids, x.size(0)).to(self.storage_id)
+            if self.mode == "sample" and ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < self.size:
+                limits = f"got values {int(ids.min())} to {int(ids.max())}"
+                raise ValueError(f"'ids' must lie between 0 and {self.size - 1} ({limits})")
+        return {"x": x.detach().to(self.storage), "ids": ids}
 
     @torch.no_grad()
     def search(self, x: Tensor, k: int, exclude_ids: Tensor | None = None) -> KNNOutput:
@@ -153,7 +164,7 @@ class FeatureBank(nn.Module):
         check_matrix("x", x, cols=self.dim, finite=True)
         check_count("k", k)
         if exclude_ids is not None:
-            exclude_ids = _check_ids("exclude_ids", exclude_ids, x.size(0)).to(self.storage_id)
+            exclude_ids = check_index("exclude_ids", exclude_ids, x.size(0)).to(self.storage_id)
         query = unit_rows(x.to(self.storage.device)).to(torch.float32)
         if self.index is None:
             out = self._search_exact(query, k, self._valid, exclude_ids)
@@ -219,9 +230,3 @@ class FeatureBank(nn.Module):
         """The settings, for ``repr``."""
         index = "" if self.index is None else f", index={self.index.kind!r}, rebuild_every={self.rebuild_every}"
         return f"size={self.size}, dim={self.dim}, mode={self.mode!r}{index}"
-
-
-def _check_ids(name: str, ids: Tensor, n: int) -> Tensor:
-    if not isinstance(ids, Tensor) or ids.shape != (n,) or ids.is_floating_point() or ids.dtype == torch.bool:
-        raise ValueError(f"'{name}' must be an integer tensor of shape [{n}] (got {describe(ids)})")
-    return ids

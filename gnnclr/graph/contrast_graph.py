@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from gnnclr.graph.door import INDICES, check_graph_parts
 from gnnclr.graph.negatives import Negatives
-from gnnclr.ops.check import check_index, check_matrix, describe
+from gnnclr.ops.check import as_int64, check_matrix, describe
 
 #: Parts that read as ``None`` when absent, as PyG does for 'x' or 'y'.
 OPTIONAL = (
@@ -32,9 +33,10 @@ class ContrastGraph(Data):
         x (Tensor, optional): Embeddings of all views. Layers take embeddings of their own, so a graph may come without.
         edge_index (Tensor, optional): Positives: ``edge_index[0]`` attracts ``edge_index[1]``, the anchor. Sources from
             ``num_nodes`` on
-            are rows of ``bank``. Without edges positives are implicit: all pairs of a ``group``. (default: ``None``)
-        edge_weight (Tensor, optional): Relative weight of each positive among those of its anchor. (default: equal
-            weights)
+            are rows of ``bank``. Without edges positives are implicit: all pairs of a ``group``. A node is no positive
+            of itself: self-loops are refused. (default: ``None``)
+        edge_weight (Tensor, optional): Relative weight of each positive among those of its anchor. One of weight zero
+            neither attracts nor repels, and an anchor that has no others has no loss. (default: equal weights)
         sample (Tensor, optional): The sample each node is a view of. (default: every node its own)
         view (Tensor, optional): Which view each node is. (default: all view 0)
         group (Tensor, optional): Nodes of one group are positives of each other, and so no negatives. (default:
@@ -57,6 +59,9 @@ class ContrastGraph(Data):
             not apply to it. (default: zeros)
         features (Tensor, optional): Features of the nodes before the projection, detached. (default: ``None``)
         check (bool, optional): Whether to check all parts. (default: ``True``)
+
+    Indices, samples, views and groups may be integers of any size; they are kept as int64, also those that are assigned
+    later.
 
     Shapes:
         - ``x`` :math:`(n, d)`, ``edge_index`` :math:`(2, e)`, ``edge_weight`` :math:`(e)`, ``sample``, ``view``,
@@ -96,20 +101,35 @@ class ContrastGraph(Data):
             view = torch.zeros(n, **options) if view is None else view
             group = sample if group is None else group
             negatives = Negatives() if negatives is None else negatives
-            kwargs.setdefault("num_nodes", n)
+            kwargs = {"num_nodes": n} | kwargs
         given = {"edge_weight": edge_weight, "sample": sample, "view": view, "group": group, "negatives": negatives}
         given |= {"edge_index": edge_index, "anchor": anchor, "negative_index": negative_index, "bank": bank}
         given |= {"bank_view": bank_view, "bank_candidate": bank_candidate, "features": features}
         given |= {"ignore_index": ignore_index, "extra_index": extra_index}
         given |= {"extra_scale": extra_scale, "extra_log_weight": extra_log_weight}
-        super().__init__(x=x, **{key: value for key, value in given.items() if value is not None}, **kwargs)
+        super().__init__()
+        # What assignment would do, at a fraction of its cost: a graph is made in every step.
+        given = {"x": x} | given | kwargs
+        self._store._mapping.update((key, _widened(key, value)) for key, value in given.items() if value is not None)
         if like is not None and check:
             self.validate()
 
     def __getattr__(self, key: str) -> Any:
-        if key in OPTIONAL and "_store" in self.__dict__:
-            return self._store.get(key)
+        if "_store" in self.__dict__:
+            parts = self.__dict__["_store"]._mapping
+            if key in OPTIONAL or key in parts:
+                return parts.get(key)
         return super().__getattr__(key)
+
+    @property
+    def edge_index(self) -> Tensor | None:
+        """Positives as edges [2, e], or ``None`` where they are implicit; as PyG's own, and faster."""
+        return self._store._mapping.get("edge_index")
+
+    @property
+    def edge_weight(self) -> Tensor | None:
+        """The weight of each positive [e], or ``None``; as PyG's own, and faster."""
+        return self._store._mapping.get("edge_weight")
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Refuses to be collated: samples of several graphs would get the same numbers, and rules cannot be joined."""
@@ -118,10 +138,16 @@ class ContrastGraph(Data):
             f"is one graph already, built by augmentation_graph from the views of all samples"
         )
 
+    def __setattr__(self, key: str, value: Any) -> None:
+        super().__setattr__(key, _widened(key, value))
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, _widened(key, value))
+
     @property
     def view(self) -> Tensor:
         """Which view each node is [n]; takes the place of the method of that name that PyG's feature stores have."""
-        return self["view"]
+        return self._store._mapping["view"]
 
     @property
     def num_candidates(self) -> int:
@@ -135,91 +161,54 @@ class ContrastGraph(Data):
 
     @property
     def has_positive(self) -> Tensor:
-        """Mask of the nodes that have a positive [n]."""
+        """Mask of the nodes that have a positive [n]: one of weight zero is none."""
         if self.edge_index is not None:
-            return torch.bincount(self.edge_index[1], minlength=self.num_nodes) > 0
+            source, target = self.edge_index
+            attracts = source != target
+            if self.edge_weight is not None:
+                attracts &= self.edge_weight > 0
+            return torch.zeros_like(self.sample).index_add_(0, target, attracts.long()) > 0
         _, group, size = torch.unique(self.group, return_inverse=True, return_counts=True)
         return size[group] > 1
 
+    def admit(self, like: Tensor | None = None, everywhere: bool = False) -> None:
+        """What a layer asks of a graph that enters it: raises a :class:`ValueError` that names a part that is wrong.
+        What was right costs nothing the next time.
+
+        Args:
+            like (Tensor, optional): The embeddings that come with the graph [n, d].
+            everywhere (bool, optional): Whether to look at the entries of tensors on any device. (default: ``False``,
+                only on the CPU)
+        """
+        if torch.compiler.is_compiling():
+            return _admit_compiled(self, like, everywhere)
+        parts = self._store._mapping
+        for name in ("sample", "view", "group", "negatives"):
+            if parts.get(name) is None:
+                raise ValueError(f"'graph' must be a ContrastGraph with '{name}' (got {describe(self)})")
+        return check_graph_parts(parts, parts.get("num_nodes") or self.num_nodes, like, everywhere)
+
     def validate(self, raise_on_error: bool = True) -> bool:
-        """Checks shapes and ranges of all parts, and raises a :class:`ValueError` that names the first wrong one."""
+        """Checks shapes and ranges of all parts, and raises a :class:`ValueError` that names the first wrong one.
+
+        Layers check a graph themselves, and once more after parts of it were assigned or written into; of tensors on a
+        GPU, for which they would have to wait, only shapes and types.
+        """
         try:
-            self._validate()
+            if self.x is not None:
+                check_matrix("x", self.x, rows=self.num_nodes)
+            self.admit(self.x, everywhere=True)
         except ValueError:
             if raise_on_error:
                 raise
             return False
         return True
 
-    def _validate(self) -> None:
-        n = self.num_nodes
-        if self.x is not None:
-            check_matrix("x", self.x, rows=n)
-        for name in ("sample", "view", "group"):
-            check_index(name, self[name], n)
-        if n and int(self.view.min()) < 0:
-            raise ValueError(f"'view' must not be negative (got {int(self.view.min())})")
-        if self.bank is not None:
-            check_matrix("bank", self.bank, finite=True, cols=None if self.x is None else self.x.size(1))
-        if self.bank_view is not None:
-            if self.bank is None:
-                raise ValueError("'bank_view' needs a 'bank' (got none)")
-            check_index("bank_view", self.bank_view, self.bank.size(0))
-        if self.bank_candidate is not None:
-            if self.bank is None:
-                raise ValueError("'bank_candidate' needs a 'bank' (got none)")
-            self._check_mask("bank_candidate", self.bank.size(0))
-        if self.features is not None:
-            check_matrix("features", self.features, finite=True, rows=n)
-        if not isinstance(self.negatives, Negatives):
-            raise ValueError(f"'negatives' must be a Negatives rule (got {describe(self.negatives)})")
-        if self.negatives.log_weight is not None:
-            rows = [x.size(0) for x in self.negatives.log_weight]
-            if rows[0] != n or rows[1] not in (n, self.num_candidates):
-                raise ValueError(f"'negatives.log_weight' must have a row for each of the {n} nodes (got {rows} rows)")
-        if self.negatives.log_weight is not None and not all(
-            bool(x.isfinite().all()) for x in self.negatives.log_weight
-        ):
-            raise ValueError(
-                "'negatives.log_weight' must be finite; for a weight of zero take -40 (got infinity or NaN)"
-            )
-        for name in ("edge_index", "negative_index", "ignore_index", "extra_index"):
-            value = self.get(name)
-            if value is None:
-                continue
-            check_index(name, value, 2, "e")
-            if value.numel() and (
-                int(value.min()) < 0 or int(value[1].max()) >= n or int(value[0].max()) >= self.num_candidates
-            ):
-                limits = f"targets below {n} and sources below {self.num_candidates}"
-                raise ValueError(f"'{name}' must have {limits} (got values {int(value.min())} to {int(value.max())})")
-        if self.anchor is not None:
-            self._check_mask("anchor", n)
-        for name in ("extra_scale", "extra_log_weight"):
-            self._check_extra(name)
-        weight = self.edge_weight
-        if weight is not None:
-            if self.edge_index is None:
-                raise ValueError("'edge_weight' needs an 'edge_index' (got none)")
-            if weight.shape != (self.edge_index.size(1),):
-                raise ValueError(f"'edge_weight' must have shape [{self.edge_index.size(1)}] (got {describe(weight)})")
-            if not bool(((weight >= 0) & weight.isfinite()).all()):
-                span = f"{float(weight.min())} to {float(weight.max())}"
-                raise ValueError(f"'edge_weight' must not be negative or NaN or infinite (got values from {span})")
 
-    def _check_mask(self, name: str, size: int) -> None:
-        mask = self[name]
-        if not isinstance(mask, Tensor) or mask.shape != (size,) or mask.dtype != torch.bool:
-            raise ValueError(f"'{name}' must be a boolean tensor of shape [{size}] (got {describe(mask)})")
+def _widened(key: str, value: Any) -> Any:
+    return as_int64(value) if key in INDICES else value
 
-    def _check_extra(self, name: str) -> None:
-        value = self.get(name)
-        if value is None:
-            return
-        if self.extra_index is None:
-            raise ValueError(f"'{name}' needs an 'extra_index' (got none)")
-        size = self.extra_index.size(1)
-        if not isinstance(value, Tensor) or value.shape != (size,) or not value.is_floating_point():
-            raise ValueError(f"'{name}' must be a floating point tensor of shape [{size}] (got {describe(value)})")
-        if not bool(value.isfinite().all()):
-            raise ValueError(f"'{name}' must be finite (got {int((~value.isfinite()).sum())} NaN or infinite entries)")
+
+@torch.compiler.disable  # it cannot see versions of tensors
+def _admit_compiled(graph: ContrastGraph, like: Tensor | None, everywhere: bool) -> None:
+    graph.admit(like, everywhere)

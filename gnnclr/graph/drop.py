@@ -17,7 +17,8 @@ SILENT = -1000.0
 
 class DropPositives(BaseTransform):
     r"""Drops each positive with probability :math:`p` in each call, as `"DropEdge" <https://arxiv.org/abs/1907.10903>`_
-    drops edges. An anchor keeps one of its positives at least, drawn at random.
+    drops edges. An anchor keeps one of its positives at least, drawn at random from those that
+    weigh more than zero.
 
     Weights count relative to the other positives of an anchor, so those that are kept count for more. A
     dropped positive does not repel either, where positives do not.
@@ -37,10 +38,12 @@ class DropPositives(BaseTransform):
         if self.p == 0 or target.numel() == 0:
             return data
         draw = torch.rand(target.numel(), device=target.device)
+        weight = edge_weights(data)
+        draw = draw.where(weight > 0, -1)  # one of weight zero is not the one to keep
         best = scatter(draw, target, dim_size=data.num_nodes, reduce="max")
         keep = (draw >= self.p) | (draw == best[target])
         ignore_positives(data, data.edge_index[:, ~keep])
-        data.edge_weight = edge_weights(data)[keep]
+        data.edge_weight = weight[keep]
         data.edge_index = data.edge_index[:, keep]
         return data
 

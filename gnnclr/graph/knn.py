@@ -10,7 +10,7 @@ from torch_geometric.utils import scatter
 
 from gnnclr.graph.exact import nearest, tile_rows, unit_rows
 from gnnclr.graph.index import KNNIndex, load_faiss
-from gnnclr.ops.check import check_choice, check_count, check_matrix, describe
+from gnnclr.ops.check import check_choice, check_count, check_index, check_matrix, describe
 
 # Exact search on one CPU core: FAISS is as fast as torch at 2,048 nodes, and 1.3 to 1.9 times faster from 4,096 on.
 FAISS_NODES = 2048
@@ -55,8 +55,7 @@ def knn_graph(
     check_count("k", k)
     check_choice("flow", flow, ("source_to_target", "target_to_source"))
     n = x.size(0)
-    if batch is not None and (batch.shape != (n,) or batch.is_floating_point()):
-        raise ValueError(f"'batch' must be an integer tensor of shape [{n}] (got {describe(batch)})")
+    batch = None if batch is None else check_index("batch", batch, n)
     index = _as_index(index, cosine)
 
     center = torch.arange(n, device=x.device)

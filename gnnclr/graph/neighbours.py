@@ -50,7 +50,7 @@ class AddNeighbourPositives(BaseTransform):
         scope: str = "other",
         in_denominator: bool = False,
     ):
-        check_index("edge_index", edge_index, 2, "e")
+        edge_index = check_index("edge_index", edge_index, 2, "e")
         if edge_index.numel() and int(edge_index.min()) < 0:
             raise ValueError(f"'edge_index' must not be negative (got {int(edge_index.min())})")
         if edge_weight is None:

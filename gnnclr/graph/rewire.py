@@ -1,8 +1,5 @@
 """Rewiring by nearest neighbours: they become positives."""
 
-from math import isnan
-from numbers import Real
-
 import torch
 from torch import Tensor
 from torch_geometric.transforms import BaseTransform
@@ -21,7 +18,7 @@ from gnnclr.graph.positives import (
     is_positive,
     top_per_target,
 )
-from gnnclr.ops.check import check_count, check_positive, describe
+from gnnclr.ops.check import check_count, check_number, check_positive, describe
 
 
 class AddKNNPositives(BaseTransform):
@@ -63,9 +60,8 @@ class AddKNNPositives(BaseTransform):
             raise ValueError(f"'bank' must be a FeatureBank (got {describe(bank)})")
         if mutual and bank is not None:
             raise ValueError("'mutual' needs neighbours from the batch: rows of a bank have none (got a bank)")
-        number = isinstance(min_similarity, Real) and not isinstance(min_similarity, bool)
-        if min_similarity is not None and (not number or isnan(min_similarity)):
-            raise ValueError(f"'min_similarity' must be a number (got {describe(min_similarity)})")
+        if min_similarity is not None:
+            check_number("min_similarity", min_similarity)
         if draw is not None and check_count("draw", draw) > k:
             raise ValueError(f"'draw' must not be above 'k', which is {k} (got {draw})")
         self.k, self.weight, self.bank = k, check_positive("weight", weight), bank

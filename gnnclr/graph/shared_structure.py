@@ -6,12 +6,14 @@ from functools import lru_cache, wraps
 import torch
 from torch import Tensor
 
+from gnnclr.ops.memo import copy_of
+
 
 def shared_structure(function: Callable[..., tuple[Tensor, ...]]) -> Callable[..., tuple[Tensor, ...]]:
-    """Remembers the tensors of a function of sizes and devices, for the last few of them, and makes them anew where
-    someone has written into them.
+    """Remembers the tensors of a function of sizes and devices, for the last few of them, and hands out copies.
 
-    What is derived from these tensors is remembered in turn, by their identity.
+    What is derived from these tensors is remembered in turn, for all copies that nobody has written into. A caller may
+    do with a copy what they like: no other graph sees it.
 
     Args:
         function (callable): Takes hashable arguments and returns tensors.
@@ -19,17 +21,15 @@ def shared_structure(function: Callable[..., tuple[Tensor, ...]]) -> Callable[..
 
     @lru_cache(maxsize=4)
     def remembered(*args) -> tuple[Tensor, ...]:
-        # Made in inference mode they could not be used in training afterwards.
-        with torch.inference_mode(False):
-            return function(*args)
+        return function(*args)
 
     @torch.compiler.disable  # it cannot see versions of tensors
     @wraps(function)
     def structure(*args) -> tuple[Tensor, ...]:
-        parts = remembered(*args)
-        if any(part._version for part in parts):
-            remembered.cache_clear()
-            parts = remembered(*args)
-        return parts
+        # Made in inference mode they could not be used in training afterwards.
+        if torch.is_inference_mode_enabled():
+            with torch.inference_mode(False):
+                return structure(*args)
+        return tuple(map(copy_of, remembered(*args)))
 
     return structure

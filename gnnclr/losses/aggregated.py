@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from copy import deepcopy
+from copy import copy, deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -42,8 +42,8 @@ class AggregatedLoss(GraphLoss):
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a
-          :class:`~gnnclr.graph.ContrastGraph` whose rule has neither a scope nor candidates
+        - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
+          views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph` whose rule has neither a scope nor candidates
         - **output:** scalar
 
     Example:
@@ -70,6 +70,10 @@ class AggregatedLoss(GraphLoss):
         """Where the loss compares embeddings, and the layer takes them from."""
         return self.loss.project(x)
 
+    def project_bank(self, bank: Tensor) -> Tensor:
+        """The same of the rows of a bank."""
+        return self.loss.project_bank(bank)
+
     def targets(self, x: Tensor, graph: ContrastGraph) -> Tensor:
         """The target of each node [n, d]; of nodes without positives, whatever the layer makes of none.
 
@@ -77,23 +81,31 @@ class AggregatedLoss(GraphLoss):
             x (Tensor): Embeddings of any length [n, d].
             graph (ContrastGraph): The graph, with its positives as edges.
         """
-        source = self.project(x.detach() if self.detach else x)
+        graph = copy(graph)
         if graph.bank is not None:
-            source = torch.cat([source, self.project(graph.bank).to(source)])
+            graph.bank = self.project_bank(graph.bank)
+        return self._aggregate(self.conv, self.project(x.detach() if self.detach else x), graph)
+
+    def _aggregate(self, conv: nn.Module, source: Tensor, graph: ContrastGraph) -> Tensor:
+        n, d = source.shape
+        if graph.bank is not None:
+            source = torch.cat([source, graph.bank.to(source)])
         if not self._tried:
             self._warn_of_itself(source)
-        weights = [] if graph.edge_weight is None or not self._weighted else [graph.edge_weight.to(source)]
-        out = self.conv(source, graph.edge_index, *weights)[: x.size(0)]
-        return check_matrix("conv(x, edge_index)", out, rows=x.size(0), cols=x.size(1))
+        edge_index, weights = graph.edge_index, []
+        if graph.edge_weight is not None:
+            attracts = graph.edge_weight > 0  # a layer without weights would take the others for full ones
+            edge_index = edge_index[:, attracts]
+            weights = [graph.edge_weight[attracts].to(source)] if self._weighted else []
+        return check_matrix("conv(x, edge_index)", conv(source, edge_index, *weights)[:n], rows=n, cols=d)
 
-    def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
-        if x.size(0) == 0:
-            return x.sum()
+    def energy(self, conv: nn.Module, z: Tensor, graph: ContrastGraph) -> Tensor:
+        """The loss of projected rows and their targets."""
         if graph.edge_index is None:
             graph = graph.clone()
             graph.edge_index = group_pairs(graph.group)
-        target, owner = self.targets(x, graph), graph.has_positive.nonzero().view(-1)
-        z = self.project(x)
+        target = self._aggregate(conv, z.detach() if self.detach else z, graph)
+        owner = graph.has_positive.nonzero().view(-1)
         return self.loss(torch.cat([z, target[owner].to(z)]), target_graph(graph, owner))
 
     def _warn_of_itself(self, x: Tensor) -> None:

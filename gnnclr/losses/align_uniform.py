@@ -1,8 +1,6 @@
 """Alignment and uniformity of Wang and Isola."""
 
-from torch import Tensor
-
-from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph import Negatives
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AlignmentConv, GaussianUniformityConv, WeightedSum
@@ -28,8 +26,8 @@ class AlignUniformLoss(GraphLoss):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a
-          :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
+          views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 
@@ -42,6 +40,7 @@ class AlignUniformLoss(GraphLoss):
         paper="Align and uniform, https://arxiv.org/abs/2005.10242",
     )
     mean_over_anchors = False
+    rule = Negatives(scope="same")  # each view repels its own kind
 
     def __init__(
         self,
@@ -57,7 +56,3 @@ class AlignUniformLoss(GraphLoss):
         alignment = AlignmentConv(1.0, NegativePower(check_positive("alpha", alpha)))
         conv = WeightedSum((align_weight, alignment), (uniform_weight, GaussianUniformityConv(t, impl)))
         super().__init__(conv, gather_distributed)
-
-    def graph(self, *views: Tensor) -> ContrastGraph:
-        """The graph of a batch: views of a sample attract, and each view repels its own kind."""
-        return augmentation_graph(views, negatives=Negatives(scope="same"))

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from gnnclr.graph import ContrastGraph, augmentation_graph
+from gnnclr.graph import ContrastGraph
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AsymmetricConv, ContrastiveConv, HardNegativeConv
@@ -39,8 +39,8 @@ class AsymmetricInfoNCELoss(GraphLoss):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** clean views and the adversarial view :math:`(n, d)` of any length; or stacked views and a
-          :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** clean views and the adversarial view :math:`(n, d)` of any length, optional keyword ``labels``
+          :math:`(n)`; or stacked views and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 
@@ -72,6 +72,7 @@ class AsymmetricInfoNCELoss(GraphLoss):
             raise ValueError(f"'alpha' must lie in [0, 1] (got {describe(alpha)})")
         if isinstance(clean_views, bool) or not isinstance(clean_views, int) or clean_views < 1:
             raise ValueError(f"'clean_views' must be a positive integer (got {describe(clean_views)})")
+        HardNegativeConv(0.5, beta, tau_plus)  # which refuses them, also where they are not used
         self.num_views = clean_views + 1
         hard = variant != "ip"
         conv = (
@@ -83,13 +84,14 @@ class AsymmetricInfoNCELoss(GraphLoss):
             conv = AsymmetricConv(conv, _weights(clean_views, alpha, adversarial_weight), total=self.num_views)
         super().__init__(conv, gather_distributed)
 
-    def graph(self, *views: Tensor) -> ContrastGraph:
-        """The graph of clean views and an adversarial one: views of a sample attract, all others repel."""
+    def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+        """The graph of clean views and an adversarial one: views of a sample, or of a label, attract, all others
+        repel."""
         if len(views) != self.num_views:
             raise ValueError(
                 f"'views' must be {self.num_views - 1} clean and one adversarial matrix [n, d] (got {len(views)})"
             )
-        return augmentation_graph(views)
+        return super().graph(*views, labels=labels)
 
 
 def _weights(clean: int, alpha: float, adversarial: float) -> dict[tuple[int, int], tuple[float, float]]:

@@ -5,10 +5,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph import Negatives
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import ContrastiveConv
+from gnnclr.ops.bound import bound
 from gnnclr.ops.check import check_positive
 
 
@@ -21,19 +22,23 @@ class CLIPLoss(GraphLoss):
         {\sum_j e^{\mathbf{a}_i^\top \mathbf{b}_j / \tau}} - \log \frac{e^{\mathbf{a}_i^\top \mathbf{b}_i / \tau}}
         {\sum_j e^{\mathbf{a}_j^\top \mathbf{b}_i / \tau}} \Big]
 
-    The graph is bipartite: no two nodes of one tower repel. What is learned is :math:`\log 1/\tau`, as in the paper,
-    and :math:`1/\tau` never exceeds 100.
+    The graph is bipartite: no two nodes of one tower repel. What is learned is :math:`\log 1/\tau`, as in the paper, or
+    the temperature itself where it is given as a parameter, as in the other losses. The :math:`1/\tau` that is used
+    never exceeds 100. At and beyond that bound gradients that lead back inside pass, so that a scale that overshoots
+    comes back; those that lead further out are zero.
 
     Args:
-        temperature (float, optional): The temperature :math:`\tau \ge 0.01`, or where it starts. (default: ``0.07``)
-        learnable (bool, optional): Whether the temperature is learned. (default: ``True``)
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau \ge 0.01`, or where it starts.
+            A parameter is used itself, and not copied: its gradient is the one by :math:`\tau`. (default: ``0.07``)
+        learnable (bool, optional): Whether the temperature is learned; where it is not, a parameter is refused.
+            (default: ``True``)
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** two views :math:`(n, d)` of any length; or stacked views :math:`(2n, d)` and a
-          :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** two views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked views
+          :math:`(2n, d)` and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 
@@ -48,29 +53,38 @@ class CLIPLoss(GraphLoss):
     #: The largest inverse temperature.
     max_scale = 100.0
 
+    rule = Negatives(scope="other")
+
     def __init__(
         self,
-        temperature: float = 0.07,
+        temperature: float | nn.Parameter = 0.07,
         learnable: bool = True,
         gather_distributed: bool = False,
         impl: str = "auto",
     ):
-        super().__init__(ContrastiveConv(check_positive("temperature", temperature), impl=impl), gather_distributed)
-        log_scale = torch.tensor(-math.log(float(temperature)))
-        #: Logarithm of the inverse temperature.
-        self.log_scale = nn.Parameter(log_scale) if learnable else None
+        check_positive("temperature", temperature, learnable=learnable)
+        start = float(temperature.detach() if isinstance(temperature, Tensor) else temperature)
+        super().__init__(ContrastiveConv(start, impl=impl), gather_distributed)
+        given = (
+            learnable
+            and isinstance(temperature, Tensor)
+            and (temperature.requires_grad or isinstance(temperature, nn.Parameter))
+        )
+        #: The temperature, where it is a parameter of the caller's.
+        self.temperature = temperature if given else None
+        own = torch.tensor(-math.log(start)) if learnable and not given else None
+        #: Logarithm of the inverse temperature, where that is learned.
+        self.log_scale = None if own is None else nn.Parameter(own)
         self.impl = impl
 
-    def graph(self, *views: Tensor) -> ContrastGraph:
-        """The bipartite graph of two towers."""
-        return augmentation_graph(views, negatives=Negatives(scope="other"))
-
-    def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
-        if self.log_scale is None:
-            return super()._energy(x, graph)
-        temperature = self.log_scale.clamp(max=math.log(self.max_scale)).neg().exp()
+    def layer(self) -> ContrastiveConv:
+        """The layer at the temperature that is learned, within its bound."""
+        if self.temperature is not None:
+            temperature = bound(self.temperature, low=1 / self.max_scale)
+        elif self.log_scale is not None:
+            temperature = bound(self.log_scale, high=math.log(self.max_scale)).neg().exp()
+        else:
+            return self.conv
         # The layer that stays has the temperature as a number: one with a history could be neither copied nor saved.
         self.conv = ContrastiveConv(float(temperature.detach()), impl=self.impl)
-        if x.size(0) == 0:
-            return x.sum()
-        return ContrastiveConv(temperature, impl=self.impl).energy(self.project(x), graph)
+        return ContrastiveConv(temperature, impl=self.impl)

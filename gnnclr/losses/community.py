@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from gnnclr.graph import ContrastGraph, augmentation_graph
+from gnnclr.graph import ContrastGraph
 from gnnclr.graph.communities import ExcludeCommunity, WeighCommunity
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
@@ -33,8 +33,8 @@ class CommunityNTXentLoss(GraphLoss):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)` of any length, keyword ``community`` :math:`(n)`; or stacked
-          views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** two or more views :math:`(n, d)` of any length, keyword ``community`` :math:`(n)`, optional
+          keyword ``labels`` :math:`(n)`; or stacked views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 
@@ -59,13 +59,14 @@ class CommunityNTXentLoss(GraphLoss):
         super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)
         self.rho = float(rho)
 
-    def graph(self, *views: Tensor, community: Tensor | None = None) -> ContrastGraph:
-        """The graph of a batch: views of a sample attract, all others repel, those of its community less."""
+    def graph(self, *views: Tensor, community: Tensor | None = None, labels: Tensor | None = None) -> ContrastGraph:
+        """The graph of a batch: views of a sample, or of a label, attract, all others repel, those of its community
+        less."""
         n = views[0].size(0)
         if community is None:
             raise ValueError(f"'community' must be an integer tensor of shape [{n}] (got none)")
-        check_index("community", community, n)
-        graph = augmentation_graph(views)
+        community = check_index("community", community, n)
+        graph = super().graph(*views, labels=labels)
         if n == 0:
             return graph
         rule = WeighCommunity(community, self.rho) if self.rho else ExcludeCommunity(community)

@@ -5,6 +5,7 @@ from torch import nn
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AlignmentConv, ContrastiveConv, FarPositiveAlignmentConv, UniformityConv
+from gnnclr.ops.check import check_positive
 
 
 class DCLLoss(GraphLoss):
@@ -28,8 +29,8 @@ class DCLLoss(GraphLoss):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a
-          :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
+          views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 
@@ -50,6 +51,7 @@ class DCLLoss(GraphLoss):
         gather_distributed: bool = False,
         impl: str = "auto",
     ):
+        check_positive("sigma", sigma)
         alignment = FarPositiveAlignmentConv(temperature, sigma) if weighted else AlignmentConv(temperature)
         uniformity = UniformityConv(temperature, impl)
         super().__init__(ContrastiveConv(temperature, alignment, uniformity, "none"), gather_distributed)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph import ContrastGraph, Negatives
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv, WeightedSum
@@ -30,8 +30,8 @@ class DHELLoss(GraphLoss):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** two views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a
-          :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** two views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked views
+          :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 
@@ -43,6 +43,7 @@ class DHELLoss(GraphLoss):
         weights="one",
         paper="DHEL, https://arxiv.org/abs/2405.18045",
     )
+    rule = Negatives(scope="same")
 
     def __init__(
         self,
@@ -59,9 +60,9 @@ class DHELLoss(GraphLoss):
         super().__init__(conv, gather_distributed)
         self.both_views = both_views
 
-    def graph(self, *views: Tensor) -> ContrastGraph:
+    def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch: views of a sample attract, and each view repels its own kind."""
-        graph = augmentation_graph(views, negatives=Negatives(scope="same"))
+        graph = super().graph(*views, labels=labels)
         if not self.both_views:
             graph.anchor = graph.view == 0
         return graph

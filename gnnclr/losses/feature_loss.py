@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from gnnclr.graph import ContrastGraph, augmentation_graph
 from gnnclr.losses.graph_loss import GraphLoss, float_rows
 
 
@@ -10,6 +11,10 @@ class FeatureLoss(GraphLoss):
     every process computes the loss of the joined batch."""
 
     mean_over_anchors = False
+
+    def graph(self, *views: Tensor) -> ContrastGraph:
+        """The graph of a batch of views; there are no pairs, and so no use for labels."""
+        return augmentation_graph(views)
 
     def project(self, x: Tensor) -> Tensor:
         """Rows as they are."""

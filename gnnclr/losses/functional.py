@@ -1,6 +1,7 @@
 """The losses as functions.
 
-Each takes what its class takes: views as arguments, or ``(x, graph)``; all options by keyword.
+Each takes what its class takes: views as arguments, with ``labels`` and the like, or ``(x, graph)``; all options by
+keyword.
 """
 
 from torch import Tensor
@@ -35,6 +36,7 @@ Views = Tensor | ContrastGraph
 
 def align_uniform_loss(
     *views: Views,
+    labels: Tensor | None = None,
     alpha: float = 2.0,
     t: float = 2.0,
     align_weight: float = 1.0,
@@ -43,11 +45,12 @@ def align_uniform_loss(
     impl: str = "auto",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.AlignUniformLoss`."""
-    return AlignUniformLoss(alpha, t, align_weight, uniform_weight, gather_distributed, impl)(*views)
+    return AlignUniformLoss(alpha, t, align_weight, uniform_weight, gather_distributed, impl)(*views, labels=labels)
 
 
 def asymmetric_info_nce_loss(
     *views: Views,
+    labels: Tensor | None = None,
     temperature: float = 0.5,
     variant: str = "ip",
     alpha: float = 0.2,
@@ -62,7 +65,7 @@ def asymmetric_info_nce_loss(
     loss = AsymmetricInfoNCELoss(
         temperature, variant, alpha, adversarial_weight, clean_views, beta, tau_plus, gather_distributed, impl
     )
-    return loss(*views)
+    return loss(*views, labels=labels)
 
 
 def barlow_twins_loss(*views: Views, redundancy: float = 0.0051, gather_distributed: bool = False) -> Tensor:
@@ -75,13 +78,22 @@ def cca_ssg_loss(*views: Views, decorrelation: float = 1e-3, gather_distributed:
     return CCASSGLoss(decorrelation, gather_distributed)(*views)
 
 
-def clip_loss(*views: Views, temperature: float = 0.07, gather_distributed: bool = False, impl: str = "auto") -> Tensor:
-    """Functional twin of :class:`~gnnclr.losses.CLIPLoss` at a fixed temperature: what is learned needs a module."""
-    return CLIPLoss(temperature, False, gather_distributed, impl)(*views)
+def clip_loss(
+    *views: Views,
+    labels: Tensor | None = None,
+    temperature: float | Tensor = 0.07,
+    gather_distributed: bool = False,
+    impl: str = "auto",
+) -> Tensor:
+    """Functional twin of :class:`~gnnclr.losses.CLIPLoss` at a fixed temperature, or at a tensor that gets a
+    gradient: a logarithm that is learned needs a module."""
+    learnable = isinstance(temperature, Tensor) and temperature.requires_grad
+    return CLIPLoss(temperature, learnable, gather_distributed, impl)(*views, labels=labels)
 
 
 def community_nt_xent_loss(
     *views: Views,
+    labels: Tensor | None = None,
     community: Tensor | None = None,
     temperature: float | Tensor = 0.5,
     rho: float = 0.5,
@@ -89,12 +101,13 @@ def community_nt_xent_loss(
     impl: str = "auto",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.CommunityNTXentLoss`."""
-    communities = {} if community is None else {"community": community}
-    return CommunityNTXentLoss(temperature, rho, gather_distributed, impl)(*views, **communities)
+    loss = CommunityNTXentLoss(temperature, rho, gather_distributed, impl)
+    return loss(*views, community=community, labels=labels)
 
 
 def dcl_loss(
     *views: Views,
+    labels: Tensor | None = None,
     temperature: float | Tensor = 0.1,
     weighted: bool = False,
     sigma: float = 0.5,
@@ -102,22 +115,24 @@ def dcl_loss(
     impl: str = "auto",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.DCLLoss`."""
-    return DCLLoss(temperature, weighted, sigma, gather_distributed, impl)(*views)
+    return DCLLoss(temperature, weighted, sigma, gather_distributed, impl)(*views, labels=labels)
 
 
 def dhel_loss(
     *views: Views,
+    labels: Tensor | None = None,
     temperature: float | Tensor = 0.3,
     both_views: bool = True,
     gather_distributed: bool = False,
     impl: str = "auto",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.DHELLoss`."""
-    return DHELLoss(temperature, both_views, gather_distributed, impl)(*views)
+    return DHELLoss(temperature, both_views, gather_distributed, impl)(*views, labels=labels)
 
 
 def f_micl_loss(
     *views: Views,
+    labels: Tensor | None = None,
     divergence: str = "kl",
     alpha: float = 64.0,
     sigma: float = 1.0,
@@ -129,11 +144,12 @@ def f_micl_loss(
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.FMICLLoss`."""
     loss = FMICLLoss(divergence, alpha, sigma, mu, tsallis_alpha, both_views, gather_distributed, impl)
-    return loss(*views)
+    return loss(*views, labels=labels)
 
 
 def hard_negative_loss(
     *views: Views,
+    labels: Tensor | None = None,
     temperature: float = 0.5,
     beta: float = 1.0,
     tau_plus: float = 0.1,
@@ -141,7 +157,7 @@ def hard_negative_loss(
     impl: str = "auto",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.HardNegativeLoss`."""
-    return HardNegativeLoss(temperature, beta, tau_plus, gather_distributed, impl)(*views)
+    return HardNegativeLoss(temperature, beta, tau_plus, gather_distributed, impl)(*views, labels=labels)
 
 
 def info_nce_loss(
@@ -157,13 +173,20 @@ def info_nce_loss(
     return InfoNCELoss(temperature, gather_distributed, impl)(query, key, negatives)
 
 
-def jsd_loss(*views: Views, normalized: bool = False, gather_distributed: bool = False, impl: str = "auto") -> Tensor:
+def jsd_loss(
+    *views: Views,
+    labels: Tensor | None = None,
+    normalized: bool = False,
+    gather_distributed: bool = False,
+    impl: str = "auto",
+) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.JSDLoss`."""
-    return JSDLoss(normalized, gather_distributed, impl)(*views)
+    return JSDLoss(normalized, gather_distributed, impl)(*views, labels=labels)
 
 
 def kcl_loss(
     *views: Views,
+    labels: Tensor | None = None,
     kernel: str = "gaussian",
     t: float = 2.0,
     gamma: float = 16.0,
@@ -172,11 +195,12 @@ def kcl_loss(
     impl: str = "auto",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.KCLLoss`."""
-    return KCLLoss(kernel, t, gamma, log_factor, gather_distributed, impl)(*views)
+    return KCLLoss(kernel, t, gamma, log_factor, gather_distributed, impl)(*views, labels=labels)
 
 
 def kernel_info_nce_loss(
     *views: Views,
+    labels: Tensor | None = None,
     temperature: float | Tensor = 0.1,
     gamma: float = 2.0,
     weight: float = 1.0,
@@ -191,7 +215,7 @@ def kernel_info_nce_loss(
     loss = KernelInfoNCELoss(
         temperature, gamma, weight, second_temperature, mix, split, arc_cosine, gather_distributed, impl
     )
-    return loss(*views)
+    return loss(*views, labels=labels)
 
 
 def negative_cosine_loss(*views: Views, gather_distributed: bool = False) -> Tensor:
@@ -200,10 +224,14 @@ def negative_cosine_loss(*views: Views, gather_distributed: bool = False) -> Ten
 
 
 def nt_xent_loss(
-    *views: Views, temperature: float | Tensor = 0.5, gather_distributed: bool = False, impl: str = "auto"
+    *views: Views,
+    labels: Tensor | None = None,
+    temperature: float | Tensor = 0.5,
+    gather_distributed: bool = False,
+    impl: str = "auto",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.NTXentLoss`."""
-    return NTXentLoss(temperature, gather_distributed, impl)(*views)
+    return NTXentLoss(temperature, gather_distributed, impl)(*views, labels=labels)
 
 
 def prototype_loss(
@@ -219,36 +247,36 @@ def prototype_loss(
 
 def random_walk_laplacian_loss(
     *views: Views,
+    labels: Tensor | None = None,
     temperature: float | Tensor = 0.4,
     reduction: str = "sum",
     gather_distributed: bool = False,
     impl: str = "auto",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.RandomWalkLaplacianLoss`."""
-    return RandomWalkLaplacianLoss(temperature, reduction, gather_distributed, impl)(*views)
+    return RandomWalkLaplacianLoss(temperature, reduction, gather_distributed, impl)(*views, labels=labels)
 
 
 def resc_loss(
     *views: Views,
     community: Tensor | None = None,
     other_community: Tensor | None = None,
-    temperature: float = 0.4,
+    temperature: float | Tensor = 0.4,
     similarity: str = "cosine",
     gamma: float = 0.0,
     gather_distributed: bool = False,
     impl: str = "auto",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.ReSCLoss`."""
-    communities = {"community": community, "other_community": other_community}
-    communities = {name: value for name, value in communities.items() if value is not None}
-    return ReSCLoss(temperature, similarity, gamma, gather_distributed, impl)(*views, **communities)
+    loss = ReSCLoss(temperature, similarity, gamma, gather_distributed, impl)
+    return loss(*views, community=community, other_community=other_community)
 
 
 def spectral_contrastive_loss(
-    *views: Views, mu: float = 1.0, gather_distributed: bool = False, impl: str = "auto"
+    *views: Views, labels: Tensor | None = None, mu: float = 1.0, gather_distributed: bool = False, impl: str = "auto"
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.SpectralContrastiveLoss`."""
-    return SpectralContrastiveLoss(mu, gather_distributed, impl)(*views)
+    return SpectralContrastiveLoss(mu, gather_distributed, impl)(*views, labels=labels)
 
 
 def sup_con_loss(
@@ -259,19 +287,19 @@ def sup_con_loss(
     impl: str = "auto",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.SupConLoss`."""
-    labels = {} if labels is None else {"labels": labels}
-    return SupConLoss(temperature, gather_distributed, impl)(*views, **labels)
+    return SupConLoss(temperature, gather_distributed, impl)(*views, labels=labels)
 
 
 def triplet_loss(
     *views: Views,
+    labels: Tensor | None = None,
     margin: float = 1.0,
     normalized: bool = True,
     gather_distributed: bool = False,
     impl: str = "auto",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.TripletLoss`."""
-    return TripletLoss(margin, normalized, gather_distributed, impl)(*views)
+    return TripletLoss(margin, normalized, gather_distributed, impl)(*views, labels=labels)
 
 
 def vicreg_loss(

@@ -29,6 +29,6 @@ def gather(x: Tensor, sizes: list[int]) -> Tensor:
 
     Args:
         x (Tensor): This process's rows [n, ...].
-        sizes (list): Rows of each process, from :func:`gnnclr.ops.gather_rows.gather_sizes`.
+        sizes (list): Rows of each process, from :func:`gnnclr.ops.agreement.agree`.
     """
     return _Gather.apply(x, sizes)

@@ -1,20 +1,24 @@
 """The base of losses: the energy of a layer on the graph of a batch."""
 
+import inspect
+from collections.abc import Callable
 from copy import copy
-from typing import ClassVar
+from functools import lru_cache
+from typing import Any, ClassVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from gnnclr.graph import ContrastGraph, augmentation_graph
+from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.gather import gather
 from gnnclr.nn import PairConv
-from gnnclr.ops.check import check_matrix
+from gnnclr.ops.agreement import agree
+from gnnclr.ops.check import check_index, check_matrix, describe
 from gnnclr.ops.first_order import first_order
-from gnnclr.ops.gather_rows import gather_sizes
+from gnnclr.ops.labels import class_labels
 
 #: Lengths whose squares neither over- nor underflow in float32.
 SAFE_LENGTHS = (1e-15, 1e18)
@@ -74,12 +78,18 @@ def float_rows(x: Tensor) -> Tensor:
 
 
 class GraphLoss(nn.Module):
-    r"""Base class of losses. A subclass names its layer, states its :attr:`anatomy`, may replace :meth:`graph`, which
-    turns a batch into a :class:`~gnnclr.graph.ContrastGraph`, and inherits
+    r"""Base class of losses. A subclass names its layer, states its :attr:`anatomy`, may say with :attr:`rule` who
+    repels whom or replace :meth:`graph`, which turns a batch into a :class:`~gnnclr.graph.ContrastGraph`, and inherits
 
     - ``loss(z0, z1, ...)``: the loss of a batch of views, of any length, which are normalised inside;
+    - ``loss(z0, z1, ..., labels=y)``: the same, where views of all samples of a label attract each other, in every loss
+      whose positives are the views of a sample;
     - ``loss(x, graph)``: the loss of stacked views ``x`` on a graph of the caller's making; rows of its bank are
-      normalised too.
+      normalised too. A graph is of this process: nothing is gathered.
+
+    A keyword that a loss does not use is refused, and so is anything beside a graph; ``None`` counts as not given.
+    Losses in which each positive has a term of its own list the pairs of a label, quadratically many in its samples;
+    those that add up positives (SupCon, DCL, DHEL, the spectral loss) take linear memory.
 
     Args:
         conv (PairConv): The layer whose energy the loss is.
@@ -87,13 +97,21 @@ class GraphLoss(nn.Module):
             over its own anchors, scaled so that the mean over processes is
             the loss of the joined batch; after the averaging of :class:`~torch.nn.parallel.DistributedDataParallel` the
             gradient of the parameters
-            equals that of one process on the joined batch, also when batches are uneven. (default: ``False``)
+            equals that of one process on the joined batch, also when batches are uneven or one is empty. Processes
+            compare what they were given before they gather: where one has other widths, dtypes, views or keywords, or
+            NaN, all raise the same error, which names the argument and the rank. (default: ``False``)
     """
 
     #: What the loss is made of, in words.
     anatomy: ClassVar[Anatomy | None] = None
     #: The least number of views of a batch.
     min_views: ClassVar[int] = 2
+    #: The largest number of views of a batch, if there is one.
+    max_views: ClassVar[int | None] = None
+    #: The rule for the pairs that repel in :meth:`graph`; ``None`` is everything but positives.
+    rule: ClassVar[Negatives | None] = None
+    #: Keywords of :meth:`graph` that hold an integer for each sample.
+    per_sample: ClassVar[tuple[str, ...]] = ("labels", "community", "other_community")
     #: Whether the loss is a mean over anchors, so that each process can take its own. Others are computed by every
     #: process on the joined batch.
     mean_over_anchors: ClassVar[bool] = True
@@ -102,64 +120,132 @@ class GraphLoss(nn.Module):
         super().__init__()
         self.conv, self.gather_distributed = conv, gather_distributed
 
-    def graph(self, *views: Tensor, **kwargs) -> ContrastGraph:
-        """The graph of a batch of views, stacked in ``graph.x``: views of a sample attract, all others repel."""
-        return augmentation_graph(views)
+    def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+        """The graph of a batch of views, stacked in ``graph.x``: views of a sample, or of all samples of a label,
+        attract each other, and :attr:`rule` says which of the others repel."""
+        # Labels of few classes have quadratically many pairs: layers that can sum over groups need none of them.
+        return augmentation_graph(views, labels, negatives=self.rule, edges=labels is None)
 
-    def forward(self, *args, **kwargs) -> Tensor:
-        """The loss of ``(x, graph)``, or of a batch of views."""
-        if len(args) == 2 and isinstance(args[1], ContrastGraph):
-            x, graph = args
-            if kwargs:
-                raise ValueError(
-                    f"'loss(x, graph)' takes nothing else: put it into the graph (got {', '.join(kwargs)})"
-                )
-            check_matrix("x", x, finite=True, rows=graph.num_nodes)
-            return self._energy(x, graph)
-        gathered = self.gather_distributed and dist.is_available() and dist.is_initialized()
-        # A process that stops here would leave the others waiting: finiteness is checked after the gather, by all.
-        views = [check_matrix(f"views[{i}]", view, finite=not gathered) for i, view in enumerate(args)]
-        if len(views) < self.min_views:
-            wanted = "one or more matrices" if self.min_views == 1 else "two or more matrices"
-            raise ValueError(f"'views' must be {wanted} [n, d] (got {len(views) or 'none'})")
-        if not gathered:
-            graph = self.graph(*views, **kwargs)
-            x, graph.x = graph.x, None  # the graph is ours, and what is left of it needs no second copy
-            return self._energy(x, graph)
-        return self._gathered(views, kwargs)
+    @property
+    def inputs(self) -> tuple[str, ...] | None:
+        """The keywords that a batch may come with, those of :meth:`graph`; ``None`` if it takes any."""
+        return _keywords(getattr(self.graph, "__func__", self.graph))
 
-    def _gathered(self, views: list[Tensor], kwargs: dict) -> Tensor:
-        n, device = views[0].size(0), views[0].device
-        sizes = gather_sizes(n, device)
-        start = sum(sizes[: dist.get_rank()])
-        shared = {
-            key: self._gather_rows(value) if isinstance(value, Tensor) else value for key, value in kwargs.items()
-        }
-        graph = self.graph(*(gather(view, sizes) for view in views), **shared)
-        if not self.mean_over_anchors:
-            return self._energy(graph.x, graph)
-        own = (graph.sample >= start) & (graph.sample < start + n)
-        anchors = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor
-        share = int((anchors & own).sum()) / max(int(anchors.sum()), 1)
-        graph.anchor = anchors & own
-        return self._energy(graph.x, graph) * (len(sizes) * share)
+    def check_input(self, name: str, value: Any, n: int, d: int) -> None:
+        """Refuses a keyword that does not fit views [n, d], before they are gathered.
 
-    @staticmethod
-    def _gather_rows(x: Tensor) -> Tensor:
-        return gather(x, gather_sizes(x.size(0), x.device))
-
-    def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
-        if x.size(0) == 0:
-            return x.sum()  # no anchors: a zero that keeps the graph, so that no process waits for another
-        if graph.bank is not None:
-            graph = copy(graph)
-            graph.bank = self.project(graph.bank)
-        return self.conv.energy(self.project(x), graph)
+        Args:
+            name (str): The keyword.
+            value: What was given.
+            n (int): The number of samples of this process.
+            d (int): The width of the views.
+        """
+        if name == "labels":
+            class_labels(name, value, n)
+        elif name in self.per_sample:
+            check_index(name, value, n)
 
     def project(self, x: Tensor) -> Tensor:
         """Where embeddings are compared: rows of unit length, unless a subclass says otherwise."""
         return normalize(x)
 
+    def project_bank(self, bank: Tensor) -> Tensor:
+        """The same of the rows of a graph's bank."""
+        return self.project(bank)
+
+    def layer(self) -> PairConv:
+        """The layer whose energy the loss is; a subclass whose layer depends on what is learned makes it here."""
+        return self.conv
+
+    def energy(self, conv: PairConv, z: Tensor, graph: ContrastGraph) -> Tensor:
+        """The loss of projected rows.
+
+        Args:
+            conv (PairConv): The layer, from :meth:`layer`.
+            z (Tensor): Embeddings as :meth:`project` makes them [n, d], not empty.
+            graph (ContrastGraph): The graph, with its bank as :meth:`project_bank` makes it.
+        """
+        return conv.energy(z, graph)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """The loss of ``(x, graph)``, or of a batch of views."""
+        if len(args) == 2 and isinstance(args[1], ContrastGraph):
+            x, graph = args
+            if given := self._inputs(kwargs):
+                raise ValueError(f"'loss(x, graph)' takes nothing else: put it into the graph (got {', '.join(given)})")
+            check_matrix("x", x, finite=True, rows=graph.num_nodes)
+            graph.admit(x)
+            return self._energy(x, graph)
+        if self.gather_distributed and dist.is_available() and dist.is_initialized():
+            return self._gathered(args, kwargs)
+        views, inputs = self._views(args, finite=True), self._inputs(kwargs) if kwargs else kwargs
+        graph = self.graph(*views, **inputs)
+        x, graph.x = graph.x, None  # the graph is ours, and what is left of it needs no second copy
+        return self._energy(x, graph)
+
+    def _views(self, args: tuple, finite: bool) -> list[Tensor]:
+        views = [check_matrix(f"views[{i}]", view, finite=finite) for i, view in enumerate(args)]
+        if len(views) < self.min_views or (self.max_views is not None and len(views) > self.max_views):
+            least = {1: "one", 2: "two"}.get(self.min_views, str(self.min_views))
+            wanted = least if self.max_views == self.min_views else f"{least} or more"
+            raise ValueError(f"'views' must be {wanted} matrices [n, d] (got {len(views) or 'none'})")
+        return views
+
+    def _inputs(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        known = self.inputs
+        for name, value in kwargs.items():
+            if known is None or name in known:
+                continue
+            kind, wanted = type(self).__name__, ", ".join(map(repr, known)) or "no keywords"
+            option = name in inspect.signature(type(self).__init__).parameters
+            what = f"an option of {kind}(...) and not of its call" if option else f"no keyword of {kind}"
+            raise ValueError(f"'{name}' is {what}, which takes {wanted} (got {describe(value)})")
+        return {name: value for name, value in kwargs.items() if value is not None}
+
+    def _gathered(self, args: tuple, kwargs: dict[str, Any]) -> Tensor:
+        def check() -> dict[str, Any]:
+            views, inputs = self._views(args, finite=False), self._inputs(kwargs)
+            n, d = views[0].shape
+            for i, view in enumerate(views):
+                check_matrix(f"views[{i}]", view, rows=n, cols=d)
+            for name, value in inputs.items():
+                self.check_input(name, value, n, d)
+            return {"loss": type(self), "views": views, **inputs}
+
+        inputs, sizes = agree(check)
+        views, _ = inputs.pop("views"), inputs.pop("loss")
+        for name, value in inputs.items():
+            if isinstance(value, Tensor):
+                inputs[name] = gather(value.to(views[0].device), sizes[name])
+        graph = self.graph(*(gather(view, sizes["views"]) for view in views), **inputs)
+        if not self.mean_over_anchors:
+            return self._energy(graph.x, graph)
+        start, n = sum(sizes["views"][: dist.get_rank()]), views[0].size(0)
+        own = (graph.sample >= start) & (graph.sample < start + n)
+        anchors = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor
+        share = int((anchors & own).sum()) / max(int(anchors.sum()), 1)
+        graph.anchor = anchors & own
+        return self._energy(graph.x, graph) * (len(sizes["views"]) * share)
+
+    def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
+        """What every loss does, whatever its layer: an empty batch has a loss of zero, and whatever is compared is
+        projected first."""
+        if x.size(0) == 0:
+            return x.sum()  # no anchors: a zero that keeps the graph, so that no process waits for another
+        if graph.bank is not None:
+            graph = copy(graph)
+            graph.bank = self.project_bank(graph.bank)
+        return self.energy(self.layer(), self.project(x), graph)
+
     def extra_repr(self) -> str:
         """Only what differs from the default."""
         return "gather_distributed=True" if self.gather_distributed else ""
+
+
+@lru_cache
+def _keywords(function: Callable) -> tuple[str, ...] | None:
+    """The optional arguments of a function, or ``None`` if it takes any."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty)

@@ -1,5 +1,7 @@
 """InfoNCE: queries against keys."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -8,7 +10,7 @@ from gnnclr.graph.shared_structure import shared_structure
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import ContrastiveConv
-from gnnclr.ops.check import check_matrix, describe
+from gnnclr.ops.check import check_finite, check_matrix, describe
 
 
 class InfoNCELoss(GraphLoss):
@@ -45,27 +47,33 @@ class InfoNCELoss(GraphLoss):
         paper="CPC, https://arxiv.org/abs/1807.03748",
     )
 
+    max_views = 2
+
     def __init__(self, temperature: float | nn.Parameter = 0.1, gather_distributed: bool = False, impl: str = "auto"):
         super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)
 
     def forward(
-        self, query: Tensor, key: Tensor | ContrastGraph, negatives: Tensor | FeatureBank | None = None
+        self,
+        query: Tensor,
+        key: Tensor | ContrastGraph | None = None,
+        negatives: Tensor | FeatureBank | None = None,
+        *more: Any,
+        **inputs: Any,
     ) -> Tensor:
-        """The loss of queries and keys, or of ``(x, graph)``."""
-        if negatives is None:
-            return super().forward(query, key)
-        return super().forward(query, key, negatives=negatives)
+        """The loss of queries and keys, or of ``(x, graph)``; anything more is refused."""
+        if negatives is not None:
+            inputs["negatives"] = negatives
+        return super().forward(query, *(() if key is None and not more else (key, *more)), **inputs)
 
     def graph(self, query: Tensor, key: Tensor, negatives: Tensor | FeatureBank | None = None) -> ContrastGraph:
-        """The bipartite graph of a batch: queries are anchors, each attracted by its key. Graphs of equal size share
-        the tensors of their structure: assign new ones rather than write into them."""
+        """The bipartite graph of a batch: queries are anchors, each attracted by its key."""
         n, d = query.shape
         check_matrix("key", key, rows=n, cols=d)
         nodes, rule, bank, negative_index = [query, key], Negatives(candidates=(1,)), None, None
         if isinstance(negatives, FeatureBank):
             bank, rule = negatives.features.to(query.device), Negatives(candidates=())
         elif isinstance(negatives, Tensor):
-            nodes.append(self._flat(negatives, n, d))
+            nodes.append(check_finite("negatives", self._flat(negatives, n, d)))
             rule = Negatives(candidates=(2,))
             if negatives.dim() == 3:
                 target = torch.arange(n, device=query.device).repeat_interleave(negatives.size(1))
@@ -90,7 +98,14 @@ class InfoNCELoss(GraphLoss):
         paired = negatives.dim() == 3 and negatives.size(0) == n and negatives.size(2) == d
         if not paired and not (negatives.dim() == 2 and negatives.size(1) == d):
             raise ValueError(f"'negatives' must have shape [m, {d}] or [{n}, m, {d}] (got {describe(negatives)})")
-        return check_matrix("negatives", negatives.reshape(-1, d), finite=True)
+        return check_matrix("negatives", negatives.reshape(-1, d))
+
+    def check_input(self, name: str, value: Any, n: int, d: int) -> None:
+        """See :meth:`GraphLoss.check_input`."""
+        if isinstance(value, Tensor):
+            self._flat(value, n, d)
+        elif not isinstance(value, FeatureBank) or value.dim != d:
+            raise ValueError(f"'negatives' must be a tensor or a FeatureBank of width {d} (got {describe(value)})")
 
 
 @shared_structure

@@ -27,8 +27,8 @@ class JSDLoss(GraphLoss):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)`; or stacked views :math:`(N, d)` and a
-          :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** two or more views :math:`(n, d)`, optional keyword ``labels`` :math:`(n)`; or stacked views
+          :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 

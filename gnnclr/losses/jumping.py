@@ -1,5 +1,7 @@
 """Jumping knowledge for any loss of unit rows."""
 
+from typing import Any
+
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
@@ -54,13 +56,35 @@ class JumpingKnowledgeLoss(GraphLoss):
             raise ValueError(f"'loss' must be the energy of a layer (got {describe(loss)})")
         if type(loss).project is not GraphLoss.project:
             raise ValueError(f"'loss' must compare rows of unit length (got {type(loss).__name__})")
+        if loss.layer() is not loss.conv:
+            raise ValueError(
+                f"'loss' must have one layer for all rounds, with a temperature that is constant or the parameter of "
+                f"that layer (got {type(loss).__name__})"
+            )
         conv = JumpingKnowledgeConv(loss.conv, rounds, step_size, mode, stop_gradient, channels)
         super().__init__(conv, gather_distributed)
-        self.loss, self.min_views = loss, loss.min_views
+        self.loss, self.min_views, self.max_views = loss, loss.min_views, loss.max_views
 
     def graph(self, *views: Tensor, **kwargs) -> ContrastGraph:
         """The graph of the loss."""
         return self.loss.graph(*views, **kwargs)
+
+    @property
+    def inputs(self) -> tuple[str, ...] | None:
+        """The keywords of the loss."""
+        return self.loss.inputs
+
+    def check_input(self, name: str, value: Any, n: int, d: int) -> None:
+        """See :meth:`GraphLoss.check_input`."""
+        self.loss.check_input(name, value, n, d)
+
+    def project_bank(self, bank: Tensor) -> Tensor:
+        """What the loss makes of a bank."""
+        return self.loss.project_bank(bank)
+
+    def energy(self, conv: PairConv, z: Tensor, graph: ContrastGraph) -> Tensor:
+        """What the loss makes of the energy of the rounds, such as a sum over anchors."""
+        return self.loss.energy(conv, z, graph)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.conv.extra_repr()})"

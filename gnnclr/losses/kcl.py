@@ -1,8 +1,6 @@
 """KCL: kernels in place of the softmax."""
 
-from torch import Tensor
-
-from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph import Negatives
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
@@ -45,8 +43,8 @@ class KCLLoss(GraphLoss):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** two views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a
-          :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** two views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked views
+          :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 
@@ -59,6 +57,7 @@ class KCLLoss(GraphLoss):
         paper="KCL, https://arxiv.org/abs/2405.18045",
     )
     mean_over_anchors = False
+    rule = Negatives(scope="same")  # each view repels its own kind
 
     def __init__(
         self,
@@ -71,14 +70,11 @@ class KCLLoss(GraphLoss):
     ):
         check_choice("kernel", kernel, KERNELS)
         check_positive("gamma", gamma)
+        check_positive("log_factor", log_factor)
         align, energy = _kernels(kernel, t, log_factor)
         # The mean over the pairs of both views is half the sum of their two energies.
         conv = WeightedSum((2.0, AlignmentConv(1.0, align)), (2.0 * gamma, PotentialConv(energy, impl)))
         super().__init__(conv, gather_distributed)
-
-    def graph(self, *views: Tensor) -> ContrastGraph:
-        """The graph of a batch: views of a sample attract, and each view repels its own kind."""
-        return augmentation_graph(views, negatives=Negatives(scope="same"))
 
 
 def _kernels(name: str, t: float, log_factor: float) -> tuple[PairKernel, PairKernel]:

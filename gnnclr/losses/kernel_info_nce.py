@@ -48,8 +48,8 @@ class KernelInfoNCELoss(GraphLoss):
             (default: ``"auto"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a
-          :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
+          views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 
@@ -74,17 +74,24 @@ class KernelInfoNCELoss(GraphLoss):
         gather_distributed: bool = False,
         impl: str = "auto",
     ):
-        check_positive("temperature", temperature)
+        mixed = arc_cosine is not None or weight != 1
+        if mixed and isinstance(temperature, torch.Tensor):
+            raise ValueError("'temperature' must be a number for mixtures and arc-cosine kernels (got a tensor)")
+        check_positive("temperature", temperature, learnable=True)
+        if second_temperature is not None:
+            check_positive("second_temperature", second_temperature)
         check_choice("mix", mix, ("loss", "kernel"))
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight <= 1:
             raise ValueError(f"'weight' must lie in (0, 1] (got {describe(weight)})")
+        if second_temperature is not None:
+            check_positive("second_temperature", second_temperature)
+        if arc_cosine is not None and (isinstance(arc_cosine, bool) or arc_cosine not in (1, 2, 3)):
+            raise ValueError(f"'arc_cosine' must be 1, 2 or 3 (got {describe(arc_cosine)})")
         if weight == 1 and split:
             raise ValueError("'split' needs a mixture, that is a 'weight' below 1 (got 1)")
-        if arc_cosine is None and weight == 1:
+        if not mixed:
             super().__init__(_conv(NegativePower(gamma), impl, temperature), gather_distributed)
             return
-        if isinstance(temperature, torch.Tensor):
-            raise ValueError("'temperature' must be a number for mixtures and arc-cosine kernels (got a tensor)")
         tau = float(temperature)
         first = NegativePower(gamma, tau) if arc_cosine is None else LogArcCosine(arc_cosine, tau)
         second = NegativePower(2.0, tau if second_temperature is None else second_temperature)

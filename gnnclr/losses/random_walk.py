@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from gnnclr.graph import ContrastGraph
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
-from gnnclr.nn import RandomWalkConv
+from gnnclr.nn import PairConv, RandomWalkConv
 from gnnclr.ops.check import check_choice
 
 
@@ -31,8 +31,8 @@ class RandomWalkLaplacianLoss(GraphLoss):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a
-          :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
+          views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 
@@ -57,8 +57,9 @@ class RandomWalkLaplacianLoss(GraphLoss):
         # A process does not know the anchors of the others: a sum is taken on the joined batch.
         self.mean_over_anchors = reduction == "mean"
 
-    def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
-        energy = super()._energy(x, graph)
+    def energy(self, conv: PairConv, z: Tensor, graph: ContrastGraph) -> Tensor:
+        """The mean over anchors, or their sum."""
+        energy = super().energy(conv, z, graph)
         if self.reduction == "mean":
             return energy
         anchors = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor

@@ -1,13 +1,15 @@
 """ReSC: nodes against the centroids of communities."""
 
+import math
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
 from gnnclr.graph.communities.centroids import distance_columns
 from gnnclr.losses.anatomy import Anatomy
-from gnnclr.losses.graph_loss import GraphLoss, normalize
+from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
 from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv
 from gnnclr.ops.check import check_choice, check_index, check_positive, describe
 from gnnclr.ops.kernels import NegativePower
@@ -26,10 +28,11 @@ class ReSCLoss(GraphLoss):
     where :math:`k` is the community of the sample in the other view and :math:`\mathbf{c}` are the means of that view's
     communities, held constant; :math:`\delta(\mathbf{z}, \mathbf{c})` is :math:`e^{\mathbf{z}^\top \mathbf{c} / \tau}`
     or :math:`e^{-\|\mathbf{z} - \mathbf{c}\|^2 / \tau^2}`. Centroids are the bank of the graph, and weights its
-    low-rank log-weights.
+    low-rank log-weights. Rows of a bank are not normalised: means of unit vectors are shorter.
 
     Args:
-        temperature (float, optional): The temperature :math:`\tau > 0`. (default: ``0.4``)
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; with ``"cosine"``
+            learnable if it is a parameter. (default: ``0.4``)
         similarity (str, optional): ``"cosine"`` or ``"rbf"``. (default: ``"cosine"``)
         gamma (float, optional): How fast weights fall with the distance of centroids, :math:`\gamma \ge 0`; the
             authors' code uses :math:`8 \cdot 10^{-5}` with ``"rbf"``. (default: ``0.0``, equal weights)
@@ -53,17 +56,19 @@ class ReSCLoss(GraphLoss):
         paper="gCooL, https://arxiv.org/abs/2110.14863",
     )
 
+    max_views = 2
+
     def __init__(
         self,
-        temperature: float = 0.4,
+        temperature: float | nn.Parameter = 0.4,
         similarity: str = "cosine",
         gamma: float = 0.0,
         gather_distributed: bool = False,
         impl: str = "auto",
     ):
-        check_positive("temperature", temperature)
+        check_positive("temperature", temperature, learnable=similarity == "cosine")
         check_choice("similarity", similarity, ("cosine", "rbf"))
-        if isinstance(gamma, bool) or not isinstance(gamma, (int, float)) or gamma < 0:
+        if isinstance(gamma, bool) or not isinstance(gamma, (int, float)) or not 0 <= gamma < math.inf:
             raise ValueError(f"'gamma' must not be negative (got {describe(gamma)})")
         if similarity == "cosine":
             conv = ContrastiveConv(temperature, impl=impl)
@@ -77,14 +82,11 @@ class ReSCLoss(GraphLoss):
         self, *views: Tensor, community: Tensor | None = None, other_community: Tensor | None = None
     ) -> ContrastGraph:
         """The graph of a batch: views, and the centroids of both views as its bank."""
-        if len(views) != 2:
-            raise ValueError(f"'views' must be two matrices [n, d] (got {len(views)})")
         n = views[0].size(0)
         if community is None:
             raise ValueError(f"'community' must be an integer tensor of shape [{n}] (got none)")
         communities = [community, community if other_community is None else other_community]
-        for name, value in zip(("community", "other_community"), communities):
-            check_index(name, value, n)
+        communities = [check_index(*each, n) for each in zip(("community", "other_community"), communities)]
         graph = augmentation_graph(views, edges=False)
         if n == 0:
             return graph
@@ -109,7 +111,6 @@ class ReSCLoss(GraphLoss):
         a, b = distance_columns(bank, self.gamma)
         return a[row], torch.cat([b.new_zeros(row.numel(), b.size(1)), b])
 
-    def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
-        if x.size(0) == 0:
-            return x.sum()
-        return self.conv.energy(normalize(x), graph)  # centroids are no unit vectors
+    def project_bank(self, bank: Tensor) -> Tensor:
+        """Centroids as they are: means of unit vectors are no unit vectors."""
+        return float_rows(bank)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph import ContrastGraph, Negatives
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
@@ -29,8 +29,8 @@ class SpectralContrastiveLoss(GraphLoss):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)` of any length; or stacked views :math:`(N, d)` and a
-          :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
+          views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 
@@ -43,6 +43,7 @@ class SpectralContrastiveLoss(GraphLoss):
         paper="Spectral contrastive loss, https://arxiv.org/abs/2106.04156",
     )
     mean_over_anchors = False
+    rule = Negatives(scope="other")
 
     def __init__(self, mu: float = 1.0, gather_distributed: bool = False, impl: str = "auto"):
         check_positive("mu", mu)
@@ -50,9 +51,9 @@ class SpectralContrastiveLoss(GraphLoss):
         super().__init__(conv, gather_distributed)
         self.mu = float(mu)
 
-    def graph(self, *views: Tensor) -> ContrastGraph:
+    def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch: views of a sample attract, other samples repel across views."""
-        graph = augmentation_graph(views, negatives=Negatives(scope="other"))
+        graph = super().graph(*views, labels=labels)
         if len(views) == 2:
             graph.anchor = graph.view == 0  # each pair once: the square is symmetric
         return graph

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from gnnclr.graph import ContrastGraph, augmentation_graph
+from gnnclr.graph import ContrastGraph
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import ContrastiveConv
@@ -51,4 +51,4 @@ class SupConLoss(GraphLoss):
         """The graph of a batch: views of a class, or of a sample, attract each other, all others repel."""
         if labels is None and len(views) < 2:
             raise ValueError("'labels' must be given for a single view (got none)")
-        return augmentation_graph(views, labels, edges=labels is None)
+        return super().graph(*views, labels=labels)

@@ -25,8 +25,8 @@ class TripletLoss(GraphLoss):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)`; or stacked views :math:`(N, d)` and a
-          :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** two or more views :math:`(n, d)`, optional keyword ``labels`` :math:`(n)`; or stacked views
+          :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 

@@ -65,8 +65,11 @@ def _shares(
     edge_index: Tensor, edge_weight: Tensor | None, anchor: Tensor | None, num_nodes: int, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
     """The weight of each positive, and the share of its anchor: the same in all batches of views of one size."""
-    target = edge_index[1]
-    weight = target.new_ones(target.numel(), dtype=dtype) if edge_weight is None else edge_weight.to(dtype)
+    source, target = edge_index
+    # Self-loops are refused where entries are looked at, and weigh nothing where they are not.
+    weight = (source != target).to(dtype)
+    if edge_weight is not None:
+        weight = weight * edge_weight
     total = scatter(weight, target, dim_size=num_nodes, reduce="sum")
     weight = weight / total[target].clamp(min=torch.finfo(dtype).tiny)
     return weight, anchor_share(total, anchor, dtype)[target]

@@ -11,6 +11,7 @@ from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.coupled import CoupledConv
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
+from gnnclr.ops.check import check_number, check_positive
 
 
 class AsymmetricConv(PairConv):
@@ -40,6 +41,11 @@ class AsymmetricConv(PairConv):
     ):
         super().__init__(conv.temperature)
         self.conv, self.weights = conv, dict(weights)
+        for weight, alpha in self.weights.values():
+            check_number("weights", weight, least=0)
+            check_number("weights", alpha)
+        if total is not None:
+            check_positive("total", total)
         self.total = float(sum(weight for weight, _ in self.weights.values()) if total is None else total)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from gnnclr.graph.exact import tile_rows
-from gnnclr.ops.check import check_count, check_index, check_positive, describe
+from gnnclr.ops.check import check_count, check_edges, check_positive, describe
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.tiles import slices
 
@@ -83,7 +83,7 @@ class ContraNorm(nn.Module):
         if self.channels is not None and x.size(-1) != self.channels:
             raise ValueError(f"'x' must be of shape [..., n, d]{wide} (got {describe(x)})")
         if edge_index is not None:
-            self._check_edges(x, edge_index)
+            edge_index = self._check_edges(x, edge_index)
         scale = self.scale if self.weight is None else self.weight
         identity = edge_index is not None if self.identity is None else self.identity
         if x.numel():
@@ -122,13 +122,10 @@ class ContraNorm(nn.Module):
         return share @ value, to_all
 
     @staticmethod
-    def _check_edges(x: Tensor, edge_index: Tensor) -> None:
+    def _check_edges(x: Tensor, edge_index: Tensor) -> Tensor:
         if x.dim() != 2:
             raise ValueError(f"'x' must be of shape [n, d] where edges are given (got {describe(x)})")
-        check_index("edge_index", edge_index, 2, "e")
-        low, high = (int(end) for end in edge_index.aminmax()) if edge_index.numel() else (0, -1)
-        if low < 0 or high >= x.size(0):
-            raise ValueError(f"'edge_index' must hold nodes between 0 and {x.size(0) - 1} (got {low} to {high})")
+        return check_edges(edge_index, x.size(0))
 
     def extra_repr(self) -> str:
         """Scale and temperature, and what differs from the default."""

@@ -9,10 +9,10 @@ from torch.nn.functional import softplus
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
-from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
+from gnnclr.nn.coupled import CoupledConv, positive_logsumexp, sum_by_anchor
 from gnnclr.nn.negative_blocks import same_group
 from gnnclr.nn.normalizer import Normalizer, Weigh
-from gnnclr.nn.uniformity import UniformityConv, edge_logsumexp
+from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
 from gnnclr.ops.memo import TensorMemo
@@ -103,11 +103,11 @@ class ContrastiveConv(CoupledConv):
     def _couple_anchors(pairs: PositivePairs, lse: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor]]:
         target, n = pairs.edge_index[1], lse.numel()
         share = sum_by_anchor(pairs.weight, pairs, n)
-        positive = edge_logsumexp(pairs.score, target, n)
+        positive, inside = positive_logsumexp(pairs, n)
         gap = (lse - positive).masked_fill(share == 0, float("-inf"))
         push = torch.sigmoid(gap)
         energy = (share * softplus(gap, threshold=50.0)).sum() + (pairs.weight * (positive[target] - pairs.score)).sum()
-        inside = share[target] * (pairs.score - positive[target]).exp()
+        inside = share[target] * inside
         # With one positive 'inside' equals the weight, bit for bit: nothing cancels.
         return energy, (inside - pairs.weight) - inside * push[target], (share * push,)
 

@@ -12,7 +12,7 @@ from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
 from gnnclr.nn.normalizer import Normalizer, Weigh
 from gnnclr.nn.pair_conv import PairConv
-from gnnclr.nn.uniformity import UniformityConv
+from gnnclr.nn.uniformity import UniformityConv, edge_logsumexp
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import describe
 
@@ -117,3 +117,12 @@ class CoupledConv(PairConv):
 def sum_by_anchor(value: Tensor, pairs: PositivePairs, num_nodes: int) -> Tensor:
     """Sums of what belongs to pairs, over the pairs of each anchor [n]."""
     return scatter(value, pairs.edge_index[1], dim_size=num_nodes, reduce="sum")
+
+
+def positive_logsumexp(pairs: PositivePairs, num_nodes: int) -> tuple[Tensor, Tensor]:
+    """The log-sum-exp of the scores of each anchor's positives [n], zero where it has none, and the softmax of each
+    score in it [e]. Pairs of weight zero stand in no sum."""
+    target, score = pairs.edge_index[1], pairs.score.masked_fill(pairs.weight.detach() == 0, float("-inf"))
+    total = edge_logsumexp(score, target, num_nodes)
+    total = total.masked_fill(total == float("-inf"), 0)
+    return total, (score - total[target]).exp()

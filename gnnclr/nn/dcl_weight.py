@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.nn.alignment import AlignmentConv, PositivePairs
+from gnnclr.nn.alignment import AlignmentConv, PositivePairs, positive_weights
 from gnnclr.ops.check import check_positive
 
 
@@ -37,7 +37,10 @@ class FarPositiveAlignmentConv(AlignmentConv):
         pairs = super().pairs(z, graph)
         logit = pairs.score * (float(self.temperature) / self.sigma)
         if logit.numel():
-            pairs.weight = pairs.weight * (2 - (logit - torch.logsumexp(logit, 0)).exp() * logit.numel())
+            counts = positive_weights(z, graph)[1] > 0
+            logit = logit.masked_fill(~counts, float("-inf"))
+            factor = 2 - torch.softmax(logit, 0) * counts.sum()
+            pairs.weight = torch.where(counts, pairs.weight * factor, 0)
         return pairs
 
     def extra_repr(self) -> str:

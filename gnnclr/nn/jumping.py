@@ -65,7 +65,9 @@ class JumpingKnowledgeConv(PairConv):
         self.step_size = check_positive("step_size", step_size)
         self.mode = check_choice("mode", mode, MODES)
         self.stop_gradient = check_choice("stop_gradient", stop_gradient, ("messages", "target"))
-        if mode in ("cat", "lstm") and (isinstance(channels, bool) or not isinstance(channels, int) or channels < 1):
+        if channels is not None:
+            check_count("channels", channels)
+        elif mode in ("cat", "lstm"):
             raise ValueError(f"'channels' must be the width of the embeddings for mode={mode!r} (got {channels!r})")
         self.read_out = JumpingKnowledge(mode, channels, rounds) if mode in ("max", "cat", "lstm") else None
         self.linear = nn.Linear(rounds * channels, channels) if mode == "cat" else None

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count
 
 
 class MLPHead(nn.Module):
@@ -45,8 +45,9 @@ class MLPHead(nn.Module):
         bias: bool = True,
     ):
         super().__init__()
-        if isinstance(layers, bool) or not isinstance(layers, int) or layers < 1:
-            raise ValueError(f"'layers' must be a positive integer (got {describe(layers)})")
+        sizes = {"in_features": in_features, "hidden_features": hidden_features, "out_features": out_features}
+        for name, value in (sizes | {"layers": layers}).items():
+            check_count(name, value)
         self.in_features, self.out_features = in_features, out_features
         widths = [in_features] + [hidden_features] * (layers - 1) + [out_features]
         modules: list[nn.Module] = []

@@ -159,7 +159,7 @@ def _blocks(graph: ContrastGraph, rule: Negatives) -> Iterator[NegativeBlock]:
         if all(index is None or index.numel() for index in (anchors, candidates)):
             yield NegativeBlock(anchors, candidates, None, symmetric and symmetric_weight)
     if rule.bank and graph.bank is not None and graph.bank.size(0):
-        allowed = _bank_candidates(graph)
+        allowed = graph.bank_candidate
         sides = [(anchor, allowed)]
         if rule.scope != "all" and graph.bank_view is not None:
             same = rule.scope == "same"
@@ -175,13 +175,6 @@ def _blocks(graph: ContrastGraph, rule: Negatives) -> Iterator[NegativeBlock]:
             anchors, rows = _index(anchors), _index(rows)
             if all(index is None or index.numel() for index in (anchors, rows)):
                 yield NegativeBlock(anchors, rows, graph.bank, False)
-
-
-def _bank_candidates(graph: ContrastGraph) -> Tensor | None:
-    mask, m = graph.bank_candidate, graph.bank.size(0)
-    if mask is not None and mask.shape != (m,):
-        raise ValueError(f"'graph.bank_candidate' must have shape [{m}], as the bank has rows (got {list(mask.shape)})")
-    return mask
 
 
 def _both(a: Tensor | None, b: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class PairConv(MessagePassing):
 
     def __init__(self, temperature: float | nn.Parameter = 1.0):
         super().__init__(aggr="sum")
-        self.temperature = check_positive("temperature", temperature)
+        self.temperature = check_positive("temperature", temperature, learnable=True)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round; ``z`` is float32 or float64, and no gradient is recorded."""
@@ -56,7 +56,8 @@ class PairConv(MessagePassing):
         if not isinstance(graph, ContrastGraph):
             raise ValueError(f"'graph' must be a ContrastGraph (got {describe(graph)})")
         check_matrix("z", z, finite=True, rows=graph.num_nodes)
-        check_positive("temperature", self.temperature)
+        graph.admit(z)
+        check_positive("temperature", self.temperature, learnable=True)
         with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
             return self.step(z.detach().to(torch.promote_types(z.dtype, torch.float32)), graph)
 

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
-from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
+from gnnclr.nn.coupled import CoupledConv, positive_logsumexp, sum_by_anchor
 from gnnclr.nn.normalizer import Normalizer
-from gnnclr.nn.uniformity import UniformityConv, edge_logsumexp
+from gnnclr.nn.uniformity import UniformityConv
 
 
 class RandomWalkConv(CoupledConv):
@@ -54,16 +54,15 @@ class RandomWalkConv(CoupledConv):
         target, n = pairs.edge_index[1], normalizer.lse.numel()
         share = sum_by_anchor(pairs.weight, pairs, n)
         weight = pairs.weight / share[target].clamp(min=torch.finfo(share.dtype).tiny)
-        positive = edge_logsumexp(pairs.score, target, n)
+        positive, inside = positive_logsumexp(pairs, n)
         # An anchor without positives has no loss; its partition is set to one.
-        lse = normalizer.lse.masked_fill(share == 0, float("-inf"))
+        lse, lse_of_squares = (x.lse.masked_fill(share == 0, float("-inf")) for x in (normalizer, squares))
         total = torch.logaddexp(lse, positive).masked_fill(share == 0, 0)
         rest = (lse - total).exp()
-        inside = (pairs.score - positive[target]).exp()
         p = inside * (positive - total).exp()[target]
         # P - w without a difference of near-equal numbers: with one positive 'inside' equals the weight.
         error = (inside - weight) - inside * rest[target]
-        square = (squares.lse - 2 * total).exp()
+        square = (lse_of_squares - 2 * total).exp()
         energy = (share * square).sum() + (share[target] * error.square()).sum()
         by_error = 2 * share[target] * error * p
         errors = sum_by_anchor(by_error, pairs, n)

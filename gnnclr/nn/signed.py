@@ -96,15 +96,15 @@ class SignedMessagePassing(MessagePassing):
                 (default: ``None``, one graph)
         """
         n = check_matrix("x", x, cols=self.in_channels).size(0)
-        check_index("edge_index", edge_index, 2, "e")
+        edge_index = check_index("edge_index", edge_index, 2, "e")
         if batch is not None:
-            check_index("batch", batch, n)
+            batch = check_index("batch", batch, n)
         if neg_edge_index is None:
             edge_index = coalesce(remove_self_loops(edge_index)[0], num_nodes=n)
             near = self.propagate(edge_index, x=x)
             far = self._far(x, near, edge_index, batch)
         else:
-            check_index("neg_edge_index", neg_edge_index, 2, "e")
+            neg_edge_index = check_index("neg_edge_index", neg_edge_index, 2, "e")
             near, far = self.propagate(edge_index, x=x), self.propagate(neg_edge_index, x=x)
         attract, repel = self.weights()
         out = self.lin(x) + near @ attract.t() - far @ repel.t()

@@ -52,7 +52,7 @@ class StageMemory(nn.Module):
     def forward(self, z: Tensor, index: Tensor) -> Tensor:
         """The targets for the embeddings ``z`` of one view of the samples ``index``."""
         check_matrix("z", z, cols=self.bank.dim)
-        check_index("index", index, z.size(0))
+        index = check_index("index", index, z.size(0))
         if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < self.bank.size:
             limits = f"got values {int(index.min())} to {int(index.max())}"
             raise ValueError(f"'index' must lie between 0 and {self.bank.size - 1} ({limits})")

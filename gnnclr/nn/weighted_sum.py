@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from gnnclr.graph import ContrastGraph
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
+from gnnclr.ops.check import check_number
 
 
 class WeightedSum(PairConv):
@@ -22,7 +23,7 @@ class WeightedSum(PairConv):
         super().__init__()
         if not parts:
             raise ValueError("'parts' must be one or more pairs of a weight and a layer (got none)")
-        self.weights = tuple(float(weight) for weight, _ in parts)
+        self.weights = tuple(float(check_number("parts", weight)) for weight, _ in parts)
         self.parts = nn.ModuleList(part for _, part in parts)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:

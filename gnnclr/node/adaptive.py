@@ -31,6 +31,8 @@ def drop_probability(score: Tensor, p: float, threshold: float = 0.7) -> Tensor:
         - **input:** :math:`(m)`
         - **output:** :math:`(m)`
     """
+    check_probability("p", p)
+    check_probability("threshold", threshold)
     finite = score.isfinite()
     if not bool(finite.any()):
         return torch.full_like(score, min(p, threshold))
@@ -136,4 +138,6 @@ def gca_view(edge_p: float = 0.3, feature_p: float = 0.1, centrality: str = "deg
         feature_p (float, optional): Mean probability of masking a feature. (default: ``0.1``)
         centrality (str, optional): ``"degree"``, ``"pagerank"`` or ``"eigenvector"``. (default: ``"degree"``)
     """
+    check_probability("edge_p", edge_p)
+    check_probability("feature_p", feature_p)
     return Compose([AdaptiveFeatureMask(feature_p, centrality), AdaptiveEdgeDrop(edge_p, centrality)])

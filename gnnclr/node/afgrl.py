@@ -120,7 +120,7 @@ class AFGRL(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the graph, and the number of ``positives`` a node."""
-        check_node_data(data)
+        data = self.ignore_edge_weights(check_node_data(data))
         h = self.encoder(data.x, data.edge_index)
         target = F.normalize(self.target(data.x, data.edge_index), dim=1)
         j, i = self.positives(F.normalize(h, dim=1), target, data.edge_index)

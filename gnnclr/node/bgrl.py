@@ -61,8 +61,8 @@ class BGRL(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two fresh views of the graph, and ``alignment`` and ``uniformity`` of the embeddings."""
-        check_node_data(data)
-        views = [view(data) for view in self.views]
+        data = self.ignore_edge_weights(check_node_data(data))
+        views = [self.ignore_edge_weights(view(data)) for view in self.views]
         h0, h1 = (self.encoder(view.x, view.edge_index) for view in views)
         t0, t1 = (self.target(view.x, view.edge_index) for view in views)
         pairs = ((self.predictor(h0), t1), (self.predictor(h1), t0))

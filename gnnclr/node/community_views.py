@@ -135,4 +135,6 @@ def csgcl_view(edge_p: float = 0.3, feature_p: float = 0.1, detector: Detector =
         feature_p (float, optional): Mean probability of masking a feature. (default: ``0.1``)
         detector (callable, optional): Finds communities. (default: :func:`~gnnclr.graph.communities.leiden`)
     """
+    check_probability("edge_p", edge_p)
+    check_probability("feature_p", feature_p)
     return Compose([CommunityFeatureMask(feature_p, detector), CommunityEdgeDrop(edge_p, detector)])

@@ -11,7 +11,7 @@ from gnnclr.node.method import NodeMethod, check_two_views
 from gnnclr.node.sparse import csr_tensor, spmm
 from gnnclr.node.two_view import View
 from gnnclr.node.views import grace_view
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_number, describe
 
 
 def sketch_matrix(num_rows: int, num_nodes: int, nonzeros: int = 8, device: torch.device | None = None) -> Tensor:
@@ -73,7 +73,7 @@ class COSTA(NodeMethod):
         nonzeros: int = 8,
     ):
         super().__init__(encoder)
-        if not 0 < ratio <= 1:
+        if not 0 < check_number("ratio", ratio) <= 1:
             raise ValueError(f"'ratio' must be above 0 and at most 1 (got {describe(ratio)})")
         if isinstance(nonzeros, bool) or not isinstance(nonzeros, int) or nonzeros < 1:
             raise ValueError(f"'nonzeros' must be a positive integer (got {describe(nonzeros)})")
@@ -84,9 +84,9 @@ class COSTA(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of sketches of two fresh views, and ``alignment`` and ``uniformity`` of their projections."""
-        check_node_data(data)
+        data = self.ignore_edge_weights(check_node_data(data))
         n = data.x.size(0)
         sketch = sketch_matrix(max(1, round(self.ratio * n)), n, self.nonzeros, data.x.device)
-        views = (view(data) for view in self.views)
+        views = (self.ignore_edge_weights(view(data)) for view in self.views)
         z0, z1 = (self.projector(spmm(sketch, self.encoder(view.x, view.edge_index))) for view in views)
         return 0.5 * (self.loss(z0, z1) + self.loss(z1, z0)), view_measures(z0, z1)

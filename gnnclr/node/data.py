@@ -1,17 +1,20 @@
 """What a method for graphs expects of its data."""
 
+import copy
+
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from gnnclr.node.sparse import csr_tensor
-from gnnclr.ops.check import check_edges, check_finite, check_index, describe
+from gnnclr.ops.check import check_edges, check_finite, check_index, check_probability, describe, is_integer
 from gnnclr.ops.memo import TensorMemo
 
 
 def check_node_data(data: Data, *, finite: bool = True) -> Data:
-    """Returns ``data`` if it is a graph with node features, and raises a :class:`ValueError` otherwise.
+    """Returns ``data`` if it is a graph with node features, and raises a :class:`ValueError` otherwise. Where its edges
+    are smaller integers, what is returned is a copy whose edges are int64.
 
     Entries of features and edges are looked at once, and again only if they change.
 
@@ -22,8 +25,8 @@ def check_node_data(data: Data, *, finite: bool = True) -> Data:
     """
     x = check_features(data, finite)
     check_index("data.edge_index", data.edge_index, 2, "e")
-    check_all_edges(x.size(0), "data.edge_index", data.edge_index)
-    return data
+    (edge_index,) = check_all_edges(x.size(0), "data.edge_index", data.edge_index)
+    return data if edge_index.dtype == data.edge_index.dtype else with_parts(data, edge_index=edge_index)
 
 
 def check_features(data: Data, finite: bool = True) -> Tensor:
@@ -47,10 +50,20 @@ def check_parts(data: Data, *keys: str) -> Data:
     :class:`ValueError` otherwise. A transform looks no further."""
     for key in keys:
         value = data[key] if isinstance(data, Data) and key in data else None
-        if not isinstance(value, Tensor) or value.dim() != 2 or (key == "edge_index" and value.size(0) != 2):
-            shape = "[2, e]" if key == "edge_index" else "[n, d]"
+        edges = key == "edge_index"
+        fits = isinstance(value, Tensor) and value.dim() == 2
+        if not fits or (edges and not (value.size(0) == 2 and is_integer(value))):
+            shape = "[2, e] of integers" if edges else "[n, d]"
             raise ValueError(f"'data' must be a Data with '{key}' of shape {shape} (got {describe(data)})")
+        if edges:
+            data[key] = value if value.dtype == torch.int64 else _int64(value)  # in the copy of a transform
     return data
+
+
+@TensorMemo
+def _int64(edge_index: Tensor) -> Tensor:
+    """One tensor for each, as others remember things for it."""
+    return edge_index.to(torch.int64)
 
 
 @TensorMemo
@@ -59,12 +72,31 @@ def _is_finite(x: Tensor) -> bool:
     return True
 
 
+def check_all_edges(num_nodes: int, *edges: str | Tensor) -> list[Tensor]:
+    """Returns all edges as int64, and raises a :class:`ValueError` unless they are between nodes.
+
+    Args:
+        num_nodes (int): The number of nodes.
+        *edges (str or Tensor): A name and edges [2, e], one after the other.
+    """
+    wide = _wide_edges(num_nodes, *edges)
+    # Edges that are int64 already stay the tensors that they are, which others remember things for.
+    return [new if new is not None else old for new, old in zip(wide, edges[1::2])]
+
+
 @TensorMemo
-def check_all_edges(num_nodes: int, *edges: str | Tensor) -> bool:
-    """Raises a :class:`ValueError` unless all edges, a name and a tensor [2, e] after the other, are between nodes."""
-    for name, edge_index in zip(edges[::2], edges[1::2]):
-        check_edges(edge_index, num_nodes, name)
-    return True
+def _wide_edges(num_nodes: int, *edges: str | Tensor) -> list[Tensor | None]:
+    """Edges that had to be converted, and ``None`` for others."""
+    checked = [check_edges(edge_index, num_nodes, name) for name, edge_index in zip(edges[::2], edges[1::2])]
+    return [new if new.dtype != old.dtype else None for new, old in zip(checked, edges[1::2])]
+
+
+def with_parts(data: Data, **parts: Tensor) -> Data:
+    """A copy of a graph with other tensors as some of its parts."""
+    data = copy.copy(data)
+    for name, value in parts.items():
+        data[name] = value
+    return data
 
 
 class SparseFeatures(BaseTransform):
@@ -78,7 +110,7 @@ class SparseFeatures(BaseTransform):
     """
 
     def __init__(self, max_density: float = 0.05):
-        self.max_density = max_density
+        self.max_density = check_probability("max_density", max_density)
 
     def forward(self, data: Data) -> Data:
         """The graph with ``x`` in the layout that suits it."""

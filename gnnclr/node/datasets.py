@@ -24,6 +24,8 @@ from gnnclr.node.data import SparseFeatures, check_node_data
 from gnnclr.node.multiplex import load_multiplex_data
 from gnnclr.node.node_mask import node_mask
 from gnnclr.ops.check import check_choice, check_edges, describe
+from gnnclr.ops.labels import UNLABELED, class_labels
+from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
 from gnnclr.ops.read_files import check_archive, read_files
 
@@ -72,7 +74,7 @@ def load_node_data(
         data = DATASETS[check_choice("name", str(name).lower(), tuple(DATASETS))](expand_path(root))
     if isinstance(data, Data) and isinstance(data.x, Tensor) and data.x.layout != torch.strided:
         data.x = data.x.to_sparse_csr() if transform is None else data.x.to_dense()
-    check_node_data(data)
+    data = check_node_data(data)
     for key, value in data.to_dict().items():
         if (key == "y" or key in MASKS) and not (isinstance(value, Tensor) and value.shape[:1] == data.x.shape[:1]):
             raise ValueError(
@@ -89,8 +91,8 @@ def choose_split(data: Data, seed: int = 0) -> Data:
     """The graph with the masks of one split.
 
     Masks of shape [n] are kept. Of masks of shape [n, s], which are s splits side by side, it is the one in column
-    ``seed`` modulo s. A graph with labels and without masks is split at random: 10 % of the nodes for training, 10 %
-    for validation, 80 % for the test.
+    ``seed`` modulo s, which a printed line says. A graph with labels and without masks is split at random: 10 % of the
+    nodes that have a label for training, 10 % for validation, 80 % for the test. Without any label there is no split.
 
     Args:
         data (Data): The graph, which is left as it is.
@@ -98,24 +100,43 @@ def choose_split(data: Data, seed: int = 0) -> Data:
             (default: ``0``)
 
     Raises:
-        ValueError: If the seed is no integer, or masks hold no or different numbers of splits.
+        ValueError: If the seed is no integer, masks hold no or different numbers of splits, or there are labels, but
+            too few to split them.
     """
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise ValueError(f"'seed' must be an integer (got {describe(seed)})")
     if not any(mask in data for mask in MASKS):
         if data.y is None:
             return data
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            n = data.num_nodes
-            return RandomNodeSplit(num_val=round(0.1 * n), num_test=n - 2 * round(0.1 * n))(data)
+        return _random_split(data, seed)
     masks = {key: value for key, value in data.to_dict().items() if key.endswith("_mask") and isinstance(value, Tensor)}
     several = {key: mask.size(1) for key, mask in masks.items() if mask.dim() == 2}
     if len(set(several.values())) > 1 or 0 in several.values():
         raise ValueError(f"'data' must have masks of equally many splits (got {several})")
+    if several:
+        splits = next(iter(several.values()))
+        notice(f"the masks hold {splits} splits side by side: split {seed % splits} is used")
     data = copy.copy(data)
     for key, splits in several.items():
         data[key] = data[key][:, seed % splits].contiguous()
+    return data
+
+
+def _random_split(data: Data, seed: int) -> Data:
+    labeled = (class_labels("data.y", data.y, data.num_nodes, from_zero=True) != UNLABELED).nonzero().view(-1).cpu()
+    n = labeled.numel()
+    if n == 0:
+        return data
+    held = round(0.1 * n)
+    if held == 0:
+        raise ValueError(f"'data.y' must have a label for 6 nodes or more, to split them at random (got {n})")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        split = RandomNodeSplit(num_val=held, num_test=n - 2 * held, key=None)(Data(num_nodes=n))
+    data = copy.copy(data)
+    for key in MASKS:
+        data[key] = torch.zeros(data.num_nodes, dtype=torch.bool)
+        data[key][labeled[split[key]]] = True
     return data
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.node.sparse import csr_tensor, spmm
-from gnnclr.ops.check import check_edges, check_matrix
+from gnnclr.ops.check import check_edges, check_matrix, check_number
 
 
 def deca_loss(assignment: Tensor, edge_index: Tensor, weight: float = 1.0) -> Tensor:
@@ -31,6 +31,7 @@ def deca_loss(assignment: Tensor, edge_index: Tensor, weight: float = 1.0) -> Te
         - **output:** scalar
     """
     check_matrix("assignment", assignment)
+    check_number("weight", weight, least=0)
     edge_index = check_edges(edge_index, assignment.size(0))
     n, edges = max(assignment.size(0), 1), edge_index.size(1)
     source, target = edge_index

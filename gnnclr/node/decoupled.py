@@ -15,7 +15,7 @@ from gnnclr.node.propagated_mlp import PropagatedMLP
 from gnnclr.node.step_graph import step_graph
 from gnnclr.node.two_view import View
 from gnnclr.node.views import EdgeDrop
-from gnnclr.ops.check import check_count, check_probability
+from gnnclr.ops.check import check_count, check_probability, check_seed
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -70,7 +70,7 @@ class Decoupled(NodeMethod):
         self.view = EdgeDrop(0.5) if view is None else view
         self.loss = NTXentLoss(temperature=0.5) if loss is None else loss
         self.feature_p = check_probability("feature_p", feature_p)
-        self.copies, self.seed = check_count("copies", copies, least=2), seed
+        self.copies, self.seed = check_count("copies", copies, least=2), check_seed("seed", seed)
         self.batch_size = check_count("batch_size", batch_size)
         self.rewire = rewire
         self._cached = TensorMemo(self._propagate)
@@ -80,12 +80,12 @@ class Decoupled(NodeMethod):
         devices = [] if x.device.type == "cpu" else [x.device]
         with torch.random.fork_rng(devices=devices, device_type="cuda" if devices else "cpu"):
             torch.manual_seed(self.seed)
-            views = [self.view(data) for _ in range(self.copies)]
+            views = [self.ignore_edge_weights(self.view(data)) for _ in range(self.copies)]
         return [self.encoder.propagate(view.x, view.edge_index) for view in views]
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two cached views of sampled nodes, and ``alignment`` and ``uniformity`` of the projections."""
-        check_node_data(data)
+        data = self.ignore_edge_weights(check_node_data(data))
         n, device = data.x.size(0), data.x.device
         cached = self._cached(data.x, data.edge_index)
         index = torch.randperm(n, device=device)[: self.batch_size]

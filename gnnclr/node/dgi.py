@@ -41,7 +41,7 @@ class DGI(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the graph and a fresh corruption of it, and the ``accuracy`` of the discriminator."""
-        check_node_data(data)
+        data = self.ignore_edge_weights(check_node_data(data))
         corrupted = self.corruption(data)
         z, other = (self.encoder(graph.x, graph.edge_index) for graph in (data, corrupted))
         summary = self.discriminator.summary(z)

@@ -9,7 +9,7 @@ from torch_geometric.utils import coalesce, remove_self_loops, scatter
 from gnnclr.node.adjacency import normalized_adjacency
 from gnnclr.node.data import check_parts
 from gnnclr.node.sparse import csr_tensor
-from gnnclr.ops.check import check_edges, check_positive, describe
+from gnnclr.ops.check import check_count, check_edges, check_number, check_positive, describe
 from gnnclr.ops.memo import TensorMemo
 
 #: As many entries of the diffusion are made at once at most.
@@ -58,6 +58,8 @@ def ppr_matrix(
     for name, value in (("k", k), ("steps", steps)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"'{name}' must be a positive integer (got {describe(value)})")
+    check_number("eps", eps, least=0)
+    check_count("exact_nodes", exact_nodes, least=0)
     if num_nodes <= 1:  # GDC cannot invert a single number
         own = torch.arange(num_nodes, device=edge_index.device)
         return csr_tensor(own, own, torch.ones(num_nodes, device=own.device), (num_nodes, num_nodes))
@@ -123,7 +125,8 @@ class PPRDiffusion(BaseTransform):
     r"""Replaces the edges of a graph by those of its personalised PageRank, see :func:`ppr_matrix`.
 
     ``edge_weight`` holds the entries, scaled so that those of edges that end in one node sum to one. A graph is
-    diffused once, and again only if its edges change.
+    diffused once, and again only if its edges change. Encoders and methods of this package do not use the weights, and
+    warn: to them all edges of the diffusion are alike.
 
     Args:
         alpha (float, optional): The probability that the walk returns to its start. (default: ``0.2``)
@@ -132,7 +135,8 @@ class PPRDiffusion(BaseTransform):
     """
 
     def __init__(self, alpha: float = 0.2, k: int = 64, steps: int = 20):
-        self.alpha, self.k, self.steps = alpha, k, steps
+        self.alpha = check_number("alpha", alpha, least=1e-6, most=1 - 1e-6)
+        self.k, self.steps = check_count("k", k), check_count("steps", steps)
         self._edges = TensorMemo(self._compute)
 
     def forward(self, data: Data) -> Data:

@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.nn.inits import uniform
 
+from gnnclr.ops.check import check_count
+
 
 class BilinearDiscriminator(nn.Module):
     r"""The discriminator of `"Deep Graph Infomax" <https://arxiv.org/abs/1809.10341>`_.
@@ -22,6 +24,7 @@ class BilinearDiscriminator(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
+        check_count("channels", channels)
         self.weight = nn.Parameter(torch.empty(channels, channels))
         self.reset_parameters()
 

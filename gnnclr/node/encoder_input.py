@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_index, describe
 
 
 def encoder_input(x: Tensor, in_channels: int, weight: Tensor) -> Tensor:
@@ -20,3 +20,9 @@ def encoder_input(x: Tensor, in_channels: int, weight: Tensor) -> Tensor:
     if not isinstance(x, Tensor) or x.dim() != 2 or in_channels not in (-1, x.size(1)):
         raise ValueError(f"'x' must have shape [n, {in_channels}], the encoder's 'in_channels' (got {describe(x)})")
     return x.to(weight.dtype) if x.layout == torch.strided else x
+
+
+def encoder_edges(edge_index: Tensor) -> Tensor:
+    """Edges [2, e] as int64, and adjacency matrices as they are."""
+    dense = isinstance(edge_index, Tensor) and edge_index.layout == torch.strided
+    return check_index("edge_index", edge_index, 2, "e") if dense else edge_index

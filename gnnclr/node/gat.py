@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import GATConv
 from torch_geometric.nn.resolver import activation_resolver
 
-from gnnclr.node.encoder_input import encoder_input
+from gnnclr.node.encoder_input import encoder_edges, encoder_input
 from gnnclr.node.layer_sizes import layer_sizes
 from gnnclr.ops.check import check_count, check_probability
 
@@ -69,6 +69,7 @@ class GATEncoder(nn.Module):
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """The embeddings of all nodes."""
         x = encoder_input(x.to_dense(), self.in_channels, next(self.parameters()))
+        edge_index = encoder_edges(edge_index)
         for i, conv in enumerate(self.convs):
             x = conv(F.dropout(x, self.dropout, self.training), edge_index)
             if i < len(self.activations):

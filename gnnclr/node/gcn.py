@@ -11,6 +11,7 @@ from gnnclr.node.adjacency import as_adjacency
 from gnnclr.node.encoder_input import encoder_input
 from gnnclr.node.layer_sizes import layer_sizes
 from gnnclr.node.sparse import spmm
+from gnnclr.ops.check import check_count
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -34,7 +35,8 @@ class GCNLayer(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
-        self.in_channels, self.out_channels = in_channels, out_channels
+        self.in_channels = check_count("in_channels", in_channels)
+        self.out_channels = check_count("out_channels", out_channels)
         self.weight = nn.Parameter(torch.empty(in_channels, out_channels))
         self.bias = nn.Parameter(torch.empty(out_channels))
         self.reset_parameters()

@@ -15,7 +15,7 @@ from gnnclr.node.data import check_node_data
 from gnnclr.node.deca import deca_loss
 from gnnclr.node.method import NodeMethod, check_two_views, width
 from gnnclr.node.two_view import View
-from gnnclr.ops.check import check_choice, check_count, check_positive
+from gnnclr.ops.check import check_choice, check_count, check_number, check_positive
 
 
 class GCooL(NodeMethod):
@@ -78,9 +78,10 @@ class GCooL(NodeMethod):
         self.node_loss = CLIPLoss(temperature, learnable=False)
         self.community_loss = ReSCLoss(temperature, similarity, gamma if similarity == "rbf" else 0.0)
         self.temperature, self.similarity = temperature, check_choice("similarity", similarity, SIMILARITIES)
-        self.deca_weight = deca_weight
+        self.deca_weight = check_number("deca_weight", deca_weight, least=0)
+        check_number("gamma", gamma, least=0)
         self.stride, self.alpha_rate = check_positive("stride", stride), check_positive("alpha_rate", alpha_rate)
-        channels = width(encoder, "channels") if channels is None else channels
+        channels = width(encoder, "channels") if channels is None else check_count("channels", channels)
         self.centers = nn.Parameter(torch.randn(num_communities, channels))
         self.register_buffer("step", torch.zeros((), dtype=torch.long))
 
@@ -101,8 +102,8 @@ class GCooL(NodeMethod):
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two fresh views of the graph; ``alignment`` and ``uniformity`` of the projections, and the losses
         of the communities while they count."""
-        check_node_data(data)
-        views = [view(data) for view in self.views]
+        data = self.ignore_edge_weights(check_node_data(data))
+        views = [self.ignore_edge_weights(view(data)) for view in self.views]
         z = [F.normalize(self.projector(self.encoder(view.x, view.edge_index)), dim=1) for view in views]
         loss, logs = self.node_loss(*z), view_measures(*z)
         alpha, beta = self.schedule()

@@ -11,6 +11,7 @@ from gnnclr.node.shuffle import FeatureShuffle
 from gnnclr.node.sparse import spmm
 from gnnclr.node.two_view import View
 from gnnclr.node.views import FeatureMask
+from gnnclr.ops.check import check_count
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -55,13 +56,13 @@ class GGD(NodeMethod):
         self.projector = projector
         self.view = FeatureMask(0.2) if view is None else view
         self.corruption = FeatureShuffle() if corruption is None else corruption
-        self.hops = hops
+        self.hops = check_count("hops", hops, least=0)
         self._adjacency = TensorMemo(as_adjacency)
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a view of the graph and its corruption, and the ``accuracy`` of telling them apart."""
-        check_node_data(data)
-        view = self.view(data)
+        data = self.ignore_edge_weights(check_node_data(data))
+        view = self.ignore_edge_weights(self.view(data))
         graphs = (view, self.corruption(view))
         logits = [self.projector(self.encoder(graph.x, graph.edge_index)).sum(dim=1) for graph in graphs]
         return 0.5 * discrimination_loss(*logits), {"accuracy": discrimination_accuracy(*logits).detach()}

@@ -55,7 +55,7 @@ class GraphACL(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the graph, and the mean cosine ``positive`` of predictions and neighbours."""
-        check_node_data(data)
+        data = self.ignore_edge_weights(check_node_data(data))
         h = self.encoder(data.x, data.edge_index)
         target = F.normalize(self.target(data.x, data.edge_index), dim=1)
         prediction, h = F.normalize(self.predictor(h), dim=1), F.normalize(h, dim=1)

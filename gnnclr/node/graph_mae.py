@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 from gnnclr.node.data import check_node_data
 from gnnclr.node.encoder_input import encoder_input
 from gnnclr.node.method import NodeMethod, width
-from gnnclr.ops.check import check_matrix, check_positive, check_probability
+from gnnclr.ops.check import check_count, check_matrix, check_positive, check_probability
 
 
 def scaled_cosine_error(x: Tensor, y: Tensor, exponent: float = 3.0) -> Tensor:
@@ -23,6 +23,7 @@ def scaled_cosine_error(x: Tensor, y: Tensor, exponent: float = 3.0) -> Tensor:
     Shapes:
         - **output:** scalar
     """
+    check_positive("exponent", exponent)
     check_matrix("x", x)
     check_matrix("y", y, rows=x.size(0), cols=x.size(1))
     return (1 - F.cosine_similarity(x, y, dim=1)).clamp(min=0).pow(exponent).mean()
@@ -70,7 +71,7 @@ class GraphMAE(NodeMethod):
         self.replace_rate = check_probability("replace_rate", replace_rate)
         self.exponent = check_positive("exponent", exponent)
         size = width(encoder, "encoder.out_channels")
-        self.token = nn.Parameter(torch.zeros(in_channels))
+        self.token = nn.Parameter(torch.zeros(check_count("in_channels", in_channels)))
         self.bridge = nn.Linear(size, size, bias=False)
 
     def mask(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,7 +90,7 @@ class GraphMAE(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The error of the features of freshly masked nodes, and their mean ``cosine`` with the features."""
-        check_node_data(data)
+        data = self.ignore_edge_weights(check_node_data(data))
         x = encoder_input(data.x.to_dense(), self.token.numel(), self.token)
         noisy, masked = self.mask(x)
         z = self.bridge(self.encoder(noisy, data.edge_index))

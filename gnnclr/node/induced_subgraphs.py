@@ -9,7 +9,7 @@ from torch_geometric.index import index2ptr
 
 from gnnclr.node.csr_rows import entries_of, select_rows
 from gnnclr.node.data import check_node_data
-from gnnclr.ops.check import check_edges, check_nodes
+from gnnclr.ops.check import check_nodes
 
 
 class InducedSubgraphs:
@@ -29,7 +29,8 @@ class InducedSubgraphs:
     """
 
     def __init__(self, data: Data):
-        source, target = check_edges(check_node_data(data).edge_index, data.num_nodes)
+        data = check_node_data(data)
+        source, target = data.edge_index
         self.data, self._order = data, None
         if not bool((target[1:] >= target[:-1]).all()):
             self._order = torch.argsort(target, stable=True)
@@ -40,7 +41,7 @@ class InducedSubgraphs:
 
     def __call__(self, n_id: Tensor) -> Data:
         """The subgraph of the nodes ``n_id``."""
-        n_id = check_nodes("n_id", n_id, self._place.numel()).long().to(self._source.device)
+        n_id = check_nodes("n_id", n_id, self._place.numel()).to(self._source.device)
         entry, target = entries_of(self._pointer, n_id)
         own = torch.arange(n_id.numel(), device=n_id.device)
         self._place[n_id] = own

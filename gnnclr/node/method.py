@@ -1,11 +1,14 @@
 """The base of methods for graphs."""
 
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from gnnclr.node.data import check_node_data
 from gnnclr.node.fitted_rewiring import fitted_parts
+from gnnclr.node.unused_edge_weights import UnusedEdgeWeights
 from gnnclr.ops.check import describe
 
 
@@ -13,6 +16,7 @@ class NodeMethod(nn.Module):
     r"""Base class of methods that learn embeddings of the nodes of a graph.
 
     A subclass writes :meth:`training_step_loss`, and :meth:`forward` where embeddings are not the encoder's output.
+    Encoders see features and edges: ``edge_weight`` and ``edge_attr`` of a graph are ignored, which a warning says.
 
     Args:
         encoder (torch.nn.Module): Called as ``encoder(x, edge_index)``: a :class:`~gnnclr.node.GCNEncoder`, a
@@ -23,9 +27,24 @@ class NodeMethod(nn.Module):
         - **output:** embeddings :math:`(n, d)`
     """
 
+    #: Whether weights and attributes of edges count; a subclass that uses them says so.
+    uses_edge_weights: ClassVar[bool] = False
+
     def __init__(self, encoder: nn.Module):
         super().__init__()
         self.encoder = encoder
+        self._unused = UnusedEdgeWeights()
+
+    def ignore_edge_weights(self, data: Any) -> Any:
+        """Returns the graph as it is, and warns once if it has weights or attributes of edges and the method does not
+        use them. A subclass passes on what it is given, and the views that it makes, through it.
+
+        Args:
+            data (Data): The graph.
+        """
+        if not self.uses_edge_weights:
+            self._unused.warn(type(self).__name__, data)
+        return data
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of one step on the graph, and detached scalars to log."""
@@ -42,7 +61,7 @@ class NodeMethod(nn.Module):
     @torch.no_grad()
     def embed(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d] on the whole graph, in evaluation mode."""
-        check_node_data(data)
+        data = self.ignore_edge_weights(check_node_data(data))
         training = self.training
         self.eval()
         try:
@@ -52,6 +71,7 @@ class NodeMethod(nn.Module):
 
     def forward(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d], differentiable and in the current mode."""
+        data = check_node_data(data)
         return self.encoder(data.x, data.edge_index)
 
 

@@ -10,11 +10,20 @@ from torch_geometric.nn.resolver import activation_resolver, normalization_resol
 from gnnclr.node.encoder_input import encoder_input
 from gnnclr.node.layer_sizes import layer_sizes
 from gnnclr.node.sparse import spmm
-from gnnclr.ops.check import check_probability
+from gnnclr.ops.check import check_count, check_probability
 
 
 class FeatureLinear(nn.Linear):
-    """A linear layer for features that are dense or sparse CSR."""
+    """A linear layer for features that are dense or sparse CSR.
+
+    Args:
+        in_features (int): Size of the input features.
+        out_features (int): Size of the output features.
+        bias (bool, optional): Whether a bias is added. (default: ``True``)
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True):
+        super().__init__(check_count("in_features", in_features), check_count("out_features", out_features), bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """The product of ``x`` and the weights, dense."""

@@ -51,8 +51,7 @@ class MultiplexData(Data):
         for name, edge_index in (relations or {}).items():
             if not isinstance(name, str) or not name.isidentifier():
                 raise ValueError(f"'relations' must have identifiers as names (got {name!r})")
-            check_edges(edge_index, self.num_nodes, f"relations[{name!r}]")
-            self[PREFIX + name] = edge_index
+            self[PREFIX + name] = check_edges(edge_index, self.num_nodes, f"relations[{name!r}]")
 
     @property
     def relations(self) -> tuple[str, ...]:
@@ -115,10 +114,10 @@ def _read_multiplex(path: Path, labels_per_class: int) -> MultiplexData:
     n, width = arrays["attr_shape"].tolist()
     row, col, value = arrays["attr_indptr"].int(), arrays["attr_indices"].int(), arrays["attr_data"].float()
     x = torch.sparse_csr_tensor(row, col, value, (n, width), check_invariants=True)
-    check_index("labels", arrays["labels"], n)
+    labels = check_index("labels", arrays["labels"], n)
     masks = {
         f"{part}_mask": node_mask(f"{part}_{labels_per_class}", arrays[f"{part}_{labels_per_class}"], n)
         for part in ("train", "val", "test")
     }
     relations = {relation: arrays[relation].long() for relation in ("pap", "psp")}
-    return SparseFeatures()(MultiplexData(x, relations, arrays["labels"].long(), **masks))
+    return SparseFeatures()(MultiplexData(x, relations, labels, **masks))

@@ -11,7 +11,7 @@ from torch_geometric.utils import coalesce
 
 from gnnclr.eval.geometry import view_measures
 from gnnclr.losses import NTXentLoss
-from gnnclr.node.data import check_all_edges, check_features
+from gnnclr.node.data import check_all_edges, check_features, with_parts
 from gnnclr.node.method import NodeMethod
 from gnnclr.node.multiplex import PREFIX, MultiplexData
 from gnnclr.node.step_graph import step_graph
@@ -80,11 +80,14 @@ class MultiplexContrast(NodeMethod):
 
     def graphs(self, data: MultiplexData) -> list[Data]:
         """A fresh view of each relation."""
-        check_multiplex_data(data)
+        data = self.ignore_edge_weights(check_multiplex_data(data))
         graphs = data.views()
         if self.views is None:
             return graphs
-        return [view(graph) for view, graph in zip(_each("views", self.views, len(graphs)), graphs)]
+        return [
+            self.ignore_edge_weights(view(graph))
+            for view, graph in zip(_each("views", self.views, len(graphs)), graphs)
+        ]
 
     def encode(self, graphs: Sequence[Data]) -> list[Tensor]:
         """The embeddings of all nodes by each relation [n, d].
@@ -134,7 +137,7 @@ class MultiplexContrast(NodeMethod):
 
     def forward(self, data: MultiplexData) -> Tensor:
         """The embeddings of all nodes, of the relations as they are; differentiable and in the current mode."""
-        h = self.encode(check_multiplex_data(data).views())
+        h = self.encode(self.ignore_edge_weights(check_multiplex_data(data)).views())
         return torch.cat(h, dim=1) if self.fusion == "cat" else torch.stack(h).mean(dim=0)
 
 
@@ -150,8 +153,10 @@ def check_multiplex_data(data: MultiplexData) -> MultiplexData:
         if check_index(f"data.{PREFIX}{name}", data[PREFIX + name], 2, "e").size(1) == 0:
             raise ValueError(f"'data.{PREFIX}{name}' must have at least one edge (got none)")
     named = [(f"data.{PREFIX}{name}", data[PREFIX + name]) for name in data.relations]
-    check_all_edges(data.num_nodes, *chain(*named))
-    return data
+    wide = check_all_edges(data.num_nodes, *chain(*named))
+    if all(new is old for new, (_, old) in zip(wide, named)):
+        return data
+    return with_parts(data, **{PREFIX + name: edge_index for name, edge_index in zip(data.relations, wide)})
 
 
 def _each(name: str, value: Any, count: int) -> Sequence:

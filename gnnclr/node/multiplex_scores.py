@@ -7,6 +7,7 @@ from torch import Tensor
 from gnnclr.eval import Split, linear_probe
 from gnnclr.eval.clustering import clustering_scores
 from gnnclr.eval.similarity_search import similarity_search
+from gnnclr.ops.labels import class_labels
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def multiplex_scores(z: Tensor, y: Tensor, split: Split) -> MultiplexScores:
 
     Args:
         z (Tensor): Embeddings.
-        y (Tensor): Integer labels.
+        y (Tensor): Integer labels. Nodes whose label is missing (``-1``, or NaN) are left out of all measures, and
+            counted in a printed line.
         split (Split): The nodes to train on, to choose by and to test on.
 
     Shapes:
@@ -51,8 +53,9 @@ def multiplex_scores(z: Tensor, y: Tensor, split: Split) -> MultiplexScores:
     from sklearn.metrics import f1_score
 
     probe = linear_probe(z, y, split)
+    labels = class_labels("y", y)
     clusters = clustering_scores(z, y)
-    truth, predicted = y[split.test].cpu().numpy(), probe.predicted.numpy()
+    truth, predicted = labels.cpu()[split.labeled(labels).test].numpy(), probe.predicted.numpy()
     return MultiplexScores(
         micro_f1=float(f1_score(truth, predicted, average="micro")),
         macro_f1=float(f1_score(truth, predicted, average="macro")),

@@ -62,7 +62,7 @@ class MVGRL(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the graph and a fresh corruption of it, and the ``accuracy`` of the discriminator."""
-        check_node_data(data)
+        data = self.ignore_edge_weights(check_node_data(data))
         real, corrupted = self._encode(data), self._encode(self.corruption(data))
         summaries = [self.discriminator.summary(h) for h in reversed(real)]
         logits = [[self.discriminator(h, s) for h, s in zip(side, summaries)] for side in (real, corrupted)]

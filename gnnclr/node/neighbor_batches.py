@@ -29,7 +29,7 @@ def neighbor_batches(data: Data, num_neighbors: Sequence[int] = (15, 10), batch_
     Raises:
         ImportError: If neither pyg-lib nor torch-sparse is installed, one of which PyG samples with.
     """
-    check_node_data(data)
+    data = check_node_data(data)
     check_count("batch_size", batch_size)
     if not (torch_geometric.typing.WITH_PYG_LIB or torch_geometric.typing.WITH_TORCH_SPARSE):
         raise ImportError(

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from gnnclr.node.adjacency import as_adjacency
 from gnnclr.node.sparse import spmm
+from gnnclr.ops.check import check_count, check_probability
 
 
 def ppr_features(x: Tensor, edge_index: Tensor, alpha: float = 0.1, hops: int = 10) -> Tensor:
@@ -26,6 +27,8 @@ def ppr_features(x: Tensor, edge_index: Tensor, alpha: float = 0.1, hops: int = 
         - **input:** :math:`(n, d)`
         - **output:** dense :math:`(n, d)`
     """
+    check_probability("alpha", alpha)
+    check_count("hops", hops, least=0)
     adjacency, x = as_adjacency(edge_index, x.size(0)), x.to_dense()
     h = x
     for _ in range(hops):

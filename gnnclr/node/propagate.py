@@ -4,6 +4,7 @@ from torch import Tensor
 
 from gnnclr.node.adjacency import as_adjacency
 from gnnclr.node.sparse import spmm
+from gnnclr.ops.check import check_count
 
 
 def propagate_features(x: Tensor, edge_index: Tensor, hops: int = 2) -> Tensor:
@@ -22,6 +23,7 @@ def propagate_features(x: Tensor, edge_index: Tensor, hops: int = 2) -> Tensor:
         - **input:** :math:`(n, d)`
         - **output:** dense :math:`(n, d)`
     """
+    check_count("hops", hops, least=0)
     adjacency, x = as_adjacency(edge_index, x.size(0)), x.to_dense()
     for _ in range(hops):
         x = spmm(adjacency, x)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from gnnclr.node.mlp import MLPEncoder
 from gnnclr.node.ppr_features import centered_rows, ppr_features
+from gnnclr.ops.check import check_count, check_probability
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -48,7 +49,8 @@ class PropagatedMLP(nn.Module):
     ):
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
-        self.alpha, self.hops, self.centered = alpha, hops, centered
+        self.alpha, self.hops = check_probability("alpha", alpha), check_count("hops", hops, least=0)
+        self.centered = centered
         self.mlp = MLPEncoder(in_channels, hidden_channels, out_channels, num_layers, **kwargs)
         self._memo = TensorMemo(self.propagate)
 

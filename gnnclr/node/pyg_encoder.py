@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from torch_geometric.nn import GAT, GCN, GIN, PNA, EdgeCNN, GraphSAGE
 
 from gnnclr.nn import ContraNorm
-from gnnclr.node.encoder_input import encoder_input
-from gnnclr.ops.check import check_choice
+from gnnclr.node.encoder_input import encoder_edges, encoder_input
+from gnnclr.node.layer_sizes import layer_sizes
+from gnnclr.ops.check import check_choice, check_count, check_probability
 
 MODELS = {"gcn": GCN, "gat": GAT, "sage": GraphSAGE, "gin": GIN, "pna": PNA, "edge_cnn": EdgeCNN}
 
@@ -55,6 +56,10 @@ class PyGEncoder(nn.Module):
     ):
         super().__init__()
         model = MODELS[check_choice("name", name, tuple(MODELS))]
+        if in_channels != -1:  # which PyG finds out
+            check_count("in_channels", in_channels)
+        layer_sizes(1, hidden_channels, out_channels, num_layers)
+        check_probability("dropout", dropout)
         self.in_channels, self.out_channels = in_channels, out_channels
         by_edges = isinstance(norm, ContraNorm)
         kwargs |= {"jk": jk, "act": act, "norm": None if by_edges else norm, "dropout": dropout}
@@ -66,7 +71,9 @@ class PyGEncoder(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """The embeddings of all nodes."""
-        return self.model(encoder_input(x.to_dense(), self.in_channels, next(self.parameters())), edge_index)
+        return self.model(
+            encoder_input(x.to_dense(), self.in_channels, next(self.parameters())), encoder_edges(edge_index)
+        )
 
 
 class _NormalizedConv(nn.Module):

@@ -1,12 +1,10 @@
 """A generated graph with communities."""
 
-from numbers import Real
-
 import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import stochastic_blockmodel_graph
 
-from gnnclr.ops.check import check_count, check_probability, describe
+from gnnclr.ops.check import check_count, check_number, check_probability, check_seed
 
 
 def sbm(
@@ -40,8 +38,9 @@ def sbm(
         check_count(name, value)
     check_count("num_nodes", num_nodes, least=0)
     check_probability("homophily", homophily)
-    if not isinstance(degree, Real) or not 0 <= degree < float("inf"):
-        raise ValueError(f"'degree' must be a number, zero or more (got {describe(degree)})")
+    check_number("degree", degree, least=0)
+    check_number("signal", signal, least=0)
+    seed = check_seed("seed", seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         y = torch.arange(num_nodes) * num_classes // num_nodes

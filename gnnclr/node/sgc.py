@@ -6,6 +6,7 @@ from gnnclr.node.adjacency import as_adjacency
 from gnnclr.node.encoder_input import encoder_input
 from gnnclr.node.mlp import FeatureLinear
 from gnnclr.node.sparse import spmm
+from gnnclr.ops.check import check_count
 
 
 class SGCEncoder(nn.Module):
@@ -30,7 +31,9 @@ class SGCEncoder(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, hops: int = 2):
         super().__init__()
-        self.in_channels, self.out_channels, self.hops = in_channels, out_channels, hops
+        self.in_channels = check_count("in_channels", in_channels)
+        self.out_channels = check_count("out_channels", out_channels)
+        self.hops = check_count("hops", hops, least=0)
         self.linear = FeatureLinear(in_channels, out_channels)
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:

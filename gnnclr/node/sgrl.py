@@ -11,7 +11,7 @@ from gnnclr.node.adjacency import as_adjacency
 from gnnclr.node.data import check_node_data
 from gnnclr.node.method import NodeMethod, width
 from gnnclr.node.sparse import spmm
-from gnnclr.ops.check import check_probability
+from gnnclr.ops.check import check_count, check_probability
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -46,14 +46,14 @@ class SGRL(NodeMethod):
         if predictor is None:
             size = width(encoder, "predictor")
             predictor = nn.Sequential(nn.Linear(size, size), nn.PReLU())
-        self.predictor, self.hops = predictor, hops
+        self.predictor, self.hops = predictor, check_count("hops", hops, least=0)
         self.momentum = check_probability("momentum", momentum)
         self.target = copy.deepcopy(encoder)
         self._adjacency = TensorMemo(as_adjacency)
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of both encoders, and the ``scattering`` of the target, 1 at best."""
-        check_node_data(data)
+        data = self.ignore_edge_weights(check_node_data(data))
         target = F.normalize(self.target(data.x, data.edge_index), dim=1)
         scattering = (target - target.mean(dim=0)).square().sum(dim=1).mean()
         prediction = self.predictor(self(data))

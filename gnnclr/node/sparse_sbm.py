@@ -5,7 +5,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce, to_undirected
 
-from gnnclr.ops.check import check_count, check_positive, check_probability, describe
+from gnnclr.ops.check import check_count, check_positive, check_probability, check_seed, describe
 
 
 def sparse_sbm(
@@ -58,7 +58,7 @@ def sparse_sbm(
         raise ValueError(f"'exponent' must be above 1 (got {describe(exponent)})")
     if 8 * num_edges > num_nodes * (num_nodes // num_classes - 1):
         raise ValueError(f"'num_edges' must be few for {num_nodes} nodes in {num_classes} classes (got {num_edges})")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(check_seed("seed", seed))
     block = torch.arange(num_nodes) * num_classes // num_nodes
     # By inversion; cut at the root of n, so that no hub has a large share of all edges.
     theta = (1 - torch.rand(num_nodes, generator=generator, dtype=torch.float64)).pow(-1 / (exponent - 1))

@@ -35,7 +35,8 @@ class StratifiedNodes:
 
     def __call__(self, data: Data) -> Tensor | None:
         """The nodes of a step [b], or ``None`` for all."""
-        if self.size >= check_node_data(data).x.size(0):
+        data = check_node_data(data)
+        if self.size >= data.x.size(0):
             return None
         community = self._found(data.x, data.edge_index)
         return stratified_batches(community, self.size, int(torch.randint(2**31, ())))[0]

@@ -11,7 +11,7 @@ from gnnclr.node.data import check_node_data
 from gnnclr.node.method import NodeMethod
 from gnnclr.node.neighbors import NeighborTable, sample_neighbors
 from gnnclr.node.sparse import spmm
-from gnnclr.ops.check import check_probability, describe
+from gnnclr.ops.check import check_number, check_probability, describe
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -57,7 +57,7 @@ class SUGRL(NodeMethod):
     ):
         super().__init__(encoder)
         for name, value, size in (("margins", margins, 2), ("weights", weights, 3)):
-            if len(value) != size or min(value) < 0:
+            if len(value) != size or min(check_number(name, number) for number in value) < 0:
                 raise ValueError(f"'{name}' must be {size} numbers, none negative (got {describe(value)})")
         for name, value in (("num_negatives", num_negatives), ("num_neighbors", num_neighbors)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -69,7 +69,7 @@ class SUGRL(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss with fresh neighbours and permutations, and the mean distances ``positive`` and ``negative``."""
-        check_node_data(data)
+        data = self.ignore_edge_weights(check_node_data(data))
         n = data.x.size(0)
         h = self.encoder(data.x, data.edge_index)
         p = spmm(self._adjacency(data.edge_index, n), F.dropout(h, self.dropout, self.training))

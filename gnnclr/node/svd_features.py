@@ -6,7 +6,7 @@ from torch_geometric.transforms import BaseTransform
 
 from gnnclr.node.data import check_features
 from gnnclr.node.scipy_features import scipy_features
-from gnnclr.ops.check import check_count
+from gnnclr.ops.check import check_count, check_seed
 
 
 class SVDFeatures(BaseTransform):
@@ -34,7 +34,7 @@ class SVDFeatures(BaseTransform):
     """
 
     def __init__(self, num_components: int = 512, seed: int = 0):
-        self.num_components, self.seed = check_count("num_components", num_components), seed
+        self.num_components, self.seed = check_count("num_components", num_components), check_seed("seed", seed)
 
     def forward(self, data: Data) -> Data:
         """The graph with few features ``x``."""

@@ -54,7 +54,8 @@ class TwoView(NodeMethod):
 
     def draw(self, data: Data) -> Tensor | None:
         """The nodes of a step [b], or ``None`` for all."""
-        n = check_node_data(data).x.size(0)
+        data = self.ignore_edge_weights(check_node_data(data))
+        n = data.x.size(0)
         if callable(self.batch_size):
             return self.batch_size(data)
         if self.batch_size is None or self.batch_size >= n:
@@ -63,8 +64,8 @@ class TwoView(NodeMethod):
 
     def project(self, data: Data, nodes: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The projections of two fresh views [n, d], or of some nodes of theirs [b, d]."""
-        check_node_data(data)
-        views = (view(data) for view in self.views)
+        data = self.ignore_edge_weights(check_node_data(data))
+        views = (self.ignore_edge_weights(view(data)) for view in self.views)
         embeddings = (self.encoder(view.x, view.edge_index) for view in views)
         z0, z1 = (self.projector(z if nodes is None else z.index_select(0, nodes)) for z in embeddings)
         return z0, z1

@@ -71,6 +71,8 @@ def grace_view(edge_p: float = 0.3, feature_p: float = 0.3) -> Compose:
         edge_p (float, optional): Probability of dropping an edge. (default: ``0.3``)
         feature_p (float, optional): Probability of masking a feature. (default: ``0.3``)
     """
+    check_probability("edge_p", edge_p)
+    check_probability("feature_p", feature_p)
     return Compose([EdgeDrop(edge_p), FeatureMask(feature_p)])
 
 

@@ -6,7 +6,7 @@ from torch_geometric.data import Data
 
 from gnnclr.node.method import NodeMethod
 from gnnclr.node.ppr_features import centered_rows, ppr_features
-from gnnclr.ops.check import check_positive
+from gnnclr.ops.check import check_count, check_positive, check_probability
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -33,8 +33,11 @@ class WithFeatures(NodeMethod):
 
     def __init__(self, method: torch.nn.Module, weight: float = 1.0, alpha: float = 0.1, hops: int = 10):
         super().__init__(torch.nn.Identity())
-        self.method, self.weight, self.alpha, self.hops = method, check_positive("weight", weight), alpha, hops
+        self.method, self.weight = method, check_positive("weight", weight)
+        self.alpha, self.hops = check_probability("alpha", alpha), check_count("hops", hops, least=0)
         self._features = TensorMemo(self._propagate)
+        if isinstance(method, NodeMethod):
+            self._unused = method._unused  # said once for both
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the method."""

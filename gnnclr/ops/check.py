@@ -1,5 +1,6 @@
 """Argument checks whose messages name the argument, what was expected and what came."""
 
+import math
 from numbers import Integral, Real
 from typing import Any
 
@@ -48,13 +49,53 @@ def check_finite(name: str, x: Tensor) -> Tensor:
     return x
 
 
-def check_positive(name: str, value: Any) -> Any:
-    """Returns ``value`` if it is a positive number (or a scalar tensor), and raises a :class:`ValueError` otherwise."""
+def check_positive(name: str, value: Any, learnable: bool = False) -> Any:
+    """Returns ``value`` if it is a positive number (or a scalar tensor), and raises a :class:`ValueError` otherwise.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        value: The value to check.
+        learnable (bool, optional): Whether a tensor that requires a gradient gets one; where it would not, it is
+            refused. (default: ``False``)
+    """
     number = value.detach().item() if isinstance(value, Tensor) and value.numel() == 1 else value
     # Within float32, and with an inverse there: scales and temperatures are divided by.
     if isinstance(number, bool) or not isinstance(number, Real) or not 1e-37 < number < 1e37:
         raise ValueError(f"'{name}' must be a positive number (got {describe(value)})")
+    return value if learnable else check_constant(name, value)
+
+
+def check_constant(name: str, value: Any) -> Any:
+    """Returns ``value`` unless it is a tensor that requires a gradient, which it would not get: then it raises a
+    :class:`ValueError`."""
+    if isinstance(value, Tensor) and value.requires_grad:
+        raise ValueError(f"'{name}' must be a number: it is not learned (got a tensor that requires a gradient)")
     return value
+
+
+def check_number(name: str, value: Any, least: float = -math.inf, most: float = math.inf) -> float:
+    """Returns ``value`` if it is a finite number within bounds, and raises a :class:`ValueError` otherwise.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        value: The value to check.
+        least (float, optional): The smallest that is allowed. (default: ``-math.inf``)
+        most (float, optional): The largest that is allowed. (default: ``math.inf``)
+    """
+    check_constant(name, value)
+    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not least <= value <= most:
+        bounds = [f"at least {least:g}"] * (least > -math.inf) + [f"at most {most:g}"] * (most < math.inf)
+        raise ValueError(f"'{name}' must be {', '.join(['a finite number', *bounds])} (got {describe(value)})")
+    return value
+
+
+def check_seed(name: str, value: Any, bits: int = 63) -> int:
+    """Returns ``value`` as an integer if it is a seed, not negative and of so many bits, and raises a
+    :class:`ValueError` otherwise."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < 2**bits:
+        raise ValueError(f"'{name}' must be an integer from 0 to 2^{bits} - 1 (got {describe(value)})")
+    return int(value)
 
 
 def check_count(name: str, value: Any, least: int = 1) -> int:
@@ -80,20 +121,34 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     return value
 
 
+def is_integer(value: Any) -> bool:
+    """Whether ``value`` is a tensor of whole numbers, signed or not; booleans are none."""
+    if not isinstance(value, Tensor):
+        return False
+    dtype = value.dtype
+    return not (dtype == torch.bool or dtype.is_floating_point or dtype.is_complex or value.is_quantized)
+
+
+def as_int64(value: Any) -> Any:
+    """A tensor of integers as int64, anything else as it is: products of indices would overflow in smaller ones."""
+    return value.to(torch.int64) if is_integer(value) and value.dtype != torch.int64 else value
+
+
 def check_index(name: str, value: Any, *shape: int | str) -> Tensor:
-    """Returns ``value`` if it is an int64 or int32 tensor of a shape, and raises a :class:`ValueError` otherwise.
+    """Returns ``value`` as int64 if it is an integer tensor of a shape, and raises a :class:`ValueError` otherwise.
+
+    Smaller integers are widened here, where they enter: products of indices would overflow in them.
 
     Args:
         name (str): Name of the argument, for the message.
         value: The value to check.
         *shape (int or str): The size of each dimension; a string stands for any size.
     """
-    fits = isinstance(value, Tensor) and value.dtype in (torch.int64, torch.int32) and value.layout == torch.strided
-    fits = fits and value.dim() == len(shape)
+    fits = is_integer(value) and value.layout == torch.strided and value.dim() == len(shape)
     if not fits or any(isinstance(want, int) and want != got for want, got in zip(shape, value.shape)):
         expected = ", ".join(map(str, shape))
         raise ValueError(f"'{name}' must be an integer tensor of shape [{expected}] (got {describe(value)})")
-    return value
+    return as_int64(value)
 
 
 def check_edges(edge_index: Any, num_nodes: int, name: str = "edge_index") -> Tensor:
@@ -104,14 +159,14 @@ def check_edges(edge_index: Any, num_nodes: int, name: str = "edge_index") -> Te
         num_nodes (int): The number of nodes.
         name (str, optional): Name of the argument, for the message. (default: ``"edge_index"``)
     """
-    check_index(name, edge_index, 2, "e")
+    edge_index = check_index(name, edge_index, 2, "e").detach()
     if isinstance(num_nodes, bool) or not isinstance(num_nodes, Integral) or num_nodes < 0:
         raise ValueError(f"'num_nodes' must be an integer, zero or more (got {describe(num_nodes)})")
-    return _check_range(name, edge_index, num_nodes).detach().to(torch.int64)
+    return _check_range(name, edge_index, num_nodes)
 
 
 def check_nodes(name: str, index: Any, num_nodes: int) -> Tensor:
-    """Returns ``index`` [m] if it holds nodes of a graph, and raises a :class:`ValueError` otherwise.
+    """Returns ``index`` [m] as int64 if it holds nodes of a graph, and raises a :class:`ValueError` otherwise.
 
     Args:
         name (str): Name of the argument, for the message.

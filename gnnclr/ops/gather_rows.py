@@ -5,21 +5,13 @@ import torch.distributed as dist
 from torch import Tensor
 
 
-def gather_sizes(n: int, device: torch.device) -> list[int]:
-    """The number of rows that each process holds, in order of rank."""
-    sizes = [torch.zeros(1, dtype=torch.long, device=device) for _ in range(dist.get_world_size())]
-    dist.all_gather(sizes, torch.tensor([n], device=device))
-    return [int(size) for size in sizes]
-
-
-def gather_rows(x: Tensor, sizes: list[int] | None = None) -> Tensor:
+def gather_rows(x: Tensor, sizes: list[int]) -> Tensor:
     """The rows of all processes, in order of rank, without gradients.
 
     Args:
-        x (Tensor): This process's rows [n, ...].
-        sizes (list, optional): Rows of each process, where they are known. (default: asked for)
+        x (Tensor): This process's rows [n, ...]; alike on all processes but for their number.
+        sizes (list): Rows of each process, from :func:`gnnclr.ops.agreement.agree`.
     """
-    sizes = gather_sizes(x.size(0), x.device) if sizes is None else sizes
     padded = x.new_zeros(max(sizes), *x.shape[1:])
     padded[: x.size(0)] = x
     parts = [torch.empty_like(padded) for _ in sizes]

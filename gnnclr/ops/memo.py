@@ -8,12 +8,53 @@ import torch
 from torch import Tensor
 
 
+class TensorMap:
+    """A dictionary by tensors as objects, which keeps none of them alive: what belongs to one goes with it."""
+
+    def __init__(self):
+        self._values: dict[int, tuple[weakref.ref, Any]] = {}
+
+    def get(self, tensor: Any) -> Any:
+        """What belongs to a tensor, or ``None``."""
+        entry = self._values.get(id(tensor))
+        return entry[1] if entry is not None and entry[0]() is tensor else None
+
+    def set(self, tensor: Tensor, value: Any) -> None:
+        """Gives something to a tensor."""
+        key = id(tensor)
+        self._values[key] = weakref.ref(tensor, lambda _: self._values.pop(key, None)), value
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+#: What each tensor that :func:`copy_of` made is a copy of.
+_ORIGINALS = TensorMap()
+
+
+def copy_of(tensor: Tensor) -> Tensor:
+    """A copy that may be handed out, for which a :class:`TensorMemo` remembers what it remembers for ``tensor``, until
+    someone writes into the copy: ``tensor`` itself stays private, so that nobody can write into it."""
+    copy = tensor.clone()
+    _ORIGINALS.set(copy, tensor)
+    return copy
+
+
+def original(value: Any) -> Any:
+    """What a tensor is an unchanged copy of, by :func:`copy_of`; anything else is itself."""
+    source = _ORIGINALS.get(value)
+    return value if source is None or value._version else source
+
+
 class TensorMemo:
     """Calls a function, and remembers its value until it is called with other tensors, or with the same ones changed.
 
     A graph is one object through a training run, and what is derived from it (a normalised adjacency matrix,
     centralities, propagated features) costs more than a training step. Tensors are told apart by identity and version,
     not by their entries; they are referenced weakly. Values are constants: they are made without gradients.
+
+    PyTorch counts versions where a tensor is written into, but not where one goes around it, by ``tensor.data`` or
+    ``tensor.numpy()``: then the old value is returned. Give a new tensor, or write into the tensor itself.
 
     Args:
         function (callable): Takes tensors and hashable settings.
@@ -26,11 +67,14 @@ class TensorMemo:
 
     def __call__(self, *args: Any) -> Any:
         """The value of the function."""
+        if torch.compiler.is_compiling():
+            return _outside(self, *args)
         key, value = self._last
         if key is None or len(key) != len(args) or not all(map(_same, key, args)):
-            # A value made in inference mode could not be used in training afterwards.
+            # A value made in inference mode could not be used in training afterwards; what is remembered for an
+            # original comes from it, since someone may have gone around the version of a copy.
             with torch.inference_mode(False), torch.no_grad():
-                value = self.function(*args)
+                value = self.function(*map(original, args))
             if any(isinstance(arg, Tensor) and arg.is_inference() for arg in args):
                 return value  # they have no version
             self._last = tuple(map(_key, args)), value
@@ -38,6 +82,11 @@ class TensorMemo:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"function": self.function, "_last": (None, None)}
+
+
+@torch.compiler.disable  # a compiler cannot see versions of tensors
+def _outside(memo: TensorMemo, *args: Any) -> Any:
+    return memo(*args)
 
 
 class _Seen(NamedTuple):
@@ -48,10 +97,16 @@ class _Seen(NamedTuple):
 
 
 def _key(arg: Any) -> Any:
-    return _Seen(weakref.ref(arg), arg._version) if isinstance(arg, Tensor) else arg
+    if not isinstance(arg, Tensor):
+        return arg
+    arg = original(arg)
+    return _Seen(weakref.ref(arg), arg._version)
 
 
 def _same(key: Any, arg: Any) -> bool:
     if not isinstance(arg, Tensor):
         return not isinstance(key, _Seen) and key == arg
-    return isinstance(key, _Seen) and key.tensor() is arg and not arg.is_inference() and key.version == arg._version
+    if not isinstance(key, _Seen) or arg.is_inference():
+        return False
+    arg = original(arg)
+    return key.tensor() is arg and key.version == arg._version

@@ -80,7 +80,10 @@ class PairSet:
 
     @staticmethod
     def _check_pairs(pairs: Tensor | None, n: int, m: int, symmetric: bool) -> Tensor | None:
-        if pairs is None or check_index("exclude_pairs", pairs, 2, "p").numel() == 0:
+        if pairs is None:
+            return None
+        pairs = check_index("exclude_pairs", pairs, 2, "p")
+        if pairs.numel() == 0:
             return None
         if int(pairs.min()) < 0 or int(pairs[0].max()) >= n or int(pairs[1].max()) >= m:
             raise ValueError(
@@ -94,9 +97,7 @@ class PairSet:
             return None, None
         if not isinstance(exclude, tuple) or len(exclude) != 2:
             raise ValueError(f"'exclude' must be the groups of queries and of keys (got {describe(exclude)})")
-        for i, size in enumerate((n, m)):
-            check_index(f"exclude[{i}]", exclude[i], size)
-        return exclude
+        return tuple(check_index(f"exclude[{i}]", exclude[i], size) for i, size in enumerate((n, m)))
 
     @staticmethod
     def _rank(index: Tensor, order: Tensor | None) -> Tensor:

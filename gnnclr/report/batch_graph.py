@@ -34,7 +34,7 @@ def draw_batch_graph(
 
     Args:
         graph (ContrastGraph): The batch, with embeddings ``x``; its positives are ``edge_index``, or implicit.
-        labels (Tensor, optional): Classes, for the colours. (default: ``None``)
+        labels (Tensor, optional): Classes, for the colours; ``-1`` is grey. (default: ``None``)
         images (Tensor, optional): The views themselves, drawn at their nodes. (default: ``None``)
         temperature (float, optional): The temperature of the softmax. (default: ``0.5``)
         strongest (int, optional): How many repelling pairs to draw. (default: ``60``)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gnnclr.ops.check import check_choice, check_matrix, describe
+from gnnclr.ops.labels import class_labels
 from gnnclr.report.figure import INK, class_color, new_figure
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def scatter_embedding(
 
     Args:
         embeddings (dict): A matrix for each panel, by title, such as ``{"before": z0, "after": z1}``.
-        labels (Tensor): The class of each row.
+        labels (Tensor): The class of each row; rows whose label is missing (``-1``, or NaN) are grey.
         method (str, optional): The projection, see :func:`project`. (default: ``"tsne"``)
         most (int, optional): How many rows are drawn at most, chosen at random and the same in all panels.
             (default: ``800``)
@@ -62,6 +63,7 @@ def scatter_embedding(
     """
     if not embeddings:
         raise ValueError("'embeddings' must hold at least one matrix (got none)")
+    labels = class_labels("labels", labels)
     for title, z in embeddings.items():
         if z.dim() != 2 or z.size(0) != labels.numel():
             raise ValueError(f"'embeddings[{title!r}]' must have shape [{labels.numel()}, d] (got {describe(z)})")

@@ -4,6 +4,8 @@ import base64
 import io
 from typing import TYPE_CHECKING
 
+from gnnclr.ops.labels import UNLABELED
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -29,8 +31,8 @@ CLASSES = (
 
 
 def class_color(label: int) -> str:
-    """The colour of a class; colours repeat after ten."""
-    return CLASSES[int(label) % len(CLASSES)]
+    """The colour of a class, or muted where a label is missing; colours repeat after ten."""
+    return MUTED if int(label) == UNLABELED else CLASSES[int(label) % len(CLASSES)]
 
 
 def new_figure(columns: int = 1, width: float = 4.2, height: float = 3.6) -> "tuple[Figure, list[Axes]]":

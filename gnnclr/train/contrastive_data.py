@@ -13,7 +13,8 @@ from gnnclr.eval import ProbeResult, Split, evaluate_features
 class ContrastiveData(LightningDataModule):
     """Batches to train on, and labelled examples to probe the features with.
 
-    A subclass sets :attr:`in_channels` and, where there are labels, :attr:`labels` and :attr:`split` in :meth:`setup`,
+    A subclass sets :attr:`in_channels` and, where there are labels, :attr:`labels` (``-1`` where one is missing) and,
+    where there is something to probe, :attr:`split` in :meth:`setup`,
     makes batches in :meth:`batches`, and says how a method embeds its examples. Batches that have ``state_dict`` and
     ``load_state_dict`` are resumed where they stopped.
 
@@ -78,10 +79,10 @@ class ContrastiveData(LightningDataModule):
             methods (dict): Methods by name, such as ``{"untrained": ..., "trained": ...}``.
 
         Returns:
-            dict: For each row a dict of probe results; empty without labels.
+            dict: For each row a dict of probe results; empty where nothing can be probed.
         """
         self.setup("evaluate")
-        if self.labels is None:
+        if self.split is None:
             return {}
 
         def embedding(method: nn.Module) -> Callable[[], Tensor]:

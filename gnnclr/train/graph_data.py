@@ -7,13 +7,16 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from gnnclr.eval import Split
-from gnnclr.ops.check import check_index
+from gnnclr.eval.labels import probed_split
+from gnnclr.ops.labels import class_labels
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 
 
 class GraphData(ContrastiveData):
     """Base class of data that are one graph, which is the batch, and its labelled nodes for the probes. A graph without
-    labels can be trained on and embedded; nothing is probed then.
+    labels can be trained on and embedded; nothing is probed then, as where all labels are of one class. Nodes whose
+    label is missing (``-1``, or NaN where labels are floats) are trained on and embedded as others are, and left out of
+    the split.
 
     A subclass writes :meth:`load`, and says in :meth:`baselines` what needs no training.
 
@@ -35,8 +38,8 @@ class GraphData(ContrastiveData):
             self.graph = self.load()
             self.in_channels = self.graph.num_features
             if self.graph.y is not None:
-                self.labels = check_index("data.y", self.graph.y, self.graph.num_nodes)
-                self.split = Split.from_masks(self.graph)
+                self.labels = class_labels("data.y", self.graph.y, self.graph.num_nodes, from_zero=True)
+                self.split = probed_split(self.labels, lambda: Split.from_masks(self.graph), "node")
 
     def batches(self) -> Iterable[Data]:
         """The graph: an epoch is one step."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.eval import Split
+from gnnclr.eval.labels import probed_split
 from gnnclr.graph.batches import BatchSelection
 from gnnclr.ops.check import check_choice, describe
 from gnnclr.ops.paths import expand_path
@@ -22,7 +23,7 @@ class ImageData(ContrastiveData):
 
     Training sees all images but the test images, without labels; those that have none as well (``"stl10"``). Probes
     are fitted on the training images, and choose their settings on a fixed tenth of them that is held out for
-    validation.
+    validation, or on those of a folder ``val/``. Images without a label (``-1``) are left out of the split.
 
     Args:
         dataset (str): ``"digits"`` and ``"digits-canvas"`` come with scikit-learn; ``"cifar10"``, ``"cifar100"``,
@@ -33,7 +34,8 @@ class ImageData(ContrastiveData):
         batch_size (int, optional): Images in a batch. (default: ``256``)
         seed (int, optional): The seed of the order of batches. (default: ``0``)
         labels (bool, optional): Give batches a ``label``, for objectives that learn from labels. Training then sees the
-            training images alone: what the probes choose their settings on stays unseen. (default: ``False``)
+            training images alone: what the probes choose their settings on stays unseen. Supervised losses take an
+            image without a label for a class of its own. (default: ``False``)
         limit (int, optional): Train on this many of the images, the same ones for all seeds, for quick trials. Probes
             see all. (default: ``None``)
         selection (BatchSelection, optional): Chooses the batches of an epoch by the embeddings that all images have
@@ -89,7 +91,9 @@ class ImageData(ContrastiveData):
         parts = (self.images.train, self.images.val, self.images.test)
         self.labels = torch.cat([part.labels for part in parts])
         self.in_channels = self.images.shape[0]
-        self.split = Split(*torch.arange(len(self.labels)).split([len(part.labels) for part in parts]))
+        rows = torch.arange(len(self.labels)).split([len(part.labels) for part in parts])
+        others = 0 if self.images.extra is None else len(self.images.extra)
+        self.split = probed_split(self.labels, lambda: Split(*rows), "image", others)
 
     def training_images(self) -> tuple[Tensor, Tensor | None]:
         """The images to train on, and their labels where batches have them."""

@@ -73,9 +73,12 @@ class MultiplexNodeData(GraphData):
             methods (dict): Methods by name, such as ``{"untrained": ..., "trained": ...}``.
 
         Returns:
-            dict: For each row its scores as results; all but Micro-F1 have none on the validation nodes.
+            dict: For each row its scores as results; all but Micro-F1 have none on the validation nodes. Empty
+            where nothing can be probed.
         """
         self.setup("evaluate")
+        if self.split is None:
+            return {}
         features = self.baselines() | {name: partial(self.embed, method) for name, method in methods.items()}
         return {name: _results(multiplex_scores(make(), self.labels, self.split)) for name, make in features.items()}
 

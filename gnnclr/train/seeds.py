@@ -59,7 +59,7 @@ class Seeds:
             for row, probes in results[0]["test"].items()
         }
         if not rows:
-            raise RecipeError("there is nothing to compare: the data have no labels")
+            raise RecipeError("there is nothing to compare: the data have no labels, or labels of one class")
         table = results_table(rows, corner="test")
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "evaluation.md").write_text(table + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from gnnclr.ops.check import check_probability
+from gnnclr.ops.check import check_number, check_probability
 from gnnclr.vision.transform import BatchTransform, Params, Shape, check_range, uniform
 
 
@@ -37,6 +37,8 @@ class RandomAffine(BatchTransform):
         p: float = 1.0,
     ):
         super().__init__(p)
+        check_number("degrees", degrees)
+        check_number("shear", shear)
         self.degrees = check_range("degrees", (-degrees, degrees), -180, 180)[1]
         self.translate = (check_probability("translate", translate[0]), check_probability("translate", translate[1]))
         self.scale = check_range("scale", scale)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from gnnclr.nn.momentum_encoder import MomentumEncoder
+from gnnclr.ops.check import check_count
 from gnnclr.vision.siamese import SiameseMethod
 from gnnclr.vision.views import Views
 
@@ -56,6 +57,8 @@ class BYOL(SiameseMethod):
         loss: nn.Module | None = None,
     ):
         super().__init__(encoder, projector, predictor, views, loss)
+        if momentum_steps is not None:
+            check_count("momentum_steps", momentum_steps)
         self.target = MomentumEncoder(self._online(), momentum, momentum_steps)
 
     def targets(self, images: Tensor, z: Sequence[Tensor], batch: dict[str, Tensor]) -> Sequence[Tensor]:

@@ -1,12 +1,13 @@
 """Colour distortions that are exactly torchvision's."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_number, describe
 from gnnclr.vision.transform import BatchTransform, Params, Shape, uniform
 
 LUMA = (0.2989, 0.587, 0.114)
@@ -167,9 +168,11 @@ def check_channels(images: Tensor) -> Tensor:
 
 def _bounds(name: str, value: Any, centre: float) -> tuple[float, float]:
     low, high = (-0.5, 0.5) if name == "hue" else (0.0, float("inf"))
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
         pair = (max(centre - value, 0.0) if centre else -float(value), centre + value)
-    elif isinstance(value, Sequence) and len(value) == 2:
+    elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
+        for bound in value:
+            check_number(name, bound)
         pair = (float(value[0]), float(value[1]))
     else:
         raise ValueError(f"'{name}' must be a number of at least 0 or a pair of bounds (got {describe(value)})")

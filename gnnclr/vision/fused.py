@@ -3,6 +3,7 @@
 import torch
 from torch import Generator, Tensor
 
+from gnnclr.ops.check import check_probability
 from gnnclr.vision.colour import BRIGHTNESS, CONTRAST, LUMA, ColorJitter, check_channels
 from gnnclr.vision.transform import Params, Shape
 
@@ -43,9 +44,9 @@ class FusedColorJitter(ColorJitter):
         jitter_p: float = 0.8,
         grayscale_p: float = 0.2,
     ):
-        super().__init__(brightness, contrast, saturation, hue, p=jitter_p)
+        super().__init__(brightness, contrast, saturation, hue, p=check_probability("jitter_p", jitter_p))
         self.jitter_p, self.p = self.p, 1.0  # one map for all samples: those left alone have the identity
-        self.grayscale_p = grayscale_p
+        self.grayscale_p = check_probability("grayscale_p", grayscale_p)
         self.register_buffer("yiq", torch.tensor(RGB_TO_YIQ), persistent=False)
         self.register_buffer("rgb", torch.linalg.inv(torch.tensor(RGB_TO_YIQ)), persistent=False)
         self.register_buffer("luma", torch.tensor(LUMA), persistent=False)

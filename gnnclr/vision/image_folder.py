@@ -5,7 +5,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -13,12 +13,16 @@ import numpy as np
 import torch
 
 from gnnclr.ops.check import describe
+from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
 from gnnclr.ops.read_files import read_files
 from gnnclr.vision.array_cache import cached_array
+from gnnclr.vision.eight_bit_rgb import eight_bit_rgb
+from gnnclr.vision.image_files import ImageFiles, find_images, image_extensions
 from gnnclr.vision.images import Images, Labelled
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp")
+#: Counts up when images are decoded in another way, so that none is taken from an older cache.
+DECODING = 2
 
 
 def image_folder(
@@ -26,12 +30,17 @@ def image_folder(
 ) -> Images:
     r"""Images of ``<class>/`` folders, decoded once and kept as arrays.
 
-    A tenth of the training images, stratified, is held out for validation. Images whose shorter side is not
-    :obj:`size` are resized to it, and their central square is taken.
+    Images are all files that Pillow can read (``.jpg``, ``.png``, ``.tif``, ``.webp``, ``.bmp``, ``.gif``, ``.jp2``,
+    ``.ppm`` and others), however deep below the folder of their class; of several frames the first. They become
+    red, green and blue of eight bits as :func:`~gnnclr.vision.eight_bit_rgb.eight_bit_rgb` says: larger values are
+    scaled, and what is transparent is white. Images whose shorter side is not :obj:`size` are resized to it, and their
+    central square is taken. One printed line says how many classes and images were read, and which files were passed
+    over: those with another extension, hidden ones, and images in no folder of a class.
 
     Args:
-        root (str or Path): A folder, or a zip file, with images in ``train/<class>/`` and ``test/<class>/``, or in
-            ``<class>/``; in the second case a share :obj:`test` of every class is held out.
+        root (str or Path): A folder, or a zip file, with images in ``train/<class>/``, ``val/<class>/`` (or ``valid``,
+            ``validation``) and ``test/<class>/``, or in ``<class>/``. Without ``test/`` a share :obj:`test` of every
+            class is held out for the test; without ``val/`` a tenth of what is left for validation, both stratified.
         size (int): Height and width of the images in memory.
         cache (str or Path, optional): The folder where decoded images are kept. (default: ``gnnclr`` in the user's
             cache folder)
@@ -40,7 +49,8 @@ def image_folder(
 
     Raises:
         FileNotFoundError: If :obj:`root` does not exist or holds no images in class folders.
-        ValueError: If a file is not a readable image.
+        ValueError: If a file is not a readable image, ``val/`` or ``test/`` has a class that ``train/`` lacks, or two
+            folders stand for one part.
     """
     root = expand_path(root)
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
@@ -48,30 +58,47 @@ def image_folder(
     if not root.exists():
         raise FileNotFoundError(f"'root' must be a folder or a zip file of images (got '{root}', which does not exist)")
     stamps, read = _open(root)
-    files = {"train": [], "test": [], "all": []}
-    for name in sorted(stamps):
-        if len(name.parts) == 3 and name.parts[0] in files:
-            files[name.parts[0]].append(name)
-        elif len(name.parts) == 2:
-            files["all"].append(name)
-    splits = ("train", "test") if files["train"] and files["test"] else ("all",)
-    classes = sorted({name.parts[-2] for split in splits for name in files[split]})
-    if not classes:
+    files = find_images(stamps)
+    if not files.classes:
         folders = "train/<class>/ and test/<class>/, or <class>/"
-        raise FileNotFoundError(f"'root' must hold images in {folders} (got '{root}', which holds none)")
+        rest = files.describe_rest()
+        raise FileNotFoundError(f"'root' must hold images in {folders} (got '{root}', which holds none{rest})")
 
-    key = json.dumps([str(root.resolve()), size, sorted((str(name), stamp) for name, stamp in stamps.items())])
+    of_images = sorted((str(name), stamps[name]) for part in files.parts.values() for name, _ in part)
+    key = json.dumps([str(root.resolve()), size, of_images, DECODING])
     folder = expand_path(cache) if cache is not None else cache_folder()
     stem = f"{root.stem}-{size}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     labelled = {}
-    for split in splits:
-        images = _cached(folder / f"{stem}-{split}.npz", files[split], read, size)
-        labels = torch.tensor([classes.index(name.parts[-2]) for name in files[split]])
-        labelled[split] = Labelled(images, labels)
-    if "all" in labelled:
-        held = Images.hold_out(labelled["all"], labelled["all"], classes, val=test, seed=seed)
-        labelled = {"train": held.train, "test": held.val}
-    return Images.hold_out(labelled["train"], labelled["test"], classes, seed=seed)
+    for part, found in files.parts.items():
+        images = _cached(folder / f"{stem}-{part}.npz", [name for name, _ in found], read, size)
+        labelled[part] = Labelled(images, torch.tensor([files.classes.index(label) for _, label in found]))
+    data = _split(labelled, files.classes, test, seed)
+    _say(root, files, data)
+    return data
+
+
+def _split(parts: dict[str, Labelled], classes: list[str], test: float, seed: int) -> Images:
+    """Holds out what has no folder of its own."""
+    train, val = parts.get("train", parts.get("all")), parts.get("val")
+    if "test" not in parts:
+        held = Images.hold_out(train, train, classes, val=test, seed=seed)
+        train, parts = held.train, {**parts, "test": held.val}
+    if val is None:
+        return Images.hold_out(train, parts["test"], classes, seed=seed)
+    return Images(train, val, parts["test"], classes)
+
+
+def _say(root: Path, files: ImageFiles, data: Images) -> None:
+    def part(name: str) -> str:
+        return f"{len(getattr(data, name).labels)} {name}" + ("" if name in files.parts else " (held out)")
+
+    total, classes = sum(map(len, files.parts.values())), len(files.classes)
+    sizes = f"{len(data.train.labels)} train, {part('val')}, {part('test')}"
+    for name, found in files.parts.items():
+        lacking = sorted(set(files.classes) - {label for _, label in found})
+        sizes += f"; no image in {name} of {', '.join(map(repr, lacking))}" if lacking else ""
+    count = f"{total} image{'s' * (total != 1)} of {classes} class{'es' * (classes != 1)}"
+    notice(f"{count} in '{root}': {sizes}{files.describe_rest()}")
 
 
 def cache_folder() -> Path:
@@ -83,23 +110,45 @@ def cache_folder() -> Path:
 
 
 def _open(root: Path) -> tuple[dict[PurePosixPath, list[int]], Callable[[PurePosixPath], bytes]]:
-    """The image files below ``root``, each with what changes when it does, and a function that reads one."""
+    """The files below ``root``, each with what changes when it does, and a function that reads one."""
     if root.is_dir():
-        paths = {PurePosixPath(path.relative_to(root).as_posix()): path for path in root.rglob("*")}
-        paths = {name: path for name, path in paths.items() if name.suffix.lower() in EXTENSIONS}
-        stats = {name: path.stat() for name, path in paths.items()}
-        return {n: [stat.st_size, stat.st_mtime_ns] for n, stat in stats.items()}, lambda n: paths[n].read_bytes()
+        paths = {PurePosixPath(path.relative_to(root).as_posix()): path for path in _walk(root)}
+        return {name: _stamp(name, path) for name, path in paths.items()}, lambda name: paths[name].read_bytes()
     try:
         archive = zipfile.ZipFile(root)
     except zipfile.BadZipFile as error:
         raise ValueError(f"'root' must be a folder or a zip file of images (got '{root}': {error})") from error
-    infos = {PurePosixPath(info.filename): info for info in archive.infolist()}
-    infos = {name: info for name, info in infos.items() if name.suffix.lower() in EXTENSIONS}
+    infos = {PurePosixPath(info.filename): info for info in archive.infolist() if not info.is_dir()}
 
     def read(name: PurePosixPath) -> bytes:
         return read_files(f"{root}/{name}", lambda: archive.read(infos[name]), remedy=f"get '{root}' again")
 
     return {name: [info.file_size, info.CRC] for name, info in infos.items()}, read
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    """All files below a folder, also those that links to other folders lead to, but none in a circle."""
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    above = {str(root): [os.path.realpath(root)]}  # the folders that lead to one
+    for folder, folders, names in os.walk(root, onerror=stop, followlinks=True):
+        yield from (Path(folder, name) for name in names)
+        chain = above.pop(folder)
+        real = {name: os.path.realpath(os.path.join(folder, name)) for name in folders}
+        folders[:] = [name for name in folders if real[name] not in chain]
+        above |= {os.path.join(folder, name): [*chain, real[name]] for name in folders}
+
+
+def _stamp(name: PurePosixPath, path: Path) -> list[int]:
+    try:
+        stat = path.stat()
+    except OSError as error:  # a link to nowhere
+        if name.suffix.lower() not in image_extensions():
+            return []
+        raise ValueError(f"'root' must hold readable images (got '{name}': {error})") from error
+    return [stat.st_size, stat.st_mtime_ns]
 
 
 def _cached(path: Path, files: list[PurePosixPath], read: Callable[[PurePosixPath], bytes], size: int) -> torch.Tensor:
@@ -115,8 +164,10 @@ def _decode(name: PurePosixPath, data: bytes, size: int) -> np.ndarray:
 
     try:
         with Image.open(io.BytesIO(data)) as image:
-            image = image.convert("RGB")
-    except OSError as error:
+            image = eight_bit_rgb(image)
+    except MemoryError:
+        raise
+    except Exception as error:  # what Pillow's readers raise of broken files is of many types
         raise ValueError(f"'root' must hold readable images (got '{name}': {error})") from error
     if image.size != (size, size):
         image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)

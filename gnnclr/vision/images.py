@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops.check import describe
+from gnnclr.ops.labels import UNLABELED
 
 
 class Labelled(NamedTuple):
-    """Images ``uint8`` [n, c, h, w] and their labels ``int64`` [n]."""
+    """Images ``uint8`` [n, c, h, w] and their labels ``int64`` [n], ``-1`` where one is missing."""
 
     images: Tensor
     labels: Tensor
@@ -21,7 +22,8 @@ class Images:
     r"""A data set of labelled images in memory.
 
     Self-supervised training sees the images of :obj:`train`, :obj:`val` and :obj:`extra`, never their labels. Probes
-    fit on :obj:`train`, choose their settings on :obj:`val`, and are judged once on :obj:`test`.
+    fit on :obj:`train`, choose their settings on :obj:`val`, and are judged once on :obj:`test`. Images whose label is
+    missing (``-1``) are trained on, and left out of the probes.
 
     Args:
         train (Labelled): The images and labels probes fit on.
@@ -44,8 +46,8 @@ class Images:
                 raise ValueError(f"'{name}' must have uint8 images of shape [n, c, h, w] (got {describe(images)})")
             if labels.shape != images.shape[:1] or labels.dtype != torch.int64:
                 raise ValueError(f"'{name}' must have int64 labels of shape [{len(images)}] (got {describe(labels)})")
-            if len(labels) and (int(labels.min()) < 0 or int(labels.max()) >= len(self.classes)):
-                known = f"[0, {len(self.classes)})"
+            if len(labels) and (int(labels.min()) < UNLABELED or int(labels.max()) >= len(self.classes)):
+                known = f"[0, {len(self.classes)}), or -1 where one is missing,"
                 raise ValueError(f"'{name}' must have labels in {known} (got {labels.unique().tolist()})")
         if self.extra is not None and (self.extra.dtype != torch.uint8 or self.extra.shape[1:] != self.shape):
             wanted = ", ".join(map(str, self.shape))
@@ -67,7 +69,8 @@ class Images:
             train (Labelled): The images and labels to split.
             test (Labelled): The held-out images and labels.
             classes (list[str]): The names of the labels.
-            val (float, optional): The share of every class that is held out for validation. (default: ``0.1``)
+            val (float, optional): The share of every class that is held out for validation; images without
+                a label stay. (default: ``0.1``)
             seed (int, optional): The seed of the choice. (default: ``0``)
             extra (torch.Tensor, optional): Images without labels. (default: :obj:`None`)
         """

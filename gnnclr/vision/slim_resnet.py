@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count, describe
 
 
 class SlimResNet(nn.Module):
@@ -27,9 +27,10 @@ class SlimResNet(nn.Module):
 
     def __init__(self, widths: tuple[int, ...] = (32, 64, 128), in_channels: int = 3, stem_stride: int = 2):
         super().__init__()
-        if not widths or any(not isinstance(w, int) or w < 1 for w in widths):
+        if not widths or any(isinstance(w, bool) or not isinstance(w, int) or w < 1 for w in widths):
             raise ValueError(f"'widths' must be positive integers (got {describe(widths)})")
-        self.in_channels, self.out_features = in_channels, widths[-1]
+        check_count("stem_stride", stem_stride)
+        self.in_channels, self.out_features = check_count("in_channels", in_channels), widths[-1]
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, widths[0], 3, stem_stride, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(True)
         )

@@ -29,4 +29,7 @@ class SupCon(SimCLR):
         """The labels of a batch."""
         if "label" not in batch:
             raise ValueError(f"'batch' must have a 'label': give the data labels=True (got {sorted(batch)})")
+        inputs = getattr(self.loss, "inputs", None)
+        if inputs is not None and "labels" not in inputs:
+            raise ValueError(f"'loss' must take labels (got {type(self.loss).__name__})")
         return {"labels": batch["label"]}

@@ -1,5 +1,6 @@
 """The base of random transforms that see a whole batch at once."""
 
+import math
 from typing import Any
 
 import torch
@@ -98,6 +99,7 @@ def check_range(name: str, value: Any, low: float = 0.0, high: float = float("in
     """Returns ``value`` as a pair if it is two ascending numbers within [low, high], and raises a
     :class:`ValueError` otherwise."""
     pair = tuple(value) if isinstance(value, (tuple, list)) else ()
-    if len(pair) != 2 or not all(isinstance(v, (int, float)) for v in pair) or not low <= pair[0] <= pair[1] <= high:
+    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in pair)
+    if len(pair) != 2 or not numbers or not low <= pair[0] <= pair[1] <= high:
         raise ValueError(f"'{name}' must be two ascending numbers within [{low}, {high}] (got {describe(value)})")
     return float(pair[0]), float(pair[1])

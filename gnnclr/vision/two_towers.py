@@ -72,7 +72,7 @@ class TwoTowers(nn.Module):
         )
         loss = self.loss(z0, z1)
         logs = view_measures(z0, z1)
-        if getattr(self.loss, "log_scale", None) is not None:
+        if any(getattr(self.loss, name, None) is not None for name in ("log_scale", "temperature")):
             logs["temperature"] = z0.new_tensor(float(self.loss.conv.temperature), dtype=torch.float32)
         return loss, logs
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor, nn
 
-from gnnclr.ops.check import check_choice, check_count, describe
+from gnnclr.ops.check import check_choice, check_count, check_number, check_probability, describe
 from gnnclr.vision.blur import GaussianBlur
 from gnnclr.vision.colour import ColorJitter, Grayscale
 from gnnclr.vision.crop import RandomResizedCrop
@@ -124,6 +124,10 @@ class BatchViews(Views):
         check_choice("hue", hue, ("hsv", "yiq"))
         if not isinstance(jitter, (tuple, list)) or len(jitter) != 4:
             raise ValueError(f"'jitter' must be four strengths (got {describe(jitter)})")
+        for strength in jitter:
+            check_number("jitter", strength, least=0)
+        for name, p in (("jitter_p", jitter_p), ("grayscale_p", grayscale_p), ("blur_p", blur_p)):
+            check_probability(name, p)
         parts: list[BatchTransform] = [RandomResizedCrop(size, scale, ratio, flip)]
         if hue == "yiq":
             parts.append(FusedColorJitter(*jitter, jitter_p=jitter_p, grayscale_p=grayscale_p))

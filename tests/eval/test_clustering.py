@@ -90,9 +90,9 @@ def test_mean_and_deviation_over_seeds(backend):
     [
         ({"z": torch.full((6, 2), float("nan"))}, "'z' must be finite"),
         ({"labels": torch.zeros(6, dtype=torch.long)}, r"'labels' must hold at least two classes \(got 1\)"),
-        ({"labels": torch.zeros(6)}, r"'labels' must be an integer tensor of shape \[6\]"),
+        ({"labels": torch.arange(6) / 2}, r"'labels' must hold whole numbers, .* \(got 0\.5\)"),
         ({"labels": torch.arange(5)}, r"'labels' must be an integer tensor of shape \[6\]"),
-        ({"num_clusters": 7}, "'num_clusters' must be an integer from 2 to the 6 rows"),
+        ({"num_clusters": 7}, "'num_clusters' must be an integer from 2 to the 6 labelled rows"),
         ({"num_clusters": 1}, "'num_clusters' must be an integer from 2"),
         ({"seeds": ()}, "'seeds' must not be empty"),
         ({"seeds": 5}, "'seeds' must be a sequence"),

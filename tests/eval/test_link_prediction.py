@@ -1,5 +1,6 @@
 import dataclasses
 import random
+from collections import Counter
 
 import pytest
 import torch
@@ -7,7 +8,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch_geometric.data import Data
 from torch_geometric.utils import erdos_renyi_graph, to_undirected
 
-from gnnclr.eval.link_prediction import LinkSplit, link_prediction
+from gnnclr.eval.link_prediction import PAIRS, LinkSplit, link_prediction
+from gnnclr.eval.non_edges import sample_non_edges
 
 
 def graph(n=200, p=0.05, seed=0):
@@ -42,6 +44,54 @@ def test_negatives_are_no_edges_in_any_direction():
     assert split.val_negative.size(1) == split.val_positive.size(1)
     assert split.test_negative.size(1) == split.test_positive.size(1)
     assert len(set(map(tuple, negative.t().tolist()))) == negative.size(1)
+
+
+@pytest.mark.parametrize("n, p, seed", [(30, 0.5, 0), (60, 0.6, 1), (60, 0.6, 2), (12, 0.8, 0), (300, 0.01, 0)])
+def test_no_pair_is_in_two_sets_in_any_direction(n, p, seed):
+    data = graph(n, p, seed)
+    split = LinkSplit.random(data, 0.1, 0.1, seed)
+    sets = [split.train.edge_index[:, split.train.edge_index[0] < split.train.edge_index[1]]]
+    sets += [getattr(split, name) for name in PAIRS]
+    assert sum(pairs.size(1) for pairs in sets) == len(set().union(*map(undirected, sets)))
+    assert all((pairs[0] != pairs[1]).all() for pairs in sets)
+    assert not (undirected(sets[2]) | undirected(sets[4])) & undirected(data.edge_index)
+
+
+def test_all_pairs_without_an_edge_are_drawn_alike():
+    edges = torch.tensor([[0, 4, 2], [1, 0, 3]])
+    free = {(i, j) for i in range(5) for j in range(i + 1, 5)} - {(0, 1), (0, 4), (2, 3)}
+    assert undirected(sample_non_edges(edges, 5, 7)) == free  # all there are
+    drawn = Counter(tuple(sample_non_edges(edges, 5, 1, seed)[:, 0].tolist()) for seed in range(1400))
+    assert set(drawn) == free and all(abs(count - 200) < 60 for count in drawn.values())
+    assert sample_non_edges(edges[:, :0], 2, 1).tolist() == [[0], [1]]
+
+
+def test_the_largest_number_of_negatives():
+    # 45 pairs, 36 edges, 9 without one: as many are held out.
+    edges = torch.combinations(torch.arange(10)).t()[:, :36]
+    data = Data(edge_index=edges, num_nodes=10)
+    split = LinkSplit.random(data, 0.12, 0.15)
+    assert split.val_negative.size(1) + split.test_negative.size(1) == 9
+    with pytest.raises(ValueError, match=r"for each one held out \(got 9 of these pairs for 10 edges\)"):
+        LinkSplit.random(data, 0.12, 0.17)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda s: {"test_negative": s.val_negative.flip(0)}, "'test_negative' and 'val_negative' must share no pair"),
+        (lambda s: {"val_negative": s.val_positive.flip(0)}, "'val_negative' and 'val_positive' must share no pair"),
+        (lambda s: {"test_positive": s.train.edge_index[:, :1]}, r"'test_positive' and 'train\.edge_index' must share"),
+        (lambda s: {"val_negative": s.val_negative[:, :1].repeat(1, 2)}, r"each pair once, .* \(got 1 repeats\)"),
+        (lambda s: {"val_negative": torch.cat([s.val_negative, s.val_negative.flip(0)], 1)}, "in one direction"),
+        (lambda s: {"test_negative": torch.tensor([[3], [3]])}, "'test_negative' must hold pairs of different nodes"),
+        (lambda s: {"train": None}, "'train' must be a Data"),
+    ],
+)
+def test_sets_that_share_a_pair_are_refused(change, message):
+    split = LinkSplit.random(graph())
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(split, **change(split))
 
 
 def test_no_copy_of_a_held_out_edge_is_left():

@@ -1,10 +1,12 @@
 import copy
 import io
 import pickle
+import re
 import subprocess
 import sys
 from collections import deque
 
+import distributed_workers
 import pytest
 import torch
 from hypothesis import given, settings
@@ -315,3 +317,29 @@ def test_gather_without_processes_is_a_plain_update():
     bank = FeatureBank(4, 2)
     bank.update(rows(3, 2), gather=True)
     assert len(bank) == 3
+
+
+def test_processes_that_bring_other_rows_refuse_together(gloo):
+    x, ids = torch.ones(3, 2), torch.arange(3)
+    good = [((x, ids), {}), ((x[:2], ids[:2]), {})]
+    patterns = {
+        (x[:, :1], ids): r"'x' must have shape \[n, 2\] \(got tensor of shape \[3, 1\] .* on rank 1\)",
+        (x / 0, ids): r"'x' must be finite \(got 6 NaN or infinite entries on rank 1\)",
+        (x, None): r"'ids' must be alike on all processes: .* \(got none on rank 1\)",
+        (x, ids[:2]): r"'ids' must be an integer tensor of shape \[3\] \(got .* on rank 1\)",
+        (x, ids.float()): r"'ids' must be an integer tensor of shape \[3\] \(got .* on rank 1\)",
+    }
+    cases = [[good[0], (bad, {})] for bad in patterns]
+    (first, step), (other, _) = gloo(
+        distributed_workers.bank_refusals, [FeatureBank(5, 2), FeatureBank(5, 2)], [*cases, good]
+    )
+    assert first == other and first[-1] is None and step == 1
+    for pattern, message in zip(patterns.values(), first):
+        assert re.fullmatch(pattern, message), message
+    for other_bank in (FeatureBank(6, 2), FeatureBank(5, 2, mode="sample")):
+        (first, step), (other, _) = gloo(distributed_workers.bank_refusals, [FeatureBank(5, 2), other_bank], [good])
+        assert first == other and step == 0
+        assert re.fullmatch(r"'bank' must be alike on all processes: .* \(got FeatureBank\(.*\) on rank 1\)", first[0])
+    sample = [FeatureBank(5, 2, mode="sample") for _ in range(2)]
+    (first, _), _ = gloo(distributed_workers.bank_refusals, sample, [[good[0], ((x, ids + 3), {})]])
+    assert first == ["'ids' must lie between 0 and 4 (got values 3 to 5 on rank 1)"]

@@ -28,6 +28,7 @@ from gnnclr.graph.communities import (
 
 COMMUNITY = torch.tensor([3, 0, 3, 7, 0, 0, 5, 3, 3])
 LABELS = torch.tensor([4, 4, 4, 1, 2, 2, 1, 4, 1])
+UNKNOWN = torch.tensor([4, -1, 4, 1, 2, -1, 1, 4, -1])
 N = COMMUNITY.numel()
 EDGES = torch.tensor([[0, 1, 4, 8, 2], [3, 5, 2, 0, 7]])
 
@@ -54,6 +55,8 @@ def literal(graph, labels):
         if rule.candidates is not None and int(graph.view[j]) not in rule.candidates:
             continue
         if graph.anchor is not None and not graph.anchor[i]:
+            continue
+        if -1 in (labels[sample[i]], labels[sample[j]]):
             continue
         weight = 1.0
         if explicit is not None:
@@ -111,9 +114,10 @@ def test_equals_a_literal_loop(name, rule):
     if rule == "anchor":
         graph.anchor = torch.arange(3 * N) % 4 != 1
     graph = TRANSFORMS[name](graph)
-    quality = negative_quality(graph, LABELS)
-    assert values(quality) == pytest.approx(literal(graph, LABELS), rel=1e-12, nan_ok=True)
-    assert quality.modularity is None
+    for labels in (LABELS, UNKNOWN):
+        quality = negative_quality(graph, labels)
+        assert values(quality) == pytest.approx(literal(graph, labels), rel=1e-12, nan_ok=True)
+        assert quality.modularity is None
 
 
 def test_explicit_negatives_and_banks():
@@ -195,7 +199,7 @@ def test_nothing_to_compare():
 @pytest.mark.parametrize(
     "call,message",
     [
-        (lambda g: negative_quality(g, LABELS.float()), r"'labels' must be an integer tensor of shape \[n\]"),
+        (lambda g: negative_quality(g, LABELS + 0.5), "'labels' must hold whole numbers"),
         (lambda g: negative_quality(g, LABELS[:3]), "'labels' must have a row for each of the 9 samples"),
         (lambda g: negative_quality(g.x, LABELS), "'rule' must be a ContrastGraph or a rewiring"),
         (lambda g: negative_quality(ExcludeCommunity(COMMUNITY[:3]), LABELS), "'community' must have a row for each"),

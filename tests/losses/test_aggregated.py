@@ -32,6 +32,7 @@ class TestAggregatedByTheMean(LossContract):
 
     num_views = (2, 3)
     impls = ("auto",)
+    bank = "rows"  # nodes repel by their targets
     conservative = False
     least_features = 2  # on a line positives may cancel, and their mean has no direction
     test_anatomy_and_repr = None

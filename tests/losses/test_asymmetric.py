@@ -9,6 +9,7 @@ from gnnclr.losses import AsymmetricInfoNCELoss, HardNegativeLoss
 class TestInferiorPositives(LossContract):
     symmetric = False
     learnable = False
+    bank = None
     clean = 1
     num_views = (2,)
     alpha, weight = 0.2, 1.3

@@ -9,10 +9,11 @@ from gnnclr.losses import CLIPLoss
 
 
 class TestCLIP(LossContract):
-    learnable = False  # the logarithm of its inverse is, see below
-
     def make(self, temperature=0.07, **kwargs):
-        return CLIPLoss(temperature, learnable=False, **kwargs)
+        return CLIPLoss(temperature, learnable=isinstance(temperature, torch.Tensor), **kwargs)
+
+    def at_temperatures(self, temperature):
+        return [*super().at_temperatures(temperature), CLIPLoss(temperature).double()]
 
     def reference(self, views, temperature):
         return self.reference_of_units([unit(view) for view in views], temperature)
@@ -51,6 +52,69 @@ def test_a_trained_loss_can_be_copied():
     again = copy.deepcopy(loss)
     torch.testing.assert_close(again(*views), loss(*views))
     assert loss.conv.temperature == pytest.approx(math.exp(-float(loss.log_scale)), rel=1e-6)
+
+
+def test_a_bank_against_a_literal_loop():
+    """Rows of a bank repel every anchor, as unit vectors, whether the temperature is learned or not."""
+    a, b = make_views(4, 8)
+    graph = CLIPLoss().graph(a, b)
+    graph.bank = make_views(3, 8, 1, seed=2)[0] * torch.tensor([[0.1], [1.0], [9.0]])
+    total, bank = 0.0, unit(graph.bank)
+    for x, y in ((unit(a), unit(b)), (unit(b), unit(a))):
+        for i in range(4):
+            others = [y[j] for j in range(4) if j != i] + list(bank)
+            total += torch.log1p(sum(torch.exp((x[i] @ other - x[i] @ y[i]) / 0.2) for other in others)) / 8
+    for loss in (CLIPLoss(0.2), CLIPLoss(0.2, learnable=False), CLIPLoss(torch.nn.Parameter(torch.tensor(0.2)))):
+        torch.testing.assert_close(loss(graph.x, graph).detach().double(), total, rtol=1e-5, atol=0)
+
+
+def loss_and_scale(temperature):
+    """A loss whose log scale is learned, and one that has the temperature as the caller's parameter."""
+    parameter = torch.nn.Parameter(torch.tensor(temperature))
+    loss, other = CLIPLoss(temperature), CLIPLoss(parameter)
+    assert list(other.parameters()) == [parameter]
+    return (loss, loss.log_scale, -1.0), (other, parameter, 1.0)
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.005])
+def test_a_scale_at_or_beyond_the_bound_comes_back(temperature):
+    """Two hard negatives: the loss falls as the temperature rises."""
+    z = torch.tensor([[1.0, 0.0], [0.99, 0.14]])
+    for loss, learned, rises in loss_and_scale(temperature):
+        value = loss(z, z.flip(0))
+        torch.testing.assert_close(value, CLIPLoss(0.01, learnable=False)(z, z.flip(0)))
+        value.backward()
+        # The slope at the bound, the same from both sides.
+        by_temperature = (CLIPLoss(0.0101)(z, z.flip(0)) - value).item() / 1e-4
+        expected = by_temperature * (0.01 if learned is loss.log_scale else 1) * rises
+        assert learned.grad.item() == pytest.approx(expected, rel=0.02)
+        optimizer = torch.optim.SGD([learned], lr=0.2 / abs(learned.grad.item()))
+        for _ in range(40):
+            optimizer.zero_grad()
+            loss(z, z.flip(0)).backward()
+            optimizer.step()
+        assert float(loss.conv.temperature) > 0.011
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.005])
+def test_no_gradient_leads_further_out(temperature):
+    """Apart from a negative that is close the loss falls as the temperature falls."""
+    z0, z1 = torch.tensor([[1.0, 0.0], [0.99, 0.14]]), torch.tensor([[1.0, 0.0], [0.99, 0.14]])
+    for loss, learned, _ in loss_and_scale(temperature):
+        loss(z0, z1).backward()
+        assert learned.grad == 0
+
+
+def test_a_parameter_is_the_temperature_itself():
+    views = [view.double() for view in make_views(6)]
+    parameter = torch.nn.Parameter(torch.tensor(0.2, dtype=torch.float64))
+    loss = CLIPLoss(parameter)
+    loss(*views).backward()
+    (by_log_scale,) = torch.autograd.grad((other := CLIPLoss(0.2).double())(*views), other.parameters())
+    torch.testing.assert_close(parameter.grad, -by_log_scale / 0.2, rtol=1e-6, atol=0)
+    assert loss.log_scale is None and "temperature" in loss.state_dict()
+    with pytest.raises(ValueError, match="'temperature' must be a number: it is not learned"):
+        CLIPLoss(parameter, learnable=False)
 
 
 def test_scale_is_clamped():

@@ -13,6 +13,8 @@ class FeatureContract(LossContract):
     impls = (None,)
     normalizes = False
     repels = False
+    takes_labels = False
+    bank = None
     one_sample = "error"
     #: Two samples standardise to plus and minus one, where gradients vanish.
     tolerances = (1e-9, 2e-5)

@@ -103,6 +103,7 @@ def test_options_and_defaults(name):
     twin = inspect.signature(getattr(functional, TWINS[name])).parameters.values()
     keywords = {p.name: p.default for p in twin if p.kind is p.KEYWORD_ONLY}
     inputs = {"labels", "community", "other_community"}  # of the call, not of the class
+    assert set(keywords) & inputs == set(make(name).inputs) - {"negatives"}
     wanted = {option: p.default for option, p in options(name).items() if option != "learnable"}
     assert {option: value for option, value in keywords.items() if option not in inputs} == wanted
 
@@ -147,11 +148,35 @@ def test_takes_a_graph(name):
     assert torch.equal(getattr(functional, TWINS[name])(x, graph), loss(x, graph))
 
 
-def test_labels():
-    views, labels = make_views(6), torch.tensor([0, 0, 1, 1, 2, 2])
-    expected = losses.SupConLoss(0.1)(*views, labels=labels)
-    assert torch.equal(functional.sup_con_loss(*views, labels=labels), expected)
-    assert not torch.equal(functional.sup_con_loss(*views), expected)
+@pytest.mark.parametrize("name", [name for name in TWINS if "labels" in make(name).inputs])
+def test_labels(name):
+    views, labels, inputs = views_of(name), torch.tensor([0, 0, 1, 1, 2, 2]), INPUTS.get(name, {})
+    twin, expected = getattr(functional, TWINS[name]), make(name)(*views, labels=labels, **inputs)
+    assert torch.equal(twin(*views, labels=labels, **inputs), expected)
+    assert not torch.equal(twin(*views, **inputs), expected)
+
+
+def numbers(name):
+    """Options that are numbers, each with what it needs to have an effect."""
+    for option, parameter in options(name).items():
+        if isinstance(parameter.default, (int, float)) and not isinstance(parameter.default, bool):
+            yield option, {key: value for key, value in OTHER.get(option, {}).items() if key in options(name)}
+        elif option == "second_temperature":
+            yield option, {"weight": 0.5}
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_parameter_gets_a_gradient_or_is_refused(name):
+    for option, others in numbers(name):
+        parameter = torch.nn.Parameter(torch.tensor(float(options(name)[option].default or 0.5)))
+        try:
+            loss = getattr(losses, name)(**{**others, option: parameter})
+        except ValueError as error:
+            assert f"'{option}' must" in str(error), error
+            continue
+        assert [p is parameter for p in loss.parameters()] == [True]
+        loss(*views_of(name), **INPUTS.get(name, {})).backward()
+        assert parameter.grad.abs() > 0, f"{option} is cut off"
 
 
 def test_negatives():
@@ -163,20 +188,23 @@ def test_negatives():
 @pytest.mark.parametrize(
     "name",
     [
+        "clip_loss",
         "dcl_loss",
         "dhel_loss",
         "info_nce_loss",
         "kernel_info_nce_loss",
         "nt_xent_loss",
         "random_walk_laplacian_loss",
+        "resc_loss",
         "sup_con_loss",
     ],
 )
 def test_gradient_of_a_temperature(name):
     function, views = getattr(functional, name), [view.double() for view in make_views(6)]
+    inputs = INPUTS["ReSCLoss"] if name == "resc_loss" else {}
     temperature = torch.tensor(0.4, dtype=torch.float64, requires_grad=True)
-    (gradient,) = torch.autograd.grad(function(*views, temperature=temperature), temperature)
-    above, below = (function(*views, temperature=0.4 + step) for step in (1e-5, -1e-5))
+    (gradient,) = torch.autograd.grad(function(*views, **inputs, temperature=temperature), temperature)
+    above, below = (function(*views, **inputs, temperature=0.4 + step) for step in (1e-5, -1e-5))
     torch.testing.assert_close(gradient, (above - below) / 2e-5, rtol=1e-5, atol=1e-7)
 
 

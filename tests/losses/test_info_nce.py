@@ -23,6 +23,7 @@ def literal(query, key, temperature, negatives=None):
 
 class TestInfoNCE(LossContract):
     symmetric = False
+    takes_labels = False
 
     def make(self, temperature=0.1, **kwargs):
         return InfoNCELoss(temperature, **kwargs)

@@ -4,7 +4,15 @@ from loss_contract import LossContract, make_views, relative, unit
 from torch import nn
 
 from gnnclr.graph import AddKNNPositives, augmentation_graph
-from gnnclr.losses import BarlowTwinsLoss, GraphLoss, NTXentLoss, SupConLoss
+from gnnclr.losses import (
+    BarlowTwinsLoss,
+    CLIPLoss,
+    GraphLoss,
+    NTXentLoss,
+    RandomWalkLaplacianLoss,
+    ReSCLoss,
+    SupConLoss,
+)
 from gnnclr.losses.jumping import JumpingKnowledgeLoss
 
 ROUNDS, STEP = 3, 0.03
@@ -27,6 +35,7 @@ class TestJumpingKnowledgeLoss(LossContract):
     num_views = (2, 3)
     temperatures = (1.0, 0.1)
     impls = ("auto",)
+    bank = "rows"  # which do not move
     conservative = False
     learnable = False  # the temperature of the rounds is constant
     test_anatomy_and_repr = None
@@ -78,7 +87,20 @@ def test_arguments_reach_the_graph_of_the_loss():
     torch.testing.assert_close(value, SupConLoss(0.2)(*views, labels=labels))
 
 
+def test_what_the_loss_makes_of_the_energy_and_of_a_bank_stays():
+    """A sum over anchors, and centroids that are no unit vectors."""
+    tiny = {"rounds": 1, "step_size": 1e-9, "mode": "last"}
+    views, community = make_views(7), torch.tensor([0, 1, 0, 1, 2, 2, 2])
+    loss = RandomWalkLaplacianLoss(0.4)
+    torch.testing.assert_close(JumpingKnowledgeLoss(loss, **tiny)(*views), loss(*views))
+    loss = ReSCLoss(0.4)
+    value = JumpingKnowledgeLoss(loss, **tiny)(*views, community=community)
+    torch.testing.assert_close(value, loss(*views, community=community))
+
+
 def test_wrong_arguments_and_repr():
+    with pytest.raises(ValueError, match="'loss' must have one layer for all rounds"):
+        JumpingKnowledgeLoss(CLIPLoss())
     with pytest.raises(ValueError, match="'loss' must compare rows of unit length"):
         JumpingKnowledgeLoss(BarlowTwinsLoss())
     with pytest.raises(ValueError, match="'loss' must be the energy of a layer"):

@@ -9,6 +9,8 @@ class TestNegativeCosine(LossContract):
     temperatures = (None,)
     impls = (None,)
     symmetric = False
+    takes_labels = False
+    bank = None
     repels = False
     one_sample = "alignment"
 

@@ -9,6 +9,7 @@ from gnnclr.losses.prototype import PrototypeLoss
 class TestPrototype(LossContract):
     num_views = (2, 4)
     symmetric = False
+    takes_labels = False
     impls = ("auto", "tiles", "dense")
 
     def make(self, temperature=0.2239, **kwargs):

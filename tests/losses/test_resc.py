@@ -12,6 +12,8 @@ SECOND = torch.tensor([5, 3, 5, 5, 3, 3, 3, 2, 2])
 
 class TestReSC(LossContract):
     learnable = False
+    takes_labels = False
+    bank = None  # it has its own, which is not normalised
     conservative = False  # centroids are held constant, as in the literal loop
     symmetric = False  # each view has communities of its own
     repels = False  # its negatives are rows of the bank, and no nodes
@@ -138,3 +140,12 @@ def test_wrong_arguments():
         ReSCLoss(similarity="dot")
     with pytest.raises(ValueError, match="two matrices"):
         ReSCLoss()(*make_views(5, views=3), community=FIRST[:5])
+
+
+def test_rows_of_a_bank_stay_as_they_are():
+    """Means of unit vectors are shorter, and so are those that a caller puts into a graph."""
+    views, loss = make_views(5), ReSCLoss()
+    graph = loss.graph(*views, community=FIRST[:5])
+    value = loss(graph.x, graph)
+    graph.bank = graph.bank / graph.bank.norm(dim=1, keepdim=True)
+    assert not torch.isclose(loss(graph.x, graph), value)

@@ -98,6 +98,18 @@ def test_no_positives_at_all_is_zero():
     assert value == 0 and x.grad.abs().max() == 0
 
 
+@pytest.mark.parametrize("num_views", [1, 2])
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float32])
+def test_a_sample_without_a_label_is_of_no_class(num_views, dtype):
+    views = make_views(9, views=num_views)
+    labels = torch.tensor([3, -1, 3, 1, -1, 3, 1, 1, -1])
+    own = torch.tensor([3, 20, 3, 1, 21, 3, 1, 1, 22])
+    given = torch.where(labels == -1, float("nan"), labels).to(dtype) if dtype.is_floating_point else labels
+    assert torch.equal(SupConLoss(0.3)(*views, labels=given), SupConLoss(0.3)(*views, labels=own))
+    edges = augmentation_graph(views, labels).edge_index
+    assert torch.equal(edges, augmentation_graph(views, own).edge_index)
+
+
 def test_labels_are_checked():
     with pytest.raises(ValueError, match=r"'labels' must be an integer tensor of shape \[9\]"):
         SupConLoss()(*make_views(9), labels=torch.zeros(4, dtype=torch.long))

@@ -303,7 +303,7 @@ def test_wrong_arguments():
     with pytest.raises(ValueError, match=r"'x' must have shape \[n, 4\], the 'channels'"):
         attention_conv(attention=MultiHeadAttention(4).double()).energy(graph.x, graph)
     graph.features = graph.features[:4]
-    with pytest.raises(ValueError, match=r"'graph.features' must have a row for each of the 18 nodes"):
+    with pytest.raises(ValueError, match=r"'features' must have shape \[18, d\]"):
         attention_conv().energy(graph.x, graph)
     with pytest.raises(ValueError, match="must share one temperature"):
         ContrastiveConv(alignment=AttentionAlignmentConv(0.1), uniformity=UniformityConv(0.2), denominator="none")

@@ -5,7 +5,7 @@ import torch
 from loss_contract import explicit_graph, make_views, relative, unit
 
 from gnnclr.graph import AddKNNPositives, ContrastGraph, Negatives, augmentation_graph
-from gnnclr.nn import AlignmentConv, ContrastiveConv, PairConv, UniformityConv, Update
+from gnnclr.nn import AlignmentConv, AsymmetricConv, ContrastiveConv, PairConv, UniformityConv, Update, WeightedSum
 
 
 def graph_of(n=7, views=2, **kwargs):
@@ -192,6 +192,14 @@ def test_wrong_arguments():
     with pytest.raises(ValueError, match="must share one temperature"):
         ContrastiveConv(alignment=AlignmentConv(0.1), uniformity=UniformityConv(0.2))
     ContrastiveConv(alignment=AlignmentConv(0.1), uniformity=UniformityConv(0.2), denominator="none")
+
+
+def test_weights_of_layers_are_not_learned():
+    weight = torch.nn.Parameter(torch.tensor(2.0))
+    with pytest.raises(ValueError, match="'parts' must be a number: it is not learned"):
+        WeightedSum((weight, AlignmentConv(0.5)))
+    with pytest.raises(ValueError, match="'weights' must be a number: it is not learned"):
+        AsymmetricConv(ContrastiveConv(0.5), {(0, 1): (weight, 1.0)})
 
 
 def test_repr():

@@ -323,7 +323,7 @@ def test_ignored_and_extra_is_a_pair_of_another_weight(conv, explicit):
     graph = graph_of(bank=3)
     # Pairs of the rule: not of one sample.
     index = torch.tensor([[1, 7, 12, 2, 14], [0, 0, 0, 4, 11]])
-    plain = explicit_with_bank(graph) if explicit else copy(graph)
+    plain = explicit_graph(graph) if explicit else copy(graph)
     graph = copy(plain)
     graph.ignore_index = graph.extra_index = index
     torch.testing.assert_close(conv.energy(graph.x, graph), conv.energy(graph.x, plain), rtol=1e-12, atol=1e-14)
@@ -333,14 +333,6 @@ def test_ignored_and_extra_is_a_pair_of_another_weight(conv, explicit):
     dropped.ignore_index = index
     torch.testing.assert_close(conv.energy(graph.x, graph), conv.energy(graph.x, dropped), rtol=1e-12, atol=1e-14)
     assert abs(conv.energy(graph.x, graph) - conv.energy(graph.x, plain)) > 1e-6
-
-
-def explicit_with_bank(graph):
-    out = explicit_graph(graph)
-    n, m = graph.num_nodes, graph.num_candidates
-    bank = torch.cartesian_prod(torch.arange(n, m), torch.arange(n)).t()
-    out.negative_index = torch.cat([out.negative_index, bank], dim=1)
-    return out
 
 
 def test_the_weight_of_an_extra_negative_is_its_count():
@@ -446,7 +438,7 @@ def test_rows_of_the_bank_that_are_no_candidates():
     graph.bank_candidate = torch.zeros(6, dtype=torch.bool)
     assert_equals_literal(UniformityConv(0.2), lambda z: literal_uniformity(z, graph, 0.2), graph)
     graph.bank_candidate = torch.ones(5, dtype=torch.bool)
-    with pytest.raises(ValueError, match=r"'graph.bank_candidate' must have shape \[6\]"):
+    with pytest.raises(ValueError, match=r"'bank_candidate' must be a boolean tensor of shape \[6\]"):
         conv(graph.x, graph)
 
 

@@ -148,6 +148,25 @@ def test_choose_split_at_random():
     assert "train_mask" not in choose_split(Data(x=torch.randn(5, 2)))
 
 
+def test_nodes_without_a_label_are_in_no_random_split():
+    y = torch.where(torch.arange(100) % 2 == 0, torch.arange(100) % 3, -1)
+    split = Split.from_masks(choose_split(Data(x=torch.randn(100, 2), y=y)))
+    assert str(split) == "Split(train=5, val=5, test=40)"
+    assert (y[torch.cat([split.train, split.val, split.test])] >= 0).all()
+    assert "train_mask" not in choose_split(Data(x=torch.randn(9, 2), y=torch.full((9,), float("nan"))))
+    y[10:] = -1
+    with pytest.raises(ValueError, match=r"'data\.y' must have a label for 6 nodes or more, .* \(got 5\)"):
+        choose_split(Data(x=torch.randn(100, 2), y=y))
+    with pytest.raises(ValueError, match=r"'data\.y' must hold classes 0, 1, 2, \.\.\., .* \(got -2\)"):
+        choose_split(Data(x=torch.randn(100, 2), y=y * 2))
+
+
+def test_which_of_several_splits_is_used_is_said(capsys):
+    masks = {f"{part}_mask": torch.rand(30, 4) < 0.5 for part in ("train", "val", "test")}
+    choose_split(Data(x=torch.randn(30, 2), **masks), 6)
+    assert capsys.readouterr().out == "the masks hold 4 splits side by side: split 2 is used\n"
+
+
 @pytest.mark.parametrize("as_dict", [False, True])
 def test_file(tmp_path, as_dict):
     data = sbm(100)

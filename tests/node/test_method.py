@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.nn import MLP
+from torch_geometric.transforms import Compose
 
 from gnnclr.losses import BarlowTwinsLoss, NTXentLoss, VICRegLoss
 from gnnclr.node import (
@@ -21,12 +22,14 @@ from gnnclr.node import (
     SGRL,
     SUGRL,
     Decoupled,
+    FeatureMask,
     GCNEncoder,
     GCooL,
     GraphACL,
     GraphMAE,
     MLPEncoder,
     NodeMethod,
+    PPRDiffusion,
     ProGCL,
     PropagatedMLP,
     PyGEncoder,
@@ -114,6 +117,18 @@ def test_a_few_epochs_lower_the_loss(method, data):
     losses = torch.tensor(train(method, data, 30)[1:])  # the first step of a schedule may be another loss
     assert losses.isfinite().all()
     assert losses[-8:].mean() < losses[:8].mean()
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint8])
+def test_edges_may_be_smaller_integers(method, data, dtype):
+    small = data.clone()
+    small.edge_index = small.edge_index.to(dtype)
+    other = copy.deepcopy(method)
+    torch.manual_seed(1)
+    expected = method.training_step_loss(data)[0], method.embed(data), method(data)
+    torch.manual_seed(1)
+    found = other.training_step_loss(small)[0], other.embed(small), other(small)
+    assert all(map(torch.equal, found, expected)) and small.edge_index.dtype == dtype
 
 
 def test_every_trainable_parameter_gets_a_gradient(method, data):
@@ -247,6 +262,51 @@ def test_bad_data_is_refused(method, data, change, message):
     for function in (method.training_step_loss, method.embed):
         with pytest.raises(ValueError, match=message):
             function(bad)
+
+
+def weights_said(record):
+    return [str(warning.message) for warning in record if "all edges count alike" in str(warning.message)]
+
+
+def test_unused_edge_weights_are_said_once(method, data, recwarn):
+    graph = changed(data, edge_weight=torch.rand(data.num_edges), edge_attr=torch.rand(data.num_edges, 1))
+    other, later = copy.deepcopy(method), copy.deepcopy(method)
+    method.training_step_loss(data)
+    assert weights_said(recwarn) == []  # where there are none, nothing is said
+    method.training_step_loss(graph)
+    name = type(getattr(method, "method", method)).__name__
+    said = f"{name} does not use 'edge_attr' and 'edge_weight' of the graph: all edges count alike"
+    assert weights_said(recwarn) == [said]
+    for one in (method, other):
+        one.training_step_loss(graph), one.embed(graph), later.embed(graph)
+    assert weights_said(recwarn) == [said]
+
+
+def test_unused_edge_weights_of_an_embedded_graph(method, data):
+    with pytest.warns(UserWarning, match=r"does not use 'edge_weight' of the graph: all edges count alike"):
+        method.embed(changed(data, edge_weight=torch.rand(data.num_edges)))
+
+
+def test_unused_weights_of_views_are_said(data):
+    weighted = Compose([PPRDiffusion(k=4), FeatureMask(0.1)])
+    for make in (
+        lambda: TwoView(gcn(), NTXentLoss(), views=(weighted, weighted)),
+        lambda: BGRL(one_layer(), views=(weighted, weighted)),
+        lambda: COSTA(gcn(), views=(weighted, weighted)),
+        lambda: GCooL(gcn(), head(), views=(weighted, weighted), num_communities=3),
+        lambda: GGD(one_layer(), view=weighted),
+        lambda: Decoupled(PropagatedMLP(F_IN, WIDTH, WIDTH), head(), view=weighted, batch_size=40),
+    ):
+        with pytest.warns(UserWarning, match="does not use 'edge_weight' of the graph"):
+            make().training_step_loss(data)
+
+
+def test_a_method_that_uses_weights_is_not_told_so(data, recwarn):
+    class Weighted(NodeMethod):
+        uses_edge_weights = True
+
+    Weighted(gcn()).embed(changed(data, edge_weight=torch.rand(data.num_edges)))
+    assert weights_said(recwarn) == []
 
 
 def test_only_a_graph_is_taken(method, data):

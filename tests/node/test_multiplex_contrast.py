@@ -100,6 +100,15 @@ def test_rewiring_is_made_from_the_union_once():
     assert every.epoch == 3
 
 
+def test_unused_edge_weights_are_said_once():
+    data = toy()
+    data.edge_weight_a = torch.ones(data.views()[0].num_edges)
+    method = MultiplexContrast(encoders())
+    with pytest.warns(UserWarning, match="does not use 'edge_weight_a' of the graph: all edges count alike") as record:
+        method.training_step_loss(data), method.embed(data)
+    assert len(record) == 1
+
+
 def test_training_brings_relations_together():
     data, method = toy(2, 60), MultiplexContrast(encoders())
     optimizer = torch.optim.Adam(method.parameters(), lr=0.01)

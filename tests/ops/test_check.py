@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gnnclr.ops.check import check_finite, check_index, check_matrix
+from gnnclr.ops.check import check_finite, check_index, check_matrix, check_positive
 
 
 def test_dense_and_finite():
@@ -17,8 +17,19 @@ def test_dense_and_finite():
 
 
 def test_index():
-    index = torch.zeros(2, 3, dtype=torch.int32)
+    index = torch.arange(6).view(2, 3)
     assert check_index("i", index, 2, "e") is index
-    for bad in (index.float(), index.bool(), index[0], index.t(), index.to_sparse_coo(), [1], None):
+    for dtype in (torch.int8, torch.uint8, torch.int16, torch.uint16, torch.int32, torch.uint32):
+        wide = check_index("i", index.to(dtype), 2, "e")
+        assert wide.dtype == torch.int64 and torch.equal(wide, index)
+    for bad in (index.float(), index.cfloat(), index.bool(), index[0], index.t(), index.to_sparse_coo(), [1], None):
         with pytest.raises(ValueError, match=r"'i' must be an integer tensor of shape \[2, e\]"):
             check_index("i", bad, 2, "e")
+
+
+def test_a_number_that_is_not_learned():
+    parameter = torch.nn.Parameter(torch.tensor(0.5))
+    assert check_positive("t", parameter, learnable=True) is parameter
+    assert check_positive("t", constant := torch.tensor(0.5)) is constant
+    with pytest.raises(ValueError, match="'t' must be a number: it is not learned"):
+        check_positive("t", parameter)

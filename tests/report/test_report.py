@@ -20,7 +20,7 @@ from gnnclr.report import (
     scatter_embedding,
     write_report,
 )
-from gnnclr.report.figure import REPEL
+from gnnclr.report.figure import MUTED, REPEL, class_color
 
 
 def batch(n=8, d=6):
@@ -192,3 +192,9 @@ def test_plots_leave_matplotlib_alone():
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+def test_rows_without_a_label_are_muted():
+    figure = scatter_embedding({"z": torch.randn(6, 3)}, torch.tensor([0, 1, -1, 2, float("nan"), 10]), method="pca")
+    colors = {tuple(color) for color in figure.axes[0].collections[0].get_facecolors()[:, :3]}
+    assert len(colors) == 4 and class_color(-1) == MUTED and class_color(0) == class_color(10) != MUTED

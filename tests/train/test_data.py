@@ -2,10 +2,12 @@ import os
 
 import pytest
 import torch
+from torch_geometric.data import Data
 
 from gnnclr.graph.batches import SpectralBatches
+from gnnclr.node import sbm
 from gnnclr.train import ImageData, NodeData
-from gnnclr.vision import BatchViews, MLPHead, SimCLR, SlimResNet, digits
+from gnnclr.vision import BatchViews, Images, Labelled, MLPHead, SimCLR, SlimResNet, digits
 
 
 def test_images_train_on_all_but_the_test_images():
@@ -112,6 +114,64 @@ def test_graph_is_one_batch_with_baselines():
     baselines = data.baselines()
     assert set(baselines) == {"raw", "A²X"}
     assert baselines["A²X"]().shape == baselines["raw"]().shape == graph.x.shape
+
+
+def graph_file(tmp_path, **changes):
+    graph = sbm(120, 3, 16)
+    torch.save(Data(**graph.to_dict() | {key: change(graph) for key, change in changes.items()}), tmp_path / "graph.pt")
+    data = NodeData(str(tmp_path / "graph.pt"))
+    data.setup("fit")
+    return data
+
+
+def test_nodes_without_a_label(tmp_path, capsys):
+    known = torch.arange(120) % 5 == 0
+    data = graph_file(tmp_path, y=lambda graph: torch.where(known, graph.y, -1))
+    assert capsys.readouterr().out == "96 nodes have no label: left out of splits and probes (24 have one)\n"
+    parts = torch.cat([data.split.train, data.split.val, data.split.test])
+    assert known[parts].all() and len(data.labels) == 120 and (data.labels == -1).sum() == 96
+    for rows in data.evaluate({}).values():
+        assert all(0 <= result.test <= 1 for result in rows.values())
+    assert capsys.readouterr().out == ""  # the line is printed once, not by every probe
+
+
+@pytest.mark.parametrize("labels", [-1, 2])
+def test_nothing_is_probed_of_one_class_or_none(labels, tmp_path, capsys):
+    data = graph_file(tmp_path, y=lambda graph: torch.full_like(graph.y, labels))
+    assert "nothing is probed" in capsys.readouterr().out
+    assert data.split is None and data.evaluate({}) == {} and data.labels.tolist() == [labels] * 120
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"val_mask": lambda graph: graph.val_mask & False}, r"'data\.val_mask' must hold a labelled node"),
+        ({"test_mask": lambda graph: graph.test_mask & False}, "'test' must not be empty"),
+        ({"y": lambda graph: torch.where(graph.train_mask, -1, graph.y)}, r"'data\.y' must .* a row of 'train'"),
+        ({"y": lambda graph: graph.y - 100}, r"'data\.y' must hold classes 0, 1, 2, \.\.\., and -1 or NaN"),
+        ({"y": lambda graph: graph.y / 2}, r"'data\.y' must hold whole numbers, .* \(got 0\.5\)"),
+        ({"x": lambda graph: graph.x * float("nan")}, r"'data\.x' must be finite"),
+    ],
+)
+def test_what_cannot_be_probed_is_refused_before_the_training(changes, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        graph_file(tmp_path, **changes)
+
+
+def test_images_without_a_label(monkeypatch, capsys):
+    whole = digits()
+    parts = [Labelled(part.images, torch.where(part.labels < 5, part.labels, -1)) for part in (whole.train, whole.val)]
+    images = Images(*parts, whole.test, whole.classes, extra=whole.test.images[:7])
+    monkeypatch.setattr("gnnclr.train.image_data.digits", lambda: images)
+    data = ImageData("digits", labels=True, batch_size=64)
+    data.setup("fit")
+    missing = int((data.labels == -1).sum()) + 7
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{missing} images have no label: left out of splits and probes")
+    assert second.startswith("no training image is of class 5, 6, 7, 8, 9: the ") and second.endswith("count as wrong")
+    assert (data.labels[torch.cat([data.split.train, data.split.val])] >= 0).all()
+    assert len(data.batches().images) == len(whole.train.images)  # they are trained on
+    assert len(Images.hold_out(images.train, images.test, images.classes).val.labels) < len(whole.train.labels) / 15
 
 
 def test_encoder_of_another_width_is_refused():

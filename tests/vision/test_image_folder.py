@@ -3,7 +3,7 @@ import re
 import shutil
 import sys
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from gnnclr.vision import cifar10, image_folder, torchvision_images
-from gnnclr.vision.image_folder import cache_folder
+from gnnclr.vision.image_files import find_images
+from gnnclr.vision.image_folder import _decode, _walk, cache_folder
 
 
 def write(root, classes=("cat", "dog"), n=10, size=(32, 32), split=""):
@@ -48,6 +49,130 @@ def test_folder_without_splits(tmp_path):
     assert len(data.train.labels) + len(data.val.labels) == 30
     everything = torch.cat([data.train.images, data.val.images, data.test.images]).flatten(1)
     assert len(everything.unique(dim=0)) == 40
+
+
+def touch(root, *names):
+    """Small images, or empty files where a name is that of no image."""
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix in (".txt", ""):
+            path.write_text("x")
+        else:
+            Image.new("RGB", (4, 4)).save(path)
+
+
+def test_images_lie_however_deep_below_the_folder_of_their_class(tmp_path, capsys):
+    touch(tmp_path, *(f"train/cat/{i % 3}/{i}.png" for i in range(20)), *(f"train/dog/{i}.png" for i in range(20)))
+    touch(tmp_path, "test/cat/a/b/c/0.png", "test/dog/0.png", "test/dog/x/1.png")
+    data = image_folder(tmp_path, 4, cache=tmp_path / ".cache")
+    assert data.classes == ["cat", "dog"] and data.test.labels.tolist() == [0, 1, 1]
+    assert data.train.labels.bincount().tolist() == [18, 18]
+    line = f"43 images of 2 classes in '{tmp_path}': 36 train, 4 val (held out), 3 test\n"
+    assert capsys.readouterr().out == line
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation", "Val"])
+def test_a_folder_for_validation(tmp_path, name, capsys):
+    touch(tmp_path, *(f"{part}/{c}/{i}.png" for part in ("train", "test", name) for c in "ab" for i in range(3)))
+    data = image_folder(tmp_path, 4, cache=tmp_path / ".cache")
+    assert repr(data) == "Images(train=6, val=6, test=6, shape=[3, 4, 4], classes=2)"
+    assert capsys.readouterr().out == f"18 images of 2 classes in '{tmp_path}': 6 train, 6 val, 6 test\n"
+
+
+def test_a_test_part_is_held_out_where_there_is_none(tmp_path, capsys):
+    touch(tmp_path, *(f"train/{c}/{i}.png" for c in "ab" for i in range(10)), "val/a/0.png", "val/b/0.png")
+    touch(tmp_path, "test/0.png")  # in no folder of a class
+    data = image_folder(tmp_path, 4, cache=tmp_path / ".cache", test=0.2)
+    assert [len(part.labels) for part in (data.train, data.val, data.test)] == [16, 2, 4]
+    rest = "16 train, 2 val, 4 test (held out); passed over 1 file: 1 in no folder of a class\n"
+    assert capsys.readouterr().out.endswith(rest)
+
+
+@pytest.mark.parametrize("suffix", ["tif", "tiff", "TIF", "jpg", "webp", "bmp", "gif", "jp2", "ppm", "pgm", "tga"])
+def test_all_formats_of_pillow_are_read(tmp_path, suffix):
+    for i in range(2):
+        (tmp_path / "ab"[i]).mkdir()
+        Image.new("L" if suffix == "pgm" else "RGB", (16, 16), 200 if suffix == "pgm" else (200,) * 3).save(
+            tmp_path / "ab"[i] / f"0.{suffix}"
+        )
+    files = find_images(path.relative_to(tmp_path) for path in tmp_path.rglob("*.*"))
+    assert len(files.parts["all"]) == 2 and not files.passed_over
+    pixels = _decode("0", (tmp_path / "a" / f"0.{suffix}").read_bytes(), 16)
+    assert abs(pixels.astype(int) - 200).max() <= 2
+
+
+def test_what_is_passed_over_is_counted(tmp_path, capsys):
+    touch(tmp_path, *(f"{c}/{i}.png" for c in "ab" for i in range(10)), "0.png", "a/notes.txt", "b/README")
+    touch(tmp_path, "a/._0.png", ".cache/a/0.png", "__MACOSX/a/0.png", "a/more.txt")
+    image_folder(tmp_path, 4, cache=tmp_path.parent / "cache")
+    rest = "passed over 7 files: 3 hidden, 2 with no extension of an image (.txt), "
+    rest += "1 in no folder of a class, 1 with no extension of an image (none)\n"
+    assert sorted(capsys.readouterr().out.split("; ")[1]) == sorted(rest)
+    (tmp_path / "only").mkdir()
+    touch(tmp_path / "only", "a.txt", "b.png")
+    with pytest.raises(FileNotFoundError, match=r"which holds none; passed over 2 files: 1 with no .*, 1 in no folder"):
+        image_folder(tmp_path / "only", 4)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (
+            ["train/a/0.png", "test/a/0.png", "test/b/0.png"],
+            r"same classes in test/ as in train/ \(got 'b' in test/ alone",
+        ),
+        (
+            ["train/a/0.png", "val/c/0.png", "test/a/0.png"],
+            r"same classes in val/ as in train/ \(got 'c' in val/ alone",
+        ),
+        (["train/a/0.png", "val/a/0.png", "valid/a/0.png"], r"one folder for val \(got 'val' and 'valid'\)"),
+        (["val/a/0.png", "test/a/0.png"], r"images in train/<class>/ \(got images in test, val\)"),
+    ],
+)
+def test_parts_that_do_not_fit_together(tmp_path, names, message):
+    touch(tmp_path, *names)
+    with pytest.raises(ValueError, match=f"'root' must have .*{message}"):
+        image_folder(tmp_path, 4, cache=tmp_path / ".cache")
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["train/0.png", "bus/0.png"], {"all": ["bus", "train"]}),  # classes, one of which is called as a part
+        (["train/a/0.png", "bus/a/0.png"], {"all": ["bus", "train"]}),
+        (["data/train/a/0.png", "data/test/a/0.png"], {"test": ["a"], "train": ["a"]}),
+        (["data/a/0.png", "data/b/0.png"], {"all": ["a", "b"]}),
+        (["a/0.png", "a/x/0.png"], {"all": ["a", "a"]}),
+        (["Training/a/0.png", "Testing/a/0.png", "extra/0.png"], {"test": ["a"], "train": ["a"]}),
+        (["train/0.png", "test/0.png"], {}),  # no folder of a class
+        ([], {}),
+    ],
+)
+def test_layouts(names, expected):
+    files = find_images(map(PurePosixPath, names))
+    assert {part: [label for _, label in found] for part, found in files.parts.items()} == expected
+
+
+def test_a_class_without_an_image_in_a_part_is_said(tmp_path, capsys):
+    touch(tmp_path, *(f"train/{c}/{i}.png" for c in "abc" for i in range(10)), "test/b/0.png")
+    image_folder(tmp_path, 4, cache=tmp_path / ".cache")
+    assert "1 test; no image in test of 'a', 'c'\n" in capsys.readouterr().out
+
+
+def test_folders_behind_links_are_read(tmp_path):
+    touch(tmp_path / "store", *(f"{c}/{i}.png" for c in "ab" for i in range(10)))
+    root = tmp_path / "root"
+    root.mkdir()
+    for name, target in {"cat": "a", "dog": "b", "cow": "a"}.items():
+        (root / name).symlink_to(tmp_path / "store" / target)
+    (tmp_path / "store" / "a" / "up").symlink_to(root)  # in a circle
+    files = find_images(path.relative_to(root) for path in _walk(root))
+    assert files.classes == ["cat", "cow", "dog"]
+    assert len([name for name, label in files.parts["all"] if label == "cow" and len(name.parts) == 2]) == 10
+    (root / "cat" / "gone.png").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"'root' must hold readable images \(got 'c(at|ow)/gone\.png'"):
+        image_folder(root, 4)
 
 
 def test_archive_equals_folder(splits, tmp_path):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from gnnclr.graph import AddKNNPositives
-from gnnclr.losses import SupConLoss
+from gnnclr.losses import NTXentLoss, SupConLoss, VICRegLoss
 from gnnclr.vision import MLPHead, SlimResNet, Views
 from gnnclr.vision.sup_con import SupCon
 
@@ -52,3 +52,13 @@ def test_neighbours_join_the_label(method, batch):
 def test_the_default_is_supervised():
     method = SupCon(SlimResNet((4, 8)), MLPHead(8, 8, 4), Views([]))
     assert isinstance(method.loss, SupConLoss)
+
+
+def test_another_loss_uses_the_labels_or_is_refused(method, batch):
+    method.loss = NTXentLoss(0.2)
+    x = method.projector(method.encoder(torch.cat(method.views(batch["image"]))))
+    expected = NTXentLoss(0.2)(*x.chunk(2), labels=batch["label"])
+    torch.testing.assert_close(method.training_step_loss(batch)[0], expected)
+    method.loss = VICRegLoss()
+    with pytest.raises(ValueError, match="'loss' must take labels \\(got VICRegLoss"):
+        method.training_step_loss(batch)

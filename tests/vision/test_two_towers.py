@@ -77,6 +77,13 @@ def test_the_temperature_is_learned():
     assert not torch.equal(before["temperature"], after["temperature"])
 
 
+def test_a_temperature_of_the_callers_is_logged():
+    method = TestColours.make()
+    method.loss = CLIPLoss(torch.nn.Parameter(torch.tensor(0.2)))
+    _, logs = method.training_step_loss(TestColours().batch(32))
+    torch.testing.assert_close(logs["temperature"], torch.tensor(0.2))
+
+
 def test_features_of_both_towers_side_by_side():
     method = TestColours.make().eval()
     images = torch.rand(4, 3, 8, 8)

@@ -41,14 +41,14 @@ class BatchSelection:
         Returns:
             list: The samples of each batch, int64.
         """
-        check_index("order", order, "n")
+        order = check_index("order", order, "n")
         check_count("batch_size", batch_size)
         if self.embeddings is not None and order.numel():
             rows = self.embeddings[0].size(0)
             if int(order.min()) < 0 or int(order.max()) >= rows:
                 raise ValueError(f"'order' must be below the {rows} rows of the embeddings (got {int(order.max())})")
         with torch.no_grad():
-            return [batch for batch in self.select(order.long(), batch_size) if batch.numel()]
+            return [batch for batch in self.select(order, batch_size) if batch.numel()]
 
     def num_batches(self, num_samples: int, batch_size: int) -> int:
         """The number of batches that :meth:`batches` makes of ``num_samples`` samples."""

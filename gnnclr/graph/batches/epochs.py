@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from gnnclr.ops.check import check_count, check_seed
+
 
 class EpochBatches:
     """Base class of loaders of batches, whose epochs are a function of a seed and their number.
@@ -22,9 +24,10 @@ class EpochBatches:
     """
 
     def __init__(self, seed: int = 0, rank: int = 0, world_size: int = 1):
-        if not 0 <= rank < world_size:
-            raise ValueError(f"'rank' must be at least 0 and below 'world_size' (got {rank} and {world_size})")
-        self.seed, self.rank, self.world_size = seed, rank, world_size
+        check_count("world_size", world_size)
+        if isinstance(rank, bool) or not isinstance(rank, int) or not 0 <= rank < world_size:
+            raise ValueError(f"'rank' must be at least 0 and below 'world_size' (got {rank!r} and {world_size})")
+        self.seed, self.rank, self.world_size = check_seed("seed", seed), rank, world_size
         self._epoch, self._position, self._resume = -1, 0, False
 
     def epoch_batches(self, generator: torch.Generator) -> Callable[[int], Any]:

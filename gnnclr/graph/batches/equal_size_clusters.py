@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph.batches.balanced_assignment import balanced_assignment
-from gnnclr.ops.check import check_count, check_matrix
+from gnnclr.ops.check import check_count, check_matrix, check_seed
 
 
 def equal_size_clusters(x: Tensor, num_clusters: int, seed: int = 0) -> Tensor:
@@ -28,6 +28,7 @@ def equal_size_clusters(x: Tensor, num_clusters: int, seed: int = 0) -> Tensor:
     """
     check_matrix("x", x, finite=True)
     check_count("num_clusters", num_clusters)
+    seed = check_seed("seed", seed, bits=32)
     if len(x) <= num_clusters:
         return torch.arange(len(x), device=x.device)
     if num_clusters == 1:

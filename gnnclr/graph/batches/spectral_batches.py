@@ -7,7 +7,7 @@ from gnnclr.graph.batches.batch_selection import BatchSelection
 from gnnclr.graph.batches.equal_size_clusters import equal_size_clusters
 from gnnclr.graph.batches.pair_affinity import pair_affinity
 from gnnclr.graph.exact import unit_rows
-from gnnclr.ops.check import check_count, check_positive
+from gnnclr.ops.check import check_count, check_positive, check_seed
 
 #: The most samples of a chunk: its affinities are a dense matrix, of 1 GiB in float32 here.
 MAX_CHUNK = 2**14
@@ -37,7 +37,7 @@ class SpectralBatches(BatchSelection):
 
     def __init__(self, k: int = 40, temperature: float = 0.1, seed: int = 0):
         super().__init__()
-        self.k, self.seed = check_count("k", k), seed
+        self.k, self.seed = check_count("k", k), check_seed("seed", seed)
         self.temperature = float(check_positive("temperature", temperature))
 
     def select(self, order: Tensor, batch_size: int) -> list[Tensor]:

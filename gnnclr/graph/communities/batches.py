@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph.communities.labels import check_community
-from gnnclr.ops.check import check_count
+from gnnclr.ops.check import check_count, check_seed
 
 
 def stratified_batches(community: Tensor, batch_size: int, seed: int = 0) -> list[Tensor]:
@@ -23,6 +23,7 @@ def stratified_batches(community: Tensor, batch_size: int, seed: int = 0) -> lis
     """
     community = check_community("community", community)
     check_count("batch_size", batch_size)
+    check_seed("seed", seed)
     label, size = torch.unique(community, return_inverse=True, return_counts=True)[1:]
     generator = torch.Generator().manual_seed(seed)
     shuffled = torch.randperm(community.numel(), generator=generator).to(community.device)
@@ -50,6 +51,7 @@ def community_batches(community: Tensor, batch_size: int, seed: int = 0) -> list
     """
     community = check_community("community", community)
     check_count("batch_size", batch_size)
+    check_seed("seed", seed)
     label, size = torch.unique(community, return_inverse=True, return_counts=True)[1:]
     generator = torch.Generator().manual_seed(seed)
     shuffled = torch.randperm(community.numel(), generator=generator).to(community.device)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gnnclr.graph.communities.labels import check_community
 from gnnclr.graph.communities.simple_graph import sparse_matrix
-from gnnclr.ops.check import check_count, describe
+from gnnclr.ops.check import check_count, check_seed, describe
 
 
 def co_association(partitions: Sequence[Tensor], rank: int | None = None, seed: int = 0) -> Tensor:
@@ -30,6 +30,7 @@ def co_association(partitions: Sequence[Tensor], rank: int | None = None, seed: 
     """
     if not isinstance(partitions, Sequence) or len(partitions) == 0:
         raise ValueError(f"'partitions' must be a non-empty list of tensors [n] (got {describe(partitions)})")
+    check_seed("seed", seed)
     if rank is not None:
         check_count("rank", rank)
     n = check_community("partitions[0]", partitions[0]).numel()

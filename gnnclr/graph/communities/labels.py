@@ -17,10 +17,10 @@ def check_community(name: str, value: Any, size: int | str = "n") -> Tensor:
         value: The value to check.
         size (int or str, optional): The number of nodes; a string stands for any. (default: ``"n"``)
     """
-    check_index(name, value, size)
+    value = check_index(name, value, size)
     if value.numel() and int(value.min()) < 0:
         raise ValueError(f"'{name}' must not be negative (got {int(value.min())})")
-    return value.detach().to(torch.int64)
+    return value.detach()
 
 
 def contiguous(community: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from functools import cache
 from torch import Tensor
 
 from gnnclr.graph.communities.simple_graph import connected_parts, partition_of
-from gnnclr.ops.check import check_positive
+from gnnclr.ops.check import check_edges, check_positive, check_seed
 
 
 def leiden(edge_index: Tensor, num_nodes: int, resolution: float = 1.0, seed: int = 0) -> Tensor:
@@ -27,6 +27,8 @@ def leiden(edge_index: Tensor, num_nodes: int, resolution: float = 1.0, seed: in
         - **output:** labels :math:`(n)`, int64, from :math:`0` to :math:`K - 1`, the largest community first
     """
     check_positive("resolution", resolution)
+    seed = check_seed("seed", seed, bits=32)
+    edge_index = check_edges(edge_index, num_nodes)
     options = {"shuffle_nodes": True, "return_probs": False, "return_aggregate": False}
     model = _model()(resolution, "newman", random_state=seed, **options)
     return connected_parts(partition_of(model, edge_index, num_nodes), edge_index)

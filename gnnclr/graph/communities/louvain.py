@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from gnnclr.graph.communities.simple_graph import partition_of
-from gnnclr.ops.check import check_positive
+from gnnclr.ops.check import check_positive, check_seed
 
 
 def louvain(edge_index: Tensor, num_nodes: int, resolution: float = 1.0, seed: int = 0) -> Tensor:
@@ -27,6 +27,7 @@ def louvain(edge_index: Tensor, num_nodes: int, resolution: float = 1.0, seed: i
     from sknetwork.clustering import Louvain
 
     check_positive("resolution", resolution)
+    seed = check_seed("seed", seed, bits=32)
     options = {"shuffle_nodes": True, "return_probs": False, "return_aggregate": False}
     model = Louvain(resolution, "newman", random_state=seed, **options)
     return partition_of(model, edge_index, num_nodes)

@@ -10,7 +10,7 @@ from gnnclr.graph.communities.labels import contiguous
 from gnnclr.graph.communities.simple_graph import sparse_matrix
 from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.index import load_faiss
-from gnnclr.ops.check import check_count, check_edges, describe
+from gnnclr.ops.check import check_count, check_edges, check_seed, describe
 
 
 def propagated_kmeans(
@@ -47,6 +47,7 @@ def propagated_kmeans(
     check_count("num_communities", num_communities)
     check_count("rank", rank)
     n = x.size(0)
+    seed = check_seed("seed", seed, bits=31)
     edge_index = check_edges(edge_index, n)
     with torch.no_grad():
         x = _propagate(x.detach().float().to_dense(), edge_index, hops)

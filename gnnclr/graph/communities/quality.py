@@ -12,7 +12,8 @@ from gnnclr.graph.communities.modularity import modularity
 from gnnclr.graph.communities.rule import CommunityRule, check_graph
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.pair_exceptions import is_among
-from gnnclr.ops.check import check_index, check_matrix, describe
+from gnnclr.ops.check import check_matrix, describe
+from gnnclr.ops.labels import UNLABELED, class_labels
 from gnnclr.ops.tiles import slices
 
 #: Exclusions that take pairs of different samples from the negatives: those of one group.
@@ -65,22 +66,24 @@ def negative_quality(
     labels.
 
     Exclusion is counted in tables of groups and labels, in time and memory linear in nodes and edges. Weights are
-    summed tile by tile, in linear memory. The views of a sample and rows of a bank are no pairs here.
+    summed tile by tile, in linear memory. The views of a sample and rows of a bank are no pairs here, and a sample
+    whose label is missing (``-1``, or NaN) is in no pair: nobody knows which of its negatives are false.
 
     Args:
         rule (ContrastGraph or callable): The negatives to judge: a graph, or a rewiring, such as a community-aware
             rule, neighbours as positives, or a composition of them.
-        labels (Tensor): The label of each sample of the data [N]. A diagnostic: choosing a rule by it uses labels.
+        labels (Tensor): The label of each sample of the data [N], ``-1`` where it is missing. A diagnostic: choosing a
+            rule by it uses labels.
         x (Tensor, optional): Embeddings of the samples [N, d], for a rewiring that looks at them.
             (default: ``None``)
         edge_index (Tensor, optional): Edges between samples [2, e], for the modularity. (default: ``None``)
         community (Tensor, optional): The community of each sample [N], for the modularity. (default: that of the rule)
 
     Raises:
-        ValueError: If labels are not one integer for each sample, or ``rule`` is neither a graph nor a rewiring, or
+        ValueError: If labels are not one class for each sample, or ``rule`` is neither a graph nor a rewiring, or
             needs embeddings and has none.
     """
-    check_index("labels", labels, "n")
+    labels = class_labels("labels", labels)
     if community is None and isinstance(rule, CommunityRule):
         community = rule.community
     score = None
@@ -95,8 +98,8 @@ def negative_quality(
         view = torch.cat([torch.zeros_like(sample), torch.ones_like(sample)])
         rule = rule(ContrastGraph(x, sample=sample.repeat(2), view=view))
     graph = check_graph(rule)
-    label = contiguous(of_nodes("labels", labels, graph))
-    pairs = _Pairs(graph, label)
+    label = of_nodes("labels", labels, graph)
+    pairs = _Pairs(graph, contiguous(label), label != UNLABELED)
     every, same = pairs.possible()
     left, left_same = pairs.left(every, same)
     return NegativeQuality(
@@ -116,13 +119,12 @@ def _ratio(part: float, whole: float) -> float:
 class _Pairs:
     """Sums over the pairs of a graph: of all, and of those with one label."""
 
-    def __init__(self, graph: ContrastGraph, label: Tensor):
+    def __init__(self, graph: ContrastGraph, label: Tensor, known: Tensor):
         self.graph, self.rule, self.label = graph, graph.negatives, label
-        every = torch.ones_like(label, dtype=torch.bool)
-        self.anchor = every if graph.anchor is None else graph.anchor
-        self.candidate = every
+        self.anchor = known if graph.anchor is None else known & graph.anchor
+        self.candidate = known
         if self.rule.candidates is not None:
-            self.candidate = torch.isin(graph.view, torch.tensor(self.rule.candidates).to(graph.view))
+            self.candidate = known & torch.isin(graph.view, torch.tensor(self.rule.candidates).to(graph.view))
 
     def possible(self) -> tuple[int, int]:
         """Pairs of different samples in the scope of the rule."""

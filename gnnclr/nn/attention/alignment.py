@@ -8,7 +8,7 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs, positive_weights
 from gnnclr.nn.attention.cosine import CosineAttention
 from gnnclr.nn.attention.pair_attention import PairAttention
-from gnnclr.ops.check import check_choice, describe
+from gnnclr.ops.check import check_choice
 from gnnclr.ops.kernels import PairKernel
 
 
@@ -78,8 +78,6 @@ class AttentionAlignmentConv(AlignmentConv):
         x, from_bank = graph.features, edge_index.numel() and int(edge_index[0].max()) >= z.size(0)
         if x is None or from_bank:
             x = self.candidates(z, graph)
-        elif x.size(0) != z.size(0):
-            raise ValueError(f"'graph.features' must have a row for each of the {z.size(0)} nodes (got {describe(x)})")
         return F.normalize(x.detach().to(z), dim=1)
 
     def extra_repr(self) -> str:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from gnnclr.ops.check import check_number
+
 
 class Standardized:
     r"""A view whose features are standardised over samples, :math:`\tilde{\mathbf{z}} = (\mathbf{z} - \mu) / \sigma`.
@@ -16,6 +18,7 @@ class Standardized:
     """
 
     def __init__(self, z: Tensor, unbiased: bool = True, eps: float = 0.0):
+        check_number("eps", eps, least=0)
         self.dof = z.size(0) - int(unbiased)
         centred = z - z.mean(dim=0)
         sigma = (centred.square().sum(dim=0) / self.dof + eps).sqrt()

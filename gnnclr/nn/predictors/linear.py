@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from gnnclr.ops.check import check_count
+
 
 class LinearPredictor(nn.Linear):
     r"""A linear predictor that is trained like all else, the baseline of `"Understanding Self-Supervised Learning
@@ -19,4 +21,4 @@ class LinearPredictor(nn.Linear):
     """
 
     def __init__(self, channels: int, bias: bool = False):
-        super().__init__(channels, channels, bias=bias)
+        super().__init__(check_count("channels", channels), channels, bias=bias)

@@ -1,6 +1,7 @@
 """The predictor of SimSiam and BYOL."""
 
 from gnnclr.nn.mlp_head import MLPHead
+from gnnclr.ops.check import check_count
 
 
 class MLPPredictor(MLPHead):
@@ -22,4 +23,6 @@ class MLPPredictor(MLPHead):
     """
 
     def __init__(self, channels: int, hidden_channels: int, layers: int = 2, norm: bool = True):
+        check_count("channels", channels)
+        check_count("hidden_channels", hidden_channels)
         super().__init__(channels, hidden_channels, channels, layers, norm)

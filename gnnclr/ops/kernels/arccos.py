@@ -28,7 +28,7 @@ class LogArcCosine(PairKernel):
     """
 
     def __init__(self, order: int = 1, temperature: float = 0.1):
-        if order not in (1, 2, 3):
+        if isinstance(order, bool) or order not in (1, 2, 3):
             raise ValueError(f"'order' must be 1, 2 or 3 (got {describe(order)})")
         if check_positive("temperature", temperature) > 1:
             raise ValueError(f"'temperature' of an arc-cosine kernel must be at most 1 (got {temperature:g})")

@@ -48,7 +48,7 @@ def f_divergence(name: str, alpha: float = 1.5) -> FDivergence:
         alpha (float, optional): The order :math:`\alpha > 1` of Tsallis' divergence. (default: ``1.5``)
     """
     check_choice("divergence", name, DIVERGENCES)
-    if name == "tsallis" and check_positive("tsallis_alpha", alpha) <= 1:
+    if check_positive("tsallis_alpha", alpha) <= 1:
         raise ValueError(f"'tsallis_alpha' must be greater than 1 (got {alpha:g})")
     return {
         "kl": FDivergence(lambda u, log_u: log_u + 1, lambda u: u, torch.ones_like),

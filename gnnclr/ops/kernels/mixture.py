@@ -96,6 +96,8 @@ class OnHalf(PairKernel):
     """
 
     def __init__(self, kernel: PairKernel, half: int):
+        if isinstance(half, bool) or half not in (0, 1):
+            raise ValueError(f"'half' must be 0 or 1 (got {describe(half)})")
         self.kernel, self.half = kernel, half
         self.evaluate = kernel.evaluate
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from gnnclr.ops.check import check_positive
+from gnnclr.ops.check import check_number, check_positive
 from gnnclr.ops.kernels.base import DistanceKernel
 
 #: Squared distances below this count as this: powers below two have no slope at zero.
@@ -41,7 +41,8 @@ class Riesz(DistanceKernel):
     """
 
     def __init__(self, s: float = 2.0):
-        check_positive("abs(s)", abs(s))
+        if check_number("s", s) == 0:
+            raise ValueError("'s' must not be zero (got 0)")
         self.s = s
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:

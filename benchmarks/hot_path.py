@@ -1,0 +1,157 @@
+"""One step of the losses in two versions of the package, in turns.
+
+    python benchmarks/hot_path.py --old v0.1.0                    # against the working tree
+    python benchmarks/hot_path.py --old HEAD~20 --new HEAD --pairs 256 1024
+
+Both versions stay loaded, a process each, and take turns: old and new, then new and old, so that a machine that slows
+down slows both. A turn is the fastest of some steps (loss and gradient). The ratio of a pair of turns is new over old;
+the interval is that of the median ratio by order statistics, 95 %. Rows go to results/hot_path.{csv,md}, in place of
+those of the same loss and size.
+"""
+
+import argparse
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cifar10 import environment
+from runs import add_rows
+from scipy.stats import quantile_test
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = Path(__file__).parent / "results"
+LOSSES = {
+    "NT-Xent": "NTXentLoss(0.2)",
+    "InfoNCE": "InfoNCELoss(0.2)",
+    "DCL": "DCLLoss(0.2)",
+    "CLIP": "CLIPLoss(0.07)",
+}
+#: A turn: reads a loss and a size from the standard input, writes the seconds of the fastest step.
+TURN = """
+import sys, time
+import torch
+import gnnclr.losses
+torch.set_num_threads(int(sys.argv[1]))
+losses, views = {}, {}
+for line in sys.stdin:
+    text, n = line.rsplit(maxsplit=1)
+    loss = losses.setdefault(text, eval(text, vars(gnnclr.losses)))
+    if n not in views:
+        torch.manual_seed(0)
+        views[n] = [torch.randn(int(n), 128, requires_grad=True) for _ in range(2)]
+        loss(*views[n]).backward()
+    best, begin, steps = float("inf"), time.perf_counter(), 0
+    while steps < 2 or (time.perf_counter() - begin < 0.3 and steps < 200):
+        for view in views[n]:
+            view.grad = None
+        start = time.perf_counter()
+        loss(*views[n]).backward()
+        best, steps = min(best, time.perf_counter() - start), steps + 1
+    print(best, flush=True)
+"""
+
+
+@contextmanager
+def package(revision: str | None) -> Iterator[Path]:
+    """A folder with the package as it is at a revision; none is the working tree."""
+    if revision is None:
+        yield ROOT
+        return
+    tree = subprocess.run(["git", "archive", revision, "gnnclr"], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(tree)) as archive:
+            archive.extractall(folder, filter="data")
+        yield Path(folder)
+
+
+class Version:
+    """A process that holds one version of the package, and takes turns when it is asked."""
+
+    def __init__(self, folder: Path, threads: int):
+        environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": str(threads)}
+        command = [sys.executable, "-c", TURN, str(threads)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        # In the folder: the working directory comes before everything else on the path.
+        self.process = subprocess.Popen(command, env=environment, cwd=folder, **pipes)
+
+    def turn(self, loss: str, pairs: int) -> float:
+        """Seconds of the fastest step."""
+        self.process.stdin.write(f"{loss} {pairs}\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(old: Version, new: Version, loss: str, pairs: int, turns: int) -> dict[str, float]:
+    """The median seconds of both versions, and the median of the ratios with its interval."""
+    old.turn(loss, pairs), new.turn(loss, pairs)
+    times = []
+    for k in range(turns):
+        order = (old, new) if k % 2 == 0 else (new, old)
+        first, second = (version.turn(loss, pairs) for version in order)
+        times.append((first, second) if k % 2 == 0 else (second, first))
+    ratios = [b / a for a, b in times]
+    low, high = quantile_test(ratios, q=statistics.median(ratios), p=0.5).confidence_interval(0.95)
+    medians = [1e3 * statistics.median(column) for column in zip(*times)]
+    return {
+        "old ms": medians[0],
+        "new ms": medians[1],
+        "ratio": statistics.median(ratios),
+        "low": float(low),
+        "high": float(high),
+    }
+
+
+def table(rows: list[dict[str, str]], command: str, about: dict[str, str]) -> str:
+    """The page of the results."""
+    lines = ["| loss | pairs | old, ms | new, ms | new / old | 95 % interval |", "|---|---:|---:|---:|---:|---|"]
+    for row in rows:
+        old, new, ratio, low, high = (float(row[key]) for key in ("old ms", "new ms", "ratio", "low", "high"))
+        cells = (row["loss"], f"{int(row['pairs']):,}", f"{old:.3g}", f"{new:.3g}", f"{ratio:.3f}")
+        lines.append(f"| {' | '.join(cells)} | {low:.3f} to {high:.3f} |")
+    facts = ", ".join(f"{key} {about[key]}" for key in ("cpu", "threads", "python", "torch", "date"))
+    return (
+        "# One step in two versions of the package\n\nLoss and gradient of two views of width 128; the ratio is the "
+        f"median over pairs of turns.\n\n`{command}`; {facts}.\n\n" + "\n".join(lines) + "\n"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--old", required=True, metavar="REVISION")
+    parser.add_argument("--new", metavar="REVISION", help="default: the working tree")
+    parser.add_argument("--pairs", type=int, nargs="+", default=[256, 1024, 8192])
+    parser.add_argument("--losses", nargs="+", default=["NT-Xent"], choices=list(LOSSES))
+    parser.add_argument("--turns", type=int, default=15, help="of each version; default: 15")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    rows = []
+    with package(args.old) as old_folder, package(args.new) as new_folder:
+        versions = [Version(folder, args.threads) for folder in (old_folder, new_folder)]
+        for loss in args.losses:
+            for pairs in args.pairs:
+                found = compare(*versions, LOSSES[loss], pairs, args.turns)
+                rows.append({"loss": loss, "pairs": pairs, "turns": args.turns} | found)
+                print(json.dumps(rows[-1]), flush=True)
+        for version in versions:
+            version.close()
+    about = environment(args)
+    every = add_rows(args.out / "hot_path.csv", [row | about for row in rows], ("loss", "pairs"))
+    command = f"python benchmarks/hot_path.py {' '.join(sys.argv[1:])}"
+    (args.out / "hot_path.md").write_text(table(every, command, about), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""What a label is, and when it is missing."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gnnclr.ops.check import describe
+
+#: Stands where a node or an image has no label.
+UNLABELED = -1
+
+
+def class_labels(name: str, y: Any, size: int | str = "n", *, from_zero: bool = False) -> Tensor:
+    """The class of each row as int64 [n], and ``-1`` where a row has none.
+
+    A class is a whole number in any type of number, neither small nor consecutive of need. A label is missing where it
+    is ``-1`` or NaN.
+
+    Args:
+        name (str): Name of the argument, for messages.
+        y (Tensor): Labels [n], or [n, 1] as some data sets have them.
+        size (int or str, optional): The number of rows; a string stands for any. (default: ``"n"``)
+        from_zero (bool, optional): Whether to refuse negative numbers other than ``-1``, by which data sets may say
+            that a label is missing, or something else. (default: ``False``)
+
+    Raises:
+        ValueError: If ``y`` is no tensor of one number for each row, or holds a fraction or an infinite number.
+    """
+    fits = isinstance(y, Tensor) and y.layout == torch.strided and not y.is_complex()
+    labels = y.detach().squeeze(1) if fits and y.dim() == 2 and y.size(1) == 1 else y
+    if not fits or labels.dim() != 1 or (isinstance(size, int) and labels.numel() != size):
+        raise ValueError(f"'{name}' must be an integer tensor of shape [{size}] (got {describe(y)})")
+    labels = labels.detach()
+    if labels.is_floating_point():
+        labels = torch.where(labels.isnan(), UNLABELED, labels)
+        _refuse(name, labels, (labels != labels.floor()) | labels.isinf(), "whole numbers")
+    labels = labels.to(torch.int64)
+    if from_zero:
+        _refuse(name, labels, labels < UNLABELED, "classes 0, 1, 2, ...")
+    return labels
+
+
+def _refuse(name: str, labels: Tensor, wrong: Tensor, expected: str) -> None:
+    if bool(wrong.any()):
+        got = labels[wrong][0].item()
+        raise ValueError(f"'{name}' must hold {expected}, and -1 or NaN where a label is missing (got {got})")

@@ -1,0 +1,115 @@
+"""Which files of a folder are images of which class, and which are none."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+#: What the folder of a part may be called, in small or capital letters.
+PARTS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+#: Formats that Pillow knows and does not read, or only with other programs.
+UNREADABLE = ("BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF")
+
+
+@dataclass
+class ImageFiles:
+    """The images of a folder by part, and what was passed over.
+
+    Args:
+        parts (dict): Part to its images, each a name and a class: ``"train"`` with ``"val"``, ``"test"`` or both, or
+            ``"all"`` where folders of classes are not below folders of parts.
+        classes (list[str]): The names of the classes, in order.
+        passed_over (Counter): The number of other files, by why they are none of the images.
+    """
+
+    parts: dict[str, list[tuple[PurePosixPath, str]]]
+    classes: list[str]
+    passed_over: Counter
+
+    def describe_rest(self) -> str:
+        """What was passed over, in words; empty if nothing was."""
+        if not self.passed_over:
+            return ""
+        total = sum(self.passed_over.values())
+        most = self.passed_over.most_common(8)
+        why = ", ".join(f"{count} {reason}" for reason, count in most)
+        if others := total - sum(count for _, count in most):
+            why += f", {others} others"
+        return f"; passed over {total} {'file' if total == 1 else 'files'}: {why}"
+
+
+def image_extensions() -> frozenset[str]:
+    """The extensions of the images that Pillow reads, in small letters."""
+    from PIL import Image
+
+    known = Image.registered_extensions().items()
+    return frozenset(end for end, kind in known if kind in Image.OPEN and kind not in UNREADABLE)
+
+
+def find_images(names: Iterable[PurePosixPath]) -> ImageFiles:
+    """Sorts the files of a folder into parts and classes.
+
+    A class is a folder, and images below it, however deep, are its images. Folders of classes are below ``train/`` and
+    ``val/``, ``test/`` or both; or they are at the top. Where all images are below one folder at the top, that one is
+    the top.
+
+    Args:
+        names (iterable): The names of all files, relative to the folder.
+
+    Raises:
+        ValueError: If two folders stand for one part, there is a part but no ``train/``, or a class is in a part but
+            not in ``train/``.
+    """
+    extensions, passed_over, images = image_extensions(), Counter(), []
+    for name in sorted(names):
+        if any(part.startswith(".") or part == "__MACOSX" for part in name.parts):
+            passed_over["hidden"] += 1
+        elif name.suffix.lower() not in extensions:
+            passed_over[f"with no extension of an image ({name.suffix.lower() or 'none'})"] += 1
+        else:
+            images.append((name, name.parts))
+    while len({where[0] for _, where in images}) == 1 and all(len(where) > 2 for _, where in images):
+        if _part(images[0][1][0]) is not None:
+            break
+        images = [(name, where[1:]) for name, where in images]
+    parts = _by_part(images, passed_over)
+    known = {label for _, label in parts.get("train") or parts.get("all", [])}
+    for part, files in parts.items():
+        if unknown := sorted({label for _, label in files} - known):
+            which = ", ".join(map(repr, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
+            raise ValueError(
+                f"'root' must have the same classes in {part}/ as in train/ (got {which} in {part}/ alone)"
+            )
+    return ImageFiles(parts, sorted(known), passed_over)
+
+
+def _part(folder: str) -> str | None:
+    return next((part for part, names in PARTS.items() if folder.lower() in names), None)
+
+
+def _by_part(
+    images: list[tuple[PurePosixPath, tuple[str, ...]]], passed_over: Counter
+) -> dict[str, list[tuple[PurePosixPath, str]]]:
+    """The images of each part and their classes, or all of them where there are no parts."""
+    tops = {where[0] for _, where in images if len(where) > 1}
+    named = {part: sorted(top for top in tops if _part(top) == part) for part in PARTS}
+    # A class may be called "train": its folder stands beside those of other classes, or holds images itself.
+    deep = all(len(where) > 2 for _, where in images if where[0] in named["train"])
+    by_part = tops and (all(map(_part, tops)) or (deep and named["train"] and (named["val"] or named["test"])))
+    found: dict[str, list[tuple[PurePosixPath, str]]] = {}
+    for name, where in images:
+        part = _part(where[0]) if by_part else "all"
+        if len(where) < (3 if by_part and part else 2):
+            passed_over["in no folder of a class"] += 1
+        elif part is None:
+            passed_over[f"in {where[0]}/, which is no part"] += 1
+        else:
+            found.setdefault(part, []).append((name, where[1 if by_part else 0]))
+    if not by_part or not found:
+        return found
+    for part, folders in named.items():
+        if len(folders) > 1:
+            raise ValueError(f"'root' must have one folder for {part} (got {' and '.join(map(repr, folders))})")
+    if "train" not in found:
+        raise ValueError(f"'root' must have images in train/<class>/ (got images in {', '.join(sorted(tops))})")
+    return found

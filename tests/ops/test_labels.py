@@ -1,0 +1,41 @@
+import pytest
+import torch
+
+from gnnclr.ops.labels import class_labels
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        torch.tensor([3, -1, 0]),
+        torch.tensor([3, -1, 0], dtype=torch.int8),
+        torch.tensor([3.0, float("nan"), 0.0]),
+        torch.tensor([3.0, -1.0, -0.0], dtype=torch.float16),
+        torch.tensor([[3], [-1], [0]]),
+    ],
+)
+def test_classes_and_what_is_missing(y):
+    labels = class_labels("y", y, 3, from_zero=True)
+    assert labels.tolist() == [3, -1, 0] and labels.dtype == torch.int64
+
+
+def test_unsigned_and_boolean_labels_miss_nothing():
+    assert class_labels("y", torch.tensor([255, 0], dtype=torch.uint8)).tolist() == [255, 0]
+    assert class_labels("y", torch.tensor([True, False])).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (torch.tensor([0.0, 1.5]), r"'y' must hold whole numbers, .* \(got 1\.5\)"),
+        (torch.tensor([0.0, float("-inf")]), r"'y' must hold whole numbers, .* \(got -inf\)"),
+        (torch.tensor([0, -100]), r"'y' must hold classes 0, 1, 2, \.\.\., and -1 or NaN .* \(got -100\)"),
+        (torch.zeros(2, 3), r"'y' must be an integer tensor of shape \[2\] \(got tensor of shape \[2, 3\]"),
+        (torch.zeros(3), r"'y' must be an integer tensor of shape \[2\]"),
+        (torch.zeros(2, dtype=torch.complex64), r"'y' must be an integer tensor of shape \[2\]"),
+        ([0, 1], r"'y' must be an integer tensor of shape \[2\] \(got list"),
+    ],
+)
+def test_errors(y, message):
+    with pytest.raises(ValueError, match=message):
+        class_labels("y", y, 2, from_zero=True)

@@ -1,0 +1,15 @@
+import pytest
+
+from gnnclr.ops.notice import RANKS, is_rank_zero, notice
+
+
+@pytest.mark.parametrize(
+    ("name", "rank", "out"), [(None, "", "hello\n"), ("RANK", "0", "hello\n"), ("LOCAL_RANK", "1", "")]
+)
+def test_one_process_speaks(name, rank, out, monkeypatch, capsys):
+    for variable in RANKS:
+        monkeypatch.delenv(variable, raising=False)
+    if name is not None:
+        monkeypatch.setenv(name, rank)
+    notice("hello")
+    assert capsys.readouterr().out == out and is_rank_zero() == bool(out)
