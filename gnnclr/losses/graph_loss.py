@@ -6,62 +6,14 @@ from typing import ClassVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.autograd import Function
 
 from gnnclr.graph import ContrastGraph, augmentation_graph
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.gather import gather
 from gnnclr.nn import PairConv
 from gnnclr.ops.check import check_matrix
-from gnnclr.ops.first_order import first_order
 from gnnclr.ops.gather_rows import gather_sizes
-
-#: Lengths whose squares neither over- nor underflow in float32.
-SAFE_LENGTHS = (1e-15, 1e18)
-
-
-def _normalize_scaled(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Unit rows and lengths of rows of any length: scaled by the largest entry first, so that no square over- or
-    underflows. The length of a zero row is infinite."""
-    # The infinity norm of torch would say the same, 15 times slower.
-    largest = x.abs().amax(dim=1, keepdim=True)
-    z = x / largest.masked_fill_(largest == 0, float("inf"))
-    length = torch.linalg.vector_norm(z, dim=1, keepdim=True)
-    z.div_(length.masked_fill_(length == 0, float("inf")))
-    return z, largest.mul_(length)
-
-
-class _Normalize(Function):
-    @staticmethod
-    def forward(ctx, x):
-        dtype = torch.promote_types(x.dtype, torch.float32)
-        z = x.to(dtype)
-        # An error of the length is one of all scores of the row, and those are divided by small temperatures.
-        wide = dtype if x.device.type == "mps" else torch.float64  # which has no float64
-        length = torch.linalg.vector_norm(z, dim=1, keepdim=True, dtype=wide).to(dtype)
-        if x.size(0) and SAFE_LENGTHS[0] < float(length.amin()) and float(length.amax()) < SAFE_LENGTHS[1]:
-            z = z / length
-        else:
-            z, length = _normalize_scaled(z)
-        ctx.dtype = x.dtype
-        ctx.save_for_backward(z, length)
-        return z
-
-    @staticmethod
-    @first_order
-    def backward(ctx, grad):
-        z, length = ctx.saved_tensors
-        along = torch.linalg.vecdot(grad, z).unsqueeze(1)
-        return torch.addcmul(grad, along, z, value=-1).div_(length).to(ctx.dtype)
-
-
-def normalize(x: Tensor) -> Tensor:
-    r"""Rows of unit length, computed in float32 at least; a zero row stays zero, and gets no gradient.
-
-    Args:
-        x (Tensor): Rows of any length [n, d].
-    """
-    return _Normalize.apply(x)
+from gnnclr.ops.unit_rows import normalize
 
 
 def float_rows(x: Tensor) -> Tensor:

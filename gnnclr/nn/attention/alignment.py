@@ -1,7 +1,6 @@
 """Alignment with attention over positive pairs."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph
@@ -10,6 +9,7 @@ from gnnclr.nn.attention.cosine import CosineAttention
 from gnnclr.nn.attention.pair_attention import PairAttention
 from gnnclr.ops.check import check_choice, describe
 from gnnclr.ops.kernels import PairKernel
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class AttentionAlignmentConv(AlignmentConv):
@@ -80,7 +80,7 @@ class AttentionAlignmentConv(AlignmentConv):
             x = self.candidates(z, graph)
         elif x.size(0) != z.size(0):
             raise ValueError(f"'graph.features' must have a row for each of the {z.size(0)} nodes (got {describe(x)})")
-        return F.normalize(x.detach().to(z), dim=1)
+        return unit_rows(x.detach().to(z))
 
     def extra_repr(self) -> str:
         """Temperature, attention and what is weighted."""
