@@ -122,7 +122,7 @@ class AlignmentConv(PairConv):
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
-        if graph.edge_index is None and self._sums_over_groups:
+        if graph.edge_index is None and self.sums_over_groups:
             return self._step_groups(z, graph)
         pairs = self.pairs(z, graph)
         attract = pairs.weight if pairs.attract is None else pairs.attract
@@ -132,7 +132,7 @@ class AlignmentConv(PairConv):
         return update
 
     @property
-    def _sums_over_groups(self) -> bool:
+    def sums_over_groups(self) -> bool:
         """Whether positives of a group can be summed without listing their pairs."""
         return self.kernel is None and type(self) is AlignmentConv
 

@@ -1,20 +1,19 @@
 """The contrastive update: alignment and uniformity in balance."""
 
 from copy import copy
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.nn.alignment import AlignmentConv, PositivePairs
+from gnnclr.nn.alignment import AlignmentConv, PositivePairs, anchor_share
 from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
-from gnnclr.nn.negative_blocks import same_group
 from gnnclr.nn.normalizer import Normalizer, Weigh
 from gnnclr.nn.uniformity import UniformityConv, edge_logsumexp
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
+from gnnclr.ops.group_softmax import GroupSoftmax
 from gnnclr.ops.memo import TensorMemo
 
 DENOMINATORS = ("pair", "all", "none")
@@ -71,7 +70,7 @@ class ContrastiveConv(CoupledConv):
             return super().step(z, graph)
         if self.denominator == "none":
             return self._sum(z, graph)
-        if self.denominator == "all" and graph.edge_index is None and self._covers_everything(graph):
+        if self.denominator == "all" and graph.edge_index is None and self.alignment.sums_over_groups:
             return self._step_groups(z, graph)
         return super().step(z, graph)
 
@@ -128,22 +127,20 @@ class ContrastiveConv(CoupledConv):
         energy, message = (sum(getattr(part, name) for part in parts) for name in ("energy", "message"))
         return Update(energy, message, [pair for part in parts for pair in part.gradients])
 
-    @staticmethod
-    def _covers_everything(graph: ContrastGraph) -> bool:
-        """Whether positives and negatives together are all other nodes, each with weight one."""
-        rule = graph.negatives
-        plain = rule.scope == "all" and rule.exclude == "positives" and rule.candidates is None
-        return plain and rule.log_weight is None and graph.negative_index is None
-
     def _step_groups(self, z: Tensor, graph: ContrastGraph) -> Update:
-        """Implicit positives in the denominator of each anchor: the partition function runs over everything but the
-        anchor itself."""
-        graph = copy(graph)
-        graph.negatives = replace(graph.negatives, exclude="self")
-        if graph.ignore_index is not None:
-            # Ignored positives are no negatives, and stay in the partition function as positives.
-            graph.ignore_index = graph.ignore_index[:, ~same_group(graph.group, graph.ignore_index)]
-        return self._sum(z, graph)
+        """Implicit positives in the denominator of each anchor: as :meth:`_couple_anchors`, by sums over groups."""
+        normalizer = self.uniformity.normalizer(z, graph)
+        positives = GroupSoftmax(z, graph.group, 1 / float(self.temperature))
+        share = anchor_share(positives.count, graph.anchor, z.dtype)
+        gap = (normalizer.lse - positives.lse).masked_fill(share == 0, float("-inf"))
+        push, each = torch.sigmoid(gap), share / positives.count.clamp(min=1)
+        energy = (share * (softplus(gap, threshold=50.0) + positives.spread)).sum()
+        learned = isinstance(self.temperature, Tensor)
+        repel, by_scale = normalizer.message(share * push)
+        # (1 + ε) / P of the positives' softmax, less the weight 1 / P, less the share of negatives in the partition.
+        message, by = positives.message(each * torch.sigmoid(-gap), each * push, by_scale=learned)
+        message = message.add_(repel).div_(-float(self.temperature))
+        return Update(energy, message, self._gradients(by_scale + by) if learned else [])
 
     def extra_repr(self) -> str:
         """Temperature, denominator, and the alignment where it is a special one."""

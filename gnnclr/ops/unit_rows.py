@@ -111,3 +111,16 @@ def unit_rows(x: Tensor) -> Tensor:
         x = scale_down(x, _exponents(x))  # the scale is no part of the result: a constant
         length = _lengths(x)[0]
     return x / _inverse(length)
+
+
+def squared_excess(x: Tensor) -> Tensor:
+    """The squared length of each row minus one [n]; exactly zero where that is rounding, so that scores of unit rows
+    are functions of their distance.
+
+    Args:
+        x (Tensor): Rows [n, d], float32 at least.
+    """
+    wide = x.dtype if x.device.type == "mps" else torch.float64
+    length = torch.linalg.vector_norm(x, dim=-1, dtype=wide)
+    excess = (length - 1) * (length + 1)
+    return excess.masked_fill_(excess.abs() < 16 * torch.finfo(x.dtype).eps, 0).to(x.dtype)
