@@ -1,6 +1,6 @@
 """The alignment update: positives attract."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.kernels import PairKernel
 from gnnclr.ops.memo import TensorMemo
+from gnnclr.ops.unit_rows import squared_excess
 
 
 @dataclass
@@ -29,6 +30,9 @@ class PositivePairs:
             [e].
         learned (Tensor, optional): ``attract`` if there is one, otherwise ``weight``, with the autograd history of what
             is trained to give it [e].
+        relative (Tensor, optional): The score of each pair less ``base``, with the digits that it has where positives
+            are nearly one with their anchor [e]; for layers that compare positives with each other.
+        base (float): What relative scores lack.
     """
 
     edge_index: Tensor
@@ -37,6 +41,8 @@ class PositivePairs:
     slope: Tensor | None = None
     attract: Tensor | None = None
     learned: Tensor | None = None
+    relative: Tensor | None = None
+    base: float = 0.0
 
 
 def anchor_share(counts: Tensor, anchor: Tensor | None, dtype: torch.dtype) -> Tensor:
@@ -108,6 +114,18 @@ class AlignmentConv(PairConv):
         edge_index, weight, share = positive_weights(z, graph)
         score, slope = self.pair_scores(z, graph, edge_index)
         return PositivePairs(edge_index, weight * share, score, slope)
+
+    def compared(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs) -> PositivePairs:
+        r"""The pairs with relative scores. For the dot product these are
+        :math:`(\|\mathbf{z}_i\|^2 + \|\mathbf{z}_j\|^2 - \|\mathbf{z}_i - \mathbf{z}_j\|^2 - 2) / 2\tau`: on unit
+        rows a distance, which is no difference of near-equal numbers."""
+        if self.kernel is not None:
+            return replace(pairs, relative=pairs.score)
+        scale, nodes = 1 / float(self.temperature), self.candidates(z, graph)
+        excess, (source, target) = squared_excess(nodes), pairs.edge_index
+        distance = self.compare_rows(lambda a, b: (a - b).square().sum(dim=1), z, nodes, pairs.edge_index)
+        relative = (excess[source] + excess[target] - distance).mul_(scale / 2)
+        return replace(pairs, relative=relative, base=scale)
 
     def pull(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs, by_score: Tensor) -> Tensor:
         r"""Minus the gradient of :math:`\sum_e u_e s_e` over all pairs by ``z``, times :math:`\tau` [n, d].

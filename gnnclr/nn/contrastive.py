@@ -10,7 +10,8 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs, anchor_share
 from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
 from gnnclr.nn.normalizer import Normalizer, Weigh
-from gnnclr.nn.uniformity import UniformityConv, edge_logsumexp
+from gnnclr.nn.positive_softmax import PositiveSoftmax
+from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
 from gnnclr.ops.group_softmax import GroupSoftmax
@@ -64,6 +65,11 @@ class ContrastiveConv(CoupledConv):
         if denominator != "none" or self.alignment.weighs_rows:
             self._check_one_temperature()
 
+    @property
+    def compares_positives(self) -> bool:
+        """See :class:`CoupledConv`."""
+        return self.denominator == "all"
+
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
         if self.alignment.weighs_rows:
@@ -100,15 +106,14 @@ class ContrastiveConv(CoupledConv):
 
     @staticmethod
     def _couple_anchors(pairs: PositivePairs, lse: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor]]:
-        target, n = pairs.edge_index[1], lse.numel()
-        share = sum_by_anchor(pairs.weight, pairs, n)
-        positive = edge_logsumexp(pairs.score, target, n)
-        gap = (lse - positive).masked_fill(share == 0, float("-inf"))
+        share, positive = sum_by_anchor(pairs.weight, pairs, lse.numel()), PositiveSoftmax(pairs, lse.numel())
+        gap = (lse - positive.lse).masked_fill(share == 0, float("-inf"))
         push = torch.sigmoid(gap)
-        energy = (share * softplus(gap, threshold=50.0)).sum() + (pairs.weight * (positive[target] - pairs.score)).sum()
-        inside = share[target] * (pairs.score - positive[target]).exp()
-        # With one positive 'inside' equals the weight, bit for bit: nothing cancels.
-        return energy, (inside - pairs.weight) - inside * push[target], (share * push,)
+        energy = (share * softplus(gap, threshold=50.0)).sum() + (pairs.weight * positive.shortfall).sum()
+        # The share of a positive among positives, less its weight, less the share that negatives take.
+        target, each = positive.target, share / positive.count
+        by_score = positive.departure * (each * torch.sigmoid(-gap))[target] - (each * push)[target]
+        return energy, by_score + positive.uneven(each[target], pairs.weight), (share * push,)
 
     @staticmethod
     def _couple_sums(pairs: PositivePairs, lse: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor]]:
