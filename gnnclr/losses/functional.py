@@ -87,10 +87,11 @@ def community_nt_xent_loss(
     rho: float = 0.5,
     gather_distributed: bool = False,
     impl: str = "auto",
+    mean: str = "anchors",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.CommunityNTXentLoss`."""
     communities = {} if community is None else {"community": community}
-    return CommunityNTXentLoss(temperature, rho, gather_distributed, impl)(*views, **communities)
+    return CommunityNTXentLoss(temperature, rho, gather_distributed, impl, mean)(*views, **communities)
 
 
 def dcl_loss(
@@ -100,9 +101,10 @@ def dcl_loss(
     sigma: float = 0.5,
     gather_distributed: bool = False,
     impl: str = "auto",
+    mean: str = "anchors",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.DCLLoss`."""
-    return DCLLoss(temperature, weighted, sigma, gather_distributed, impl)(*views)
+    return DCLLoss(temperature, weighted, sigma, gather_distributed, impl, mean)(*views)
 
 
 def dhel_loss(
@@ -139,9 +141,10 @@ def hard_negative_loss(
     tau_plus: float = 0.1,
     gather_distributed: bool = False,
     impl: str = "auto",
+    mean: str = "anchors",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.HardNegativeLoss`."""
-    return HardNegativeLoss(temperature, beta, tau_plus, gather_distributed, impl)(*views)
+    return HardNegativeLoss(temperature, beta, tau_plus, gather_distributed, impl, mean)(*views)
 
 
 def info_nce_loss(
@@ -186,10 +189,11 @@ def kernel_info_nce_loss(
     arc_cosine: int | None = None,
     gather_distributed: bool = False,
     impl: str = "auto",
+    mean: str = "anchors",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.KernelInfoNCELoss`."""
     loss = KernelInfoNCELoss(
-        temperature, gamma, weight, second_temperature, mix, split, arc_cosine, gather_distributed, impl
+        temperature, gamma, weight, second_temperature, mix, split, arc_cosine, gather_distributed, impl, mean
     )
     return loss(*views)
 
@@ -200,10 +204,14 @@ def negative_cosine_loss(*views: Views, gather_distributed: bool = False) -> Ten
 
 
 def nt_xent_loss(
-    *views: Views, temperature: float | Tensor = 0.5, gather_distributed: bool = False, impl: str = "auto"
+    *views: Views,
+    temperature: float | Tensor = 0.5,
+    gather_distributed: bool = False,
+    impl: str = "auto",
+    mean: str = "anchors",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.NTXentLoss`."""
-    return NTXentLoss(temperature, gather_distributed, impl)(*views)
+    return NTXentLoss(temperature, gather_distributed, impl, mean)(*views)
 
 
 def prototype_loss(
@@ -257,10 +265,11 @@ def sup_con_loss(
     temperature: float | Tensor = 0.1,
     gather_distributed: bool = False,
     impl: str = "auto",
+    mean: str = "anchors",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.SupConLoss`."""
     labels = {} if labels is None else {"labels": labels}
-    return SupConLoss(temperature, gather_distributed, impl)(*views, **labels)
+    return SupConLoss(temperature, gather_distributed, impl, mean)(*views, **labels)
 
 
 def triplet_loss(

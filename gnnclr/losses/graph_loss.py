@@ -11,6 +11,7 @@ from gnnclr.graph import ContrastGraph, augmentation_graph
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.gather import gather
 from gnnclr.nn import PairConv
+from gnnclr.nn.alignment import anchor_mass
 from gnnclr.ops.check import check_matrix
 from gnnclr.ops.gather_rows import gather_sizes
 from gnnclr.ops.unit_rows import normalize
@@ -49,6 +50,8 @@ class GraphLoss(nn.Module):
     #: Whether the loss is a mean over anchors, so that each process can take its own. Others are computed by every
     #: process on the joined batch.
     mean_over_anchors: ClassVar[bool] = True
+    #: What has equal weight in the mean over positive pairs, ``"anchors"`` or ``"pairs"``.
+    mean: str = "anchors"
 
     def __init__(self, conv: PairConv, gather_distributed: bool = False):
         super().__init__()
@@ -91,9 +94,9 @@ class GraphLoss(nn.Module):
         if not self.mean_over_anchors:
             return self._energy(graph.x, graph)
         own = (graph.sample >= start) & (graph.sample < start + n)
-        anchors = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor
-        share = int((anchors & own).sum()) / max(int(anchors.sum()), 1)
-        graph.anchor = anchors & own
+        mass = anchor_mass(graph, self.mean)
+        share = float(mass[own].sum()) / max(float(mass.sum()), 1e-300)
+        graph.anchor = (mass > 0) & own
         return self._energy(graph.x, graph) * (len(sizes) * share)
 
     @staticmethod

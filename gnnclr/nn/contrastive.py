@@ -72,12 +72,10 @@ class ContrastiveConv(CoupledConv):
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
-        if self.alignment.weighs_rows:
-            return super().step(z, graph)
-        if self.denominator == "none":
-            return self._sum(z, graph)
         if self.denominator == "all" and graph.edge_index is None and self.alignment.sums_over_groups:
             return self._step_groups(z, graph)
+        if self.denominator == "none" and not self.alignment.weighs_rows:
+            return self._sum(z, graph)
         return super().step(z, graph)
 
     def couple(self, pairs: PositivePairs, normalizer: Normalizer) -> tuple[Tensor, Tensor, tuple[Tensor]]:
@@ -136,7 +134,7 @@ class ContrastiveConv(CoupledConv):
         """Implicit positives in the denominator of each anchor: as :meth:`_couple_anchors`, by sums over groups."""
         normalizer = self.uniformity.normalizer(z, graph)
         positives = GroupSoftmax(z, graph.group, 1 / float(self.temperature))
-        share = anchor_share(positives.count, graph.anchor, z.dtype)
+        share = anchor_share(positives.count, graph.anchor, z.dtype, self.alignment.mean)
         gap = (normalizer.lse - positives.lse).masked_fill(share == 0, float("-inf"))
         push, each = torch.sigmoid(gap), share / positives.count.clamp(min=1)
         energy = (share * (softplus(gap, threshold=50.0) + positives.spread)).sum()

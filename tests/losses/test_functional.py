@@ -53,8 +53,8 @@ OTHER = {
     "beta": {"variant": "hn", "beta": 1.7},
     "tau_plus": {"variant": "hn", "tau_plus": 0.02},
 }
-#: Options without an effect on the value of one process, or that a function does not have.
-SILENT = {"gather_distributed", "impl", "learnable"}
+#: Options without an effect on the value of one process and of views alone, or that a function does not have.
+SILENT = {"gather_distributed", "impl", "learnable", "mean"}
 
 
 def options(name):

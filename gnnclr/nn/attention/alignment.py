@@ -37,6 +37,7 @@ class AttentionAlignmentConv(AlignmentConv):
         attention (PairAttention, optional): Gives the weights. (default: ``CosineAttention()``)
         weighs (str, optional): What is weighted: ``"row"`` or ``"alignment"``. (default: ``"row"``)
         kernel (PairKernel, optional): The kernel of the scores. (default: ``None``, the dot product)
+        mean (str, optional): The mean over ``"anchors"`` or over ``"pairs"``. (default: ``"anchors"``)
 
     Shapes:
         - **input:** embeddings :math:`(n, d)`, unit rows; graph with positives :math:`(2, e)`, weights :math:`(e)` and
@@ -50,19 +51,20 @@ class AttentionAlignmentConv(AlignmentConv):
         attention: PairAttention | None = None,
         weighs: str = "row",
         kernel: PairKernel | None = None,
+        mean: str = "anchors",
     ):
-        super().__init__(temperature, kernel)
+        super().__init__(temperature, kernel, mean)
         self.attention = CosineAttention() if attention is None else attention
         self.weighs = check_choice("weighs", weighs, ("row", "alignment"))
 
     @property
     def weighs_rows(self) -> bool:
         """See :class:`~gnnclr.nn.AlignmentConv`."""
-        return self.weighs == "row"
+        return self.weighs == "row" or super().weighs_rows
 
     def pairs(self, z: Tensor, graph: ContrastGraph) -> PositivePairs:
         """The positives of a graph with the weights of the attention, and their scores."""
-        edge_index, weight, share = positive_weights(z, graph)
+        edge_index, weight, share = positive_weights(z, graph, self.mean)
         x = self._rows(z, graph, edge_index)
         with torch.enable_grad():
             attended = self.attention(x, edge_index, weight.clone()).to(z.dtype) * share
