@@ -278,9 +278,10 @@ def triplet_loss(
     normalized: bool = True,
     gather_distributed: bool = False,
     impl: str = "auto",
+    positives: str = "all",
 ) -> Tensor:
     """Functional twin of :class:`~gnnclr.losses.TripletLoss`."""
-    return TripletLoss(margin, normalized, gather_distributed, impl)(*views)
+    return TripletLoss(margin, normalized, gather_distributed, impl, positives)(*views)
 
 
 def vicreg_loss(

@@ -108,6 +108,12 @@ def _shares(
     return weight, anchor_share(total, anchor, dtype, mean)[target]
 
 
+@TensorMemo
+def most_positives(edge_index: Tensor) -> int:
+    """The most positives of an anchor."""
+    return int(torch.bincount(edge_index[1], minlength=1).max())
+
+
 class AlignmentConv(PairConv):
     r"""The alignment update of `"A Message Passing Perspective on Learning Dynamics of Contrastive Learning"
     <https://arxiv.org/abs/2303.04435>`_: every view moves towards the views it is paired with.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.nn.alignment import AlignmentConv, PositivePairs, anchor_share
+from gnnclr.nn.alignment import AlignmentConv, PositivePairs, anchor_share, most_positives
 from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
 from gnnclr.nn.normalizer import Normalizer, Weigh
 from gnnclr.nn.positive_softmax import PositiveSoftmax
@@ -15,7 +15,6 @@ from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
 from gnnclr.ops.group_softmax import GroupSoftmax
-from gnnclr.ops.memo import TensorMemo
 
 DENOMINATORS = ("pair", "all", "none")
 
@@ -88,7 +87,7 @@ class ContrastiveConv(CoupledConv):
         target = pairs.edge_index[1]
         if self.denominator != "pair" or pairs.slope is not None or target.numel() > num_nodes:
             return None
-        if _most(pairs.edge_index) > 1:
+        if most_positives(pairs.edge_index) > 1:
             return None
         # One positive for each anchor: what its push needs is two numbers.
         share = pairs.weight.new_zeros(num_nodes).index_copy_(0, target, pairs.weight)
@@ -149,9 +148,3 @@ class ContrastiveConv(CoupledConv):
         """Temperature, denominator, and the alignment where it is a special one."""
         alignment = "" if type(self.alignment) is AlignmentConv else f", alignment={self.alignment}"
         return f"{super().extra_repr()}, denominator={self.denominator!r}{alignment}"
-
-
-@TensorMemo
-def _most(edge_index: Tensor) -> int:
-    """The most positives of an anchor."""
-    return int(torch.bincount(edge_index[1], minlength=1).max())

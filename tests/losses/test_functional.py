@@ -54,7 +54,7 @@ OTHER = {
     "tau_plus": {"variant": "hn", "tau_plus": 0.02},
 }
 #: Options without an effect on the value of one process and of views alone, or that a function does not have.
-SILENT = {"gather_distributed", "impl", "learnable", "mean"}
+SILENT = {"gather_distributed", "impl", "learnable", "mean", "positives"}
 
 
 def options(name):
