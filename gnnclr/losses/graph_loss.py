@@ -17,13 +17,24 @@ from gnnclr.ops.gather_rows import gather_sizes
 from gnnclr.ops.unit_rows import normalize
 
 
-def float_rows(x: Tensor) -> Tensor:
+def float_rows(x: Tensor, power: int = 1) -> Tensor:
     """Rows as they are, in float32 at least.
 
     Args:
         x (Tensor): Rows [n, d].
+        power (int, optional): The highest power of entries in what follows. Entries whose powers, summed over features
+            and pairs, may be no number of the type are refused; on a GPU, which would be waited for, they pass.
+            (default: ``1``)
     """
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    if power > 1 and x.device.type == "cpu" and x.numel():
+        most, largest = torch.finfo(x.dtype).max ** (1 / (power + 1)), float(x.detach().abs().amax())
+        if largest > most:
+            raise ValueError(
+                f"'views' must have entries up to {most:.0e} in {x.dtype} for a loss that does not normalize rows (got "
+                f"{largest:.0e})"
+            )
+    return x
 
 
 class GraphLoss(nn.Module):

@@ -19,7 +19,7 @@ class TripletLoss(GraphLoss):
     other samples. The mean runs over all triplets, those at zero too; :math:`i` with more positives or negatives has
     more of them, and where a graph weighs positives, triplets weigh as these. With ``positives="mean"`` the first
     distance is the mean over the positives of :math:`i`, and the mean runs over pairs :math:`(i, j)`; with two views
-    that is the same.
+    that is the same. Distances under :math:`10^{-3}` count as that, and have no slope.
 
     Args:
         margin (float, optional): The margin :math:`m > 0`. (default: ``1.0``)
@@ -59,4 +59,4 @@ class TripletLoss(GraphLoss):
 
     def project(self, x: Tensor) -> Tensor:
         """Rows of unit length, or as they are."""
-        return normalize(x) if self.normalized else float_rows(x)
+        return normalize(x) if self.normalized else float_rows(x, power=2)

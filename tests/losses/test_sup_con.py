@@ -27,6 +27,10 @@ class TestSupCon(LossContract):
     def graph_arguments(self):
         return {"labels": LABELS[:7]}
 
+    def tight_views(self, n, noise):
+        base = make_views(8, views=1)[0][LABELS[:n]]
+        return [base + 3 * noise * extra for extra in make_views(n, views=3, seed=1)]
+
     def reference(self, views, temperature):
         return self.reference_of_units([unit(view) for view in views], temperature)
 
