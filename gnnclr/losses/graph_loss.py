@@ -45,6 +45,13 @@ class GraphLoss(nn.Module):
     - ``loss(x, graph)``: the loss of stacked views ``x`` on a graph of the caller's making; rows of its bank are
       normalised too.
 
+    How the formulas of subclasses are to be read: :math:`\operatorname{mean}_i` runs over the anchors that have
+    positives; where an anchor has several positives :math:`p`, or several other views, the term of a pair is averaged
+    over them first, with the weights of the graph (``edge_weight``), unless ``mean="pairs"`` is chosen.
+    :math:`\operatorname{mean}_{ij}` over negatives runs over all their pairs. Negatives are those of the graph: its
+    rule or its edges, and the rows of its bank. Rows may have any length that their type holds: a loss that does not
+    normalize them refuses those whose powers the type cannot hold.
+
     Args:
         conv (PairConv): The layer whose energy the loss is.
         gather_distributed (bool, optional): Contrast with the samples of all processes. Each process returns the mean

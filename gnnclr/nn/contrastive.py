@@ -32,9 +32,9 @@ class ContrastiveConv(CoupledConv):
         s_{ip} \Big] \\
         E_{\text{none}} &= \operatorname{mean}_i \Big[ \ell_i - \sum_p w_{ip} s_{ip} \Big]
 
-    Positives stay out of the log-sum-exp over negatives, so loss and gradient keep their digits when positives are
-    nearly one with their anchors and :math:`\tau` is small. The message is :math:`-\partial E / \partial \mathbf{z}` in
-    closed form.
+    With ``denominator="none"`` the mean of :math:`\ell_i` leaves out anchors without negatives. Positives stay out of
+    the log-sum-exp over negatives, so loss and gradient keep their digits when positives are nearly one with their
+    anchors and :math:`\tau` is small. The message is :math:`-\partial E / \partial \mathbf{z}` in closed form.
 
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0` of parts that are not
