@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
+from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.report.figure import ATTRACT, INK, MUTED, NEIGHBOR, REPEL, class_color, new_figure
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def draw_batch_graph(
     Raises:
         ValueError: If there are more than 200 nodes, which no page can show.
     """
-    z = F.normalize(graph.x.detach().float().cpu(), dim=1)
+    z = unit_rows(graph.x.detach().float().cpu())
     if z.size(0) > 200:
         raise ValueError(f"'graph' must have at most 200 nodes to be drawn (got {z.size(0)})")
     sample = graph.sample.cpu()
