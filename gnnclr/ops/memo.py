@@ -35,6 +35,9 @@ _ORIGINALS = TensorMap()
 def copy_of(tensor: Tensor) -> Tensor:
     """A copy that may be handed out, for which a :class:`TensorMemo` remembers what it remembers for ``tensor``, until
     someone writes into the copy: ``tensor`` itself stays private, so that nobody can write into it."""
+    if torch.is_inference_mode_enabled():
+        with torch.inference_mode(False):  # made in it, a tensor has no version
+            return copy_of(tensor)
     copy = tensor.clone()
     _ORIGINALS.set(copy, tensor)
     return copy
