@@ -126,7 +126,7 @@ def test_resume_without_the_embeddings():
     seen += rows(resumed)
     resumed.selection = with_selection().selection
     assert seen + rows(resumed) == expected
-    assert set(resumed.state_dict()) == {"epoch", "position"}  # between epochs nothing is kept
+    assert set(resumed.state_dict()) == {"epoch", "position", "layout"}  # between epochs nothing is kept
 
 
 def saved(state):
