@@ -10,8 +10,10 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from types import FrameType
 
+from gnnclr.cli import ignore_library_warnings
 from gnnclr.processes import STOPPED, end_with_parent
 
 #: Seconds in which the first process, if it fails alike, says so for all.
@@ -27,15 +29,14 @@ def main() -> int:
     end_with_parent()
     try:
         task = json.load(sys.stdin)
-        from gnnclr.cli import ignore_library_warnings
-        from gnnclr.train import Run, TrainingInterrupted, recipe_parser
-
         ignore_library_warnings()
+        from gnnclr.train import Run, TrainingInterrupted, recipe_parser
+        from gnnclr.train.workers import leave
+
         run = Run(recipe_parser().parse_string(task["settings"]), task["folder"], task["name"])
-        try:
+        with suppress(TrainingInterrupted):
             run.train(task["ckpt_path"])
-        except TrainingInterrupted:
-            return 0
+        leave()
     except BaseException as error:
         time.sleep(PATIENCE)
         if not isinstance(error, (ValueError, OSError)) or os.environ.get("GNNCLR_DEBUG"):
@@ -51,4 +52,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stderr.flush()
+    # All that is left is to take Python apart, which the first process would wait for.
+    os._exit(status)

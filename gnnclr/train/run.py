@@ -115,18 +115,19 @@ class Run:
         """
         with self._claim(new):
             trained = self.train(ckpt_path)
+            share = FromRankZero() if trained.joined else None
             if not is_rank_zero():
-                if trained.share is None:
+                if share is None:
                     return {}
-                result, folder = trained.share(None)
-                self.folder = Path(folder)
+                result, folder = share(None)
+                self.folder, self.numbered = Path(folder), False
                 return result
             try:
                 result = self._evaluate(trained.data, trained.untrained, trained.method, trained.step, trained.seconds)
             except KeyboardInterrupt:
                 raise TrainingInterrupted(self.checkpoint, trained.step) from None
-            if trained.share is not None:
-                trained.share((result, str(self.folder)))
+            if share is not None:
+                share((result, str(self.folder)))
             return result
 
     @contextmanager
@@ -161,8 +162,9 @@ class Run:
             trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
             # The end of training need not be a multiple of the checkpoint interval.
             trainer.save_checkpoint(self.checkpoint)
-        share = FromRankZero() if trainer.world_size > 1 and dist.is_initialized() else None
-        return Trained(data, untrained, module.method, trainer.global_step, elapsed.seconds, share)
+            seconds = elapsed.seconds
+        joined = trainer.world_size > 1 and dist.is_initialized()
+        return Trained(data, untrained, module.method, trainer.global_step, seconds, joined)
 
     def load(self) -> tuple[nn.Module, nn.Module, ContrastiveData, int]:
         """The untrained method, the method of the last checkpoint, the data, and the number of steps taken.
@@ -229,7 +231,8 @@ class Run:
             )
 
     def _trainer(self, settings: dict[str, Any], checkpoint: dict[str, Any], own: list[Callback]) -> Trainer:
-        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+        for name in ("lightning.pytorch", "lightning.fabric"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         loggers = [MetricsCSV(self.folder / "metrics.csv")]
         if self.recipe.tensorboard:
             loggers.append(TensorBoardLogger(self.folder, name="tensorboard", version=""))
@@ -246,15 +249,15 @@ class Run:
 
 
 class Trained(NamedTuple):
-    """What a training leaves: the data, the method before and after, the steps, the seconds, and how processes of a
-    launcher share what is found afterwards."""
+    """What a training leaves: the data, the method before and after, the steps, the seconds, and whether processes are
+    still joined, as those of a launcher are."""
 
     data: ContrastiveData
     untrained: nn.Module
     method: nn.Module
     step: int
     seconds: float
-    share: FromRankZero | None
+    joined: bool
 
 
 def versions() -> dict[str, str]:

@@ -64,6 +64,12 @@ def several_processes(trainer: Trainer, interrupt: ResumableInterrupt, task: dic
                 yield
 
 
+def leave() -> None:
+    """Takes this process out of the group that it has trained with."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def keep_own_signals(trainer: Trainer) -> None:
     """Keeps Lightning's answer to a request to terminate from this trainer: it broadcasts within the handler of the
     signal, which never ends unless all processes do so at the same time, and at each step, which a GPU waits for.
@@ -132,8 +138,7 @@ def _started(trainer: Trainer, task: dict[str, Any]) -> Iterator[list[subprocess
         raise
     finally:
         # Left before the others are waited for: they may wait for this one to leave.
-        if dist.is_initialized():
-            dist.destroy_process_group()
+        leave()
         for worker in workers:
             try:
                 worker.wait(PATIENCE)
