@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gnnclr.train import read_metrics
+from gnnclr.train import Run, parse_recipe, read_metrics
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
 
@@ -71,9 +72,12 @@ class Command:
 
 
 def children(pid):
+    found = []
     with suppress(OSError):
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            if b"gnnclr.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
 
 
 def alive(pid):
@@ -110,6 +114,15 @@ def place(tmp_path_factory):
     return tmp_path_factory.mktemp("processes")
 
 
+@pytest.fixture
+def one_thread():
+    """Sums in another order round otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def whole(place):
     """A run that nothing stops, and what it printed."""
@@ -117,37 +130,133 @@ def whole(place):
     return place / "runs" / "simclr-digits" / "1", out
 
 
-def test_one_process_evaluates_and_writes(whole, place):
+@pytest.fixture(scope="module")
+def stopped(place, whole):
+    """Runs of which the main process, or both, are asked to stop: their folders, steps and messages."""
+    folders = [place / "one", place / "both"]
+    runs = [Command("fit", *DIGITS, *TWO, f"--out={folder}", cwd=place) for folder in folders]
+    pids = [[], []]
+    deadline = time.monotonic() + 100
+    while not all(pids) and time.monotonic() < deadline:
+        for number, run in enumerate(runs):
+            if not pids[number] and len(read_metrics(folders[number] / "metrics.csv")) >= 6:
+                pids[number] = [run.pid, *run.workers()]
+                if number == 0:
+                    os.kill(run.pid, signal.SIGTERM)
+                else:
+                    os.kill(pids[number][1], signal.SIGINT)
+                    time.sleep(0.05)
+                    os.kill(run.pid, signal.SIGINT)
+        time.sleep(0.005)
+    results = []
+    for run, folder, both in zip(runs, folders, pids):
+        _, err = run.finish(130, seconds=30)
+        assert len(both) == 2 and gone(both)
+        results.append((folder, checkpoint(folder)["global_step"], err))
+    return results
+
+
+def test_one_process_evaluates_and_writes(whole, one_thread):
     folder, out = whole
-    assert out.count("everything is in") == out.count("trained") - out.count("untrained") == 1
+    assert out.count("everything is in") == out.count("| trained") == 1
     assert [path.name for path in folder.parent.iterdir()] == ["1"]
     assert {path.name for path in folder.iterdir()} == {"config.yaml", "metrics.csv", "metrics.json", "checkpoints"}
     assert [path.name for path in (folder / "checkpoints").iterdir()] == ["last.ckpt"]
     assert [row["step"] for row in read_metrics(folder / "metrics.csv")] == list(range(STEPS))
     before = json.loads((folder / "metrics.json").read_text())
-    Command("evaluate", f"--run={folder}", cwd=place).finish()
-    # To the last digit: the weights and the statistics are those of the checkpoint.
-    assert json.loads((folder / "metrics.json").read_text())["test"] == before["test"]
     assert before["steps"] == STEPS
+    # To the last digit: the weights and the statistics are those of the checkpoint.
+    assert Run.open(folder).evaluate()["test"] == before["test"]
 
 
-@pytest.mark.parametrize("both", [False, True], ids=["one is asked to stop", "both are"])
-def test_a_stop_leaves_a_checkpoint_that_resumes_bit_for_bit(whole, place, both):
-    folder = place / f"stopped-{both}"
-    run = Command("fit", *DIGITS, *TWO, f"--out={folder}", cwd=place)
-    run.wait_for(lambda: len(read_metrics(folder / "metrics.csv")) >= 6)
-    pids = [run.pid, *run.workers()]
-    assert len(pids) == 2
-    if both:
-        os.kill(pids[0], signal.SIGINT)
-        time.sleep(0.05)
-        os.kill(pids[1], signal.SIGINT)
-    else:
-        os.kill(pids[1], signal.SIGTERM)
-    _, err = run.finish(130)
-    assert run.seconds < 10 and gone(pids)
-    step = checkpoint(folder)["global_step"]
-    assert 6 <= step < STEPS - 4
-    assert err.count(f"Stopped after step {step}. Go on with") == 1 and "Traceback" not in err
-    Command("fit", f"--ckpt_path={folder / 'checkpoints' / 'last.ckpt'}", cwd=place).finish()
-    assert_same_run(whole[0], folder)
+def test_all_stop_after_the_same_step(stopped):
+    for _, step, err in stopped:
+        assert 6 <= step < STEPS
+        assert err.count(f"Stopped after step {step}. Go on with") == 1 and "Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["one was asked", "both were"])
+def test_a_stopped_run_resumes_bit_for_bit(whole, stopped, one_thread, number, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    run = Run.open(stopped[number][0])
+    environment = dict(os.environ) | {"PL_GLOBAL_SEED": "0"}
+    run.train(run.checkpoint)
+    assert_same_run(whole[0], run.folder)
+    # What joined the processes is gone: the next training starts its own.
+    assert dict(os.environ) | {"PL_GLOBAL_SEED": "0"} == environment and not torch.distributed.is_initialized()
+
+
+def test_another_number_of_processes_goes_on(stopped, tmp_path):
+    """With the global batch of the checkpoint, and with no other."""
+    folder, step, _ = stopped[0]
+    path = tmp_path / "last.ckpt"
+    shutil.copy(folder / "checkpoints" / "last.ckpt", path)
+    with pytest.raises(ValueError, match="the global batch must be the 128 samples of the checkpoint"):
+        run = Run.open(folder, ["--trainer.devices=1"])
+        run.folder = tmp_path / "refused"
+        run.train(path)
+    run = Run.open(folder, ["--trainer.devices=1", "--data.batch_size=128"])
+    run.folder = tmp_path / "one process"
+    run.train(path)
+    saved = checkpoint(run.folder)
+    assert saved["global_step"] == STEPS > step
+    assert saved["ImageData"]["batches"]["position"] == 4
+
+
+def test_weights_of_one_process_on_the_joined_batch(tmp_path, one_thread, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    common = [
+        "--data.dataset=digits",
+        "--data.limit=512",
+        "--trainer.accelerator=cpu",
+        "--trainer.max_epochs=5",
+        "--model.method.encoder=deterministic.GroupNormNet",
+        "--model.method.projector=torch.nn.Linear",
+        "--model.method.projector.in_features=8",
+        "--model.method.projector.out_features=8",
+        "--model.method.views=deterministic.ShiftedViews",
+        "--model.method.loss.gather_distributed=true",
+    ]
+    parts = [["--trainer.devices=1", "--data.batch_size=128"], ["--trainer.devices=2", "--data.batch_size=64"]]
+    states = []
+    for number, part in enumerate(parts):
+        run = Run(parse_recipe("simclr-digits", [*common, *part]), tmp_path / str(number))
+        start = run.build().model.state_dict()
+        assert run.train().step == 20
+        states.append(checkpoint(run.folder)["state_dict"])
+        assert any((states[-1][name] - start[name]).abs().max() > 1e-2 for name in start)
+    for name, value in states[0].items():
+        torch.testing.assert_close(value, states[1][name], atol=1e-6, rtol=0)
+
+
+def test_processes_of_a_launcher(place):
+    """One folder and one table, and the runs of all seeds."""
+    launcher = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    out, _ = Command("evaluate", *GRAPH, *TWO, "--seeds=2", cwd=place, launcher=launcher).finish()
+    assert out.count("| trained") == 1
+    seeds = place / "runs" / "grace-sbm" / "seeds"
+    assert sorted(path.name for path in seeds.iterdir() if path.is_dir()) == ["seed-0", "seed-1"]
+    assert json.loads((seeds / "evaluation.json").read_text())["seeds"] == [0, 1]
+
+
+def test_processes_end_together(place):
+    """By a signal before the training, by a second one while a process hangs, and when one is killed."""
+    folders = [place / name for name in ("before", "twice", "worker")]
+    long = ["--config=grace-sbm", "--data.size=120", "--trainer.max_epochs=100000", *TWO]
+    runs = [Command("fit", *long, f"--out={folder}", cwd=place) for folder in folders]
+    before, twice, worker = runs
+    before.wait_for(before.workers)
+    pids = [[before.pid, *before.workers()]]
+    os.kill(before.pid, signal.SIGTERM)
+    for run, folder in zip(runs[1:], folders[1:]):
+        run.wait_for(lambda folder=folder: len(read_metrics(folder / "metrics.csv")) >= 3)
+        pids.append([run.pid, *run.workers()])
+    os.kill(pids[1][1], signal.SIGSTOP)
+    os.kill(pids[1][0], signal.SIGTERM)
+    os.kill(pids[2][1], signal.SIGKILL)
+    assert before.finish(130)[1].count("gnnclr: stopped") == 1
+    assert "process 1 of the run was killed by signal 9" in worker.finish(2, seconds=15)[1]
+    assert alive(pids[1][0])
+    os.kill(pids[1][0], signal.SIGTERM)
+    assert "Traceback" not in twice.finish(130, seconds=5)[1]
+    assert all(map(gone, pids))
