@@ -8,6 +8,8 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from gnnclr.ops.atomic import atomic_write
+
 
 class MetricsCSV(Logger):
     """Writes every logged step as one line of ``metrics.csv``.
@@ -53,8 +55,7 @@ class MetricsCSV(Logger):
     def _rewrite(self, rows: list[dict[str, float]], columns: list[str]) -> None:
         known = list(dict.fromkeys(key for row in rows for key in row))
         self.columns = list(dict.fromkeys(["step", "epoch", *known, *columns]))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("w", newline="", encoding="utf-8") as file:
+        with atomic_write(self.path, newline="") as file:
             writer = csv.DictWriter(file, self.columns, restval="")
             writer.writeheader()
             writer.writerows(rows)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from gnnclr.ops.atomic import write_text
+
 
 class SaveConfig(Callback):
     """Writes ``config.yaml`` when training starts: settings that fail before leave the folder as it was.
@@ -18,4 +20,5 @@ class SaveConfig(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the file."""
-        self.path.write_text(self.settings, encoding="utf-8")
+        if trainer.is_global_zero:
+            write_text(self.path, self.settings)
