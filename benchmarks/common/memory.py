@@ -1,6 +1,7 @@
 """The largest memory that a stretch of code needs."""
 
 import ctypes
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,11 @@ def watch_peak(device: torch.device) -> Callable[[], float | None]:
     except (OSError, AttributeError, StopIteration):
         return lambda: None
     return lambda: max(0.0, _status("VmHWM") - before)
+
+
+def process_peak() -> float:
+    """The largest resident memory of the process so far, libraries and data included, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def _status(name: str) -> float:

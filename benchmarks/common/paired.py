@@ -3,34 +3,52 @@
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from scipy.stats import t as student
 
+from benchmarks.common.records import Line, numbers
 
-def difference(values: Sequence[float], base: Sequence[float]) -> tuple[float, float, float]:
-    """The mean of the paired differences, their standard deviation, and half the width of the 95 % interval of the mean
-    by Student's t; NaN where one seed does not tell."""
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean of paired differences.
+
+    Args:
+        mean (float): The mean.
+        deviation (float): The standard deviation; NaN where one seed does not tell.
+        half (float): Half the width of the 95 % interval of the mean by Student's t; NaN where one seed does not tell.
+    """
+
+    mean: float
+    deviation: float
+    half: float
+
+    @property
+    def verdict(self) -> str:
+        """What the interval says."""
+        if math.isnan(self.half):
+            return "one seed"
+        if abs(self.mean) <= self.half:
+            return "no clear difference"
+        return "helps" if self.mean > 0 else "hurts"
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.1f}" if math.isnan(self.deviation) else f"{self.mean:+.1f} ± {self.deviation:.1f}"
+
+
+def difference(values: Sequence[float], base: Sequence[float]) -> Difference:
+    """Of values that stand in the same order."""
     gains = [a - b for a, b in zip(values, base, strict=True)]
     if len(gains) < 2:
-        return gains[0], math.nan, math.nan
+        return Difference(gains[0], math.nan, math.nan)
     deviation = statistics.stdev(gains)
-    return statistics.fmean(gains), deviation, float(student.ppf(0.975, len(gains) - 1)) * deviation / len(gains) ** 0.5
+    half = float(student.ppf(0.975, len(gains) - 1)) * deviation / len(gains) ** 0.5
+    return Difference(statistics.fmean(gains), deviation, half)
 
 
-def verdict(mean: float, half: float) -> str:
-    """What the interval says."""
-    if math.isnan(half):
-        return "one seed"
-    if abs(mean) <= half:
-        return "no clear difference"
-    return "helps" if mean > 0 else "hurts"
-
-
-def shown(mean: float, deviation: float) -> str:
-    """A difference with its deviation."""
-    return f"{mean:+.1f}" if math.isnan(deviation) else f"{mean:+.1f} ± {deviation:.1f}"
-
-
-def color(mean: float, half: float) -> str:
-    """The colour of a difference in plots: grey where none is clear."""
-    return {"helps": "#2f7d4f", "hurts": "#b04030"}.get(verdict(mean, half), "#8a939e")
+def gain(lines: list[Line], base: list[Line], measure: str) -> Difference:
+    """The difference in percent over the seeds that both have."""
+    found, plain = ({line["seed"]: line for line in each} for each in (lines, base))
+    both = [seed for seed in found if seed in plain]
+    return difference(*(numbers([each[seed] for seed in both], measure, 100) for each in (found, plain)))

@@ -1,1 +1,1 @@
-"""Parts of the benchmark of methods for graphs, ``benchmarks/node.py``."""
+"""Graphs: methods under one protocol, rules for negatives and positives, several relations, large graphs."""

@@ -13,26 +13,27 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from benchmarks.common.machine import machine
+from benchmarks.common.records import Records
+from benchmarks.graphs.builders import METHODS
+from benchmarks.graphs.evaluation import EXTRAS, extras, probe
+from benchmarks.graphs.features import BASELINES, RANDOM, features, join
+from benchmarks.graphs.inputs import BenchmarkGraph
+from benchmarks.graphs.settings import Settings, settings_hash
+from benchmarks.graphs.training import train
 from gnnclr.eval import LinkSplit, Split, link_prediction
 from gnnclr.node.datasets import choose_split
 
-from .evaluation import EXTRAS, extras, probe
-from .features import BASELINES, RANDOM, features, join
-from .graphs import BenchmarkGraph
-from .machine import machine
-from .methods import METHODS
-from .records import Records
-from .settings import Settings, settings_hash
-from .training import train
-
 MEASURES = ["test", "val", "c", "scaling", "tol", *EXTRAS, "seconds", "epoch_seconds", "peak_mb"]
 CONDITIONS = ["threads", "machine", "date", "graph", "hash"]
-FIELDS = ["dataset", "row", "seed", *MEASURES, *CONDITIONS]
-SEARCH_FIELDS = ["dataset", "row", "seed", "val", "seconds", *CONDITIONS]
-LINK_FIELDS = ["dataset", "row", "seed", "auc", "ap", "val_auc", "score", "seconds", *CONDITIONS]
+#: The columns of each file of results; settings are there once for all runs that have their hash.
+FIELDS = {
+    "runs": ["dataset", "row", "seed", *MEASURES, *CONDITIONS],
+    "search": ["dataset", "row", "seed", "val", "seconds", *CONDITIONS],
+    "links": ["dataset", "row", "seed", "auc", "ap", "val_auc", "score", "seconds", *CONDITIONS],
+    "settings": ["hash", "settings"],
+}
 KEY = ("dataset", "graph", "hash", "seed")
-#: The settings behind a hash, once for all runs that have them.
-SETTINGS_FIELDS, SETTINGS_KEY = ["hash", "settings"], ("hash",)
 WITH_PX = " + PX"
 #: What runs without the held-out edges are told apart by.
 LINKS = ", links"
@@ -40,11 +41,17 @@ LINKS = ", links"
 FIRST_SEARCH_SEED = 1000
 
 
+def records(folder: Path, kind: str) -> Records:
+    """A file of results: ``"runs"``, ``"search"``, ``"links"`` or ``"settings"``."""
+    return Records(folder / f"methods_{kind}.csv", FIELDS[kind], ("hash",) if kind == "settings" else KEY)
+
+
 class Bench:
     """Runs what is missing in a folder of results.
 
     Args:
-        out (Path): The folder: ``runs.csv``, ``links.csv`` and ``search.csv``, and ``settings.csv`` for all three.
+        out (Path): The folder: ``methods_runs.csv``, ``methods_links.csv`` and ``methods_search.csv``, and
+            ``methods_settings.csv`` for all three.
         table (Settings): The settings.
         root (str): Where data sets are.
         device (torch.device): Where methods are trained.
@@ -55,10 +62,10 @@ class Bench:
     def __init__(self, out: Path, table: Settings, root: str, device: torch.device, with_extras: bool, with_px: bool):
         self.table, self.root, self.device = table, root, device
         self.with_extras, self.with_px = with_extras, with_px
-        self.runs = Records(out / "runs.csv", FIELDS, KEY)
-        self.searches = Records(out / "search.csv", SEARCH_FIELDS, KEY)
-        self.link_runs = Records(out / "links.csv", LINK_FIELDS, KEY)
-        self.settings = Records(out / "settings.csv", SETTINGS_FIELDS, SETTINGS_KEY)
+        self.runs = records(out, "runs")
+        self.searches = records(out, "search")
+        self.link_runs = records(out, "links")
+        self.settings = records(out, "settings")
         self.failures: list[str] = []
 
     def run(self, dataset: str, methods: Iterable[str], baselines: Iterable[str], seeds: int | None) -> None:

@@ -1,8 +1,8 @@
 """The methods of the benchmark, by name.
 
-A builder takes the graph, which has no labels, and the settings of ``benchmarks/node.json``, and returns a method with
-``training_step_loss(data)``, ``embed(data)`` and, if it needs one, ``after_optimizer_step()``. To add a method, write a
-builder, name it in :data:`METHODS`, and give its settings in the file.
+A builder takes the graph, which has no labels, and the settings of ``benchmarks/graphs/node.json``, and returns a
+method with ``training_step_loss(data)``, ``embed(data)`` and, if it needs one, ``after_optimizer_step()``. To add a
+method, write a builder, name it in :data:`METHODS`, and give its settings in the file.
 """
 
 from collections.abc import Callable, Mapping
@@ -60,7 +60,8 @@ def mlp(data: Data, s: Mapping[str, Any]) -> MLPEncoder:
 
 
 def projector(s: Mapping[str, Any]) -> MLP | None:
-    return MLP([s["out"], *s["projector"]], act="elu", norm=None) if s["projector"] else None
+    act = s.get("projector_act", "elu")
+    return MLP([s["out"], *s["projector"]], act=act, norm=None) if s["projector"] else None
 
 
 def views(s: Mapping[str, Any]) -> tuple:

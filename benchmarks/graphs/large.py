@@ -1,7 +1,7 @@
 """An epoch of contrastive training on a large graph: time and peak memory of four ways to make batches.
 
-    python benchmarks/large.py --scale 1        # as large as ogbn-arxiv: 169,343 nodes, 1,166,243 undirected edges
-    python benchmarks/large.py --scale 10
+    python -m benchmarks.graphs.large --scale 1    # of ogbn-arxiv: 169,343 nodes, 1,166,243 undirected edges
+    python -m benchmarks.graphs.large --scale 10
 
 The graph is generated (gnnclr.node.sparse_sbm). A method sees each node once an epoch: an MLP on views that were
 propagated once (Decoupled), or GRACE on batches that communities or random nodes induce. GRACE on the full graph takes
@@ -9,30 +9,32 @@ time quadratic in the nodes; beyond --exact-nodes it is not run but extrapolated
 same mean degree: the loss by the square of the ratio, the rest and memory by the ratio. Such rows say so. Accuracy is
 that of a linear probe on a sample of nodes after the epochs that were timed, which are too few to compare methods by;
 it shows that something was learnt. Every row runs in a process of its own, so that peak memory is its own. Rows are
-added to large.csv, or take the place of those of the same scale; large.md and large.png show all scales.
+added to large.csv, or take the place of those of the same scale and route.
 """
 
 import argparse
 import json
-import os
 import shlex
-import subprocess
 import sys
 import time
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 import torch
-from cifar10 import environment
-from large_report import FULL, MEASURES, write
-from node.memory import watch_peak
 from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.nn import MLP
 
+from benchmarks.common import add_out
+from benchmarks.common.cells import measure_alone
+from benchmarks.common.machine import environment, words_of
+from benchmarks.common.memory import watch_peak
+from benchmarks.graphs import builders
+from benchmarks.graphs.training import fit
+from benchmarks.pages import publish
+from benchmarks.pages.large import FULL, MEASURES, large_records
 from gnnclr.eval import Split, linear_probe
 from gnnclr.graph.communities import louvain, merge_small
-from gnnclr.losses import NTXentLoss
-from gnnclr.node import GRACE, Decoupled, GCNEncoder, NodeMethod, PropagatedMLP, grace_view, propagate_features
+from gnnclr.node import GRACE, Decoupled, NodeMethod, PropagatedMLP, propagate_features
 from gnnclr.node.batches import CommunityLoader, RandomNodeLoader
 from gnnclr.node.layer_wise import layer_wise_embed
 from gnnclr.node.sparse_sbm import sparse_sbm
@@ -40,6 +42,10 @@ from gnnclr.node.sparse_sbm import sparse_sbm
 NODES, EDGES = 169_343, 1_166_243
 FEATURES, WIDTH, PROJECTION = 128, 256, 128
 PROBED = {"train": 2000, "val": 1000, "test": 4000}
+#: Of GRACE.
+SETTINGS = {"layers": 2, "hidden": WIDTH, "out": WIDTH, "act": "relu", "norm": None, "act_last": True}
+SETTINGS |= {"projector": [WIDTH, PROJECTION], "edge": [0.3, 0.3], "feature": [0.2, 0.2], "temperature": 0.5}
+SETTINGS |= {"batch_size": None}
 
 
 class AlignmentOnly(nn.Module):
@@ -54,28 +60,29 @@ def generate(nodes: int, edges: int, seed: int) -> Data:
     return sparse_sbm(nodes, edges, num_features=FEATURES, seed=seed)
 
 
-def projector() -> MLP:
-    return MLP([WIDTH, WIDTH, PROJECTION], act="elu", norm=None)
+def grace(data: Data, loss: nn.Module | None = None) -> GRACE:
+    method = builders.grace(data, SETTINGS)
+    method.loss = method.loss if loss is None else loss
+    return method
 
 
-def grace(loss: nn.Module | None = None) -> GRACE:
-    loss = NTXentLoss(temperature=0.5) if loss is None else loss
-    return GRACE(GCNEncoder(FEATURES, WIDTH, WIDTH), projector(), (grace_view(0.3, 0.2), grace_view(0.3, 0.2)), loss)
+class Counted:
+    """Batches whose edges are counted."""
+
+    def __init__(self, batches: Iterable[Data]):
+        self.batches, self.edges = batches, 0
+
+    def __iter__(self) -> Iterator[Data]:
+        for batch in self.batches:
+            self.edges += batch.num_edges
+            yield batch
 
 
-def train(method: NodeMethod, batches, epochs: int) -> tuple[float, float]:
+def train(method: NodeMethod, batches: Iterable[Data], epochs: int) -> tuple[float, float]:
     """Trains; returns the seconds of the fastest epoch, and the edges of an epoch."""
-    optimizer = torch.optim.Adam(method.parameters(), lr=1e-3)
-    seconds, edges = [], 0
-    for _ in range(epochs):
-        start = time.perf_counter()
-        for batch in batches:
-            edges += batch.num_edges
-            optimizer.zero_grad()
-            method.training_step_loss(batch)[0].backward()
-            optimizer.step()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds), edges / epochs
+    counted = Counted(batches)
+    seconds = fit(method, counted, {"lr": 1e-3, "weight_decay": 0.0, "epochs": epochs})
+    return min(seconds), counted.edges / epochs
 
 
 def accuracy(z: Tensor, data: Data) -> float:
@@ -96,7 +103,8 @@ def propagated(data: Data, args: argparse.Namespace) -> dict[str, float]:
 
 
 def decoupled(data: Data, args: argparse.Namespace) -> dict[str, float]:
-    method = Decoupled(PropagatedMLP(FEATURES, WIDTH, WIDTH), projector(), batch_size=args.batch, copies=args.copies)
+    projector = MLP([WIDTH, WIDTH, PROJECTION], act="elu", norm=None)
+    method = Decoupled(PropagatedMLP(FEATURES, WIDTH, WIDTH), projector, batch_size=args.batch, copies=args.copies)
     start = time.perf_counter()
     method.training_step_loss(data)  # makes the cache
     preparation = time.perf_counter() - start
@@ -111,18 +119,18 @@ def subgraphs(data: Data, args: argparse.Namespace, community: bool) -> dict[str
         loader = CommunityLoader(data, merge_small(found, data.edge_index, 20), args.batch)
     else:
         loader = RandomNodeLoader(data, args.batch)
-    preparation, method = time.perf_counter() - start, grace()
+    preparation, method = time.perf_counter() - start, grace(data)
     seconds, edges = train(method, loader, args.epochs)
     row = {"preparation": preparation, "seconds": seconds, "kept": edges / data.num_edges}
     return row | {"z": lambda: layer_wise_embed(method.encoder, data)}
 
 
 def full_batch(data: Data, args: argparse.Namespace) -> dict[str, float]:
-    method, nodes = grace(), args.nodes
+    method, nodes = grace(data), args.nodes
     seconds, _ = train(method, [data], max(3, args.epochs))
     if data.num_nodes == nodes:
         return {"seconds": seconds, "kept": 1.0, "z": lambda: layer_wise_embed(method.encoder, data)}
-    encoder, ratio = train(grace(AlignmentOnly()), [data], 3)[0], nodes / data.num_nodes
+    encoder, ratio = train(grace(data, AlignmentOnly()), [data], 3)[0], nodes / data.num_nodes
     return {"seconds": encoder * ratio + (seconds - encoder) * ratio**2, "kept": 1.0, "ratio": ratio}
 
 
@@ -143,7 +151,8 @@ def cell(route: str, args: argparse.Namespace) -> dict[str, float]:
         nodes, edges = args.exact_nodes, round(args.edges * args.exact_nodes / args.nodes)
     data = generate(nodes, edges, args.seed)
     torch.manual_seed(args.seed)
-    train(grace(), [generate(2000, 4000, 0)], 2)  # what the first call of anything costs
+    small = generate(2000, 4000, 0)
+    train(grace(small), [small], 2)  # what the first call of anything costs
     peak = watch_peak(torch.device("cpu"))
     row = dict.fromkeys(MEASURES, float("nan")) | ROUTES[route](data, args)
     ratio, z = row.pop("ratio", 0.0), row.pop("z", None)
@@ -164,7 +173,7 @@ def main() -> None:
     parser.add_argument("--exact-nodes", type=int, default=8192, help="most nodes of a full batch that is run")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    add_out(parser)
     parser.add_argument("--cell", choices=list(ROUTES), help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.nodes, args.edges = round(NODES * args.scale), round(EDGES * args.scale)
@@ -174,26 +183,19 @@ def main() -> None:
 
     own = sys.argv[1:]
     size = {"scale": f"{args.scale:g}", "nodes": args.nodes, "edges": args.edges, "batch": args.batch}
-    size |= {"epochs": args.epochs, "command": shlex.join(["python", "benchmarks/large.py", *_without_out(own)])}
+    size |= {"epochs": args.epochs, "command": shlex.join(["python", "-m", "benchmarks.graphs.large", *words_of(own)])}
     rows = []
     for route in args.routes:
-        command = [sys.executable, __file__, *own, "--cell", route]
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ)
-        if done.returncode:  # such as out of memory: the other rows are worth having
-            last = (done.stderr.strip().splitlines() or ["killed"])[-1]
-            print(f"{route}: failed: {last}", file=sys.stderr, flush=True)
+        try:
+            row = measure_alone("benchmarks.graphs.large", [*own, "--cell", route])
+        except RuntimeError as error:  # such as out of memory: the other rows are worth having
+            print(f"{route}: failed: {error}", file=sys.stderr, flush=True)
             continue
-        row = json.loads(done.stdout.splitlines()[-1])
-        rows.append({"route": route} | size | row | environment(args))
+        rows.append({"route": route} | size | row | environment(args.threads))
         shown = ", ".join(f"{name} {row[name]:.3g}" for name in MEASURES)
         print(f"{route}: {shown}", file=sys.stderr, flush=True)
-    print(write(rows, args.out))
-
-
-def _without_out(words: list[str]) -> list[str]:
-    """The words of a command, without the folder for results."""
-    after = [False] + [word == "--out" for word in words]
-    return [word for word, skip in zip(words, after) if not skip and not word.startswith("--out")]
+    large_records(args.out).put(rows)
+    print(publish("large", args.out))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Methods for graphs under one protocol, beside features that need no training.
 
-    python benchmarks/node.py --methods grace,ccassg --datasets cora,photo --root DATA --seeds 10 --out FOLDER
+    python -m benchmarks.graphs.methods --methods grace,ccassg --datasets cora,photo --root DATA --seeds 10
 
 Encoders are trained without labels, on the whole graph, and frozen at the last epoch. An L2-regularised logistic
 regression, whose C and feature scaling are chosen on the validation nodes, looks at the test nodes once. The rows raw
@@ -10,31 +10,31 @@ ogbn-arxiv and ACM; otherwise 10 % training, 10 % validation, 80 % test nodes, d
 
 ``--links`` trains methods without some of the edges, and ranks those among as many pairs without an edge.
 
-Each finished run is a line of FOLDER/runs.csv, or FOLDER/links.csv, its settings those of its hash in
-FOLDER/settings.csv; runs that are there with the same settings, graph and seed are not repeated. FOLDER/node.md and
-FOLDER/node.png show what is there. Settings are in benchmarks/node.json, with their sources; ``--set epochs=20``
-changes one by hand. ``--search`` tries the grid of each row instead and writes, for each data set, the settings with
-the best mean validation accuracy into the file, over seeds 1000, 1001, ..., which are not among the reported seeds 0,
-1, ...; its runs go to FOLDER/search.csv.
+Each finished run is a line of methods_runs.csv, or methods_links.csv, its settings those of its hash in
+methods_settings.csv; runs that are there with the same settings, graph and seed are not repeated. Settings are in
+benchmarks/graphs/node.json, with their sources; ``--set epochs=20`` changes one by hand. ``--search`` tries the grid of
+each row instead and writes, for each data set, the settings with the best mean validation accuracy into the file, over
+seeds 1000, 1001, ..., which are not among the reported seeds 0, 1, ...; its runs go to methods_search.csv.
 """
 
 import argparse
 import json
-import os
-import shlex
 import sys
 from pathlib import Path
 
 import torch
-from node.bench import FIRST_SEARCH_SEED, Bench
-from node.features import BASELINES
-from node.methods import METHODS
-from node.report import write
-from node.settings import Settings, assignment
 
+from benchmarks.common import add_out, add_root
+from benchmarks.common.machine import environment, note_origin, words_of
+from benchmarks.graphs.bench import FIRST_SEARCH_SEED, Bench
+from benchmarks.graphs.builders import METHODS
+from benchmarks.graphs.features import BASELINES
+from benchmarks.graphs.settings import FILE, Settings, assignment
+from benchmarks.pages import publish
 from gnnclr.node.datasets import DATASETS
 
-HERE = Path(__file__).resolve().parent
+#: What the results depend on.
+PACKAGES = ("gnnclr", "torch", "torch-geometric", "scikit-learn", "faiss-cpu", "faiss-gpu")
 
 
 def names(text: str) -> list[str]:
@@ -47,10 +47,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--datasets", type=names, required=True, help=f"any of {','.join(DATASETS)}, or files *.pt")
     baselines = f"any of {','.join(BASELINES)}; '' for none (default: all, and with --search and --methods none)"
     p.add_argument("--baselines", type=names, help=baselines)
-    p.add_argument("--root", default=os.environ.get("GNNCLR_DATA", "data"), help="folder of raw files")
+    add_root(p)
     p.add_argument("--seeds", type=int, help="seeds 0, 1, ... (default: 20 where splits differ by seed, otherwise 10)")
-    p.add_argument("--out", type=Path, default=HERE / "results" / "node", help="folder of results")
-    p.add_argument("--settings", type=Path, default=HERE / "node.json", help="file of settings")
+    add_out(p)
+    p.add_argument("--settings", type=Path, default=FILE, help="file of settings")
     p.add_argument("--set", type=assignment, action="append", default=[], metavar="KEY=VALUE", help="change a setting")
     p.add_argument("--declared", action="store_true", help="ignore what searches have chosen")
     p.add_argument("--probe-with-px", action="store_true", help="rows with propagated features beside the embeddings")
@@ -88,13 +88,6 @@ def check(p: argparse.ArgumentParser, args: argparse.Namespace) -> None:
             p.error(f"--set must name a setting of the methods (got {key!r})")
 
 
-def shown(words: list[str]) -> list[str]:
-    """The words of a command without the folders, which are of the machine."""
-    folders = ("--root", "--out", "--settings")
-    after = [False] + [word in folders for word in words]
-    return [word for word, skip in zip(words, after) if not skip and word.split("=")[0] not in folders]
-
-
 def main(argv: list[str] | None = None) -> int:
     """Runs the benchmark; 1 if something failed, after all that did not."""
     p = parser()
@@ -113,9 +106,10 @@ def main(argv: list[str] | None = None) -> int:
                 (bench.links if args.links else bench.run)(dataset, args.methods, args.baselines, args.seeds)
     finally:
         if not args.search:
-            args.out.mkdir(parents=True, exist_ok=True)
-            words = shown(sys.argv[1:] if argv is None else argv)
-            print(write(args.out, table, shlex.join(["python", "benchmarks/node.py", *words])))
+            words = words_of(sys.argv[1:] if argv is None else argv)
+            env = environment(torch.get_num_threads(), args.device, PACKAGES)
+            note_origin(args.out, "methods", ["benchmarks.graphs.methods", *words], env)
+            print(publish("methods", args.out, table=table))
     for failure in bench.failures:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if bench.failures else 0

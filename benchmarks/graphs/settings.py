@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+FILE = Path(__file__).with_name("node.json")
 #: Part of every hash: results of another protocol are other results.
 PROTOCOL = 1
 

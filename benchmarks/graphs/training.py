@@ -1,9 +1,9 @@
-"""One training run of one method."""
+"""How methods for graphs are trained."""
 
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch_geometric import seed_everything
 from torch_geometric.data import Data
 from tqdm import tqdm
 
-from .memory import watch_peak
+from benchmarks.common.memory import watch_peak
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
@@ -42,44 +42,69 @@ def train(
     seed: int,
     note: str = "",
 ) -> Run:
-    """Builds a method, trains it on a graph and embeds the nodes. Everything random depends on the seed alone.
-
-    Settings of all methods: ``epochs``, ``lr``, ``weight_decay``, ``optimizer`` (``"adam"`` or ``"adamw"``), and
-    ``warmup``, the epochs of a linear warm-up before a cosine (``null`` keeps the learning rate constant). After each
-    step ``method.after_optimizer_step()`` is called, if there is one.
-
-    Raises:
-        FloatingPointError: If a loss is not finite.
-    """
+    """Builds a method, trains it on a graph and embeds the nodes. Everything random depends on the seed alone."""
     device = data.edge_index.device
     peak = watch_peak(device)
     start = time.perf_counter()
     seed_everything(seed)
     method = build(data, settings).to(device)
+    seconds = fit(method, [data], settings, note)
+    z = method.embed(data).detach().float().cpu()
+    return Run(z, time.perf_counter() - start, statistics.median(seconds) if seconds else 0.0, peak())
+
+
+def fit(
+    method: nn.Module,
+    batches: Iterable[Data],
+    settings: Mapping[str, Any],
+    note: str = "",
+    after: Callable[[int], None] | None = None,
+) -> list[float]:
+    """Trains in place and returns the seconds of each epoch.
+
+    Before an epoch ``method.start_epoch(epoch)`` is called, and after each step ``method.after_optimizer_step()``, if
+    there are such.
+
+    Args:
+        method (torch.nn.Module): What is trained.
+        batches (iterable of Data): The steps of an epoch, gone through once an epoch.
+        settings (mapping): ``epochs``, ``lr``, ``weight_decay``; ``optimizer``, ``"adam"`` unless it is ``"adamw"``;
+            ``warmup``, the epochs of a linear warm-up before a cosine, without which the learning rate is constant.
+        note (str, optional): What the bar of progress says.
+        after (callable, optional): Called with the number of epochs that are done.
+
+    Raises:
+        FloatingPointError: If a loss is not finite.
+    """
     parameters = [p for p in method.parameters() if p.requires_grad]
-    optimizer = OPTIMIZERS[settings["optimizer"]](parameters, lr=settings["lr"], weight_decay=settings["weight_decay"])
-    schedule = _schedule(optimizer, settings["epochs"], settings["warmup"])
-    after = getattr(method, "after_optimizer_step", None)
+    kind = OPTIMIZERS[settings.get("optimizer", "adam")]
+    optimizer = kind(parameters, lr=settings["lr"], weight_decay=settings["weight_decay"])
+    schedule = _schedule(optimizer, settings["epochs"], settings.get("warmup"))
+    before, after_step = getattr(method, "start_epoch", None), getattr(method, "after_optimizer_step", None)
     method.train()
     seconds = []
     for epoch in (bar := tqdm(range(settings["epochs"]), desc=note, leave=False, disable=None)):
-        tick = time.perf_counter()
-        optimizer.zero_grad()
-        loss = method.training_step_loss(data)
-        loss = loss[0] if isinstance(loss, tuple) else loss
-        loss.backward()
-        optimizer.step()
-        if after is not None:
-            after()
-        if schedule is not None:
-            schedule.step()
-        value = loss.item()
-        seconds.append(time.perf_counter() - tick)
-        if not math.isfinite(value):
-            raise FloatingPointError(f"the loss of epoch {epoch} is {value}")
+        start = time.perf_counter()
+        if before is not None:
+            before(epoch)
+        for data in batches:
+            optimizer.zero_grad()
+            loss = method.training_step_loss(data)
+            loss = loss[0] if isinstance(loss, tuple) else loss
+            loss.backward()
+            optimizer.step()
+            if after_step is not None:
+                after_step()
+            if schedule is not None:
+                schedule.step()
+            value = loss.item()  # waits for the device
+            if not math.isfinite(value):
+                raise FloatingPointError(f"the loss of epoch {epoch} is {value}")
+        seconds.append(time.perf_counter() - start)
         bar.set_postfix(loss=f"{value:.3f}")
-    z = method.embed(data).detach().float().cpu()
-    return Run(z, time.perf_counter() - start, statistics.median(seconds) if seconds else 0.0, peak())
+        if after is not None:
+            after(epoch + 1)
+    return seconds
 
 
 def _schedule(optimizer: torch.optim.Optimizer, epochs: int, warmup: int | None):

@@ -1,37 +1,34 @@
 """SimCLR on CIFAR-10 within a time budget on a CPU.
 
-    python benchmarks/cifar10.py --root PATH --minutes 20 --threads 2
+    python -m benchmarks.images.cifar10 --root PATH --minutes 18
 
 PATH is or holds cifar10.zip (JPEG files in train/<class>/ and test/<class>/), such a folder, or torchvision's CIFAR-10.
 A few steps are timed first, in float32 and in bfloat16; the faster is taken, and the learning rate's cosine ends when
 the budget does. Training sees the 50,000 training images without labels. Probes fit on 45,000 of them, choose their
 settings on the other 5,000, and are judged once on the 10,000 test images, beside raw pixels and the untrained encoder.
-Writes cifar10.{csv,md,json} to benchmarks/results; the budget does not count loading and probes.
+Writes cifar10.{csv,json}; the budget does not count loading and probes.
 """
 
 import argparse
 import copy
-import csv
-import datetime
 import json
-import os
-import platform
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
-from gnnclr.eval import Split, effective_rank, evaluate_features, knn_probe, linear_probe, results_table
+from benchmarks.common import add_out, add_root
+from benchmarks.common.machine import environment, note_origin, words_of
+from benchmarks.images.probing import pixel_probe
+from benchmarks.pages import publish
+from benchmarks.pages.cifar10 import cifar10_records
+from gnnclr.eval import Split, effective_rank, evaluate_features, knn_probe
 from gnnclr.losses import NTXentLoss
 from gnnclr.train.parameter_groups import parameter_groups
 from gnnclr.train.schedule import warmup_cosine
 from gnnclr.vision import BatchViews, Images, MLPHead, SimCLR, SlimResNet, TensorLoader, cifar10
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def build(args: argparse.Namespace) -> SimCLR:
@@ -108,18 +105,9 @@ def embed(method: SimCLR, data: Images) -> Tensor:
     return torch.cat([method(chunk).float() for part in parts for chunk in part.images.split(500)])
 
 
-def environment(args: argparse.Namespace) -> dict[str, str]:
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-        cpu = names[0].split(":")[1].strip() if names else cpu
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__}
-    return {"cpu": cpu, "threads": str(args.threads)} | versions | {"date": str(datetime.date.today())}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", default=os.environ.get("GNNCLR_DATA"), help="default: $GNNCLR_DATA")
+    add_root(parser)
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -135,10 +123,8 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=0.2, help="smallest share of the image in a crop")
     parser.add_argument("--hue", choices=["hsv", "yiq"], default="hsv")
     parser.add_argument("--precision", nargs="+", choices=["float32", "bfloat16"], default=["float32", "bfloat16"])
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    add_out(parser)
     args = parser.parse_args()
-    if args.root is None:
-        parser.error("--root must be given, or GNNCLR_DATA be set")
 
     torch.set_num_threads(args.threads)
     data = cifar10(args.root)
@@ -152,44 +138,28 @@ def main() -> None:
     print("probes", file=sys.stderr)
     trained = embed(method, data)
     results = evaluate_features({"SimCLR": trained, "untrained encoder": embed(untrained, data)}, labels, split)
-    # A smaller grid for the pixels: a fit in 3,072 dimensions costs as much as twenty in 128.
-    probes = {"linear": partial(linear_probe, scalings=["standardize"], C=[0.01, 0.1, 1.0], max_iter=300, tol=1e-4)}
-    results |= evaluate_features({"raw pixels": pixels.float().div_(255)}, labels, split, probes | {"kNN": knn_probe})
+    probes = {"linear": pixel_probe, "kNN": knn_probe}
+    results |= evaluate_features({"raw pixels": pixels.float().div_(255)}, labels, split, probes)
     run["effective_rank"] = float(effective_rank(trained[-len(data.test.labels) :]))
+    write(results, run, args)
 
-    env = environment(args)
+
+def write(results: dict, run: dict, args: argparse.Namespace) -> None:
+    """The rows as CSV, and the run and its settings as JSON."""
+    env = environment(args.threads)
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(args).items()}
-    settings = {name: value for name, value in settings.items() if name not in ("root", "output")}
-    table = {
-        name: {f"{probe}, test": result.test for probe, result in row.items()}
-        | {f"{probe}, validation": result.val for probe, result in row.items()}
-        for name, row in results.items()
-    }
-    text = "\n".join(
-        [
-            "# SimCLR on CIFAR-10, on a CPU",
-            "",
-            f"{run['minutes']:.1f} minutes of training: {run['steps']} steps of {args.batch} images, "
-            f"{run['epochs']:.1f} epochs, {run['views_per_second']:,.0f} views/s in {run['precision']}, one seed.",
-            f"Probes fit on {len(split.train):,} training images and are chosen on {len(split.val):,} others (for raw "
-            f"pixels from a smaller grid); accuracy in percent on {len(split.test):,} test images.",
-            f"{', '.join(f'{name} {value}' for name, value in env.items())}.",
-            f"Settings: {', '.join(f'{name} {value}' for name, value in settings.items())}.",
-            "",
-            results_table(table),
-            "",
-        ]
-    )
-    args.output.mkdir(parents=True, exist_ok=True)
-    (args.output / "cifar10.md").write_text(text)
-    with open(args.output / "cifar10.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, ["features", *next(iter(table.values())), "minutes", *env])
-        writer.writeheader()
-        writer.writerows({"features": name, **row, "minutes": run["minutes"]} | env for name, row in table.items())
+    settings = {name: value for name, value in settings.items() if name not in ("root", "out")}
+    rows = []
+    for name, row in results.items():
+        accuracy = {f"{probe}, test": result.test for probe, result in row.items()}
+        accuracy |= {f"{probe}, validation": result.val for probe, result in row.items()}
+        rows.append({"features": name} | accuracy | {"minutes": run["minutes"]} | env)
+    cifar10_records(args.out).write(rows)
     probes = {n: {p: {"settings": r.settings, "test": r.test} for p, r in row.items()} for n, row in results.items()}
     report = {"environment": env, "settings": settings, "run": run, "results": probes}
-    (args.output / "cifar10.json").write_text(json.dumps(report, indent=1, default=str) + "\n")
-    print(text)
+    (args.out / "cifar10.json").write_text(json.dumps(report, indent=1, default=str) + "\n")
+    note_origin(args.out, "cifar10", ["benchmarks.images.cifar10", *words_of(sys.argv[1:])], env)
+    print(publish("cifar10", args.out))
 
 
 if __name__ == "__main__":

@@ -1,25 +1,21 @@
-"""The results of a folder as Markdown and as a figure."""
+"""Methods for graphs under one protocol."""
 
-import datetime
 import json
 import math
 import statistics
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.common.machine import origin
+from benchmarks.common.records import Line, Records
+from benchmarks.graphs.bench import LINKS, WITH_PX, px_row, records
+from benchmarks.graphs.builders import METHODS
+from benchmarks.graphs.features import BASELINES, TITLES
+from benchmarks.graphs.settings import FILE, Settings, settings_hash
 from gnnclr.eval import results_table
 
-from .bench import FIELDS, KEY, LINK_FIELDS, LINKS, SETTINGS_FIELDS, SETTINGS_KEY, WITH_PX, px_row
-from .features import BASELINES, TITLES
-from .machine import versions
-from .methods import METHODS
-from .records import Records
-from .settings import Settings, settings_hash
-
-Line = dict[str, str]
-
 #: Method to data set to the accuracy that was published for it, in percent, and ``sources``.
-PUBLISHED = json.loads((Path(__file__).parents[1] / "node_published.json").read_text(encoding="utf-8"))
+PUBLISHED = json.loads(FILE.with_name("node_published.json").read_text(encoding="utf-8"))
 
 PROTOCOL = """\
 Accuracy on test nodes in percent, mean ± standard deviation over seeds. Encoders are trained without labels and \
@@ -44,10 +40,13 @@ STYLES = {
     "raw": ("#7b8794", ":"),
 }
 
+BOTH = f"""\
+The first number is the probe of the embeddings alone; the one after the bar that of the row{WITH_PX}, which has \
+propagated features beside them. Empty cells were not run here."""
+
 LINK_PROTOCOL = """\
 Methods trained anew without 15 % of the edges: 5 % choose between cosine and dot product as the score of a pair, 10 % \
 and as many pairs without an edge are ranked by it. Nothing is trained on pairs."""
-
 
 Found = dict[str, dict[str, list[Line]]]
 
@@ -62,16 +61,16 @@ def current(out: Path, table: Settings) -> Found:
         return settings_hash(row, settings | px)
 
     names = list(BASELINES) + [name + suffix for name in METHODS for suffix in ("", WITH_PX)]
-    return _current(Records(out / "runs.csv", FIELDS, KEY), names, mark)
+    return _current(records(out, "runs"), names, mark)
 
 
 def others(out: Path, table: Settings) -> Found:
     """The lines of methods with other settings than the present ones, by what differs."""
     rows = current(out, table).values()
     seen = {(line["dataset"], line["hash"]) for row in rows for lines in row.values() for line in lines}
-    settings = Records(out / "settings.csv", SETTINGS_FIELDS, SETTINGS_KEY).read()
+    settings = records(out, "settings").read()
     found: Found = {}
-    for line in Records(out / "runs.csv", FIELDS, KEY).read().values():
+    for line in records(out, "runs").rows():
         if line["row"] in METHODS and (line["dataset"], line["hash"]) not in seen:
             chosen, used = table.chosen(line["row"], line["dataset"]), json.loads(settings[line["hash"],]["settings"])
             other = {key: used.get(key) for key in chosen | used if chosen.get(key) != used.get(key)}
@@ -82,15 +81,16 @@ def others(out: Path, table: Settings) -> Found:
 
 def current_links(out: Path, table: Settings) -> Found:
     """The same of link prediction."""
-    records = Records(out / "links.csv", LINK_FIELDS, KEY)
-    return _current(
-        records, [*BASELINES, *METHODS], lambda row, dataset: settings_hash(row + LINKS, table.chosen(row, dataset))
-    )
+
+    def mark(row: str, dataset: str) -> str:
+        return settings_hash(row + LINKS, table.chosen(row, dataset))
+
+    return _current(records(out, "links"), [*BASELINES, *METHODS], mark)
 
 
-def _current(records: Records, names: list[str], mark: Callable[[str, str], str]) -> Found:
+def _current(file: Records, names: list[str], mark: Callable[[str, str], str]) -> Found:
     found: Found = {}
-    lines = list(records.read().values())
+    lines = file.rows()
     graphs = {line["dataset"]: line["graph"] for line in lines}  # of files that changed, the latest
     for line in lines:
         dataset, row = line["dataset"], line["row"]
@@ -99,60 +99,78 @@ def _current(records: Records, names: list[str], mark: Callable[[str, str], str]
     return {d: {row: found[d][row] for row in names if row in found[d]} for d in found}
 
 
-def write(out: Path, table: Settings, command: str) -> str:
-    """Writes ``node.md`` and, where there are results, ``node.png`` to the folder, and returns the Markdown."""
-    results = current(out, table)
-    text = markdown(results, current_links(out, table), table, command, others(out, table))
-    (out / "node.md").write_text(text)
-    if results:
-        plot(results, out / "node.png")
-    return text
-
-
-def markdown(results: Found, links: Found, table: Settings, command: str, rest: Found) -> str:
-    """One table a data set, the settings below it, and the ``rest``, which has others; then link prediction."""
+def text(folder: Path, name: str, table: Settings | None = None) -> str:
+    """Means of the data sets side by side; a table for each, with the settings of its rows and rows with others; link
+    prediction."""
+    table = Settings(FILE) if table is None else table
+    results, rest, links = current(folder, table), others(folder, table), current_links(folder, table)
     lines = [line for rows in results.values() for seeds in rows.values() for line in seeds]
-    conditions = {name: sorted({line[name] for line in lines}) for name in ("machine", "threads", "date")}
-    dates = conditions["date"]
-    parts = [
-        "# Methods for graphs, one protocol",
-        "",
-        PROTOCOL,
-        "",
-        f"Last command: `{command}`. All finished runs with the present settings are here, those of earlier ones too.",
-        "",
-        f"- written {datetime.date.today()}; runs of {' to '.join(dict.fromkeys(dates[:1] + dates[-1:])) or '–'}",
-        f"- machine: {'; '.join(conditions['machine']) or '–'}; threads: {', '.join(conditions['threads']) or '–'}",
-        f"- written with {', '.join(f'{name} {version}' for name, version in versions().items())}",
-    ]
     several = {name for name in ("machine", "tol") if len({line[name] for line in lines}) > 1}
+    parts = ["## Methods", PROTOCOL, *conditions(folder, name, lines)]
+    if len(results) > 1:
+        parts += [overview(results), JOINED, BOTH]
+    if results:
+        parts.append(f"![methods for graphs]({name}.png)")
     for dataset, rows in results.items():
-        cells = {_title(row): _cells(lines, several) for row, lines in rows.items()}
-        for row in rows:
-            if dataset in PUBLISHED.get(row, {}):
-                cells[_title(row)]["published"] = f"{PUBLISHED[row][dataset]:.1f}"
-        parts += ["", f"## {dataset}", "", results_table(cells, corner="row")]
-        parts += ["", "Settings:", ""]
+        parts += dataset_part(dataset, rows, rest.get(dataset, {}), table, several)
+    if len(results) == 1 and any(row.endswith(WITH_PX) for rows in results.values() for row in rows):
+        parts.append(JOINED)
+    if links:
+        parts += ["## Link prediction", LINK_PROTOCOL]
+    for dataset, rows in links.items():
+        cells = {_title(row): _link_cells(lines) for row, lines in rows.items()}
+        parts.append(results_table(cells, corner=dataset))
+    return "\n\n".join(parts)
+
+
+def conditions(folder: Path, name: str, lines: list[Line]) -> list[str]:
+    """Where and when the rows were measured."""
+    found = {name: sorted({line[name] for line in lines}) for name in ("machine", "threads", "date")}
+    dates = found["date"]
+    return [
+        f"Last command: {origin(folder, name)} All finished runs with the present settings are here, those of earlier "
+        "commands too.",
+        f"- runs of {' to '.join(dict.fromkeys(dates[:1] + dates[-1:])) or '–'}\n"
+        f"- machine: {'; '.join(found['machine']) or '–'}; threads: {', '.join(found['threads']) or '–'}",
+    ]
+
+
+def overview(results: Found) -> str:
+    """Rows by data sets; beside propagated features after the bar."""
+    cells: dict[str, dict[str, str]] = {}
+    for dataset, rows in results.items():
         for row in rows:
             if row.endswith(WITH_PX):
                 continue
-            settings = json.dumps(table.chosen(row, dataset))
+            found = [_mean(rows[each]) for each in (row, row + WITH_PX) if each in rows]
+            cells.setdefault(row, {})[dataset] = " \\| ".join(found)
+    order = [row for row in [*BASELINES, *METHODS] if row in cells]
+    return results_table({_title(row): {name: cells[row].get(name, "") for name in results} for row in order})
+
+
+def _mean(lines: list[Line]) -> str:
+    values = _numbers(lines, "test")
+    spread = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{100 * statistics.fmean(values):.1f}{spread}"
+
+
+def dataset_part(dataset: str, rows: dict, rest: dict, table: Settings, several: set[str]) -> list[str]:
+    """The table of a data set, the settings of its rows, and rows with other settings."""
+    cells = {_title(row): _cells(lines, several) for row, lines in rows.items()}
+    settings = []
+    for row in rows:
+        published = PUBLISHED.get(row, {})
+        if dataset in published:
+            cells[_title(row)]["published"] = f"{published[dataset]:.1f}"
+        if not row.endswith(WITH_PX):
             source = table.source(row, dataset)
-            if dataset in PUBLISHED.get(row, {}):
-                source += f"; published: {PUBLISHED[row]['sources']}"
-            parts.append(f"- {_title(row)} ({source}): `{settings}`")
-        if dataset in rest:
-            cells = {title: _cells(lines, several) for title, lines in rest[dataset].items()}
-            parts += ["", "Other settings, by what differs from those above:", ""]
-            parts.append(results_table(cells, corner="row"))
-    if any(row.endswith(WITH_PX) for rows in results.values() for row in rows):
-        parts += ["", JOINED]
-    if links:
-        parts += ["", "## Link prediction", "", LINK_PROTOCOL]
-    for dataset, rows in links.items():
-        cells = {_title(r): _link_cells(lines) for r, lines in rows.items()}
-        parts += ["", f"### {dataset}", "", results_table(cells, corner="row")]
-    return "\n".join(parts) + "\n"
+            source += f"; published: {published['sources']}" if dataset in published else ""
+            settings.append(f"- {_title(row)} ({source}): `{json.dumps(table.chosen(row, dataset))}`")
+    parts = [f"### {dataset}", results_table(cells, corner="row"), "Settings:", "\n".join(settings)]
+    if rest:
+        cells = {title: _cells(lines, several) for title, lines in rest.items()}
+        parts += ["Other settings, by what differs from those above:", results_table(cells, corner="row")]
+    return parts
 
 
 def _title(row: str) -> str:
@@ -190,44 +208,53 @@ def _numbers(lines: list[Line], key: str) -> list[float]:
     return [float(line[key]) for line in lines if line[key] not in ("", "nan")]
 
 
-def plot(results: Found, path: Path) -> None:
-    """A panel a data set: methods as bars with the standard deviation, alone and beside propagated features, rows
-    without training as lines, published numbers as points."""
-    from matplotlib.figure import Figure
+def plot(folder: Path, path: Path, table: Settings | None = None) -> None:
+    """A panel a data set."""
+    from benchmarks.common.plots import new_figure, save
 
+    results = current(folder, Settings(FILE) if table is None else table)
+    if not results:
+        return
     most = max(len({row.removesuffix(WITH_PX) for row in rows}) for rows in results.values())
     columns = min(len(results), 3 if most < 12 else 2)
     height = math.ceil(len(results) / columns)
-    figure = Figure(figsize=(15.6 / 3 * columns + 0.2 * most, 3.8 * height), layout="constrained")
+    figure = new_figure(15.6 / 3 * columns + 0.2 * most, 3.8 * height)
     for i, (dataset, rows) in enumerate(results.items()):
-        axis = figure.add_subplot(height, columns, i + 1)
-        score = {row: [100 * value for value in _numbers(lines, "test")] for row, lines in rows.items()}
-        mean = {row: statistics.fmean(values) for row, values in score.items()}
-        std = {row: statistics.stdev(values) if len(values) > 1 else 0.0 for row, values in score.items()}
-        methods = list(dict.fromkeys(row.removesuffix(WITH_PX) for row in rows if row not in BASELINES))
-        for x, method in enumerate(methods):
-            for row, shift, color in ((method, -0.2, "#4477aa"), (method + WITH_PX, 0.2, "#99bbdd")):
-                if row in rows:
-                    error = {"yerr": std[row], "ecolor": "#1f2933", "capsize": 2} if len(score[row]) > 1 else {}
-                    axis.bar(x + shift, mean[row], width=0.4, color=color, **error)
-            if dataset in PUBLISHED.get(method, {}):
-                axis.plot(x - 0.2, PUBLISHED[method][dataset], "D", color="#1f2933", markersize=4, zorder=3)
-        for row, (color, style) in [(row, style) for row, style in STYLES.items() if row in rows]:
-            axis.axhline(mean[row], color=color, linestyle=style, linewidth=1.3, label=f"{TITLES[row]} {mean[row]:.1f}")
-        published = [PUBLISHED[row][dataset] for row in rows if dataset in PUBLISHED.get(row, {})]
-        low = min([mean[row] - std[row] for row in rows] + published)
-        high = max([mean[row] + std[row] for row in rows] + published)
-        margin = max(1.0, 0.08 * (high - low))
-        axis.set_ylim(max(0.0, low - margin), min(100.0, high + 4 * margin))
-        axis.set_xticks(range(len(methods)), methods, rotation=35, ha="right", fontsize=8)
-        axis.set_title(f"{Path(dataset).name}", fontsize=10)
-        axis.set_ylabel("test accuracy, %")
-        axis.spines[["top", "right"]].set_visible(False)
-        if axis.get_legend_handles_labels()[0]:
-            axis.legend(fontsize=7, ncols=2, frameon=False, loc="upper left")
+        panel(figure.add_subplot(height, columns, i + 1), dataset, rows)
     figure.supxlabel(
         "Bars: mean and standard deviation over seeds, dark: embeddings, light: beside propagated features; diamonds: "
         "published. The vertical axes do not start at zero.",
         fontsize=8,
     )
-    figure.savefig(path, dpi=120)
+    save(figure, path)
+
+
+def panel(axis, dataset: str, rows: dict[str, list[Line]]) -> None:
+    """Methods as bars with the standard deviation, alone and beside propagated features, rows without training as
+    lines, published numbers as points."""
+    from benchmarks.common.plots import INK, LIGHT, OURS, bare
+
+    score = {row: [100 * value for value in _numbers(lines, "test")] for row, lines in rows.items()}
+    mean = {row: statistics.fmean(values) for row, values in score.items()}
+    std = {row: statistics.stdev(values) if len(values) > 1 else 0.0 for row, values in score.items()}
+    methods = list(dict.fromkeys(row.removesuffix(WITH_PX) for row in rows if row not in BASELINES))
+    for x, method in enumerate(methods):
+        for row, shift, color in ((method, -0.2, OURS), (method + WITH_PX, 0.2, LIGHT)):
+            if row in rows:
+                error = {"yerr": std[row], "ecolor": INK, "capsize": 2} if len(score[row]) > 1 else {}
+                axis.bar(x + shift, mean[row], width=0.4, color=color, **error)
+        if dataset in PUBLISHED.get(method, {}):
+            axis.plot(x - 0.2, PUBLISHED[method][dataset], "D", color=INK, markersize=4, zorder=3)
+    for row, (color, style) in [(row, style) for row, style in STYLES.items() if row in rows]:
+        axis.axhline(mean[row], color=color, linestyle=style, linewidth=1.3, label=f"{TITLES[row]} {mean[row]:.1f}")
+    published = [PUBLISHED[row][dataset] for row in rows if dataset in PUBLISHED.get(row, {})]
+    low = min([mean[row] - std[row] for row in rows] + published)
+    high = max([mean[row] + std[row] for row in rows] + published)
+    margin = max(1.0, 0.08 * (high - low))
+    axis.set_ylim(max(0.0, low - margin), min(100.0, high + 4 * margin))
+    axis.set_xticks(range(len(methods)), methods, rotation=35, ha="right", fontsize=8)
+    axis.set_title(f"{Path(dataset).name}", fontsize=10)
+    axis.set_ylabel("test accuracy, %")
+    bare(axis)
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(fontsize=7, ncols=2, frameon=False, loc="upper left")
