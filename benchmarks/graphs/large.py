@@ -22,7 +22,6 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
-from torch_geometric.nn import MLP
 
 from benchmarks.common import add_out
 from benchmarks.common.cells import measure_alone
@@ -103,8 +102,8 @@ def propagated(data: Data, args: argparse.Namespace) -> dict[str, float]:
 
 
 def decoupled(data: Data, args: argparse.Namespace) -> dict[str, float]:
-    projector = MLP([WIDTH, WIDTH, PROJECTION], act="elu", norm=None)
-    method = Decoupled(PropagatedMLP(FEATURES, WIDTH, WIDTH), projector, batch_size=args.batch, copies=args.copies)
+    encoder, projector = PropagatedMLP(FEATURES, WIDTH, WIDTH), builders.projector(SETTINGS)
+    method = Decoupled(encoder, projector, batch_size=args.batch, copies=args.copies)
     start = time.perf_counter()
     method.training_step_loss(data)  # makes the cache
     preparation = time.perf_counter() - start

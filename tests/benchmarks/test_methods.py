@@ -1,10 +1,8 @@
 import csv
-import importlib.util
 import json
 import math
 import re
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,21 +10,16 @@ import torch.nn.functional as F
 from devices import CUDA
 from torch import nn
 
+from benchmarks.common.memory import watch_peak
+from benchmarks.graphs import methods as script
+from benchmarks.graphs.features import join
+from benchmarks.graphs.inputs import BenchmarkGraph, _unlabelled
+from benchmarks.graphs.settings import FILE, Settings
+from benchmarks.graphs.training import train
 from gnnclr.node import sbm
 from gnnclr.node.datasets import choose_split, load_node_data
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 TOY = {"x": "raw", "epochs": 2, "lr": 0.1, "weight_decay": 0.0, "optimizer": "adam", "warmup": None, "kind": "plain"}
-
-
-@pytest.fixture(scope="module")
-def script():
-    sys.path.insert(0, str(BENCHMARKS))
-    spec = importlib.util.spec_from_file_location("benchmarks_node", BENCHMARKS / "node.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    sys.path.remove(str(BENCHMARKS))
 
 
 class Toy(nn.Module):
@@ -50,10 +43,10 @@ class Toy(nn.Module):
 class Bench:
     """The script on a small graph, with a toy method whose trainings are counted."""
 
-    def __init__(self, script, folder, monkeypatch):
-        self.script, self.folder, self.out = script, folder, folder / "out"
+    def __init__(self, folder, monkeypatch):
+        self.folder, self.out = folder, folder / "out"
         self.trained = []
-        table = json.loads((BENCHMARKS / "node.json").read_text())
+        table = json.loads(FILE.read_text())
         table["toy"] = {"default": TOY, "grid": {"kind": ["a", "b", "c"]}, "sources": {"default": "made up"}}
         self.settings = folder / "settings.json"
         self.settings.write_text(json.dumps(table))
@@ -72,10 +65,10 @@ class Bench:
     def __call__(self, *arguments, methods="toy", datasets=None, baselines="sgc", seeds=2):
         fixed = ["--methods", methods, "--datasets", datasets or self.graph, "--baselines", baselines]
         fixed += ["--out", str(self.out), "--settings", str(self.settings), "--seeds", str(seeds)]
-        return self.script.main([*fixed, *map(str, arguments)])
+        return script.main([*fixed, *map(str, arguments)])
 
     def lines(self, name="runs"):
-        with (self.out / f"{name}.csv").open(newline="") as file:
+        with (self.out / f"methods_{name}.csv").open(newline="") as file:
             return list(csv.DictReader(file))
 
     def settings_of(self, line):
@@ -84,10 +77,10 @@ class Bench:
 
 
 @pytest.fixture
-def bench(script, tmp_path, monkeypatch, request):
+def bench(tmp_path, monkeypatch, request):
     if request.function is not test_end_to_end:
-        monkeypatch.setattr("node.report.plot", lambda *_: None)  # half of the time
-    return Bench(script, tmp_path, monkeypatch)
+        monkeypatch.setattr("benchmarks.pages.methods.plot", lambda *_, **__: None)  # half of the time
+    return Bench(tmp_path, monkeypatch)
 
 
 def test_end_to_end(bench, capsys):
@@ -103,21 +96,21 @@ def test_end_to_end(bench, capsys):
     for line in lines:
         assert all(0 <= float(line[key]) <= 1 for key in ("test", "val", "nmi", "sim5"))
         assert (line["seconds"] != "") == line["row"].startswith("grace")
-    text = (bench.out / "node.md").read_text()
-    assert text == capsys.readouterr().out.removesuffix("\n")
+    text = (bench.out / "methods.md").read_text()
+    assert text == capsys.readouterr().out
     for part in ("--set epochs=2 --extras", "torch 2.", "threads: ", "| grace + PX ", '"epochs": 2', "by hand"):
         assert part in text
-    assert (bench.out / "node.png").read_bytes()[:4] == b"\x89PNG"
+    assert (bench.out / "methods.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_finished_runs_are_not_repeated(bench):
     assert bench() == 0 and len(bench.trained) == 2
-    before = (bench.out / "runs.csv").read_bytes()
-    assert bench() == 0 and len(bench.trained) == 2 and (bench.out / "runs.csv").read_bytes() == before
+    before = (bench.out / "methods_runs.csv").read_bytes()
+    assert bench() == 0 and len(bench.trained) == 2 and (bench.out / "methods_runs.csv").read_bytes() == before
     assert bench(seeds=3) == 0 and len(bench.trained) == 3 and len(bench.lines()) == 4
     # Other settings are other runs, and the table shows those of the present settings.
     assert bench("--set", "epochs=3") == 0 and len(bench.trained) == 5
-    assert len(bench.lines()) == 6 and "| toy       |     2 |" in (bench.out / "node.md").read_text()
+    assert len(bench.lines()) == 6 and "| toy       |     2 |" in (bench.out / "methods.md").read_text()
     # A graph that changed under its name is another graph.
     bench.save(sbm(120, 3, 32, seed=1), "graph")
     assert bench() == 0 and len(bench.trained) == 7
@@ -125,7 +118,7 @@ def test_finished_runs_are_not_repeated(bench):
 
 def test_links_are_predicted_by_methods_that_have_not_seen_them(bench, monkeypatch):
     seen = []
-    monkeypatch.setitem(bench.script.METHODS, "toy", lambda data, _: seen.append(data) or Toy(data))
+    monkeypatch.setitem(script.METHODS, "toy", lambda data, _: seen.append(data) or Toy(data))
     assert bench("--links", baselines="raw") == 0 and bench("--links", baselines="raw") == 0
     lines = bench.lines("links")
     assert [(line["row"], line["seed"]) for line in lines] == [("raw", "0"), ("raw", "1"), ("toy", "0"), ("toy", "1")]
@@ -133,13 +126,13 @@ def test_links_are_predicted_by_methods_that_have_not_seen_them(bench, monkeypat
     whole = load_node_data(bench.graph).num_edges
     assert len(seen) == 2 and all(0.8 * whole < data.num_edges < 0.9 * whole for data in seen)
     assert not seen[0].edge_index.equal(seen[1].edge_index)
-    text = (bench.out / "node.md").read_text()
+    text = (bench.out / "methods.md").read_text()
     assert "## Link prediction" in text and "average precision" in text and str(bench.out) not in text
 
 
 def test_a_run_alone_is_the_same_as_one_among_others(bench):
     assert bench() == 0
-    path = bench.out / "runs.csv"
+    path = bench.out / "methods_runs.csv"
     kept = [line for line in path.read_text().splitlines() if ",toy,1," not in line]
     lost = next(line for line in bench.lines() if (line["row"], line["seed"]) == ("toy", "1"))
     path.write_text("\n".join(kept) + "\n")
@@ -152,10 +145,10 @@ def test_a_run_alone_is_the_same_as_one_among_others(bench):
 
 def test_a_line_that_was_cut_short_is_run_again(bench):
     assert bench() == 0
-    path = bench.out / "runs.csv"
+    path = bench.out / "methods_runs.csv"
     path.write_bytes(path.read_bytes()[:-20])
     assert bench() == 0 and len(bench.trained) == 3
-    assert "| toy       |     2 |" in (bench.out / "node.md").read_text()
+    assert "| toy       |     2 |" in (bench.out / "methods.md").read_text()
     assert bench() == 0 and len(bench.trained) == 3
 
 
@@ -163,7 +156,8 @@ def test_extras_are_added_to_runs_without_them(bench):
     assert bench() == 0
     assert bench("--extras") == 0 and len(bench.trained) == 4
     assert (
-        "NMI" in (bench.out / "node.md").read_text() and "| toy       |     2 |" in (bench.out / "node.md").read_text()
+        "NMI" in (bench.out / "methods.md").read_text()
+        and "| toy       |     2 |" in (bench.out / "methods.md").read_text()
     )
     assert bench("--extras") == 0 and bench() == 0 and len(bench.trained) == 4
 
@@ -177,7 +171,7 @@ def test_steps_of_the_optimiser(bench):
 
 def test_runs_with_other_settings_are_shown_apart(bench):
     assert bench("--set", "epochs=1") == bench(seeds=1) == 0
-    text = (bench.out / "node.md").read_text()
+    text = (bench.out / "methods.md").read_text()
     assert re.search(r"\| toy +\| +1 \|", text) and "Other settings" in text
     assert re.search(r'\| toy, \{"epochs": 1\} \| +2 \|', text)
 
@@ -192,11 +186,11 @@ def test_search_chooses_by_validation(bench, monkeypatch):
 
     # Only the test would choose "a"; the last of the grid is no better than noise.
     z = {"a": knows("train", "test"), "b": knows("train", "val"), "c": noise}
-    monkeypatch.setitem(bench.script.METHODS, "toy", lambda graph, settings: Toy(graph, z[settings["kind"]]))
+    monkeypatch.setitem(script.METHODS, "toy", lambda graph, settings: Toy(graph, z[settings["kind"]]))
     assert bench("--search", "--search-seeds", 2) == 0
     lines = bench.lines("search")
     assert len(lines) == 6 and {line["seed"] for line in lines} == {"1000", "1001"}
-    assert "test" not in lines[0] and not (bench.out / "runs.csv").exists()
+    assert "test" not in lines[0] and not (bench.out / "methods_runs.csv").exists()
     part = json.loads(bench.settings.read_text())["toy"]
     assert part["searched"][bench.graph] == TOY | {"kind": "b"} and part["default"] == TOY
     assert "seeds 1000 to 1001" in part["sources"][f"searched {bench.graph}"]
@@ -205,7 +199,7 @@ def test_search_chooses_by_validation(bench, monkeypatch):
     # The runs use what was chosen, or what was declared.
     monkeypatch.setitem(z, "plain", noise)
     assert bench() == 0 and bench.settings_of(bench.lines()[-1])["kind"] == "b"
-    assert "search of 3 settings" in (bench.out / "node.md").read_text()
+    assert "search of 3 settings" in (bench.out / "methods.md").read_text()
     assert bench("--declared") == 0 and bench.settings_of(bench.lines()[-1])["kind"] == "plain"
 
 
@@ -216,7 +210,7 @@ def test_labels_below_zero_outside_the_masks(bench):
     assert (data.y < 0).any() and bench(datasets=bench.save(data, "unlabelled")) == 0
 
 
-def test_a_search_of_methods_leaves_other_rows_alone(bench, script):
+def test_a_search_of_methods_leaves_other_rows_alone(bench):
     arguments = ["--methods", "toy", "--datasets", bench.graph, "--search", "--search-seeds", "1"]
     assert script.main([*arguments, "--out", str(bench.out), "--settings", str(bench.settings)]) == 0
     assert {line["row"] for line in bench.lines("search")} == {"toy"}
@@ -225,7 +219,7 @@ def test_a_search_of_methods_leaves_other_rows_alone(bench, script):
 
 def test_measures_of_fewer_seeds_say_so(bench):
     assert bench("--extras", baselines="", seeds=1) == 0 and bench(baselines="", seeds=3) == 0
-    row = next(line for line in (bench.out / "node.md").read_text().splitlines() if line.startswith("| toy"))
+    row = next(line for line in (bench.out / "methods.md").read_text().splitlines() if line.startswith("| toy"))
     cells = [cell.strip() for cell in row.split("|")[1:-1]]
     assert cells[1] == "3" and all(re.fullmatch(r"-?\d+\.\d \(1\)", cell) for cell in cells[4:7])
 
@@ -243,7 +237,7 @@ def test_search_of_a_row_without_training(bench):
     assert joined.pop("decoupled-lsa + PX") == part["searched"][bench.graph]
     assert joined.pop("decoupled + PX")["x"] == "raw"
     assert set(joined) == {"lsa", "decoupled-lsa", "decoupled"} and not any(joined.values())
-    assert "| decoupled-lsa + PX " in (bench.out / "node.md").read_text()
+    assert "| decoupled-lsa + PX " in (bench.out / "methods.md").read_text()
 
 
 def test_random_splits_follow_the_seed(bench):
@@ -322,25 +316,23 @@ def test_a_method_that_fails_is_noted_and_tried_again(bench, monkeypatch, capsys
         method.weight.data.fill_(float("nan"))
         return method
 
-    monkeypatch.setitem(bench.script.METHODS, "toy", build)
+    monkeypatch.setitem(script.METHODS, "toy", build)
     assert bench("--set", "epochs=1", methods="toy,grace", baselines="") == 1
     assert "FloatingPointError: the loss of epoch 0 is nan" in capsys.readouterr().err
     assert {line["row"] for line in bench.lines()} == {"grace"}
-    monkeypatch.setitem(bench.script.METHODS, "toy", bench.build)
+    monkeypatch.setitem(script.METHODS, "toy", bench.build)
     assert bench("--set", "epochs=1", methods="toy,grace", baselines="") == 0
     assert {line["row"] for line in bench.lines()} == {"grace", "toy"}
 
 
 def test_another_table_is_not_overwritten(bench):
     bench.out.mkdir()
-    (bench.out / "runs.csv").write_text("a,b\n1,2\n")
+    (bench.out / "methods_runs.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="choose another --out"):
         bench()
 
 
-def test_joined_blocks_weigh_the_same(script):
-    from node.features import join
-
+def test_joined_blocks_weigh_the_same():
     z, px = torch.randn(50, 4) * 100 + 7, torch.randn(50, 9).abs()
     z[:, 2] = 3.0  # a constant column carries nothing
     x = join(z, px)
@@ -351,9 +343,7 @@ def test_joined_blocks_weigh_the_same(script):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
-def test_peak_memory(script):
-    from node.memory import watch_peak
-
+def test_peak_memory():
     peak = watch_peak(torch.device("cpu"))
     x = torch.ones(64 * 2**20 // 4)
     del x
@@ -363,9 +353,7 @@ def test_peak_memory(script):
     assert peak() < 20
 
 
-def test_features_as_settings_want_them(script, bench):
-    from node.graphs import BenchmarkGraph
-
+def test_features_as_settings_want_them(bench):
     graph = BenchmarkGraph(bench.graph, "", torch.device("cpu"))
     assert graph.data("l2") is graph.data("l2") and "y" not in graph.data() and not graph.splits_vary
     some = graph.data().x.to_dense().any(dim=1).float()  # some nodes have no word
@@ -379,8 +367,8 @@ def test_features_as_settings_want_them(script, bench):
         graph.data("max")
 
 
-def test_settings_of_all_methods_are_there_and_without_typing_errors(script):
-    table = json.loads((BENCHMARKS / "node.json").read_text())
+def test_settings_of_all_methods_are_there_and_without_typing_errors():
+    table = json.loads(FILE.read_text())
     assert set(table) == set(script.METHODS) | set(script.BASELINES)
     for name, part in table.items():
         known = set(part["default"])
@@ -392,14 +380,10 @@ def test_settings_of_all_methods_are_there_and_without_typing_errors(script):
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=CUDA)])
-def test_all_methods_train(script, device):
-    from node.graphs import _unlabelled
-    from node.settings import Settings
-    from node.training import train
-
+def test_all_methods_train(device):
     data, failed = _unlabelled(sbm(60, 3, 32)).to(device), {}
     for name, build in script.METHODS.items():
-        settings = Settings(BENCHMARKS / "node.json").chosen(name, "cora") | {"epochs": 1}
+        settings = Settings(FILE).chosen(name, "cora") | {"epochs": 1}
         small = {"hidden": 16, "out": 16, "batch_size": 32, "num_clusters": 5} | (
             {"projector": [16, 16]} if settings.get("projector") else {}
         )
