@@ -42,7 +42,7 @@ STYLES = {
 
 BOTH = f"""\
 The first number is the probe of the embeddings alone; the one after the bar that of the row{WITH_PX}, which has \
-propagated features beside them. Empty cells were not run here."""
+propagated features beside them. What has a dash was not run here."""
 
 LINK_PROTOCOL = """\
 Methods trained anew without 15 % of the edges: 5 % choose between cosine and dot product as the score of a pair, 10 % \
@@ -149,9 +149,9 @@ def overview(results: Found) -> str:
 
 
 def _mean(lines: list[Line]) -> str:
-    values = _numbers(lines, "test")
-    spread = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{100 * statistics.fmean(values):.1f}{spread}"
+    values = [100 * value for value in _numbers(lines, "test")]  # added up and rounded as in the tables below
+    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{sum(values) / len(values):.1f}{spread}"
 
 
 def dataset_part(dataset: str, rows: dict, rest: dict, table: Settings, several: set[str]) -> list[str]:

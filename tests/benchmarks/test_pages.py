@@ -51,5 +51,11 @@ def test_readme_and_docs_have_the_numbers_of_the_pages(made):
         assert set(pair.findall(text)) <= set(pair.findall(every))
 
 
+def test_side_by_side_are_the_numbers_of_the_tables_below(made):
+    above, below = made["graphs"].split("### cora", 1)
+    found = set(re.findall(r"\d+\.\d ± \d+\.\d", above))
+    assert len(found) > 50 and found <= set(re.findall(r"\d+\.\d ± \d+\.\d", below))
+
+
 def test_unknown_numbers_are_found():
     assert unknown("2.2 s, 4.3 GB and 81.2 %, of 8,193", "8,192 | 2,193.9 ms, 4,299 MB | 81.3") == ["81.2", "8,193"]
