@@ -1,4 +1,4 @@
-"""How benchmarks/objectives.py trains each objective."""
+"""How benchmarks.images.objectives trains each objective."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
