@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import gnnclr
 from gnnclr.listing import LISTS, listing
+from gnnclr.messages import explain_system_error, explain_unexpected
 from gnnclr.processes import STOPPED, is_rank_zero, sigterm_interrupts
 
 EXAMPLES = """\
@@ -32,7 +33,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit status: 0, 2 for a mistake in the arguments, 130 after Ctrl-C."""
+    """Runs a command and returns its exit status: 0, 2 for wrong arguments or a file that cannot be used, 130 after
+    Ctrl-C, 1 for an error that no check foresaw. ``GNNCLR_DEBUG=1`` shows the tracebacks of all errors."""
     parser, options = _parser()
     try:
         arguments, rest = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
@@ -49,15 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `gnnclr list losses | head`: the reader has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError, ModuleNotFoundError) as error:
+    except Exception as error:
         if os.environ.get("GNNCLR_DEBUG"):
             raise
-        if isinstance(error, ModuleNotFoundError):
-            error = f"{error}; install it with: pip install 'gnnclr[cpu,train,report]'"
-        if not is_rank_zero():
-            time.sleep(2.0)  # the first process says so if it fails alike, and its launcher ends this one
-        print(f"gnnclr: error: {error}", file=sys.stderr)
-        return 2
+        return _fail(error)
     except KeyboardInterrupt:
         return _stopped("gnnclr: stopped")
 
@@ -77,6 +74,27 @@ def _stopped(message: str) -> int:
     return STOPPED
 
 
+def _fail(error: Exception) -> int:
+    status, text = 2, str(error)
+    if isinstance(error, ModuleNotFoundError):
+        text = f"{error}; install it with: pip install 'gnnclr[cpu,train,report]'"
+    elif isinstance(error, OSError):
+        text = explain_system_error(error)
+    elif not isinstance(error, ValueError):
+        status, text = 1, explain_unexpected(error)
+    if not is_rank_zero():
+        time.sleep(2.0)  # the first process says so if it fails alike, and its launcher ends this one
+    print(f"gnnclr: error: {text}", file=sys.stderr)
+    return status
+
+
+def _path(text: str) -> str:
+    """A path of the command line: a shell leaves ``~`` alone behind ``--option=``."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path (got '')")
+    return os.path.expanduser(os.path.expandvars(text))
+
+
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     form = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
     parser = _Parser(prog="gnnclr", description=gnnclr.__doc__, epilog=EXAMPLES, **form)
@@ -85,12 +103,12 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
 
     fit = commands.add_parser("fit", help="train a recipe, or go on with a run", add_help=False, allow_abbrev=False)
     _recipe_options(fit, "folder of the run (default: runs/NAME/1, 2, ...)")
-    fit.add_argument("--ckpt_path", metavar="FILE", help="go on from this checkpoint")
+    fit.add_argument("--ckpt_path", type=_path, metavar="FILE", help="go on from this checkpoint")
     fit.add_argument("-h", "--help", action="store_true", help="show this help and all fields of a recipe")
     fit.set_defaults(function=_fit, takes_recipe=True)
 
     evaluate = commands.add_parser("evaluate", help="probe a run, or a recipe over several seeds", allow_abbrev=False)
-    evaluate.add_argument("--run", metavar="FOLDER", help="the folder of a run")
+    evaluate.add_argument("--run", type=_path, metavar="FOLDER", help="the folder of a run")
     _recipe_options(evaluate, "with --config: folder of the runs (default: runs/NAME/seeds)")
     evaluate.add_argument("--seeds", type=int, metavar="N", help="with --config: train seeds 0 to N-1 (default: 5)")
     evaluate.set_defaults(function=_evaluate, takes_recipe=True)
@@ -98,8 +116,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     about = "Writes the embeddings z; with labels also y, -1 where one is missing, and the rows train, val and test."
     brief = "write the embeddings of a run to a file"
     embed = commands.add_parser("embed", help=brief, description=about, allow_abbrev=False)
-    embed.add_argument("--run", required=True, metavar="FOLDER", help="the folder of a run")
-    embed.add_argument("--output", default="embeddings.npz", metavar="FILE", help="default: embeddings.npz")
+    embed.add_argument("--run", type=_path, required=True, metavar="FOLDER", help="the folder of a run")
+    embed.add_argument("--output", type=_path, default="embeddings.npz", metavar="FILE", help="default: embeddings.npz")
     embed.set_defaults(function=_embed, takes_recipe=False)
 
     lists = commands.add_parser("list", help="list recipes, losses, layers or probes", allow_abbrev=False)
@@ -108,7 +126,9 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     lists.set_defaults(function=_list, takes_recipe=False)
 
     demo = commands.add_parser("demo", help="train on embedded data and write report.html", allow_abbrev=False)
-    demo.add_argument("--out", default=".", metavar="FOLDER", help="where report.html and the runs go (default: .)")
+    demo.add_argument(
+        "--out", type=_path, default=".", metavar="FOLDER", help="where report.html and the runs go (default: .)"
+    )
     demo.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     demo.set_defaults(function=_demo, takes_recipe=False)
     options = {n: [o for a in p._actions for o in a.option_strings] for n, p in commands.choices.items()}
@@ -116,8 +136,10 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
 
 
 def _recipe_options(parser: argparse.ArgumentParser, out: str) -> None:
-    parser.add_argument("--config", metavar="NAME", help="name of a recipe (see `gnnclr list`), or a YAML file")
-    parser.add_argument("--out", metavar="FOLDER", help=out)
+    parser.add_argument(
+        "--config", type=_path, metavar="NAME", help="name of a recipe (see `gnnclr list`), or a YAML file"
+    )
+    parser.add_argument("--out", type=_path, metavar="FOLDER", help=out)
 
 
 def _fit(arguments: argparse.Namespace, overrides: list[str]) -> int:
@@ -129,9 +151,14 @@ def _fit(arguments: argparse.Namespace, overrides: list[str]) -> int:
     if checkpoint is None and arguments.config is None:
         raise ValueError("'fit' needs --config NAME, or --ckpt_path FILE of a run; `gnnclr list` shows the names")
     if checkpoint is not None and not checkpoint.is_file():
-        raise ValueError(f"there is no checkpoint {arguments.ckpt_path!r}")
+        reason = "; it is a folder" if checkpoint.is_dir() else ""
+        raise ValueError(f"there is no checkpoint {arguments.ckpt_path!r}{reason}")
     if arguments.config is None:
         origin = checkpoint.resolve().parent.parent
+        if not (origin / "config.yaml").is_file():
+            raise ValueError(
+                f"'--ckpt_path' must be FOLDER/checkpoints/FILE of a run, or go with --config (got {checkpoint})"
+            )
         run = Run.open(origin, overrides)
         run.folder = Path(arguments.out) if arguments.out else origin
         new = run.folder.resolve() != origin

@@ -16,7 +16,7 @@ STOPPED = 130
 
 def is_rank_zero() -> bool:
     """Whether this is the only process, or the first one of those that a launcher has started."""
-    return all(os.environ.get(name, "0") == "0" for name in RANKS)
+    return all(os.environ.get(name, "0") in ("", "0") for name in RANKS)
 
 
 def end_with_parent() -> None:

@@ -242,7 +242,7 @@ def test_evaluate_seeds(folder, capsys):
         (["fit", "--config=grace-sbn"], "did you mean 'grace-sbm'"),
         (["fit", "--config=grace-sbm", "--trainer.max_epoch=3"], "did you mean '--trainer.max_epochs'"),
         (["fit", "--config=grace-cora"], "'data.root' must be the folder"),
-        (["fit", "--config=simclr-cifar10-cpu", "--data.root=none"], "'root' must be or hold cifar10.zip"),
+        (["fit", "--config=simclr-cifar10-cpu", "--data.root=none"], "'data.root' must be or hold cifar10.zip"),
         (["fit"], "needs --config NAME"),
         (["fit", "--ckpt_path=none.ckpt"], "there is no checkpoint 'none.ckpt'"),
         (["evaluate"], "needs either --run FOLDER or --config NAME"),

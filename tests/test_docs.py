@@ -277,3 +277,42 @@ def test_asymmetric_hard_negatives_are_those_of_all_views():
     assert_close(
         AsymmetricInfoNCELoss(temperature=0.3, variant="hn")(*views), HardNegativeLoss(temperature=0.3)(*views)
     )
+
+
+def printed_commands() -> list[str]:
+    """Each command line ``gnnclr ...`` of a page or of the help of the command, once, without its comment."""
+    from gnnclr.cli import EXAMPLES
+
+    root = DOCS.parent
+    pages = [
+        root / "README.md",
+        root / "CONTRIBUTING.md",
+        root / "gnnclr" / "train" / "run.py",
+        *sorted(DOCS.glob("*.md")),
+    ]
+    texts = [*(page.read_text(encoding="utf-8") for page in pages), EXAMPLES]
+    lines = [line for text in texts for line in re.findall(r"^ {2,4}(gnnclr .*)$", text, re.MULTILINE)]
+    lines += [line for text in texts for line in re.findall(r"`(gnnclr [^`]*)`", text)]
+    return sorted({re.split(r" #|  +", line)[0].strip() for line in lines})
+
+
+@pytest.mark.parametrize("command", printed_commands())
+def test_printed_commands_are_commands(command):
+    from gnnclr.cli import _parser
+    from gnnclr.train import recipe_path
+
+    arguments, overrides = _parser()[0].parse_known_args(shlex.split(command)[1:])
+    assert not overrides or arguments.takes_recipe
+    config = getattr(arguments, "config", None)
+    if config is not None and config not in ("NAME", "config.yaml"):
+        assert recipe_path(config).is_file()
+    for path in (getattr(arguments, name, None) or "" for name in ("ckpt_path", "run", "out")):
+        found = re.match(r"runs/([\w-]+)/(\w+)", path)
+        if found and found[1] in recipe_cards():  # the folders of a recipe are numbered from 1
+            assert found[2] == "seeds" or int(found[2]) >= 1
+
+
+def test_printed_commands_are_found():
+    commands = printed_commands()
+    assert {"gnnclr demo", "gnnclr list losses", "gnnclr embed --run runs/grace-cora/1 --output z.npz"} <= set(commands)
+    assert len(commands) > 20

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from gnnclr.losses.functional import nt_xent_loss
 from torch import Tensor, nn
 
 from gnnclr import losses
-from gnnclr.losses.functional import nt_xent_loss
 from gnnclr.vision import MLPHead, Normalize, SlimResNet
 
 WIDTHS, SIZE, EMBEDDING = (32, 64, 128), 24, 64

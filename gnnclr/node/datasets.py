@@ -3,7 +3,9 @@
 import copy
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,11 @@ from torch_geometric.utils import to_undirected
 from gnnclr.node.data import SparseFeatures, check_node_data
 from gnnclr.node.multiplex import load_multiplex_data
 from gnnclr.node.node_mask import node_mask
-from gnnclr.node.read_files import read_files
 from gnnclr.ops.check import check_choice, check_edges, describe
 from gnnclr.ops.labels import UNLABELED, class_labels
 from gnnclr.ops.notice import notice
+from gnnclr.ops.paths import expand_path
+from gnnclr.ops.read_files import check_archive, read_files
 
 #: The masks of a split.
 MASKS = ("train_mask", "val_mask", "test_mask")
@@ -66,9 +69,9 @@ def load_node_data(
     if transform is not None and not callable(transform):
         raise ValueError(f"'transform' must be callable (got {describe(transform)})")
     if str(name).endswith(".pt"):
-        data = _load_file(Path(name))
+        data = _load_file(expand_path(name))
     else:
-        data = DATASETS[check_choice("name", str(name).lower(), tuple(DATASETS))](Path(root))
+        data = DATASETS[check_choice("name", str(name).lower(), tuple(DATASETS))](expand_path(root))
     if isinstance(data, Data) and isinstance(data.x, Tensor) and data.x.layout != torch.strided:
         data.x = data.x.to_sparse_csr() if transform is None else data.x.to_dense()
     data = check_node_data(data)
@@ -139,13 +142,17 @@ def _random_split(data: Data, seed: int) -> Data:
 
 def _load_pyg(collection: str, name: str, read: Callable[[Path], Data], root: Path) -> Data:
     for folder in (root / collection / name, root / name):
-        if (folder / "raw").is_dir():
+        if (folder / "raw").is_dir() and any((folder / "raw").iterdir()):
             with tempfile.TemporaryDirectory() as temporary:
                 shutil.copytree(folder / "raw", Path(temporary) / name / "raw")
                 return read_files(folder / "raw", lambda: read(Path(temporary) / name), downloads=True)
+    made = [path for path in (root / name / "raw", root / name, root) if not path.exists()]
     try:
         return read(root / name)
     except Exception as error:
+        for path in made:  # the folders of a download that did not come
+            with suppress(OSError):
+                path.rmdir()
         raise FileNotFoundError(
             f"'root' must contain {collection}/{name}/raw or {name}/raw (got {root}), and downloading failed: {error}"
         ) from error
@@ -197,6 +204,8 @@ def _load_file(path: Path) -> Data:
         raise FileNotFoundError(f"'name' must be a data set or an existing file (got {path})")
 
     def load() -> Any:
+        if zipfile.is_zipfile(path):  # as torch saves since version 1.6
+            check_archive(path)
         # PyG's own loader falls back to unpickling anything.
         with torch.serialization.safe_globals([Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]):
             data = torch.load(path, weights_only=True)

@@ -11,8 +11,9 @@ from torch_geometric.utils import coalesce
 
 from gnnclr.node.data import SparseFeatures
 from gnnclr.node.node_mask import node_mask
-from gnnclr.node.read_files import read_files
 from gnnclr.ops.check import check_choice, check_edges, check_index, describe
+from gnnclr.ops.paths import expand_path
+from gnnclr.ops.read_files import read_files
 
 PREFIX = "edge_index_"
 
@@ -99,7 +100,8 @@ def load_multiplex_data(name: str, root: str | Path = "data", *, labels_per_clas
     check_choice("name", name, ("acm",))
     if labels_per_class not in (20, 40, 60):
         raise ValueError(f"'labels_per_class' must be 20, 40 or 60 (got {describe(labels_per_class)})")
-    paths = [Path(root) / "multiplex" / f"{name}.npz", Path(root) / f"{name}.npz"]
+    root = expand_path(root)
+    paths = [root / "multiplex" / f"{name}.npz", root / f"{name}.npz"]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
         raise FileNotFoundError(f"'root' must contain multiplex/{name}.npz or {name}.npz (got {root})")

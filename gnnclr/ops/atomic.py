@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from gnnclr.ops.paths import naming_file
+
 
 @contextmanager
 def atomic_write(path: str | Path, mode: str = "w", newline: str | None = None) -> Iterator[IO[Any]]:
@@ -23,6 +25,11 @@ def atomic_write(path: str | Path, mode: str = "w", newline: str | None = None) 
     """
     path = Path(os.path.realpath(path))
     encoding = None if "b" in mode else "utf-8"
+    with naming_file(path):
+        yield from _write(path, mode, encoding, newline)
+
+
+def _write(path: Path, mode: str, encoding: str | None, newline: str | None) -> Iterator[IO[Any]]:
     if path.exists() and not path.is_file():
         with path.open(mode, encoding=encoding, newline=newline) as file:
             yield file

@@ -1,5 +1,6 @@
 """A picture of one contrastive batch as a graph."""
 
+import copy
 from typing import TYPE_CHECKING
 
 import torch
@@ -7,6 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
+from gnnclr.graph.augmentation import group_pairs
+from gnnclr.graph.pair_exceptions import pair_log_weight
+from gnnclr.nn.negative_pairs import negative_pairs
 from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.report.figure import ATTRACT, INK, MUTED, NEIGHBOR, REPEL, class_color, new_figure
 
@@ -24,12 +28,13 @@ def draw_batch_graph(
 ) -> "Figure":
     r"""Draws the views of a small batch, the edges that attract and the pairs that repel the most.
 
-    Nodes lie at the first two principal components of their embeddings, pushed apart until they do not overlap. Pairs
-    of
-    different samples repel with strength :math:`P_{ij} + P_{ji}`, the softmax of their similarities.
+    Nodes lie at the first two principal components of their embeddings, pushed apart until they do not overlap. The
+    negatives of the graph repel with strength :math:`P_{ij} + P_{ji}`, where :math:`P_i` is the softmax of the
+    similarities of anchor :math:`i` to its negatives: those of its rule or ``negative_index``, extra ones, and rows of
+    a bank, which are not drawn. No other pair is drawn as one that repels.
 
     Args:
-        graph (ContrastGraph): The batch, with embeddings ``x``, ``sample`` and ``edge_index``.
+        graph (ContrastGraph): The batch, with embeddings ``x``; its positives are ``edge_index``, or implicit.
         labels (Tensor, optional): Classes, for the colours; ``-1`` is grey. (default: ``None``)
         images (Tensor, optional): The views themselves, drawn at their nodes. (default: ``None``)
         temperature (float, optional): The temperature of the softmax. (default: ``0.5``)
@@ -51,15 +56,13 @@ def draw_batch_graph(
     axis.set_axis_off()
     axis.set_aspect("equal")
 
-    apart = sample[:, None] != sample[None, :]
-    repulsion = torch.softmax((z @ z.t() / temperature).masked_fill(~apart, -torch.inf), dim=1)
-    repulsion = (repulsion + repulsion.t()).triu(1)
-    value, pair = repulsion.flatten().topk(min(strongest, repulsion.numel()))
-    for strength, index in zip((value / value.max()).tolist(), pair.tolist()):
-        ends = position[[index // len(z), index % len(z)]]
-        axis.plot(*ends.t(), color=REPEL, linewidth=0.5 + 1.1 * strength, alpha=0.15 + 0.4 * strength, zorder=1)
+    pairs, strengths = _strongest(graph, z, temperature, strongest)
+    for (i, j), strength in zip(pairs, strengths):
+        axis.plot(
+            *position[[i, j]].t(), color=REPEL, linewidth=0.5 + 1.1 * strength, alpha=0.15 + 0.4 * strength, zorder=1
+        )
 
-    source, target = graph.edge_index.cpu()
+    source, target = (group_pairs(graph.group) if graph.edge_index is None else graph.edge_index).cpu()
     inside = source < len(z)
     for i, j in {tuple(sorted(edge)) for edge in zip(source[inside].tolist(), target[inside].tolist())}:
         own = bool(sample[i] == sample[j])
@@ -76,9 +79,33 @@ def draw_batch_graph(
         axis.scatter(*position.t(), s=110, c=colors, edgecolors="white", linewidths=1.4, zorder=3)
     else:
         _draw_images(axis, position, images, colors)
-    _legend(axis, knn=bool((sample[source[inside]] != sample[target[inside]]).any()))
+    _legend(axis, knn=bool((sample[source[inside]] != sample[target[inside]]).any()), repel=bool(pairs))
     axis.margins(0.06)
     return figure
+
+
+def _strongest(graph: ContrastGraph, z: Tensor, temperature: float, count: int) -> tuple[list[list[int]], list[float]]:
+    """The pairs of nodes that repel each other the most, and how strongly, at most one."""
+    graph, n = copy.copy(graph).to("cpu"), len(z)
+    pairs = negative_pairs(graph)
+    bank = z.new_empty(0, z.size(1)) if graph.bank is None else F.normalize(graph.bank.float(), dim=1)
+    score = z.double() @ torch.cat([z, bank]).double().t() / temperature
+    logit = score[pairs[1], pairs[0]]
+    log_weight = pair_log_weight(graph, pairs, score.dtype)
+    logit = logit if log_weight is None else logit + log_weight
+    if graph.extra_index is not None:
+        source, target = graph.extra_index
+        scale = 1.0 if graph.extra_scale is None else graph.extra_scale
+        extra = scale * score[target, source]
+        logit = torch.cat([logit, extra if graph.extra_log_weight is None else extra + graph.extra_log_weight])
+        pairs = torch.cat([pairs, graph.extra_index], dim=1)
+    if logit.numel() == 0:
+        return [], []
+    weight = torch.zeros_like(score).index_put_((pairs[1], pairs[0]), (logit - logit.max()).exp(), accumulate=True)
+    repulsion = (weight / weight.sum(dim=1, keepdim=True).clamp_min(1e-300))[:, :n]
+    repulsion = (repulsion + repulsion.t()).triu(1)
+    value, pair = repulsion.flatten().topk(min(count, int((repulsion > 0).sum())))
+    return [divmod(index, n) for index in pair.tolist()], (value / value[:1]).tolist()
 
 
 def _principal(z: Tensor) -> Tensor:
@@ -114,15 +141,18 @@ def _draw_images(axis, position: Tensor, images: Tensor, colors: list[str]) -> N
     axis.scatter(*position.t(), s=0)
 
 
-def _legend(axis, knn: bool) -> None:
+def _legend(axis, knn: bool, repel: bool) -> None:
     from matplotlib.lines import Line2D
 
     lines = [Line2D([], [], color=ATTRACT, linewidth=2.0, label="views of one sample attract")]
     if knn:
         lines.append(
-            Line2D([], [], color=NEIGHBOR, linewidth=1.3, linestyle=(0, (4, 2)), label="kNN positives attract")
+            Line2D(
+                [], [], color=NEIGHBOR, linewidth=1.3, linestyle=(0, (4, 2)), label="positives of other samples attract"
+            )
         )
-    lines.append(Line2D([], [], color=REPEL, linewidth=1.4, alpha=0.5, label="strongest repulsion"))
+    if repel:
+        lines.append(Line2D([], [], color=REPEL, linewidth=1.4, alpha=0.5, label="strongest repulsion"))
     axis.legend(
         handles=lines,
         loc="upper center",

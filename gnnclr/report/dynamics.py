@@ -2,14 +2,18 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gnnclr.ops.read_files import read_files
 from gnnclr.report.figure import ATTRACT, INK, MUTED, NEIGHBOR, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: What a file must be.
+METRICS = "be the metrics.csv of a run"
 COLORS = (ATTRACT, NEIGHBOR, "#228833", "#aa3377")
 
 
@@ -25,9 +29,9 @@ def plot_dynamics(
             the values alone. (default: ``0.6``)
 
     Raises:
-        ValueError: If no run has a metric.
+        ValueError: If no run has a metric, or a file is not what a run wrote.
     """
-    tables = {name: _columns(Path(path)) for name, path in runs.items()}
+    tables = {name: read_files(path, partial(_columns, Path(path)), METRICS) for name, path in runs.items()}
     for metric in metrics:
         if not any(metric in table for table in tables.values()):
             known = sorted({column for table in tables.values() for column in table} - {"step", "epoch"})

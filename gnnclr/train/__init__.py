@@ -1,6 +1,7 @@
 """Training: Lightning modules and data modules, recipes, runs."""
 
 from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
+from gnnclr.train.checkpoint import read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.graph_data import GraphData
 from gnnclr.train.image_data import ImageData
@@ -13,6 +14,7 @@ from gnnclr.train.node_data import NodeData
 from gnnclr.train.parameter_groups import parameter_groups
 from gnnclr.train.progress import StepProgress
 from gnnclr.train.recipe import RecipeError, available_recipes, parse_recipe, recipe_parser, recipe_path
+from gnnclr.train.recipe_record import RecipeRecord
 from gnnclr.train.run import Run
 from gnnclr.train.schedule import warmup_cosine
 from gnnclr.train.seeds import Seeds
@@ -29,6 +31,7 @@ __all__ = [
     "MultiplexNodeData",
     "NodeData",
     "RecipeError",
+    "RecipeRecord",
     "ResumableInterrupt",
     "Run",
     "Seeds",
@@ -38,6 +41,7 @@ __all__ = [
     "available_recipes",
     "parameter_groups",
     "parse_recipe",
+    "read_checkpoint",
     "read_metrics",
     "recipe_parser",
     "recipe_path",

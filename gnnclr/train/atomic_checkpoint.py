@@ -7,6 +7,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from gnnclr.ops.atomic import atomic_write
+from gnnclr.train.checkpoint import read_checkpoint
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -24,5 +25,5 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = lambda storage, _: storage, weights_only: bool | None = True
     ) -> dict[str, Any]:
-        """Loads a checkpoint of tensors and plain values."""
-        return torch.load(path, map_location=map_location, weights_only=True)
+        """Loads a checkpoint of tensors and plain values, see :func:`gnnclr.train.read_checkpoint`."""
+        return read_checkpoint(path, parts=())

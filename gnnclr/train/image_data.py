@@ -9,6 +9,7 @@ from gnnclr.eval import Split
 from gnnclr.eval.labels import probed_split
 from gnnclr.graph.batches import BatchSelection
 from gnnclr.ops.check import check_choice, describe
+from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.train.shared_selection import SharedSelection
 from gnnclr.vision import Images, TensorLoader, cifar10, digits, digits_canvas, image_folder, torchvision_images
@@ -29,7 +30,7 @@ class ImageData(ContrastiveData):
         dataset (str): ``"digits"`` and ``"digits-canvas"`` come with scikit-learn; ``"cifar10"``, ``"cifar100"``,
             ``"stl10"`` (see :func:`gnnclr.vision.torchvision_images`) and ``"folder"`` (one folder of images a class)
             are read from ``root``.
-        root (str, optional): Where the files are. (default: ``None``)
+        root (str, optional): Where the files are; ``~`` and ``$NAME`` are replaced. (default: ``None``)
         size (int, optional): Height and width of the canvas, or of images from a folder. (default: the one of the data)
         batch_size (int, optional): Images in a batch. (default: ``256``)
         seed (int, optional): The seed of the order of batches. (default: ``0``)
@@ -69,7 +70,8 @@ class ImageData(ContrastiveData):
             raise ValueError(f"'data.limit' must be at least the batch size of {batch_size} (got {describe(limit)})")
         if selection is not None and not isinstance(selection, BatchSelection):
             raise ValueError(f"'data.selection' must be a BatchSelection (got {describe(selection)})")
-        self.root, self.size, self.batch_size, self.supervised = root, size, batch_size, labels
+        self.root = None if root is None else str(expand_path(root))
+        self.size, self.batch_size, self.supervised = size, batch_size, labels
         self.limit, self.selection = limit, selection
         self.images: Images | None = None
 

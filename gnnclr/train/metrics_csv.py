@@ -9,6 +9,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from gnnclr.ops.atomic import atomic_write
+from gnnclr.ops.paths import naming_file
 
 
 class MetricsCSV(Logger):
@@ -49,7 +50,7 @@ class MetricsCSV(Logger):
             self.started = True
         elif not set(row) <= set(self.columns):
             self._rewrite(read_metrics(self.path), list(row))
-        with self.path.open("a", newline="", encoding="utf-8") as file:
+        with naming_file(self.path), self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self.columns, restval="").writerow(row)
 
     def _rewrite(self, rows: list[dict[str, float]], columns: list[str]) -> None:
@@ -62,7 +63,7 @@ class MetricsCSV(Logger):
 
 
 def read_metrics(path: str | Path) -> list[dict[str, float]]:
-    """Reads a metrics file; missing values and a last line cut short by a kill are left out.
+    """Reads a metrics file; missing values, broken lines and a last one cut short by a kill are left out.
 
     Args:
         path (str or Path): The file that :class:`MetricsCSV` wrote. A missing file gives no rows.
@@ -74,7 +75,8 @@ def read_metrics(path: str | Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
     rows = []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    # Bytes that are no text make their line a broken one.
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     # A number that was cut short is still a number: a line counts once its end is there.
     for line in csv.DictReader(text for text in lines if text.endswith("\n")):
         try:

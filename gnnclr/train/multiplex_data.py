@@ -10,6 +10,7 @@ from torch_geometric.transforms import BaseTransform
 
 from gnnclr.eval import ProbeResult
 from gnnclr.node import MultiplexData, MultiplexScores, load_multiplex_data, multiplex_scores, propagate_features
+from gnnclr.ops.paths import expand_path
 from gnnclr.train.graph_data import GraphData
 
 
@@ -21,7 +22,7 @@ class MultiplexNodeData(GraphData):
 
     Args:
         dataset (str): What :func:`gnnclr.node.load_multiplex_data` reads from ``root``, such as ``"acm"``.
-        root (str, optional): Where the files are. (default: ``None``)
+        root (str, optional): Where the files are; ``~`` and ``$NAME`` are replaced. (default: ``None``)
         labels_per_class (int, optional): The split, by its training nodes a class. (default: ``20``)
         transform (BaseTransform, optional): A PyG transform. (default: ``None``)
         seed (int, optional): Unused: there is no order of batches. (default: ``0``)
@@ -41,7 +42,7 @@ class MultiplexNodeData(GraphData):
         super().__init__(seed)
         if root is None:
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
-        self.dataset, self.root = dataset, root
+        self.dataset, self.root = dataset, str(expand_path(root))
         self.labels_per_class, self.transform = labels_per_class, transform
 
     def load(self) -> MultiplexData:

@@ -19,8 +19,10 @@ from gnnclr.node import (
     sbm,
     sparse_sbm,
 )
+from gnnclr.node.datasets import DATASETS
 from gnnclr.node.layer_wise import has_layers
 from gnnclr.ops.check import check_choice, check_count, describe
+from gnnclr.ops.paths import expand_path
 from gnnclr.train.graph_data import GraphData
 from gnnclr.train.subgraphs import bind_rewirings, check_takes_subgraphs
 
@@ -49,7 +51,7 @@ class NodeData(GraphData):
     Args:
         dataset (str): ``"sbm"`` or ``"sparse_sbm"``, generated graphs that need no files, the second as large as
             ogbn-arxiv; or what :func:`gnnclr.node.load_node_data` reads from ``root``, such as ``"cora"``.
-        root (str, optional): Where the files are. (default: ``None``)
+        root (str, optional): Where the files are; ``~`` and ``$NAME`` are replaced. (default: ``None``)
         transform (BaseTransform, optional): A PyG transform, such as
             :class:`torch_geometric.transforms.NormalizeFeatures`. (default: ``None``)
         seed (int, optional): The seed of the order of batches, and of what chooses them. (default: ``0``)
@@ -77,6 +79,8 @@ class NodeData(GraphData):
         probed: int | None = None,
     ) -> None:
         super().__init__(seed)
+        if not dataset.endswith(".pt"):
+            check_choice("data.dataset", dataset.lower(), (*GENERATED, *DATASETS))
         if root is None and dataset not in GENERATED and not dataset.endswith(".pt"):
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
         if size is not None:
@@ -86,7 +90,8 @@ class NodeData(GraphData):
                 check_count(f"data.{name}", value)
         if loader is not None and not callable(loader):
             raise ValueError(f"'data.loader' must make a loader of a graph (got {describe(loader)})")
-        self.dataset, self.root, self.transform = dataset, root, transform
+        self.dataset, self.transform = dataset, transform
+        self.root = None if root is None else str(expand_path(root))
         self.loader, self.size, self.probed = loader, size, probed
 
     def load(self) -> Data:
@@ -94,7 +99,12 @@ class NodeData(GraphData):
         if self.dataset in GENERATED:
             graph = GENERATED[self.dataset](self.size or SIZES[self.dataset])
             return graph if self.transform is None else self.transform(graph)
-        return load_node_data(self.dataset, self.root or ".", transform=self.transform)
+        path = expand_path(self.dataset)
+        if self.dataset.endswith(".pt") and not path.is_file():
+            raise FileNotFoundError(
+                f"'data.dataset' must be the name of a data set or an existing file (got {self.dataset!r})"
+            )
+        return load_node_data(str(path), self.root or ".", transform=self.transform)
 
     def setup(self, stage: str) -> None:
         """Loads the graph, once, and chooses the nodes for the probes."""

@@ -1,6 +1,7 @@
 """One progress bar for a whole run."""
 
 import sys
+import time
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -11,18 +12,21 @@ from tqdm import tqdm
 class StepProgress(ProgressBar):
     """A bar over all steps of the run that shows the loss.
 
-    Lightning's bar starts again at every epoch, which on a full-batch graph is every step. Where the output is no
-    terminal a line is written every ten seconds.
+    Lightning's bar starts again at every epoch, which on a full-batch graph is every step. Where the standard error is
+    no terminal, such as in a log file, whole lines are written: at the start, every ``interval`` seconds, and at the
+    end.
 
     Args:
         name (str, optional): The text in front of the bar. (default: ``"training"``)
+        interval (float, optional): Seconds between lines. (default: ``10.0``)
     """
 
-    def __init__(self, name: str = "training") -> None:
+    def __init__(self, name: str = "training", interval: float = 10.0) -> None:
         super().__init__()
-        self.name = name
+        self.name, self.interval = name, interval
         self.bar: tqdm | None = None
         self.enabled = True
+        self._next = float("inf")
 
     def disable(self) -> None:
         """Shows nothing from now on (called by Lightning on all ranks but the first)."""
@@ -30,22 +34,26 @@ class StepProgress(ProgressBar):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Opens the bar at the step the run starts from."""
-        terminal = sys.stderr.isatty()
+        if not self.enabled:
+            return
+        if not sys.stderr.isatty():
+            self._write(trainer)
+            return
         self.bar = tqdm(
             total=int(trainer.estimated_stepping_batches),
             initial=trainer.global_step,
             desc=self.name,
             unit="step",
-            disable=not self.enabled,
-            dynamic_ncols=terminal,
-            ncols=None if terminal else 80,
-            mininterval=0.2 if terminal else 10.0,
+            dynamic_ncols=True,
+            mininterval=0.2,
         )
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
         """Moves the bar."""
         if self.bar is not None:
             self.bar.update(trainer.global_step - self.bar.n)
+        elif time.monotonic() >= self._next:
+            self._write(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Shows the last logged loss."""
@@ -54,18 +62,28 @@ class StepProgress(ProgressBar):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Closes the bar."""
         self._show(trainer)
-        self._close()
+        self._close(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Closes the bar."""
-        self._close()
+        self._close(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        loss = trainer.progress_bar_metrics.get("loss")
+        total = int(trainer.estimated_stepping_batches)
+        text = f"{self.name}: step {trainer.global_step} of {total}" + ("" if loss is None else f", loss {loss:.3f}")
+        print(text, file=sys.stderr, flush=True)
+        self._next = time.monotonic() + self.interval
 
     def _show(self, trainer: Trainer) -> None:
         loss = trainer.progress_bar_metrics.get("loss")
         if self.bar is not None and loss is not None:
             self.bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
-    def _close(self) -> None:
+    def _close(self, trainer: Trainer) -> None:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
+        elif self._next < float("inf"):
+            self._write(trainer)
+        self._next = float("inf")

@@ -1,9 +1,8 @@
 """Recipes: the tree of settings of a run, by name or from a file, with every field open to overrides."""
 
-import difflib
 import re
 from argparse import ArgumentError
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,8 +10,10 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.module import ContrastiveModule
+from gnnclr.train.recipe_errors import check_recipe_file, explain, nearest
 
 
 class RecipeError(ValueError):
@@ -37,8 +38,12 @@ def recipe_path(name: str) -> Path:
     names = available_recipes()
     if name in names:
         return Path(str(files("gnnclr.configs").joinpath(f"{name}.yaml")))
-    if Path(name).is_file():
-        return Path(name)
+    path = expand_path(name)
+    if path.is_file():
+        return path
+    if path.is_dir() or path.suffix in (".yaml", ".yml") or len(path.parts) != 1:
+        reason = "which is a folder" if path.is_dir() else "which does not exist"
+        raise RecipeError(f"'config' must be the name of a recipe or a YAML file (got {name!r}, {reason})")
     raise RecipeError(f"there is no recipe or file {name!r}{nearest(name, names)}\nRecipes: {', '.join(names)}")
 
 
@@ -80,46 +85,25 @@ def parse_recipe(config: str, overrides: Sequence[str] = ()) -> Namespace:
         if re.match(r"--data\.(init_args\.)?seed\b", override):
             raise RecipeError("the seed of the data is the seed of the run; did you mean '--seed_everything'?")
     parser = recipe_parser()
-    arguments = ["--config", str(recipe_path(config))]
+    path = recipe_path(config)
+    try:
+        check_recipe_file(path)
+    except ValueError as error:
+        raise RecipeError(str(error)) from error
+    arguments = ["--config", str(path)]
     try:
         return parser.parse_args([*arguments, *overrides])
     except ArgumentError as error:
-        message = str(error)
+        failure = error
     # Whose mistake it is, and what fields there are, is known after the file is read alone.
     try:
         recipe = parser.parse_args(arguments)
     except ArgumentError as error:
-        raise RecipeError(f"{config}: {_explain(str(error), _options(parser))}") from None
-    raise RecipeError(_explain(message, _options(parser, recipe)))
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean ...?"`` with the known word that is spelt most alike, or nothing.
-
-    Args:
-        word (str): What was given.
-        known (list): What is accepted. Dotted names also match by their last part.
-    """
-    known = list(known)
-    close = difflib.get_close_matches(word, known, 1, cutoff=0.6)
-    if not close:
-        tails = {name.rsplit(".", 1)[-1].lstrip("-"): name for name in known}
-        close = [tails[tail] for tail in difflib.get_close_matches(word.rsplit(".", 1)[-1].lstrip("-"), tails, 1)]
-    return f"; did you mean {close[0]!r}?" if close else ""
+        raise RecipeError(f"{config}: {explain(error, _options(parser))}") from None
+    raise RecipeError(explain(failure, _options(parser, recipe), overrides))
 
 
 def _options(parser: ArgumentParser, recipe: Namespace | None = None) -> list[str]:
     names = set((recipe or parser.get_defaults()).keys(branches=True))
     names = {name.replace(".init_args", "") for name in names if not name.endswith(".class_path")}
     return sorted(f"--{name}" for name in names if not name.startswith("__"))
-
-
-def _explain(message: str, options: list[str]) -> str:
-    unknown = re.search(r"unrecognized arguments: (\S+)", message)
-    if unknown:
-        word = unknown.group(1).split("=")[0]
-        return f"unknown option {word!r}{nearest(word, options)}"
-    unknown = re.search(r"(?:Option|option|Key) '([\w.]+)'(?: is not (?:accepted|expected))?", message)
-    if unknown and "required" not in message:
-        return f"unknown field {unknown.group(1)!r}{nearest(unknown.group(1), options)}"
-    return message

@@ -3,7 +3,6 @@
 import copy
 import json
 import logging
-import pickle
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,14 +21,19 @@ from torch import nn
 
 import gnnclr
 from gnnclr.ops.atomic import write_text
+from gnnclr.ops.read_files import read_files
 from gnnclr.processes import is_rank_zero
 from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
+from gnnclr.train.check_settings import check_parts, check_seed, check_trainer
+from gnnclr.train.checkpoint import check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.elapsed import Elapsed
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
 from gnnclr.train.metrics_csv import MetricsCSV
+from gnnclr.train.named_fields import names_fields
 from gnnclr.train.progress import StepProgress
 from gnnclr.train.recipe import RecipeError, parse_recipe, recipe_parser
+from gnnclr.train.recipe_record import RecipeRecord, check_recipe
 from gnnclr.train.run_folder import claim_folder, claim_number
 from gnnclr.train.save_config import SaveConfig
 from gnnclr.train.step_seed import StepSeed
@@ -83,20 +87,26 @@ class Run:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """The contents of ``metrics.json``, or none if the run is not finished."""
+        """The contents of ``metrics.json``, or none if the run is not finished.
+
+        Raises:
+            ValueError: If the file is damaged.
+        """
         path = self.folder / "metrics.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return read_result(path, f"make it anew with: gnnclr evaluate --run {self.folder}") if path.exists() else None
 
     def settings(self) -> str:
         """The settings as YAML."""
         # A field that is set to null may have another default.
         return recipe_parser().dump(self.recipe, skip_unset=False)
 
+    @names_fields
     def build(self) -> Namespace:
         """Makes ``model``, with the initial weights that the seed gives, ``data``, and the arguments of the trainer."""
-        seed_everything(self.recipe.seed_everything, verbose=False)
+        seed_everything(check_seed(self.recipe.seed_everything), verbose=False)
         return recipe_parser().instantiate(self.recipe)
 
+    @names_fields
     def fit(self, ckpt_path: str | Path | None = None, new: bool = False) -> dict[str, Any]:
         """Trains, evaluates and writes the folder.
 
@@ -109,7 +119,8 @@ class Run:
             evaluates. Empty on further machines without a launcher.
 
         Raises:
-            RecipeError: If another process uses the folder.
+            RecipeError: If another process uses the folder, a setting is wrong, or the checkpoint is damaged or of
+                another recipe.
             TrainingInterrupted: If the user pressed Ctrl-C; a checkpoint is written before.
             ChildProcessError: If another process of the training failed.
         """
@@ -145,14 +156,16 @@ class Run:
         claimed."""
         built = self.build()
         module, data = built.model, built.data
+        check_trainer(built.trainer)
+        elapsed, interrupt = Elapsed(), ResumableInterrupt(self.checkpoint)
+        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), [elapsed, interrupt])
+        if ckpt_path is not None and is_rank_zero():
+            self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
         data.prepare_data()
         data.setup("fit")
         data.check(module.method)
+        check_parts(module)
         untrained = copy.deepcopy(module.method)
-        if ckpt_path is not None and is_rank_zero():
-            self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
-        elapsed, interrupt = Elapsed(), ResumableInterrupt(self.checkpoint)
-        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), [elapsed, interrupt])
         if ckpt_path is None and is_rank_zero():
             for name in ("metrics.csv", "metrics.json"):
                 (self.folder / name).unlink(missing_ok=True)
@@ -166,6 +179,7 @@ class Run:
         joined = trainer.world_size > 1 and dist.is_initialized()
         return Trained(data, untrained, module.method, trainer.global_step, seconds, joined)
 
+    @names_fields
     def load(self) -> tuple[nn.Module, nn.Module, ContrastiveData, int]:
         """The untrained method, the method of the last checkpoint, the data, and the number of steps taken.
 
@@ -177,12 +191,14 @@ class Run:
         built = self.build()
         module, data = built.model, built.data
         untrained = copy.deepcopy(module.method)
-        checkpoint = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        checkpoint = read_checkpoint(self.checkpoint)
+        check_weights(self.checkpoint, checkpoint["state_dict"], module)
         module.load_state_dict(checkpoint["state_dict"])
         data.prepare_data()
         data.setup("evaluate")
         return untrained, module.method, data, checkpoint["global_step"]
 
+    @names_fields
     def evaluate(self) -> dict[str, Any]:
         """Evaluates the last checkpoint and writes ``metrics.json``, in this process.
 
@@ -192,7 +208,10 @@ class Run:
         if not self.checkpoint.is_file():
             raise RecipeError(f"{self.folder} has no checkpoint {self.checkpoint.relative_to(self.folder)}")
         with self._claim():
-            seconds = (self.result or {}).get("seconds", float("nan"))
+            try:
+                seconds = (self.result or {}).get("seconds", float("nan"))
+            except ValueError:  # damaged, and about to be made anew
+                seconds = float("nan")
             untrained, trained, data, step = self.load()
             return self._evaluate(data, untrained, trained, step, seconds)
 
@@ -212,19 +231,12 @@ class Run:
         write_text(self.folder / "metrics.json", json.dumps(result, indent=2) + "\n")
         return result
 
-    @staticmethod
-    def _check_checkpoint(path: Path, module: nn.Module, max_epochs: int | None) -> None:
+    def _check_checkpoint(self, path: Path, module: nn.Module, max_epochs: int | None) -> None:
         """Refuses what is no checkpoint of this recipe, before anything of the run is touched."""
-        if not path.is_file():
-            raise RecipeError(f"there is no checkpoint {path}")
-        try:
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-            state, epoch = checkpoint["state_dict"], checkpoint["epoch"]
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
-            raise RecipeError(f"{path} is not a checkpoint of gnnclr, or it is damaged") from error
-        own = {name: value.shape for name, value in module.state_dict().items()}
-        if {name: value.shape for name, value in state.items()} != own:
-            raise RecipeError(f"{path} is a checkpoint of another recipe: its weights do not fit this one")
+        checkpoint = read_checkpoint(path)
+        check_recipe(path, checkpoint, self.settings())
+        check_weights(path, checkpoint["state_dict"], module)
+        epoch = checkpoint["epoch"]
         if max_epochs is not None and 0 <= max_epochs < epoch:
             raise RecipeError(
                 f"{path} has had {epoch} epochs: 'trainer.max_epochs' must not be less (got {max_epochs})"
@@ -239,6 +251,7 @@ class Run:
         callbacks = [
             *(settings.pop("callbacks", None) or []),
             *own,
+            RecipeRecord(self.settings()),
             SaveConfig(self.folder / "config.yaml", self.settings()),
             StepSeed(self.recipe.seed_everything),
             StepProgress(self.name),
@@ -258,6 +271,26 @@ class Trained(NamedTuple):
     step: int
     seconds: float
     joined: bool
+
+
+def read_result(path: Path, remedy: str) -> dict[str, Any]:
+    """The contents of a ``metrics.json``.
+
+    Args:
+        path (Path): The file.
+        remedy (str): What to do about a damaged file, for the message.
+
+    Raises:
+        ValueError: If the file is cut, or not what :class:`Run` wrote.
+    """
+
+    def read() -> dict[str, Any]:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(result, dict) or not {"steps", "seconds", "test", "versions"} <= result.keys():
+            raise ValueError("it lacks steps, seconds, test or versions")
+        return result
+
+    return read_files(path, read, "be the undamaged results of a run", remedy=remedy)
 
 
 def versions() -> dict[str, str]:

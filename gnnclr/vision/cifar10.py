@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from gnnclr.ops.paths import expand_path
 from gnnclr.vision.image_folder import image_folder
 from gnnclr.vision.images import Images, Labelled
 
@@ -23,7 +24,7 @@ def cifar10(root: str | Path, cache: str | Path | None = None, seed: int = 0) ->
     Raises:
         FileNotFoundError: If there is nothing to read at :obj:`root`.
     """
-    root = Path(root).expanduser()
+    root = expand_path(root)
     if (root / "cifar-10-batches-py").is_dir():
         return torchvision_images("CIFAR10", root, seed)
     for path in (root, root / "cifar10.zip", root / "cifar10"):
@@ -53,6 +54,7 @@ def torchvision_images(name: str, root: str | Path, seed: int = 0) -> Images:
     from gnnclr.ops.check import check_choice
 
     check_choice("name", name, ("CIFAR10", "CIFAR100", "STL10"))
+    root = expand_path(root)
     try:
         if name == "STL10":
             parts = [datasets.STL10(root, split=split) for split in ("train", "test", "unlabeled")]

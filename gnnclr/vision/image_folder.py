@@ -14,6 +14,9 @@ import torch
 
 from gnnclr.ops.check import describe
 from gnnclr.ops.notice import notice
+from gnnclr.ops.paths import expand_path
+from gnnclr.ops.read_files import read_files
+from gnnclr.vision.array_cache import cached_array
 from gnnclr.vision.eight_bit_rgb import eight_bit_rgb
 from gnnclr.vision.image_files import ImageFiles, find_images, image_extensions
 from gnnclr.vision.images import Images, Labelled
@@ -49,7 +52,7 @@ def image_folder(
         ValueError: If a file is not a readable image, ``val/`` or ``test/`` has a class that ``train/`` lacks, or two
             folders stand for one part.
     """
-    root = Path(root).expanduser()
+    root = expand_path(root)
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise ValueError(f"'size' must be a positive integer (got {describe(size)})")
     if not root.exists():
@@ -63,11 +66,11 @@ def image_folder(
 
     of_images = sorted((str(name), stamps[name]) for part in files.parts.values() for name, _ in part)
     key = json.dumps([str(root.resolve()), size, of_images, DECODING])
-    folder = Path(cache).expanduser() if cache is not None else cache_folder()
+    folder = expand_path(cache) if cache is not None else cache_folder()
     stem = f"{root.stem}-{size}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     labelled = {}
     for part, found in files.parts.items():
-        images = _cached(folder / f"{stem}-{part}.npy", [name for name, _ in found], read, size)
+        images = _cached(folder / f"{stem}-{part}.npz", [name for name, _ in found], read, size)
         labelled[part] = Labelled(images, torch.tensor([files.classes.index(label) for _, label in found]))
     data = _split(labelled, files.classes, test, seed)
     _say(root, files, data)
@@ -101,9 +104,9 @@ def _say(root: Path, files: ImageFiles, data: Images) -> None:
 def cache_folder() -> Path:
     """The folder for decoded data: ``$GNNCLR_CACHE``, or ``gnnclr`` in the user's cache folder."""
     if folder := os.environ.get("GNNCLR_CACHE"):
-        return Path(folder).expanduser()
+        return expand_path(folder)
     default = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
-    return Path(default or "~/.cache").expanduser() / "gnnclr"
+    return expand_path(default or "~/.cache") / "gnnclr"
 
 
 def _open(root: Path) -> tuple[dict[PurePosixPath, list[int]], Callable[[PurePosixPath], bytes]]:
@@ -116,7 +119,11 @@ def _open(root: Path) -> tuple[dict[PurePosixPath, list[int]], Callable[[PurePos
     except zipfile.BadZipFile as error:
         raise ValueError(f"'root' must be a folder or a zip file of images (got '{root}': {error})") from error
     infos = {PurePosixPath(info.filename): info for info in archive.infolist() if not info.is_dir()}
-    return {name: [info.file_size, info.CRC] for name, info in infos.items()}, lambda name: archive.read(infos[name])
+
+    def read(name: PurePosixPath) -> bytes:
+        return read_files(f"{root}/{name}", lambda: archive.read(infos[name]), remedy=f"get '{root}' again")
+
+    return {name: [info.file_size, info.CRC] for name, info in infos.items()}, read
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -145,16 +152,11 @@ def _stamp(name: PurePosixPath, path: Path) -> list[int]:
 
 
 def _cached(path: Path, files: list[PurePosixPath], read: Callable[[PurePosixPath], bytes], size: int) -> torch.Tensor:
-    if not path.exists():
+    def make() -> np.ndarray:
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            images = np.stack(list(pool.map(lambda name: _decode(name, read(name), size), files)))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Another process may write the same file: a rename is atomic, a write is not.
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        with open(partial, "wb") as file:
-            np.save(file, images, allow_pickle=False)
-        os.replace(partial, path)
-    return torch.from_numpy(np.load(path, allow_pickle=False))
+            return np.stack(list(pool.map(lambda name: _decode(name, read(name), size), files)))
+
+    return torch.from_numpy(cached_array(path, make))
 
 
 def _decode(name: PurePosixPath, data: bytes, size: int) -> np.ndarray:

@@ -253,6 +253,10 @@ def test_broken_files(tmp_path):
         with pytest.raises(ValueError, match=r"graph\.pt' must hold a Data or its to_dict\(\)"):
             load_node_data(path)
     data = sbm(50)
+    start = whole.index(data.x.numpy().tobytes()[:200])
+    path.write_bytes(whole[:start] + bytes(64) + whole[start + 64 :])
+    with pytest.raises(ValueError, match=r"graph\.pt' must hold .*the checksum of its part '\S+' is wrong"):
+        load_node_data(path)
     crow, col = torch.arange(51), torch.full((50,), 600)
     data.x = torch.sparse_csr_tensor(crow, col, torch.ones(50), (50, 512), check_invariants=False)
     for content in ([sbm(50)], sbm(50).x, {1: 2}, data):

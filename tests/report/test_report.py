@@ -1,3 +1,4 @@
+import copy
 import re
 import subprocess
 import sys
@@ -6,7 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gnnclr.graph import AddKNNPositives, augmentation_graph
+from gnnclr.graph import AddKNNPositives, ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives
+from gnnclr.nn import UniformityConv
 from gnnclr.report import (
     Section,
     data_uri,
@@ -17,7 +20,7 @@ from gnnclr.report import (
     scatter_embedding,
     write_report,
 )
-from gnnclr.report.figure import MUTED, class_color
+from gnnclr.report.figure import MUTED, REPEL, class_color
 
 
 def batch(n=8, d=6):
@@ -37,7 +40,72 @@ def test_batch_graph_draws_every_edge_once():
     pairs = {tuple(sorted(edge)) for edge in graph.edge_index.t().tolist()}
     figure = draw_batch_graph(graph, torch.arange(8).repeat(2), torch.rand(16, 1, 5, 5), strongest=3)
     assert len(lines(figure)) == len(pairs) + 3
-    assert "kNN positives attract" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert "positives of other samples attract" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def drawn_pairs(figure, graph, color):
+    """The pairs of nodes between which lines of a color are drawn."""
+    position = torch.as_tensor(figure.axes[0].collections[0].get_offsets())
+    ends = [torch.as_tensor(line.get_xydata()) for line in lines(figure) if line.get_color() == color]
+    return {tuple(sorted(torch.cdist(end, position).argmin(dim=1).tolist())) for end in ends}
+
+
+LABELS = torch.arange(8) % 3
+RULES = {
+    "kNN positives": lambda views: AddKNNPositives(k=4)(augmentation_graph(views)),
+    "labels": lambda views: augmentation_graph(views, labels=LABELS),
+    "implicit positives": lambda views: augmentation_graph(views, labels=LABELS, edges=False),
+    "the other view": lambda views: augmentation_graph(views, negatives=Negatives(scope="other")),
+    "the same view": lambda views: augmentation_graph(views, negatives=Negatives(scope="same")),
+    "one view": lambda views: augmentation_graph(views, negatives=Negatives(candidates=(1,))),
+    "a bank alone": lambda views: augmentation_graph(views, negatives=Negatives(candidates=()), bank=views[0] + 1),
+    "a bank": lambda views: augmentation_graph(views, bank=views[0] + 1),
+    "ignored": lambda views: ignore_negatives(augmentation_graph(views), torch.tensor([[*range(1, 16)], [0] * 15])),
+    "explicit": lambda views: ContrastGraph(
+        torch.cat(views), sample=torch.arange(8).repeat(2), negative_index=torch.tensor([[0, 1, 3, 3], [2, 5, 7, 3]])
+    ),
+    "ignored and extra": lambda views: add_extra_negatives(
+        augmentation_graph(views, negatives=Negatives(candidates=())),
+        torch.tensor([[3, 0], [1, 9]]),
+        torch.tensor([2.0, 1.0]),
+        torch.tensor([0.0, -1.0]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_only_negatives_are_drawn_as_such(name):
+    """The pairs that the loss pushes apart, by its gradient with respect to each pair's score, and no others."""
+    graph = RULES[name](list(batch().x.double().chunk(2)))
+    layer = UniformityConv(temperature=0.5)
+    # A score of one pair alone is raised by moving to orthogonal coordinates of its own.
+    repel = set()
+    for i in range(16):
+        for j in range(i):
+            graph_ij = copy.copy(graph)
+            z = torch.cat([graph.x, torch.zeros(16, 1, dtype=torch.double)], dim=1)
+            if graph.bank is not None:
+                graph_ij.bank = torch.cat([graph.bank, torch.zeros(len(graph.bank), 1, dtype=torch.double)], dim=1)
+            before = layer.energy(z, graph_ij)
+            z[[i, j], -1] = 0.1
+            repel |= {(j, i)} if float(layer.energy(z, graph_ij) - before) > 1e-9 else set()
+    assert drawn_pairs(draw_batch_graph(graph, strongest=200), graph, REPEL) == repel
+
+
+def test_the_strongest_negatives_are_those_of_the_softmax():
+    graph = batch()
+    pairs = drawn_pairs(draw_batch_graph(graph, strongest=5, temperature=0.2), graph, REPEL)
+    logit = (graph.x @ graph.x.t() / 0.2).masked_fill(graph.sample[:, None] == graph.sample, -torch.inf)
+    share = logit.softmax(dim=1)
+    share = (share + share.t()).triu(1)
+    assert pairs == {tuple(divmod(index, 16)) for index in share.flatten().topk(5).indices.tolist()}
+
+
+def test_drawing_leaves_the_graph_alone():
+    graph = batch()
+    before = graph.to_dict()
+    draw_batch_graph(graph)
+    assert all(graph[key] is value for key, value in before.items())
 
 
 def test_batch_graph_parts_equal_embeddings():

@@ -1,7 +1,9 @@
 import os
+import re
+import shutil
 import sys
 import zipfile
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
@@ -186,7 +188,7 @@ def test_archive_equals_folder(splits, tmp_path):
 def test_images_are_decoded_once(splits, tmp_path, monkeypatch):
     first = image_folder(splits, 32, cache=tmp_path / "cache")
     files = sorted(path.name for path in (tmp_path / "cache").iterdir())
-    assert len(files) == 2 and all(name.endswith(".npy") for name in files)
+    assert len(files) == 2 and all(name.endswith(".npz") for name in files)
     monkeypatch.setattr(sys.modules["gnnclr.vision.image_folder"], "_decode", None)
     second = image_folder(splits, 32, cache=tmp_path / "cache")
     assert torch.equal(first.train.images, second.train.images)
@@ -308,3 +310,39 @@ def test_cifar10_files(tmp_path):
     assert data.test.labels.bincount().tolist() == [1000] * 10
     mean = data.train.images.float().mean(dim=(0, 2, 3)) / 255
     torch.testing.assert_close(mean, torch.tensor([0.4914, 0.4822, 0.4465]), atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-500], lambda data: data[:900] + bytes(64) + data[964:], lambda _: b""]
+)
+def test_a_damaged_cache_is_made_anew(damage, splits, tmp_path, capsys):
+    cache = tmp_path / "cache"
+    first = image_folder(splits, 32, cache=cache)
+    assert capsys.readouterr().err == ""
+    paths = sorted(cache.iterdir())
+    good = [path.read_bytes() for path in paths]
+    for path, data in zip(paths, good):
+        path.write_bytes(damage(data))
+    second = image_folder(splits, 32, cache=cache)
+    assert torch.equal(first.train.images, second.train.images) and torch.equal(first.test.images, second.test.images)
+    error = capsys.readouterr().err
+    assert all(f"the cache '{path}' is damaged and made anew" in error for path in paths)
+    image_folder(splits, 32, cache=cache)
+    assert capsys.readouterr().err == "" and sorted(cache.iterdir()) == paths
+
+
+def test_a_cache_that_cannot_be_kept_is_named(splits, tmp_path):
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(OSError, match=re.escape(str(tmp_path / "cache"))):
+        image_folder(splits, 32, cache=tmp_path / "cache")
+
+
+def test_a_damaged_archive_is_named(splits, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "images"), "zip", splits)
+    with zipfile.ZipFile(archive) as file:
+        info = max(file.infolist(), key=lambda info: info.file_size)
+    data = bytearray(Path(archive).read_bytes())
+    data[info.header_offset + 80 : info.header_offset + 90] = bytes(10)
+    Path(archive).write_bytes(data)
+    with pytest.raises(ValueError, match=rf"'{archive}/{info.filename}' must be complete .*; get '{archive}' again"):
+        image_folder(archive, 32, cache=tmp_path / "cache")

@@ -1,8 +1,10 @@
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from gnnclr.node.read_files import read_files
+from gnnclr.ops.read_files import check_archive, read_files
 
 
 def failing(error):
@@ -15,7 +17,9 @@ def failing(error):
 def test_read_files():
     path = Path("raw")
     assert read_files(path, lambda: 3) == 3
-    with pytest.raises(ValueError, match=r"'raw' must be complete \(got EOFError: Ran out of input\)"):
+    with pytest.raises(
+        ValueError, match=r"'raw' must be complete \(got EOFError: Ran out of input\); remove it and get it again"
+    ):
         read_files(path, failing(EOFError("Ran out of input")))
     with pytest.raises(ValueError, match=r"'raw' must hold a table \(got KeyError: 101\)"):
         read_files(path, failing(KeyError(101)), "hold a table")
@@ -25,3 +29,15 @@ def test_read_files():
         read_files(path, failing(OSError("no route")), downloads=True)
     with pytest.raises(PermissionError):
         read_files(path, failing(PermissionError()), downloads=True)
+
+
+def test_check_archive(tmp_path):
+    path = tmp_path / "arrays.npz"
+    np.savez(path, x=np.arange(100))
+    check_archive(path)
+    data = bytearray(path.read_bytes())
+    start = data.index(np.arange(100).tobytes()[:64])
+    data[start + 8 : start + 72] = bytes(64)
+    path.write_bytes(data)
+    with pytest.raises(zipfile.BadZipFile, match=r"the checksum of its part 'x\.npy' is wrong"):
+        check_archive(path)

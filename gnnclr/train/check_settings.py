@@ -1,0 +1,89 @@
+"""What can be known about the settings of a training before it begins."""
+
+from jsonargparse import Namespace
+from lightning.pytorch.accelerators import AcceleratorRegistry
+from torch import Tensor, nn
+
+from gnnclr.ops.check import check_choice, check_count
+from gnnclr.train.module import ContrastiveModule
+from gnnclr.train.parameter_groups import parameter_groups
+
+#: Weights in half precision lose the small updates of a schedule's end, and inputs would have to be cast as well.
+PRECISIONS = ("32", "32-true", "16", "16-mixed", "bf16", "bf16-mixed", "64", "64-true")
+
+
+def check_seed(seed: int) -> int:
+    """Returns a seed that all generators take, and raises a :class:`ValueError` otherwise."""
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"'seed_everything' must lie between 0 and {2**32 - 1} (got {seed})")
+    return seed
+
+
+def check_trainer(settings: Namespace) -> None:
+    """Raises a :class:`ValueError` for settings of ``trainer`` that Lightning takes, or refuses later or in other
+    terms.
+
+    Args:
+        settings (Namespace): The settings.
+    """
+    if settings.precision is not None:
+        check_choice("trainer.precision", str(settings.precision), PRECISIONS)
+    accelerator = settings.accelerator
+    known = sorted(AcceleratorRegistry.available_accelerators())
+    if isinstance(accelerator, str):
+        check_choice("trainer.accelerator", accelerator, ("auto", "gpu", *known))
+        here = ["auto", *(name for name in known if _is_available(name))]
+        if accelerator not in here and not (accelerator == "gpu" and {"cuda", "mps"} & {*here}):
+            raise ValueError(
+                f"'trainer.accelerator' must be one that this machine has: {', '.join(here)} (got {accelerator!r})"
+            )
+    for name in ("log_every_n_steps", "accumulate_grad_batches"):
+        if settings[name] is not None:
+            check_count(f"trainer.{name}", settings[name])
+    if settings.gradient_clip_val is not None and not settings.gradient_clip_val >= 0:
+        raise ValueError(f"'trainer.gradient_clip_val' must not be negative (got {settings.gradient_clip_val})")
+    for name in ("max_steps", "limit_train_batches"):
+        if settings[name] == 0:
+            raise ValueError(f"'trainer.{name}' must not be zero, or nothing is trained (got {settings[name]})")
+
+
+def _is_available(accelerator: str) -> bool:
+    try:
+        return AcceleratorRegistry.get(accelerator).is_available()
+    except ImportError:
+        return False
+
+
+def check_parts(module: ContrastiveModule) -> None:
+    """Raises an error if the parts of a module do not fit each other, before anything is trained: its optimizer is made
+    once, and the width that the encoder declares is compared with that of the projector's first layer.
+
+    Args:
+        module (ContrastiveModule): The module.
+    """
+    module.optimizer(parameter_groups(module.method))
+    method = module.method
+    encoder, projector = (getattr(method, name, None) for name in ("encoder", "projector"))
+    width = getattr(encoder, "out_channels", getattr(encoder, "out_features", None))
+    # Methods of others may join features before they project them.
+    if not isinstance(width, int) or projector is None or not type(method).__module__.startswith("gnnclr."):
+        return
+    wanted = first_width(projector)
+    if wanted is not None and wanted != width:
+        raise ValueError(
+            f"'model.method.projector' must take the {width} features that 'model.method.encoder' gives (got one that "
+            f"takes {wanted})"
+        )
+
+
+def first_width(module: nn.Module) -> int | None:
+    """The width of the input of a module, if it begins with a linear layer.
+
+    Args:
+        module (torch.nn.Module): The module.
+    """
+    for part in module.modules():
+        width = getattr(part, "in_features", None) or getattr(part, "in_channels", None)
+        if isinstance(width, int) and isinstance(getattr(part, "weight", None), Tensor):
+            return width
+    return None

@@ -1,0 +1,66 @@
+"""Checkpoints are read here, and nowhere else."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gnnclr.ops.read_files import check_archive, read_files
+from gnnclr.train.recipe import RecipeError
+
+#: What a checkpoint of a run has in any case.
+PARTS = ("state_dict", "epoch", "global_step")
+REMEDY = "take another checkpoint, or train anew"
+
+
+def read_checkpoint(path: str | Path, parts: tuple[str, ...] = PARTS) -> dict[str, Any]:
+    """The contents of a checkpoint, on the CPU, after all of its checksums were compared.
+
+    A checkpoint is a zip file: a cut one has no table of contents, and changed bytes of a weight have another checksum,
+    which :func:`torch.load` does not look at. Only tensors and plain values are loaded, no other objects.
+
+    Args:
+        path (str or Path): The file.
+        parts (tuple, optional): What it must hold. (default: ``("state_dict", "epoch", "global_step")``)
+
+    Raises:
+        RecipeError: If there is no such file, or it is damaged, or no checkpoint of a run.
+        PermissionError: If the file may not be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        reason = "a folder" if path.is_dir() else "nothing there"
+        raise RecipeError(f"there is no checkpoint '{path}': it must be a file (got {reason})")
+
+    def load() -> dict[str, Any]:
+        check_archive(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+    try:
+        checkpoint = read_files(path, load, "be an undamaged checkpoint", remedy=REMEDY)
+    except ValueError as error:
+        raise RecipeError(str(error)) from error
+    missing = [part for part in parts if not isinstance(checkpoint, dict) or part not in checkpoint]
+    if missing:
+        raise RecipeError(f"'{path}' must be a checkpoint of a run (got a file without {', '.join(missing)}); {REMEDY}")
+    return checkpoint
+
+
+def check_weights(path: str | Path, state: dict[str, Any], module: nn.Module) -> None:
+    """Raises a :class:`RecipeError` if weights have other names or shapes than those of a module.
+
+    Args:
+        path (str or Path): The file of the weights, for the message.
+        state (dict): The weights.
+        module (torch.nn.Module): The module.
+    """
+    own = {name: value.shape for name, value in module.state_dict().items()}
+    given = {name: getattr(value, "shape", None) for name, value in state.items()}
+    for name in [*own, *given]:
+        if own.get(name) != given.get(name):
+            wanted, got = ("none" if shape is None else list(shape) for shape in (own.get(name), given.get(name)))
+            raise RecipeError(
+                f"'{path}' is a checkpoint of another recipe, whose weights do not fit: {name!r} must have shape "
+                f"{wanted} (got {got})"
+            )

@@ -1,0 +1,93 @@
+"""Which recipe made a checkpoint."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+
+from gnnclr.train.recipe import RecipeError
+
+#: Where a checkpoint holds the settings of its recipe.
+KEY = "gnnclr_recipe"
+
+
+class RecipeRecord(Callback):
+    """Writes the resolved settings of ``model`` and ``data`` into each checkpoint, as plain values.
+
+    Args:
+        settings (str): The settings of the run as YAML.
+    """
+
+    def __init__(self, settings: str) -> None:
+        self.record = _record(settings)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Adds the settings."""
+        checkpoint[KEY] = self.record
+
+
+def check_recipe(path: str | Path, checkpoint: dict[str, Any], settings: str) -> None:
+    """Raises a :class:`RecipeError` if a checkpoint was made by another ``model``, or on another ``data.dataset``, than
+    that of the settings; ``trainer``, ``checkpoint``, ``data.root`` and other paths may differ.
+
+    A field that one of the two versions of a class does not know is not compared. A checkpoint without a record, which
+    an earlier version wrote, is taken, with a message that only its shapes were compared.
+
+    Args:
+        path (str or Path): The file of the checkpoint, for the message.
+        checkpoint (dict): Its contents.
+        settings (str): The settings of the run as YAML.
+    """
+    if KEY not in checkpoint:
+        _notice(
+            f"gnnclr: '{path}' was written by an earlier version and does not say which recipe made it: only the "
+            f"shapes of its weights are compared with this recipe"
+        )
+        return
+    difference = _difference(checkpoint[KEY], _record(settings), "")
+    if difference is not None:
+        field, wanted, got = difference
+        raise RecipeError(
+            f"'{path}' is a checkpoint of another recipe: {field!r} must be {_shown(wanted)}, as when it was written "
+            f"(got {_shown(got)})"
+        )
+
+
+def _record(settings: str) -> dict[str, Any]:
+    recipe = yaml.safe_load(settings)
+    data = recipe["data"]
+    dataset = (data.get("init_args") or {}).get("dataset")
+    if isinstance(dataset, str) and dataset.endswith(".pt"):
+        dataset = Path(dataset).name  # its folder may differ, as a root may
+    return {"model": recipe["model"], "data": {"class_path": data["class_path"], "dataset": dataset}}
+
+
+def _difference(wanted: Any, got: Any, field: str) -> tuple[str, Any, Any] | None:
+    """The first field that differs, and its two values."""
+    if isinstance(wanted, dict) and isinstance(got, dict):
+        for name in sorted(wanted.keys() & got.keys()):  # 'class_path' comes before 'init_args'
+            inner = field if name == "init_args" else f"{field}.{name}".lstrip(".")
+            inner = field if name == "class_path" else inner
+            found = _difference(wanted[name], got[name], inner)
+            if found is not None:
+                return found
+        return None
+    if isinstance(wanted, list) and isinstance(got, list) and len(wanted) == len(got):
+        pairs = enumerate(zip(wanted, got))
+        return next((found for i, pair in pairs if (found := _difference(*pair, f"{field}[{i}]"))), None)
+    return None if wanted == got else (field, wanted, got)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict) and "class_path" in value:
+        value = value["class_path"]
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+@rank_zero_only
+def _notice(text: str) -> None:
+    print(text, file=sys.stderr)
