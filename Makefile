@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test test-slow lint format bench docs clean
+.PHONY: help install demo test test-slow lint format bench pages docs clean
 
 help:
 	@echo "make demo       train on embedded data and write report.html (about 3 minutes)"
@@ -17,6 +17,7 @@ help:
 	@echo "make lint       check style"
 	@echo "make format     apply style"
 	@echo "make bench      time the losses beside their peers"
+	@echo "make pages      make the pages of results anew, docs/results"
 	@echo "make docs       build the reference, docs/_build/index.html"
 
 $(STAMP): pyproject.toml
@@ -44,7 +45,10 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 bench: $(STAMP)
-	$(BIN)/python benchmarks/losses.py
+	$(BIN)/python -m benchmarks.losses
+
+pages: $(STAMP)
+	$(BIN)/python -m benchmarks.pages
 
 docs: $(STAMP)
 	$(BIN)/python -m pip install -q -e ".[docs]"

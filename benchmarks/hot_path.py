@@ -1,12 +1,12 @@
 """One step of the losses in two versions of the package, in turns.
 
-    python benchmarks/hot_path.py --old v0.1.0                    # against the working tree
-    python benchmarks/hot_path.py --old HEAD~20 --new HEAD --pairs 256 1024
+    python -m benchmarks.hot_path --old v0.1.0                    # against the working tree
+    python -m benchmarks.hot_path --old HEAD~20 --new HEAD --pairs 256 1024
 
 Both versions stay loaded, a process each, and take turns: old and new, then new and old, so that a machine that slows
 down slows both. A turn is the fastest of some steps (loss and gradient). The ratio of a pair of turns is new over old;
-the interval is that of the median ratio by order statistics, 95 %. Rows go to results/hot_path.{csv,md}, in place of
-those of the same loss and size.
+the interval is that of the median ratio by order statistics, 95 %. Rows go to hot_path.csv, in place of those of the
+same loss and size.
 """
 
 import argparse
@@ -22,12 +22,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cifar10 import environment
-from runs import add_rows
 from scipy.stats import quantile_test
 
+from benchmarks.common import add_out
+from benchmarks.common.machine import environment, note_origin, words_of
+from benchmarks.pages import publish
+from benchmarks.pages.hot_path import hot_path_records
+
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = Path(__file__).parent / "results"
 LOSSES = {
     "NT-Xent": "NTXentLoss(0.2)",
     "InfoNCE": "InfoNCELoss(0.2)",
@@ -113,20 +115,6 @@ def compare(old: Version, new: Version, loss: str, pairs: int, turns: int) -> di
     }
 
 
-def table(rows: list[dict[str, str]], command: str, about: dict[str, str]) -> str:
-    """The page of the results."""
-    lines = ["| loss | pairs | old, ms | new, ms | new / old | 95 % interval |", "|---|---:|---:|---:|---:|---|"]
-    for row in rows:
-        old, new, ratio, low, high = (float(row[key]) for key in ("old ms", "new ms", "ratio", "low", "high"))
-        cells = (row["loss"], f"{int(row['pairs']):,}", f"{old:.3g}", f"{new:.3g}", f"{ratio:.3f}")
-        lines.append(f"| {' | '.join(cells)} | {low:.3f} to {high:.3f} |")
-    facts = ", ".join(f"{key} {about[key]}" for key in ("cpu", "threads", "python", "torch", "date"))
-    return (
-        "# One step in two versions of the package\n\nLoss and gradient of two views of width 128; the ratio is the "
-        f"median over pairs of turns.\n\n`{command}`; {facts}.\n\n" + "\n".join(lines) + "\n"
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--old", required=True, metavar="REVISION")
@@ -135,7 +123,7 @@ def main() -> None:
     parser.add_argument("--losses", nargs="+", default=["NT-Xent"], choices=list(LOSSES))
     parser.add_argument("--turns", type=int, default=15, help="of each version; default: 15")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    add_out(parser)
     args = parser.parse_args()
     rows = []
     with package(args.old) as old_folder, package(args.new) as new_folder:
@@ -147,10 +135,10 @@ def main() -> None:
                 print(json.dumps(rows[-1]), flush=True)
         for version in versions:
             version.close()
-    about = environment(args)
-    every = add_rows(args.out / "hot_path.csv", [row | about for row in rows], ("loss", "pairs"))
-    command = f"python benchmarks/hot_path.py {' '.join(sys.argv[1:])}"
-    (args.out / "hot_path.md").write_text(table(every, command, about), encoding="utf-8")
+    env = environment(args.threads)
+    hot_path_records(args.out).put(row | env for row in rows)
+    note_origin(args.out, "hot_path", ["benchmarks.hot_path", *words_of(sys.argv[1:])], env)
+    print(publish("hot_path", args.out))
 
 
 if __name__ == "__main__":

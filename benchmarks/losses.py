@@ -1,28 +1,31 @@
 """Time, memory and error of one step (loss and gradient) beside peers and the matrix products alone.
 
-    python benchmarks/losses.py                       # the full sweep, one thread, to
-    benchmarks/results/losses.{csv,md,png}
-    python benchmarks/losses.py --pairs 256 1024      # some sizes
-    python benchmarks/losses.py --losses info_nce     # one family
-    python benchmarks/losses.py --device cuda         # on a GPU, to benchmarks/results/losses_cuda.{csv,md,png}
+    python -m benchmarks.losses                       # the full sweep, one thread, to losses.csv
+    python -m benchmarks.losses --pairs 256 1024      # some sizes
+    python -m benchmarks.losses --losses info_nce     # one family
+    python -m benchmarks.losses --device cuda         # on a GPU, to losses_cuda.csv
 
 On a CPU every cell runs in a process of its own, so that peak memory is its own. Peers that are not installed are left
-out, and so is what runs out of memory.
+out, and so is what runs out of memory. A sweep takes the place of the last one.
 """
 
 import argparse
-import csv
-import datetime
-import importlib
-import importlib.metadata
+import importlib.util
 import json
-import platform
-import subprocess
 import sys
 import time
-from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
+import torch
+from torch.nn.functional import cross_entropy, normalize
+
+from benchmarks.common import add_out
+from benchmarks.common.cells import measure_alone
+from benchmarks.common.machine import environment, note_origin, words_of
+from benchmarks.common.memory import watch_peak
+from benchmarks.pages import publish
+from benchmarks.pages.losses import losses_records
+
+PACKAGES = ("torch", "gnnclr", "lightly", "pytorch-metric-learning", "info-nce-pytorch")
 SIZES = {"cpu": [256, 512, 1024, 2048, 4096, 8192, 16384], "cuda": [256, 1024, 4096, 8192, 16384, 32768, 65536]}
 #: Largest batch of those that hold an n x n matrix, or worse; beyond it they are slow, or run out of memory.
 LIMIT = {
@@ -34,9 +37,6 @@ TEMPERATURE = 0.1
 
 def nt_xent_step(name):
     """A function ``(z0, z1) -> loss`` for NT-Xent by ``name``."""
-    import torch
-    from torch.nn.functional import cross_entropy, normalize
-
     if name.startswith("gnnclr"):
         from gnnclr.losses import NTXentLoss
 
@@ -61,9 +61,6 @@ def nt_xent_step(name):
 
 def info_nce_step(name):
     """A function ``(query, key) -> loss`` for one-way InfoNCE by ``name``."""
-    import torch
-    from torch.nn.functional import cross_entropy, normalize
-
     if name.startswith("gnnclr"):
         from gnnclr.losses import InfoNCELoss
 
@@ -83,8 +80,6 @@ def info_nce_step(name):
 def products(n, views, device):
     """The three products that the textbook form needs (similarities, and one message for each side), in the fastest
     blocks we know."""
-    import torch
-
     z, rows = torch.randn(n * views, 128, device=device), 256 if device == "cpu" else 2048
     buffer = torch.empty(rows, n * views, device=device)
     to_q, to_k = torch.empty_like(z), torch.zeros_like(z)
@@ -115,8 +110,6 @@ LIMIT["cpu"]["gnnclr dense"] = 4096
 
 def measure(family, name, n, threads, device):
     """Seconds (best of some), peak memory over the inputs in MB, and the loss."""
-    import torch
-
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     views = [torch.randn(n, 128, device=device, requires_grad=True) for _ in range(2)]
@@ -133,7 +126,8 @@ def measure(family, name, n, threads, device):
 
     small = [torch.randn(32, 128, device=device, requires_grad=True) for _ in range(2)]
     step(*small)
-    wait, peak = watch(device)
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    peak = watch_peak(torch.device(device))
     times, value, begin = [], None, time.perf_counter()
     least = 2 if device == "cpu" else 0.4
     while len(times) < 2 or (time.perf_counter() - begin < least and len(times) < 50):
@@ -143,40 +137,23 @@ def measure(family, name, n, threads, device):
         times.append(time.perf_counter() - start)
         if times[-1] > 20:
             break
-    return {"seconds": min(times), "memory_mb": peak(), "loss": value}
-
-
-def watch(device):
-    """Waits for the device, and the peak memory from now on in MB; on a CPU that of the process."""
-    if device == "cuda":
-        import torch
-
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        return torch.cuda.synchronize, lambda: (torch.cuda.max_memory_allocated() - before) / 2**20
-    import resource
-
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return lambda: None, lambda: (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return {"seconds": min(times), "memory_mb": peak() or float("nan"), "loss": value}
 
 
 def run_cell(family, name, n, threads, device):
     """The measures of a cell; nothing, and a line that says why, if it failed."""
-    if device == "cuda":
-        import torch
-
+    if device == "cpu":
+        try:
+            return measure_alone("benchmarks.losses", ["--threads", str(threads), "--cell", family, name, str(n)])
+        except RuntimeError as error:
+            why = error
+    else:
         try:
             return measure(family, name, n, threads, device)
         except torch.OutOfMemoryError as error:
             why = str(error).split(". ")[0]
         finally:
             torch.cuda.empty_cache()
-    else:
-        command = [sys.executable, __file__, "--threads", str(threads), "--cell", family, name, str(n)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if not done.returncode:
-            return json.loads(done.stdout.splitlines()[-1])
-        why = (done.stderr.strip().splitlines() or ["killed"])[-1]
     print(f"{family:9} {n:6} {name:24} failed: {why}", file=sys.stderr)
     return None
 
@@ -190,112 +167,13 @@ def available(name):
     return module is None or importlib.util.find_spec(module) is not None
 
 
-def environment(threads, device):
-    packages = ["torch", "gnnclr", "lightly", "pytorch-metric-learning", "info-nce-pytorch"]
-    versions = {}
-    for package in packages:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        cpu = next(
-            (line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")), cpu
-        )
-        cpu += ", AVX-512" if "avx512f" in info.read_text() else ", no AVX-512"
-    if device == "cuda":
-        import torch
-
-        cpu = torch.cuda.get_device_name()
-    return {
-        "cpu" if device == "cpu" else "gpu": cpu,
-        **({"threads": threads} if device == "cpu" else {}),
-        "python": platform.python_version(),
-        "date": str(datetime.date.today()),
-    } | versions
-
-
-def markdown(rows, env, device):
-    lines = [
-        "# Time and memory of a loss step",
-        "",
-        "One step is loss and gradient; d = 128, float32, τ = 0.1. Memory is the peak over the inputs.",
-    ]
-    lines += [
-        "Cells that are missing would run out of memory, or take minutes; see `LIMIT` in `benchmarks/losses.py`.",
-        "",
-    ]
-    command = "python benchmarks/losses.py" + (" --device cuda" if device == "cuda" else "")
-    lines += [f"`{command}`; " + ", ".join(f"{key} {value}" for key, value in env.items()), ""]
-    for family in METHODS:
-        part = [row for row in rows if row["loss_name"] == family]
-        if not part:
-            continue
-        sizes = sorted({row["pairs"] for row in part})
-        lines += [
-            f"## {family}",
-            "",
-            "| pairs | " + " | ".join(map(str, sizes)) + " |",
-            "|---" * (len(sizes) + 1) + "|",
-        ]
-        floor = {row["pairs"]: row["seconds"] for row in part if row["method"] == "3 products"}
-        for name in METHODS[family]:
-            cells = {row["pairs"]: row for row in part if row["method"] == name}
-            if not cells:
-                continue
-            shown = []
-            for n in sizes:
-                if n not in cells:
-                    shown.append("–")
-                    continue
-                ratio = f" ({cells[n]['seconds'] / floor[n]:.2f}×)" if n in floor and name != "3 products" else ""
-                memory = "" if name == "3 products" else f", {cells[n]['memory_mb']:.0f} MB"
-                shown.append(f"{cells[n]['seconds'] * 1e3:,.1f} ms{ratio}{memory}")
-            lines.append(f"| {name} | " + " | ".join(shown) + " |")
-        lines += ["", "In parentheses: time over that of the three matrix products.", ""]
-    return "\n".join(lines)
-
-
-def plot(rows, path):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    families = [family for family in METHODS if any(row["loss_name"] == family for row in rows)]
-    fig, axes = plt.subplots(2, len(families), figsize=(5.5 * len(families), 8), squeeze=False, layout="constrained")
-    for column, family in enumerate(families):
-        for name in METHODS[family]:
-            part = sorted(
-                (row["pairs"], row["seconds"], max(row["memory_mb"], 1))
-                for row in rows
-                if (row["loss_name"], row["method"]) == (family, name)
-            )
-            if not part:
-                continue
-            n, seconds, memory = zip(*part)
-            style = {"color": "0.5", "linestyle": "--"} if name == "3 products" else {"marker": "o", "markersize": 4}
-            style |= {"linewidth": 2.5, "zorder": 3} if name == "gnnclr" else {}
-            axes[0][column].loglog(n, seconds, label=name, **style)
-            if name != "3 products":
-                axes[1][column].loglog(n, memory, label=name, **style)
-        axes[0][column].set(title=family, ylabel="seconds a step")
-        axes[1][column].set(xlabel="pairs", ylabel="peak memory over the inputs, MB")
-        for row in (0, 1):
-            axes[row][column].grid(True, which="major", alpha=0.3)
-            axes[row][column].legend(fontsize=8)
-    fig.savefig(path, dpi=130)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, nargs="+", help="default: a sweep that suits the device")
     parser.add_argument("--losses", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    add_out(parser)
     parser.add_argument("--cell", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.cell:
@@ -315,16 +193,11 @@ def main():
                     f"{family:9} {n:6} {name:24} {result['seconds'] * 1e3:10.1f} ms {result['memory_mb']:8.0f} MB",
                     file=sys.stderr,
                 )
-    args.out.mkdir(parents=True, exist_ok=True)
-    stem = "losses" if args.device == "cpu" else "losses_cuda"
-    with open(args.out / f"{stem}.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    table = markdown(rows, environment(args.threads, args.device), args.device)
-    (args.out / f"{stem}.md").write_text(table + "\n")
-    plot(rows, args.out / f"{stem}.png")
-    print(table)
+    name = "losses" if args.device == "cpu" else "losses_cuda"
+    losses_records(args.out, name).write(rows)
+    env = environment(args.threads, args.device, PACKAGES)
+    note_origin(args.out, name, ["benchmarks.losses", *words_of(sys.argv[1:])], env)
+    print(publish(name, args.out))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """SimCLR views of 32×32 images per second on one core, beside torchvision and lightly.
 
-    python benchmarks/views.py                        # to benchmarks/results/views.{csv,md,png}
-    python benchmarks/views.py --seconds 10 --batch 512
+    python -m benchmarks.views
+    python -m benchmarks.views --seconds 10 --batch 512
 
 Every pipeline makes the same views: a random resized crop, a flip, jitter of .4/.4/.4/.1 at p = .8, grayscale at
 p = .2, normalisation. All start from images in memory: a uint8 tensor for gnnclr and torchvision, PIL images for
@@ -9,23 +9,23 @@ lightly, which takes nothing else. Peers that are not installed are left out.
 """
 
 import argparse
-import csv
-import datetime
-import importlib.metadata
-import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torchvision.transforms import v2
 from torchvision.transforms.v2.functional import to_pil_image
 
+from benchmarks.common import add_out
+from benchmarks.common.machine import environment, note_origin, words_of
+from benchmarks.pages import publish
+from benchmarks.pages.views import views_records
 from gnnclr.vision import BatchViews
 from gnnclr.vision.normalize import CIFAR_MEAN, CIFAR_STD
 
-RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("torch", "torchvision", "lightly")
 
 
 def batch_views(images: torch.Tensor, hue: str) -> Callable[[], int]:
@@ -88,62 +88,11 @@ def measure(run: Callable[[], int], seconds: float) -> dict[str, float]:
     return {"views_per_second": statistics.median(rates), "best": max(rates), "batches": len(rates)}
 
 
-def environment() -> dict[str, str]:
-    versions = {}
-    for package in ("torch", "torchvision", "lightly"):
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-        cpu = names[0].split(":")[1].strip() if names else cpu
-    return {
-        "cpu": cpu,
-        "threads": "1",
-        "python": platform.python_version(),
-        "date": str(datetime.date.today()),
-    } | versions
-
-
-def markdown(rows: list[dict], env: dict[str, str]) -> str:
-    slowest = min(row["views_per_second"] for row in rows)
-    lines = [
-        "# SimCLR views of 32×32 images",
-        "",
-        f"Batches of {rows[0]['batch']} images, two views each; {', '.join(f'{k} {v}' for k, v in env.items())}.",
-        "",
-        "| pipeline | views/s, median | best batch | × slowest |",
-        "| --- | ---: | ---: | ---: |",
-    ]
-    for row in rows:
-        ratio = row["views_per_second"] / slowest
-        lines.append(f"| {row['pipeline']} | {row['views_per_second']:,.0f} | {row['best']:,.0f} | {ratio:.1f} |")
-    return "\n".join(lines) + "\n"
-
-
-def plot(rows: list[dict], path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 0.6 + 0.5 * len(rows)), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    names, rates = [row["pipeline"] for row in rows][::-1], [row["views_per_second"] for row in rows][::-1]
-    colors = ["#3b6ea8" if name.startswith("gnnclr") else "#b0b7c0" for name in names]
-    axes.bar_label(axes.barh(names, rates, color=colors), fmt="{:,.0f}", padding=3)
-    axes.set_xlabel("views per second, one core")
-    axes.set_xlim(0, 1.15 * max(rates))
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, default=512, help="images in a batch")
     parser.add_argument("--seconds", type=float, default=5.0, help="time for each pipeline")
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    add_out(parser)
     args = parser.parse_args()
 
     torch.set_num_threads(1)
@@ -159,14 +108,10 @@ def main() -> None:
         rows.append({"pipeline": name, "batch": args.batch} | measure(run, args.seconds))
         print(f"{name}: {rows[-1]['views_per_second']:,.0f} views/s")
 
-    env = environment()
-    args.output.mkdir(parents=True, exist_ok=True)
-    with open(args.output / "views.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, [*rows[0], *env])
-        writer.writeheader()
-        writer.writerows(row | env for row in rows)
-    (args.output / "views.md").write_text(markdown(rows, env))
-    plot(rows, args.output / "views.png")
+    env = environment(1, packages=PACKAGES)
+    views_records(args.out).write(row | env for row in rows)
+    note_origin(args.out, "views", ["benchmarks.views", *words_of(sys.argv[1:])], env)
+    print(publish("views", args.out))
 
 
 if __name__ == "__main__":

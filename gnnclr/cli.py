@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, NoReturn
 import gnnclr
 from gnnclr.listing import LISTS, listing
 from gnnclr.messages import explain_system_error, explain_unexpected
+from gnnclr.processes import STOPPED, is_rank_zero, sigterm_interrupts
 
 EXAMPLES = """\
 examples:
@@ -41,10 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         if rest and not arguments.takes_recipe:
             raise ValueError(_unknown(rest[0], options[arguments.command]))
-        # Lightning and PyTorch warn about each other's deprecations, which no user of a command can mend.
-        for category in (DeprecationWarning, FutureWarning, UserWarning):
-            warnings.filterwarnings("ignore", category=category, module=r"(torch|lightning|torch_geometric|faiss)\b")
-        return arguments.function(arguments, rest)
+        ignore_library_warnings()
+        if not is_rank_zero() and not (arguments.takes_recipe and getattr(arguments, "run", None) is None):
+            return 0  # what does not train is done once
+        with sigterm_interrupts():
+            return arguments.function(arguments, rest)
     except BrokenPipeError:  # `gnnclr list losses | head`: the reader has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -53,8 +56,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _fail(error)
     except KeyboardInterrupt:
-        print("gnnclr: stopped", file=sys.stderr)
-        return 130
+        return _stopped("gnnclr: stopped")
+
+
+def ignore_library_warnings() -> None:
+    """Lightning and PyTorch warn about each other's deprecations, which no user of a command can mend."""
+    for category in (DeprecationWarning, FutureWarning, UserWarning):
+        warnings.filterwarnings("ignore", category=category, module=r"(torch|lightning|torch_geometric|faiss)\b")
+
+
+def _stopped(message: str) -> int:
+    """Says that the command was stopped, once for all processes, and returns the exit status."""
+    if is_rank_zero():
+        print(message, file=sys.stderr)
+    else:
+        time.sleep(2.0)  # a launcher ends all processes with the first one that does
+    return STOPPED
 
 
 def _fail(error: Exception) -> int:
@@ -65,6 +82,8 @@ def _fail(error: Exception) -> int:
         text = explain_system_error(error)
     elif not isinstance(error, ValueError):
         status, text = 1, explain_unexpected(error)
+    if not is_rank_zero():
+        time.sleep(2.0)  # the first process says so if it fails alike, and its launcher ends this one
     print(f"gnnclr: error: {text}", file=sys.stderr)
     return status
 
@@ -142,27 +161,20 @@ def _fit(arguments: argparse.Namespace, overrides: list[str]) -> int:
             )
         run = Run.open(origin, overrides)
         run.folder = Path(arguments.out) if arguments.out else origin
+        new = run.folder.resolve() != origin
     else:
-        name = Path(arguments.config).stem
-        run = Run(parse_recipe(arguments.config, overrides), _new_folder(arguments.out, name), name)
+        name, new = Path(arguments.config).stem, True
+        recipe = parse_recipe(arguments.config, overrides)
+        run = Run(recipe, arguments.out or Path("runs", name), name, numbered=arguments.out is None)
     try:
-        result = run.fit(checkpoint)
+        result = run.fit(checkpoint, new)
     except TrainingInterrupted as stop:
-        print(f"\nStopped after step {stop.step}. Go on with\n  gnnclr fit --ckpt_path={stop.path}", file=sys.stderr)
-        return 130
+        return _stopped(f"\nStopped after step {stop.step}. Go on with\n  gnnclr fit --ckpt_path={stop.path}")
+    if not is_rank_zero():
+        return 0
     _print_table(result["test"])
     print(f"\n{result['steps']} steps in {result['seconds']:.0f} s; everything is in {run.folder}")
     return 0
-
-
-def _new_folder(out: str | None, name: str) -> Path:
-    if out is None:
-        used = [int(p.name) for p in Path("runs", name).glob("*") if p.name.isdigit()]
-        return Path("runs", name, str(max(used, default=0) + 1))
-    last = Path(out) / "checkpoints" / "last.ckpt"
-    if last.exists():
-        raise ValueError(f"{out} holds a run already; give another --out, or go on with --ckpt_path={last}")
-    return Path(out)
 
 
 def _fit_help(config: str | None) -> int:
@@ -190,8 +202,9 @@ def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
     try:
         table = seeds.evaluate(count)
     except TrainingInterrupted:
-        print("\nStopped. The same command goes on where it was.", file=sys.stderr)
-        return 130
+        return _stopped("\nStopped. The same command goes on where it was.")
+    if not is_rank_zero():
+        return 0
     print(f"\n{table}\n\nTest results in percent, mean ± standard deviation over {count} seeds; see {seeds.folder}")
     return 0
 
@@ -199,7 +212,7 @@ def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
 def _embed(arguments: argparse.Namespace, rest: list[str]) -> int:
     import numpy as np
 
-    from gnnclr.ops.paths import naming_file
+    from gnnclr.ops.atomic import atomic_write
     from gnnclr.train import Run
 
     _, method, data, _ = Run.open(arguments.run).load()
@@ -207,8 +220,7 @@ def _embed(arguments: argparse.Namespace, rest: list[str]) -> int:
     probed = {} if data.labels is None else {"y": data.labels.numpy()}
     probed |= {name: getattr(data.split, name).numpy() for name in ("train", "val", "test") if data.split}
     output = Path(arguments.output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with naming_file(output), output.open("wb") as file:
+    with atomic_write(output, "wb") as file:
         np.savez(file, z=z, **probed)
     print(f"{z.shape[0]} embeddings of width {z.shape[1]} in {output}: {', '.join(['z', *probed])}")
     return 0

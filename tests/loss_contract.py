@@ -275,6 +275,64 @@ class LossContract:
         assert torch.isfinite(value) and torch.isfinite(grad).all()
         assert grad[2].abs().max() == 0 or not self.normalizes
 
+    def tight_views(self, n: int, noise: float) -> list[torch.Tensor]:
+        """Views whose positives are nearly one; a subclass with labels makes tight classes."""
+        return make_views(n, 8 * self.even, self.num_views[-1], noise=noise)
+
+    @pytest.mark.parametrize("noise", [0.05, 0.01])
+    def test_tight_positives_keep_four_digits(self, noise):
+        """Value and gradients at a low temperature, in float32, with positives that are edges and that are groups."""
+        views, tau = self.tight_views(7, noise), None
+        if self.temperatures != (None,):
+            tau = torch.tensor(0.03).double().requires_grad_()
+        leaves = [view.double().requires_grad_() for view in views]
+        learned = tau is not None and self.learnable
+        expected = self.reference(leaves, tau)
+        gradients = [x.double() for x in torch.autograd.grad(expected, [*leaves, tau] if learned else leaves)]
+        parameter = torch.nn.Parameter(tau.detach().float()) if learned else tau and float(tau)
+        loss = self.make(parameter)
+        graph = loss.graph(*views, **self.graph_arguments())
+        forms = [lambda *v: self.call(loss, *v)]
+        if graph.edge_index is not None and equal_pairs(graph.edge_index, group_pairs(graph.group)):
+            graph.edge_index = None
+            forms.append(lambda *v: loss(torch.cat(v), graph))
+        for form in forms:
+            leaves = [view.clone().requires_grad_() for view in views]
+            value = form(*leaves)
+            found = torch.autograd.grad(value, [*leaves, parameter] if learned else leaves)
+            assert relative(value.detach(), expected.detach()) < 1e-4
+            size = len(leaves)
+            assert relative(torch.cat(found[:size]), torch.cat(gradients[:size])) < 1e-4
+            assert not learned or relative(found[size], gradients[size]) < 1e-4
+
+    @pytest.mark.parametrize("scale", [1e19, 1e30, 1e-30, "mixed"])
+    def test_rows_of_any_length(self, scale):
+        """The literal value, or an error that names the argument."""
+        rows = torch.tensor([1e30, 1.0, 1e-30, 1e19, 1e-10, 1e-42, 3e37]).unsqueeze(1) if scale == "mixed" else scale
+        views = [view.div(4) * rows for view in make_views(7, 8 * self.even, self.num_views[-1])]
+        wide = [view.double() for view in views]
+        tau = None if self.temperatures == (None,) else 0.2
+        expected, expected_grad = value_and_gradients(lambda *v: self.reference(v, tau), wide)
+        try:
+            value, grad = value_and_gradients(lambda *v: self.call(self.make(tau), *v), views)
+        except ValueError as error:
+            assert not self.normalizes and re.match(r"'views' must have entries up to .* \(got", str(error))
+            return
+        assert relative(value, expected) < 1e-4
+        length = torch.cat(wide).norm(dim=1, keepdim=True)
+        assert torch.isfinite(grad).all()
+        if self.normalizes and scale != "mixed":  # where gradients of some rows are beyond float32
+            assert relative(grad * length, expected_grad * length) < 1e-3
+        if scale == 1e30:
+            self.rows_of_any_length_in_other_types(tau)
+
+    def rows_of_any_length_in_other_types(self, tau):
+        for dtype, scale in ((torch.bfloat16, 1e30), (torch.float64, 1e300), (torch.float64, 1e-300)):
+            views = make_views(7, 8 * self.even, self.num_views[-1])
+            value = self.call(self.make(tau), *[view.to(dtype) * scale for view in views])
+            expected = self.call(self.make(tau), *[view.to(dtype).double() for view in views])
+            assert not self.normalizes or relative(value, expected) < 2e-2
+
     def test_duplicates(self):
         views = [view.double() for view in make_views(6, views=self.num_views[-1], noise=0.0)]
         for view in views:
@@ -585,6 +643,11 @@ def nodes_of_bank(graph):
         negative_index=graph.negative_index,
         check=False,
     )
+
+
+def equal_pairs(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether two lists of pairs [2, e] hold the same."""
+    return a.shape == b.shape and sorted(map(tuple, a.t().tolist())) == sorted(map(tuple, b.t().tolist()))
 
 
 def explicit_graph(graph):

@@ -14,19 +14,19 @@ from loss_contract import make_views, unit
 from gnnclr import losses
 from gnnclr.graph import Negatives, augmentation_graph
 from gnnclr.listing import recipe_cards
-from gnnclr.losses.functional import (
-    align_uniform_loss,
-    asymmetric_info_nce_loss,
-    clip_loss,
-    dcl_loss,
-    dhel_loss,
-    f_micl_loss,
-    hard_negative_loss,
-    info_nce_loss,
-    kcl_loss,
-    kernel_info_nce_loss,
-    nt_xent_loss,
-    sup_con_loss,
+from gnnclr.losses import (
+    AlignUniformLoss,
+    AsymmetricInfoNCELoss,
+    CLIPLoss,
+    DCLLoss,
+    DHELLoss,
+    FMICLLoss,
+    HardNegativeLoss,
+    InfoNCELoss,
+    KCLLoss,
+    KernelInfoNCELoss,
+    NTXentLoss,
+    SupConLoss,
 )
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -211,35 +211,33 @@ def assert_close(a, b):
 
 
 def test_sup_con_without_labels_is_nt_xent(views):
-    assert_close(sup_con_loss(*views, temperature=0.3), nt_xent_loss(*views, temperature=0.3))
+    assert_close(SupConLoss(temperature=0.3)(*views), NTXentLoss(temperature=0.3)(*views))
 
 
 def test_clip_is_info_nce_in_both_directions(views):
     a, b = views
-    both = info_nce_loss(a, b, temperature=0.3) + info_nce_loss(b, a, temperature=0.3)
-    assert_close(clip_loss(a, b, temperature=0.3), both / 2)
+    both = InfoNCELoss(temperature=0.3)(a, b) + InfoNCELoss(temperature=0.3)(b, a)
+    assert_close(CLIPLoss(temperature=0.3)(a, b), both / 2)
 
 
 def test_gaussian_kernel_info_nce_is_nt_xent(views):
-    assert_close(kernel_info_nce_loss(*views, temperature=0.6, gamma=2.0), nt_xent_loss(*views, temperature=0.3))
+    assert_close(KernelInfoNCELoss(temperature=0.6, gamma=2.0)(*views), NTXentLoss(temperature=0.3)(*views))
 
 
 @pytest.mark.parametrize("scope", ["same", "all"])
 def test_dhel_is_dcl_up_to_the_negatives(views, scope):
     x, graph = torch.cat(views), augmentation_graph(views, negatives=Negatives(scope=scope))
     a, b = views
-    dhel = [dhel_loss(*pair, temperature=0.3, both_views=False) for pair in ((a, b), (b, a))]
+    dhel = [DHELLoss(temperature=0.3, both_views=False)(*pair) for pair in ((a, b), (b, a))]
     if scope == "same":
-        assert_close(dcl_loss(x, graph, temperature=0.3), sum(dhel) / 2)
+        assert_close(DCLLoss(temperature=0.3)(x, graph), sum(dhel) / 2)
     else:
         loss = losses.DHELLoss(0.3, both_views=False)
-        assert_close(loss(x, graph), dcl_loss(a, b, temperature=0.3))
+        assert_close(loss(x, graph), DCLLoss(temperature=0.3)(a, b))
 
 
 def test_hard_negatives_without_a_choice_are_nt_xent(views):
-    assert_close(
-        hard_negative_loss(*views, temperature=0.3, beta=0.0, tau_plus=0.0), nt_xent_loss(*views, temperature=0.3)
-    )
+    assert_close(HardNegativeLoss(temperature=0.3, beta=0.0, tau_plus=0.0)(*views), NTXentLoss(temperature=0.3)(*views))
 
 
 def test_hard_negatives_at_beta_zero_are_the_debiased_loss(views):
@@ -251,7 +249,7 @@ def test_hard_negatives_at_beta_zero_are_the_debiased_loss(views):
     count = 2 * n - 2
     debiased = ((negative - share * count * positive) / (1 - share)).clamp(min=count * torch.e ** (-1 / tau))
     literal = -torch.log(positive / (positive + debiased)).mean()
-    assert_close(hard_negative_loss(*views, temperature=tau, beta=0.0, tau_plus=share), literal)
+    assert_close(HardNegativeLoss(temperature=tau, beta=0.0, tau_plus=share)(*views), literal)
 
 
 def test_uniformity_is_the_logarithm_of_the_gaussian_energy(views):
@@ -259,25 +257,25 @@ def test_uniformity_is_the_logarithm_of_the_gaussian_energy(views):
     attraction = (a - b).square().sum(dim=1)
 
     def energy(x):  # of one view against itself: the other view at the same place adds as much
-        return (kcl_loss(x, x, t=2.0, gamma=1.0) + 2) / 2
+        return (KCLLoss(t=2.0, gamma=1.0)(x, x) + 2) / 2
 
-    assert_close(align_uniform_loss(*views), attraction.mean() + (energy(views[0]).log() + energy(views[1]).log()) / 2)
+    assert_close(AlignUniformLoss()(*views), attraction.mean() + (energy(views[0]).log() + energy(views[1]).log()) / 2)
 
 
 def test_kl_f_micl_repels_as_kcl_and_attracts_quadratically(views):
     a, b = (unit(view) for view in views)
     sigma, distance = 0.8, (a - b).square().sum(dim=1)
     t = 1 / (2 * sigma**2)
-    repulsion = kcl_loss(*views, t=t, gamma=3.0) + 2 * torch.exp(-t * distance).mean()
+    repulsion = KCLLoss(t=t, gamma=3.0)(*views) + 2 * torch.exp(-t * distance).mean()
     # The mean over anchors of both views is half of KCL's sum.
-    f_micl = f_micl_loss(*views, sigma=sigma, alpha=6.0, both_views=True)
+    f_micl = FMICLLoss(sigma=sigma, alpha=6.0, both_views=True)(*views)
     assert_close(f_micl, (t * distance).mean() - 1 + repulsion)
 
 
 def test_asymmetric_hard_negatives_are_those_of_all_views():
     views = [view.double() for view in make_views(7, d=6, views=3, noise=0.8)]
     assert_close(
-        asymmetric_info_nce_loss(*views, temperature=0.3, variant="hn"), hard_negative_loss(*views, temperature=0.3)
+        AsymmetricInfoNCELoss(temperature=0.3, variant="hn")(*views), HardNegativeLoss(temperature=0.3)(*views)
     )
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gnnclr.eval.labels import labeled_rows
 from gnnclr.ops.check import check_count, check_matrix, check_positive, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 #: The largest number of entries of an array over episodes that are evaluated at once.
 BLOCK = 1 << 22
@@ -105,7 +105,7 @@ def few_shot(
         if transform is not None:
             support, query = _transformed(transform, support, query)
         if normalize:
-            support, query = F.normalize(support, dim=-1), F.normalize(query, dim=-1)
+            support, query = unit_rows(support), unit_rows(query)
         if transport:
             plan = transport_plan(torch.cdist(support, query).square(), reg, tol, max_iter)
             support = plan @ query / plan.sum(dim=-1, keepdim=True)

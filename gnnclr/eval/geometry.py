@@ -3,11 +3,11 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gnnclr.ops import PairSoftmax
 from gnnclr.ops.check import check_edges, check_matrix, check_positive
+from gnnclr.ops.unit_rows import unit_rows
 
 
 def alignment(z0: Tensor, z1: Tensor, alpha: float = 2.0) -> Tensor:
@@ -123,4 +123,4 @@ def negative_similarity(z: Tensor) -> Tensor:
 
 
 def _unit(z: Tensor) -> Tensor:
-    return F.normalize(z if z.dtype == torch.float64 else z.float(), dim=1)
+    return unit_rows(z if z.dtype == torch.float64 else z.float())

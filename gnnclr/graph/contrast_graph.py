@@ -12,6 +12,7 @@ from gnnclr.ops.check import as_int64, check_matrix, describe
 
 #: Parts that read as ``None`` when absent, as PyG does for 'x' or 'y'.
 OPTIONAL = (
+    "edge_index",
     "edge_weight",
     "anchor",
     "negative_index",
@@ -117,19 +118,9 @@ class ContrastGraph(Data):
     def __getattr__(self, key: str) -> Any:
         if "_store" in self.__dict__:
             parts = self.__dict__["_store"]._mapping
-            if key in OPTIONAL or key in parts:
-                return parts.get(key)
+            if key in parts:
+                return parts[key]
         return super().__getattr__(key)
-
-    @property
-    def edge_index(self) -> Tensor | None:
-        """Positives as edges [2, e], or ``None`` where they are implicit; as PyG's own, and faster."""
-        return self._store._mapping.get("edge_index")
-
-    @property
-    def edge_weight(self) -> Tensor | None:
-        """The weight of each positive [e], or ``None``; as PyG's own, and faster."""
-        return self._store._mapping.get("edge_weight")
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Refuses to be collated: samples of several graphs would get the same numbers, and rules cannot be joined."""
@@ -205,8 +196,19 @@ class ContrastGraph(Data):
         return True
 
 
+def _optional(name: str) -> property:
+    """A part that may be absent: as PyG's own properties, and faster, as layers read parts often."""
+    return property(lambda graph: graph._store._mapping.get(name))
+
+
+for _name in OPTIONAL:
+    setattr(ContrastGraph, _name, _optional(_name))
+
+
 def _widened(key: str, value: Any) -> Any:
-    return as_int64(value) if key in INDICES else value
+    if key in INDICES and getattr(value, "dtype", torch.int64) != torch.int64:
+        return as_int64(value)
+    return value
 
 
 @torch.compiler.disable  # it cannot see versions of tensors

@@ -64,8 +64,10 @@ def check_graph_parts(
         None if like is None else like.device,
         everywhere,
     )
-    new = {name for name, value in parts.items() if name in _CHECKS and not _was_right(name, value, given)}
-    for name, check in _CHECKS.items() if new else ():
+    new = [name for name, value in parts.items() if name in _CHECKS and not _was_right(name, value, given)]
+    if not new:
+        return
+    for name, check in _CHECKS.items():
         value = parts.get(name)
         if name in new and value is not None:
             if name in NEEDS and parts.get(NEEDS[name]) is None:
@@ -80,6 +82,8 @@ def _size(value: Any, dim: int) -> int:
 
 
 def _was_right(name: str, value: Any, given: _Given) -> bool:
+    if name == "negatives" and isinstance(value, Negatives) and value.log_weight is None:
+        return True
     value = original(value)
     found = _RIGHT.get(value)
     return found is not None and found.get(name) == (value._version, given)

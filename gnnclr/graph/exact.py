@@ -4,17 +4,12 @@ import torch
 from torch import Tensor
 from torch_geometric.nn.pool.knn import KNNOutput
 
+from gnnclr.ops.unit_rows import unit_rows as rows_of_unit_length
+
 
 def unit_rows(x: Tensor) -> Tensor:
-    """The rows of ``x`` at unit length, in float32 at least. Zero rows stay zero; tiny and huge rows are safe."""
-    x = x.detach().to(torch.promote_types(x.dtype, torch.float32))
-    norm = x.norm(dim=1, keepdim=True)
-    unsafe = (norm < 1e-15) | (norm > 1e15)  # the sum of squares may have underflown or overflown
-    if bool(unsafe.any()):
-        peak = x.abs().amax(dim=1, keepdim=True)
-        x = x / torch.where(unsafe & (peak > 0), peak, 1)
-        norm = x.norm(dim=1, keepdim=True)
-    return x / torch.where(norm > 0, norm, 1)
+    """The rows of ``x`` at unit length as constants, see :func:`gnnclr.ops.unit_rows.unit_rows`."""
+    return rows_of_unit_length(x.detach())
 
 
 def tile_rows(columns: int, device: torch.device) -> int:

@@ -15,6 +15,8 @@ from gnnclr.ops.check import check_choice, check_count, check_matrix, describe
 
 INSTALL = 'pip install "gnnclr[cpu]"'
 MIN_ROWS_PER_CELL = 8
+#: Largest entries whose squares are within float32, summed over features.
+SMALLEST, LARGEST = 1e-15, 1e15
 
 
 @lru_cache(maxsize=1)
@@ -116,7 +118,8 @@ class KNNIndex:
         """Adds the rows of ``x`` [n, d]; they are numbered in the order in which they come.
 
         Raises:
-            ValueError: If ``x`` is not a finite floating point matrix as wide as the rows before it.
+            ValueError: If ``x`` is not a finite floating point matrix as wide as the rows before it, or if its squared
+                distances are beyond float32.
             ImportError: If the backend is ``"faiss"`` and FAISS is not installed.
         """
         check_matrix("x", x, finite=True, cols=self._dim)
@@ -171,8 +174,16 @@ class KNNIndex:
         return out if exclude is None else drop_hits(out, out.index == exclude.to(x.device)[:, None], k)
 
     def _prepare(self, x: Tensor) -> Tensor:
-        x = unit_rows(x) if self.cosine else x.detach()
-        return x.to(torch.float32).contiguous()
+        if self.cosine:
+            return unit_rows(x).to(torch.float32).contiguous()
+        largest = float(x.detach().abs().amax()) if x.numel() else 0.0
+        # A tiny query is as good as zero, but tiny rows are all alike.
+        if largest > LARGEST or (len(self) == 0 and 0 < largest < SMALLEST):
+            raise ValueError(
+                f"'x' must have its largest entry between {SMALLEST:g} and {LARGEST:g}, as squared distances are taken "
+                f"in float32 (got {largest:g})"
+            )
+        return x.detach().to(torch.float32).contiguous()
 
     def _build(self, x: Tensor) -> Any:
         faiss = None if self.backend == "torch" else load_faiss()

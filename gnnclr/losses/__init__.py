@@ -1,6 +1,5 @@
 """Losses: energies of contrastive layers under the names of the literature."""
 
-from gnnclr.losses import functional
 from gnnclr.losses.aggregated import AggregatedLoss
 from gnnclr.losses.align_uniform import AlignUniformLoss
 from gnnclr.losses.anatomy import Anatomy
@@ -57,5 +56,4 @@ __all__ = [
     "SupConLoss",
     "TripletLoss",
     "VICRegLoss",
-    "functional",
 ]

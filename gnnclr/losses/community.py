@@ -6,7 +6,7 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.graph.communities import ExcludeCommunity, WeighCommunity
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
-from gnnclr.nn import ContrastiveConv
+from gnnclr.nn import AlignmentConv, ContrastiveConv
 from gnnclr.ops.check import check_index, describe
 
 
@@ -31,6 +31,9 @@ class CommunityNTXentLoss(GraphLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+        mean (str, optional): What has equal weight: ``"anchors"``, in the mean over anchors of the mean over each one's
+            positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
+            numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
 
     Shapes:
         - **input:** two or more views :math:`(n, d)` of any length, keyword ``community`` :math:`(n)`, optional
@@ -53,11 +56,13 @@ class CommunityNTXentLoss(GraphLoss):
         rho: float = 0.5,
         gather_distributed: bool = False,
         impl: str = "auto",
+        mean: str = "anchors",
     ):
         if isinstance(rho, bool) or not isinstance(rho, (int, float)) or not 0 <= rho < float("inf"):
             raise ValueError(f"'rho' must not be negative (got {describe(rho)})")
-        super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)
-        self.rho = float(rho)
+        alignment = AlignmentConv(temperature, mean=mean)
+        super().__init__(ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed)
+        self.rho, self.mean = float(rho), mean
 
     def graph(self, *views: Tensor, community: Tensor | None = None, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch: views of a sample, or of a label, attract, all others repel, those of its community

@@ -1,5 +1,7 @@
 """DCL: the positive leaves the denominator."""
 
+import functools
+
 from torch import nn
 
 from gnnclr.losses.anatomy import Anatomy
@@ -27,6 +29,9 @@ class DCLLoss(GraphLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+        mean (str, optional): What has equal weight: ``"anchors"``, in the mean over anchors of the mean over each one's
+            positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
+            numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
 
     Shapes:
         - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
@@ -50,10 +55,12 @@ class DCLLoss(GraphLoss):
         sigma: float = 0.5,
         gather_distributed: bool = False,
         impl: str = "auto",
+        mean: str = "anchors",
     ):
         check_positive("sigma", sigma)
-        alignment = FarPositiveAlignmentConv(temperature, sigma) if weighted else AlignmentConv(temperature)
+        kind = functools.partial(FarPositiveAlignmentConv, sigma=sigma) if weighted else AlignmentConv
+        alignment = kind(temperature, mean=mean)
         uniformity = UniformityConv(temperature, impl)
         super().__init__(ContrastiveConv(temperature, alignment, uniformity, "none"), gather_distributed)
         # The mean in the weights runs over the whole batch, not over the anchors of a process.
-        self.mean_over_anchors = not weighted
+        self.mean_over_anchors, self.mean = not weighted, mean

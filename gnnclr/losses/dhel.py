@@ -18,7 +18,8 @@ class DHELLoss(GraphLoss):
         \log \sum_{j \neq i} e^{\mathbf{a}_i^\top \mathbf{a}_j / \tau} +
         \log \sum_{j \neq i} e^{\mathbf{b}_i^\top \mathbf{b}_j / \tau} \Big]
 
-    as in the authors' code; the formula of the paper has the energy of the first view only.
+    as in the authors' code; the formula of the paper has the energy of the first view only. With more views the sum of
+    two energies becomes twice their mean over views.
 
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a

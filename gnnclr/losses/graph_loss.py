@@ -9,72 +9,36 @@ from typing import Any, ClassVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.autograd import Function
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.gather import gather
 from gnnclr.nn import PairConv
+from gnnclr.nn.alignment import anchor_mass
 from gnnclr.ops.agreement import agree
 from gnnclr.ops.check import check_index, check_matrix, describe
-from gnnclr.ops.first_order import first_order
 from gnnclr.ops.labels import class_labels
-
-#: Lengths whose squares neither over- nor underflow in float32.
-SAFE_LENGTHS = (1e-15, 1e18)
+from gnnclr.ops.unit_rows import normalize
 
 
-def _normalize_scaled(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Unit rows and lengths of rows of any length: scaled by the largest entry first, so that no square over- or
-    underflows. The length of a zero row is infinite."""
-    # The infinity norm of torch would say the same, 15 times slower.
-    largest = x.abs().amax(dim=1, keepdim=True)
-    z = x / largest.masked_fill_(largest == 0, float("inf"))
-    length = torch.linalg.vector_norm(z, dim=1, keepdim=True)
-    z.div_(length.masked_fill_(length == 0, float("inf")))
-    return z, largest.mul_(length)
-
-
-class _Normalize(Function):
-    @staticmethod
-    def forward(ctx, x):
-        dtype = torch.promote_types(x.dtype, torch.float32)
-        z = x.to(dtype)
-        # An error of the length is one of all scores of the row, and those are divided by small temperatures.
-        wide = dtype if x.device.type == "mps" else torch.float64  # which has no float64
-        length = torch.linalg.vector_norm(z, dim=1, keepdim=True, dtype=wide).to(dtype)
-        if x.size(0) and SAFE_LENGTHS[0] < float(length.amin()) and float(length.amax()) < SAFE_LENGTHS[1]:
-            z = z / length
-        else:
-            z, length = _normalize_scaled(z)
-        ctx.dtype = x.dtype
-        ctx.save_for_backward(z, length)
-        return z
-
-    @staticmethod
-    @first_order
-    def backward(ctx, grad):
-        z, length = ctx.saved_tensors
-        along = torch.linalg.vecdot(grad, z).unsqueeze(1)
-        return torch.addcmul(grad, along, z, value=-1).div_(length).to(ctx.dtype)
-
-
-def normalize(x: Tensor) -> Tensor:
-    r"""Rows of unit length, computed in float32 at least; a zero row stays zero, and gets no gradient.
-
-    Args:
-        x (Tensor): Rows of any length [n, d].
-    """
-    return _Normalize.apply(x)
-
-
-def float_rows(x: Tensor) -> Tensor:
+def float_rows(x: Tensor, power: int = 1) -> Tensor:
     """Rows as they are, in float32 at least.
 
     Args:
         x (Tensor): Rows [n, d].
+        power (int, optional): The highest power of entries in what follows. Entries whose powers, summed over features
+            and pairs, may be no number of the type are refused; on a GPU, which would be waited for, they pass.
+            (default: ``1``)
     """
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    if power > 1 and x.device.type == "cpu" and x.numel():
+        most, largest = torch.finfo(x.dtype).max ** (1 / (power + 1)), float(x.detach().abs().amax())
+        if largest > most:
+            raise ValueError(
+                f"'views' must have entries up to {most:.0e} in {x.dtype} for a loss that does not normalize rows (got "
+                f"{largest:.0e})"
+            )
+    return x
 
 
 class GraphLoss(nn.Module):
@@ -90,6 +54,13 @@ class GraphLoss(nn.Module):
     A keyword that a loss does not use is refused, and so is anything beside a graph; ``None`` counts as not given.
     Losses in which each positive has a term of its own list the pairs of a label, quadratically many in its samples;
     those that add up positives (SupCon, DCL, DHEL, the spectral loss) take linear memory.
+
+    How the formulas of subclasses are to be read: :math:`\operatorname{mean}_i` runs over the anchors that have
+    positives; where an anchor has several positives :math:`p`, or several other views, the term of a pair is averaged
+    over them first, with the weights of the graph (``edge_weight``), unless ``mean="pairs"`` is chosen.
+    :math:`\operatorname{mean}_{ij}` over negatives runs over all their pairs. Negatives are those of the graph: its
+    rule or its edges, and the rows of its bank. Rows may have any length that their type holds: a loss that does not
+    normalize them refuses those whose powers the type cannot hold.
 
     Args:
         conv (PairConv): The layer whose energy the loss is.
@@ -115,6 +86,8 @@ class GraphLoss(nn.Module):
     #: Whether the loss is a mean over anchors, so that each process can take its own. Others are computed by every
     #: process on the joined batch.
     mean_over_anchors: ClassVar[bool] = True
+    #: What has equal weight in the mean over positive pairs, ``"anchors"`` or ``"pairs"``.
+    mean: str = "anchors"
 
     def __init__(self, conv: PairConv, gather_distributed: bool = False):
         super().__init__()
@@ -222,9 +195,9 @@ class GraphLoss(nn.Module):
             return self._energy(graph.x, graph)
         start, n = sum(sizes["views"][: dist.get_rank()]), views[0].size(0)
         own = (graph.sample >= start) & (graph.sample < start + n)
-        anchors = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor
-        share = int((anchors & own).sum()) / max(int(anchors.sum()), 1)
-        graph.anchor = anchors & own
+        mass = anchor_mass(graph, self.mean)
+        share = float(mass[own].sum()) / max(float(mass.sum()), 1e-300)
+        graph.anchor = (mass > 0) & own
         return self._energy(graph.x, graph) * (len(sizes["views"]) * share)
 
     def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:

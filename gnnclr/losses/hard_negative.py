@@ -2,7 +2,7 @@
 
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
-from gnnclr.nn import HardNegativeConv
+from gnnclr.nn import AlignmentConv, HardNegativeConv
 
 
 class HardNegativeLoss(GraphLoss):
@@ -25,6 +25,9 @@ class HardNegativeLoss(GraphLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+        mean (str, optional): What has equal weight: ``"anchors"``, in the mean over anchors of the mean over each one's
+            positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
+            numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
 
     Shapes:
         - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
@@ -48,5 +51,8 @@ class HardNegativeLoss(GraphLoss):
         tau_plus: float = 0.1,
         gather_distributed: bool = False,
         impl: str = "auto",
+        mean: str = "anchors",
     ):
-        super().__init__(HardNegativeConv(temperature, beta, tau_plus, impl=impl), gather_distributed)
+        alignment = AlignmentConv(temperature, mean=mean)
+        super().__init__(HardNegativeConv(temperature, beta, tau_plus, alignment, impl=impl), gather_distributed)
+        self.mean = mean

@@ -49,4 +49,4 @@ class JSDLoss(GraphLoss):
 
     def project(self, x: Tensor) -> Tensor:
         """Rows as they are, or of unit length."""
-        return normalize(x) if self.normalized else float_rows(x)
+        return normalize(x) if self.normalized else float_rows(x, power=2)

@@ -32,6 +32,9 @@ class KCLLoss(GraphLoss):
     ``gaussian_riesz``    the one of ``riesz``                :math:`e^{-2 d^2}`
     ====================  ==================================  ==================================
 
+    With more views the first mean runs over all pairs of views of a sample, and the bracket becomes twice the mean over
+    the pairs within a view.
+
     Args:
         kernel (str, optional): The kernels. (default: ``"gaussian"``)
         t (float, optional): Their parameter :math:`t`, positive but for Riesz kernels. (default: ``2.0``)

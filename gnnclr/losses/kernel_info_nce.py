@@ -46,6 +46,9 @@ class KernelInfoNCELoss(GraphLoss):
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.KernelSoftmax`.
             (default: ``"auto"``)
+        mean (str, optional): What has equal weight: ``"anchors"``, in the mean over anchors of the mean over each one's
+            positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
+            numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
 
     Shapes:
         - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
@@ -73,6 +76,7 @@ class KernelInfoNCELoss(GraphLoss):
         arc_cosine: int | None = None,
         gather_distributed: bool = False,
         impl: str = "auto",
+        mean: str = "anchors",
     ):
         mixed = arc_cosine is not None or weight != 1
         if mixed and isinstance(temperature, torch.Tensor):
@@ -90,25 +94,29 @@ class KernelInfoNCELoss(GraphLoss):
         if weight == 1 and split:
             raise ValueError("'split' needs a mixture, that is a 'weight' below 1 (got 1)")
         if not mixed:
-            super().__init__(_conv(NegativePower(gamma), impl, temperature), gather_distributed)
+            super().__init__(_conv(NegativePower(gamma), impl, mean, temperature), gather_distributed)
+            self.mean = mean
             return
         tau = float(temperature)
         first = NegativePower(gamma, tau) if arc_cosine is None else LogArcCosine(arc_cosine, tau)
         second = NegativePower(2.0, tau if second_temperature is None else second_temperature)
-        super().__init__(_mixture(first, second, weight, mix, split, impl), gather_distributed)
+        super().__init__(_mixture(first, second, weight, mix, split, impl, mean), gather_distributed)
+        self.mean = mean
 
 
-def _conv(kernel: PairKernel, impl: str, temperature: float | nn.Parameter = 1.0) -> ContrastiveConv:
+def _conv(kernel: PairKernel, impl: str, mean: str, temperature: float | nn.Parameter = 1.0) -> ContrastiveConv:
     return ContrastiveConv(
-        temperature, AlignmentConv(temperature, kernel), UniformityConv(temperature, impl, kernel), "pair"
+        temperature, AlignmentConv(temperature, kernel, mean), UniformityConv(temperature, impl, kernel), "pair"
     )
 
 
-def _mixture(first: PairKernel, second: PairKernel, weight: float, mix: str, split: bool, impl: str) -> PairConv:
+def _mixture(
+    first: PairKernel, second: PairKernel, weight: float, mix: str, split: bool, impl: str, mean: str
+) -> PairConv:
     if weight == 1:
-        return _conv(first, impl)
+        return _conv(first, impl, mean)
     if mix == "kernel":
-        return _conv((LogConcatenation if split else LogSum)(first, second, weight), impl)
+        return _conv((LogConcatenation if split else LogSum)(first, second, weight), impl, mean)
     if split:
         first, second = OnHalf(first, 0), OnHalf(second, 1)
-    return WeightedSum((weight, _conv(first, impl)), (1 - weight, _conv(second, impl)))
+    return WeightedSum((weight, _conv(first, impl, mean)), (1 - weight, _conv(second, impl, mean)))

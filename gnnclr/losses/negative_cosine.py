@@ -16,8 +16,8 @@ class NegativeCosineLoss(GraphLoss):
     .. math::
         \mathcal{L} = -\operatorname{mean}_i \cos(\mathbf{p}_i, \mathrm{sg}(\mathbf{z}_i))
 
-    BYOL's squared distance of unit vectors is :math:`2 + 2\mathcal{L}`. Both methods add the two directions,
-    ``(loss(p0, z1) + loss(p1, z0)) / 2``.
+    With several targets this is the mean over them. BYOL's squared distance of unit vectors is :math:`2 +
+    2\mathcal{L}`. Both methods add the two directions, ``(loss(p0, z1) + loss(p1, z0)) / 2``.
 
     Args:
         gather_distributed (bool, optional): No pair spans two processes, so this changes the weight of uneven batches

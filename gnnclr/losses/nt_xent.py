@@ -4,7 +4,7 @@ from torch import nn
 
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
-from gnnclr.nn import ContrastiveConv
+from gnnclr.nn import AlignmentConv, ContrastiveConv
 
 
 class NTXentLoss(GraphLoss):
@@ -13,12 +13,12 @@ class NTXentLoss(GraphLoss):
     <https://arxiv.org/abs/2002.05709>`_: each view finds the other views of its sample among all views of the batch.
 
     .. math::
-        \mathcal{L} = \operatorname{mean}_{i,\, p} -\log \frac{e^{\mathbf{z}_i^\top \mathbf{z}_p / \tau}}
-        {e^{\mathbf{z}_i^\top \mathbf{z}_p / \tau} + \sum_{j \in \mathcal{N}^{-}(i)} e^{\mathbf{z}_i^\top \mathbf{z}_j /
-        \tau}}
+        \mathcal{L} = \operatorname{mean}_i \operatorname{mean}_{p \in \mathcal{P}(i)} -\log
+        \frac{e^{\mathbf{z}_i^\top \mathbf{z}_p / \tau}} {e^{\mathbf{z}_i^\top \mathbf{z}_p / \tau} +
+        \sum_{j \in \mathcal{N}^{-}(i)} e^{\mathbf{z}_i^\top \mathbf{z}_j / \tau}}
 
-    The mean runs over all views :math:`i` and their positives :math:`p`; negatives are the views of all other samples.
-    With two views this is
+    The positives :math:`\mathcal{P}(i)` of view :math:`i` are the other views of its sample, and its negatives the
+    views of all other samples. Where a graph weighs positives, the inner mean is weighted. With two views this is
     SimCLR's loss, and on two views of the nodes of a graph it is the objective of
     `GRACE <https://arxiv.org/abs/2006.04131>`_. Loss and gradient are exact, in memory linear in the batch.
 
@@ -28,6 +28,9 @@ class NTXentLoss(GraphLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+        mean (str, optional): What has equal weight: ``"anchors"``, in the mean over anchors of the mean over each one's
+            positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
+            numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
 
     Shapes:
         - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
@@ -50,5 +53,13 @@ class NTXentLoss(GraphLoss):
         paper="SimCLR, https://arxiv.org/abs/2002.05709",
     )
 
-    def __init__(self, temperature: float | nn.Parameter = 0.5, gather_distributed: bool = False, impl: str = "auto"):
-        super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)
+    def __init__(
+        self,
+        temperature: float | nn.Parameter = 0.5,
+        gather_distributed: bool = False,
+        impl: str = "auto",
+        mean: str = "anchors",
+    ):
+        alignment = AlignmentConv(temperature, mean=mean)
+        super().__init__(ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed)
+        self.mean = mean

@@ -79,4 +79,4 @@ class PrototypeLoss(GraphLoss):
 
     def project(self, x: Tensor) -> Tensor:
         """Rows of unit length, or as they are."""
-        return normalize(x) if self.normalized else float_rows(x)
+        return normalize(x) if self.normalized else float_rows(x, power=2)

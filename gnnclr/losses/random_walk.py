@@ -18,8 +18,8 @@ class RandomWalkLaplacianLoss(GraphLoss):
         P_{ij} = \frac{e^{\mathbf{z}_i^\top \mathbf{z}_j / \tau}}{\sum_{k \neq i} e^{\mathbf{z}_i^\top \mathbf{z}_k /
         \tau}}
 
-    with :math:`\mathbf{T}` the walk from each view to the other views of its sample. It is the squared Frobenius
-    distance of the random-walk Laplacians of similarities and of positives.
+    with :math:`\mathbf{T}` the walk from each view to the other views of its sample; views :math:`i` without any have
+    no term. It is the squared Frobenius distance of the random-walk Laplacians of similarities and of positives.
 
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a

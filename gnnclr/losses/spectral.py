@@ -5,10 +5,11 @@ from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, Negatives
 from gnnclr.losses.anatomy import Anatomy
-from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
 from gnnclr.ops.check import check_positive
 from gnnclr.ops.kernels import Square
+from gnnclr.ops.unit_rows import row_lengths
 
 
 class SpectralContrastiveLoss(GraphLoss):
@@ -60,6 +61,5 @@ class SpectralContrastiveLoss(GraphLoss):
 
     def project(self, x: Tensor) -> Tensor:
         r"""Rows within the ball of radius :math:`\sqrt{\mu}`."""
-        x = x.to(torch.promote_types(x.dtype, torch.float32))
-        length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
-        return x * (self.mu**0.5 / length.clamp(min=self.mu**0.5))
+        x, radius = float_rows(x), self.mu**0.5
+        return torch.where(row_lengths(x.detach()) > radius, radius * normalize(x), x)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from gnnclr.graph import ContrastGraph
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
-from gnnclr.nn import ContrastiveConv
+from gnnclr.nn import AlignmentConv, ContrastiveConv
 
 
 class SupConLoss(GraphLoss):
@@ -18,8 +18,9 @@ class SupConLoss(GraphLoss):
         {\sum_{j \neq i} e^{\mathbf{z}_i^\top \mathbf{z}_j / \tau}}
 
     Positives :math:`\mathcal{P}(i)` are all views of samples with the label of :math:`i`; without labels, the other
-    views of its own sample. The mean runs over views that have positives.
-    Labels stay implicit (``graph.group``), so memory is linear in the batch even for two classes.
+    views of its own sample. The mean runs over views that have positives. Labels stay implicit (``graph.group``), so
+    memory is linear in the batch even for two classes. Neither form subtracts positives from a log-sum-exp: loss and
+    gradient keep their digits in tight classes at low temperatures.
 
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a
@@ -27,6 +28,9 @@ class SupConLoss(GraphLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+        mean (str, optional): What has equal weight: ``"anchors"``, in the mean over anchors of the mean over each one's
+            positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
+            numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
 
     Shapes:
         - **input:** one or more views :math:`(n, d)` of any length, keyword ``labels`` :math:`(n)`; or stacked views
@@ -44,8 +48,16 @@ class SupConLoss(GraphLoss):
     )
     min_views = 1
 
-    def __init__(self, temperature: float | nn.Parameter = 0.1, gather_distributed: bool = False, impl: str = "auto"):
-        super().__init__(ContrastiveConv(temperature, denominator="all", impl=impl), gather_distributed)
+    def __init__(
+        self,
+        temperature: float | nn.Parameter = 0.1,
+        gather_distributed: bool = False,
+        impl: str = "auto",
+        mean: str = "anchors",
+    ):
+        alignment = AlignmentConv(temperature, mean=mean)
+        super().__init__(ContrastiveConv(temperature, alignment, denominator="all", impl=impl), gather_distributed)
+        self.mean = mean
 
     def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch: views of a class, or of a sample, attract each other, all others repel."""

@@ -12,10 +12,14 @@ class TripletLoss(GraphLoss):
     <https://arxiv.org/abs/1503.03832>`_ with distances that are not squared.
 
     .. math::
-        \mathcal{L} = \operatorname{mean}_{i, j} \big[ \|\mathbf{z}_i - \mathbf{z}_p\| - \|\mathbf{z}_i - \mathbf{z}_j\|
-        + m \big]_{+}
+        \mathcal{L} = \operatorname{mean}_{i, p, j} \big[ \|\mathbf{z}_i - \mathbf{z}_p\| -
+        \|\mathbf{z}_i - \mathbf{z}_j\| + m \big]_{+}
 
-    Negatives :math:`j` are the views of all other samples.
+    Positives :math:`p` are the other views of the sample of view :math:`i`, and negatives :math:`j` the views of all
+    other samples. The mean runs over all triplets, those at zero too; :math:`i` with more positives or negatives has
+    more of them, and where a graph weighs positives, triplets weigh as these. With ``positives="mean"`` the first
+    distance is the mean over the positives of :math:`i`, and the mean runs over pairs :math:`(i, j)`; with two views
+    that is the same. Distances under :math:`10^{-3}` count as that, and have no slope.
 
     Args:
         margin (float, optional): The margin :math:`m > 0`. (default: ``1.0``)
@@ -23,6 +27,8 @@ class TripletLoss(GraphLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
+        positives (str, optional): ``"all"``, a hinge for each positive; or ``"mean"``, one hinge of their mean
+            distance. (default: ``"all"``)
 
     Shapes:
         - **input:** two or more views :math:`(n, d)`, optional keyword ``labels`` :math:`(n)`; or stacked views
@@ -31,7 +37,7 @@ class TripletLoss(GraphLoss):
     """
 
     anatomy = Anatomy(
-        formula="mean_ij [|z_i - z_p| - |z_i - z_j| + m]_+",
+        formula="mean_ipj [|z_i - z_p| - |z_i - z_j| + m]_+",
         kernel="distance",
         link="hinge at the positive's distance plus a margin",
         pairs="all views of other samples",
@@ -41,11 +47,16 @@ class TripletLoss(GraphLoss):
     mean_over_anchors = False
 
     def __init__(
-        self, margin: float = 1.0, normalized: bool = True, gather_distributed: bool = False, impl: str = "auto"
+        self,
+        margin: float = 1.0,
+        normalized: bool = True,
+        gather_distributed: bool = False,
+        impl: str = "auto",
+        positives: str = "all",
     ):
-        super().__init__(TripletConv(margin, impl), gather_distributed)
+        super().__init__(TripletConv(margin, impl, positives), gather_distributed)
         self.normalized = normalized
 
     def project(self, x: Tensor) -> Tensor:
         """Rows of unit length, or as they are."""
-        return normalize(x) if self.normalized else float_rows(x)
+        return normalize(x) if self.normalized else float_rows(x, power=2)

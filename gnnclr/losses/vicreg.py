@@ -1,7 +1,10 @@
 """VICReg."""
 
+from torch import Tensor
+
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.feature_loss import FeatureLoss
+from gnnclr.losses.graph_loss import float_rows
 from gnnclr.nn.features import VICRegConv
 
 
@@ -44,3 +47,7 @@ class VICRegLoss(FeatureLoss):
         gather_distributed: bool = False,
     ):
         super().__init__(VICRegConv(invariance, variance, covariance), gather_distributed)
+
+    def project(self, x: Tensor) -> Tensor:
+        """Rows as they are."""
+        return float_rows(x, power=4)

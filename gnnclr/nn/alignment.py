@@ -1,6 +1,6 @@
 """The alignment update: positives attract."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +10,10 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
+from gnnclr.ops.check import check_choice
 from gnnclr.ops.kernels import PairKernel
 from gnnclr.ops.memo import TensorMemo
+from gnnclr.ops.unit_rows import squared_excess
 
 
 @dataclass
@@ -29,6 +31,9 @@ class PositivePairs:
             [e].
         learned (Tensor, optional): ``attract`` if there is one, otherwise ``weight``, with the autograd history of what
             is trained to give it [e].
+        relative (Tensor, optional): The score of each pair less ``base``, with the digits that it has where positives
+            are nearly one with their anchor [e]; for layers that compare positives with each other.
+        base (float): What relative scores lack.
     """
 
     edge_index: Tensor
@@ -37,32 +42,63 @@ class PositivePairs:
     slope: Tensor | None = None
     attract: Tensor | None = None
     learned: Tensor | None = None
+    relative: Tensor | None = None
+    base: float = 0.0
 
 
-def anchor_share(counts: Tensor, anchor: Tensor | None, dtype: torch.dtype) -> Tensor:
-    """The share of each node in the mean over anchors [n]: equal for all anchors that have something to count, zero for
-    the rest. ``anchor`` is the mask of nodes that may be anchors."""
-    share = counts > 0
+#: What the mean over positive pairs gives equal weight.
+MEANS = ("anchors", "pairs")
+
+
+def anchor_share(counts: Tensor, anchor: Tensor | None, dtype: torch.dtype, mean: str = "anchors") -> Tensor:
+    """The share of each node in a mean [n]: zero for those that are no anchors or have nothing to count; for the rest
+    equal, or with ``mean="pairs"`` in proportion to what they count. ``anchor`` is the mask of nodes that may be
+    anchors."""
+    share = (counts if mean == "pairs" else counts > 0).to(dtype)
     if anchor is not None:
-        share = share & anchor
-    return share.to(dtype) / share.sum().clamp(min=1)
+        share = share * anchor
+    return share / share.sum().clamp(min=torch.finfo(dtype).tiny)
 
 
-def positive_weights(z: Tensor, graph: ContrastGraph) -> tuple[Tensor, Tensor, Tensor]:
+def anchor_mass(graph: ContrastGraph, mean: str = "anchors") -> Tensor:
+    """What each node counts in a mean over positive pairs [n], in float64: one, or the weight of its positives.
+
+    Args:
+        graph (ContrastGraph): The graph.
+        mean (str, optional): ``"anchors"`` or ``"pairs"``. (default: ``"anchors"``)
+    """
+    if mean == "anchors":
+        mass = graph.has_positive.double()
+    elif graph.edge_index is None:
+        _, group, size = torch.unique(graph.group, return_inverse=True, return_counts=True)
+        mass = (size - 1)[group].double()
+    else:
+        weight = torch.ones_like(graph.edge_index[1]) if graph.edge_weight is None else graph.edge_weight
+        mass = scatter(weight.double(), graph.edge_index[1], dim_size=graph.num_nodes, reduce="sum")
+    return mass if graph.anchor is None else mass * graph.anchor
+
+
+def positive_weights(z: Tensor, graph: ContrastGraph, mean: str = "anchors") -> tuple[Tensor, Tensor, Tensor]:
     """Positives as explicit pairs [2, e], the weight of each among those of its anchor, summing to one [e], and the
-    share of its anchor in the mean over anchors [e].
+    share of its anchor in the mean [e].
 
     Args:
         z (Tensor): Embeddings [n, d].
         graph (ContrastGraph): The graph.
+        mean (str, optional): What has equal shares, ``"anchors"`` or ``"pairs"``. (default: ``"anchors"``)
     """
     edge_index = group_pairs(graph.group) if graph.edge_index is None else graph.edge_index
-    return edge_index, *_shares(edge_index, graph.edge_weight, graph.anchor, z.size(0), z.dtype)
+    return edge_index, *_shares(edge_index, graph.edge_weight, graph.anchor, z.size(0), z.dtype, mean)
 
 
 @TensorMemo
 def _shares(
-    edge_index: Tensor, edge_weight: Tensor | None, anchor: Tensor | None, num_nodes: int, dtype: torch.dtype
+    edge_index: Tensor,
+    edge_weight: Tensor | None,
+    anchor: Tensor | None,
+    num_nodes: int,
+    dtype: torch.dtype,
+    mean: str,
 ) -> tuple[Tensor, Tensor]:
     """The weight of each positive, and the share of its anchor: the same in all batches of views of one size."""
     source, target = edge_index
@@ -72,7 +108,13 @@ def _shares(
         weight = weight * edge_weight
     total = scatter(weight, target, dim_size=num_nodes, reduce="sum")
     weight = weight / total[target].clamp(min=torch.finfo(dtype).tiny)
-    return weight, anchor_share(total, anchor, dtype)[target]
+    return weight, anchor_share(total, anchor, dtype, mean)[target]
+
+
+@TensorMemo
+def most_positives(edge_index: Tensor) -> int:
+    """The most positives of an anchor."""
+    return int(torch.bincount(edge_index[1], minlength=1).max())
 
 
 class AlignmentConv(PairConv):
@@ -85,32 +127,51 @@ class AlignmentConv(PairConv):
 
     where the message is that of the dot product,
     :math:`k(\mathbf{z}_i, \mathbf{z}_j) = \mathbf{z}_i^\top \mathbf{z}_j`.
-    The weights of an anchor's positives sum to one; :math:`n` counts the anchors that have positives. Explicit
-    positives go through ``propagate``; implicit ones (a graph without ``edge_index``) through sums over groups, in
-    linear memory.
+    The weights of an anchor's positives sum to one; :math:`n` counts the anchors that have positives. So this is the
+    mean over anchors of the mean over an anchor's positives. With ``mean="pairs"`` it is the mean over all pairs,
+    weighted with the weights of the graph as they are: :math:`w_{ij} / n` becomes :math:`\omega_{ij} / \sum_{kl}
+    \omega_{kl}`. Both agree where all anchors have equally many. Explicit positives go through ``propagate``; implicit
+    ones (a graph without ``edge_index``) through sums over groups, in linear memory.
 
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`. (default: ``0.5``)
         kernel (PairKernel, optional): The kernel :math:`k`. (default: ``None``, the dot product)
+        mean (str, optional): The mean over ``"anchors"`` or over ``"pairs"``. (default: ``"anchors"``)
 
     Shapes:
         - **input:** embeddings :math:`(n, d)`, unit rows; graph with positives :math:`(2, e)` and weights :math:`(e)`
         - **output:** messages :math:`(n, d)`
     """
 
-    #: Whether the weights of positives are meant for all that a softmax objective says of a pair, so that anchors weigh
-    #: unequally in the uniformity too.
-    weighs_rows: bool = False
-
-    def __init__(self, temperature: float | nn.Parameter = 0.5, kernel: PairKernel | None = None):
+    def __init__(
+        self, temperature: float | nn.Parameter = 0.5, kernel: PairKernel | None = None, mean: str = "anchors"
+    ):
         super().__init__(temperature)
-        self.kernel = kernel
+        self.kernel, self.mean = kernel, check_choice("mean", mean, MEANS)
+
+    @property
+    def weighs_rows(self) -> bool:
+        """Whether the weights of positives are meant for all that a softmax objective says of a pair, so that anchors
+        weigh unequally in the uniformity too."""
+        return self.mean == "pairs"
 
     def pairs(self, z: Tensor, graph: ContrastGraph) -> PositivePairs:
         """The positives of a graph with their weights and scores."""
-        edge_index, weight, share = positive_weights(z, graph)
+        edge_index, weight, share = positive_weights(z, graph, self.mean)
         score, slope = self.pair_scores(z, graph, edge_index)
         return PositivePairs(edge_index, weight * share, score, slope)
+
+    def compared(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs) -> PositivePairs:
+        r"""The pairs with relative scores. For the dot product these are
+        :math:`(\|\mathbf{z}_i\|^2 + \|\mathbf{z}_j\|^2 - \|\mathbf{z}_i - \mathbf{z}_j\|^2 - 2) / 2\tau`: on unit
+        rows a distance, which is no difference of near-equal numbers."""
+        if self.kernel is not None:
+            return replace(pairs, relative=pairs.score)
+        scale, nodes = 1 / float(self.temperature), self.candidates(z, graph)
+        excess, (source, target) = squared_excess(nodes), pairs.edge_index
+        distance = self.compare_rows(lambda a, b: (a - b).square().sum(dim=1), z, nodes, pairs.edge_index)
+        relative = (excess[source] + excess[target] - distance).mul_(scale / 2)
+        return replace(pairs, relative=relative, base=scale)
 
     def pull(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs, by_score: Tensor) -> Tensor:
         r"""Minus the gradient of :math:`\sum_e u_e s_e` over all pairs by ``z``, times :math:`\tau` [n, d].
@@ -125,7 +186,7 @@ class AlignmentConv(PairConv):
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
-        if graph.edge_index is None and self._sums_over_groups:
+        if graph.edge_index is None and self.sums_over_groups:
             return self._step_groups(z, graph)
         pairs = self.pairs(z, graph)
         attract = pairs.weight if pairs.attract is None else pairs.attract
@@ -135,14 +196,14 @@ class AlignmentConv(PairConv):
         return update
 
     @property
-    def _sums_over_groups(self) -> bool:
+    def sums_over_groups(self) -> bool:
         """Whether positives of a group can be summed without listing their pairs."""
         return self.kernel is None and type(self) is AlignmentConv
 
     def _step_groups(self, z: Tensor, graph: ContrastGraph) -> Update:
         _, group, size = torch.unique(graph.group, return_inverse=True, return_counts=True)
         others = size[group] - 1
-        weight = (anchor_share(others, graph.anchor, z.dtype) / others.clamp(min=1)).unsqueeze(1)
+        weight = (anchor_share(others, graph.anchor, z.dtype, self.mean) / others.clamp(min=1)).unsqueeze(1)
         attract = weight * (scatter(z, group, reduce="sum")[group] - z)
         energy = -(attract * z).sum() / float(self.temperature)
         return self._result(energy, attract + scatter(weight * z, group, reduce="sum")[group] - weight * z)
@@ -151,3 +212,7 @@ class AlignmentConv(PairConv):
         tau = self.temperature
         gradients = [(tau, -energy / float(tau))] if isinstance(tau, Tensor) else []
         return Update(energy, message / float(tau), gradients)
+
+    def extra_repr(self) -> str:
+        """The temperature, and what differs from the default."""
+        return super().extra_repr() + ("" if self.mean == "anchors" else f", mean={self.mean!r}")

@@ -9,6 +9,7 @@ from gnnclr.graph.exact import tile_rows
 from gnnclr.ops.check import check_count, check_edges, check_positive, describe
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.tiles import slices
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class ContraNorm(nn.Module):
@@ -93,7 +94,7 @@ class ContraNorm(nn.Module):
 
     def _messages(self, x: Tensor, edge_index: Tensor | None) -> Tensor:
         """What the features receive, before the scale."""
-        (n, d), unit = x.shape[-2:], _unit_rows(x)
+        (n, d), unit = x.shape[-2:], unit_rows(x)
         if edge_index is None and not self.dual_norm:
             # Fused attention wants four dimensions: sets, heads, tokens and channels.
             query, value = (t.reshape(-1, 1, n, d) for t in (unit.to(x.dtype), x))
@@ -132,11 +133,3 @@ class ContraNorm(nn.Module):
         parts = [f"scale={self.scale:g}", f"temperature={self.temperature:g}"]
         parts += [name for name, on in (("learnable", self.weight is not None), ("dual_norm", self.dual_norm)) if on]
         return ", ".join(parts if self.identity is None else [*parts, f"identity={self.identity}"])
-
-
-def _unit_rows(x: Tensor) -> Tensor:
-    """Rows of unit length in float32 at least; a zero row stays zero and gets no gradient, so that units that are all
-    off do no harm."""
-    x = x.to(torch.promote_types(x.dtype, torch.float32))
-    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return x / length.masked_fill(length == 0, float("inf"))

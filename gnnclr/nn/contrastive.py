@@ -1,21 +1,20 @@
 """The contrastive update: alignment and uniformity in balance."""
 
 from copy import copy
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.nn.alignment import AlignmentConv, PositivePairs
-from gnnclr.nn.coupled import CoupledConv, positive_logsumexp, sum_by_anchor
-from gnnclr.nn.negative_blocks import same_group
+from gnnclr.nn.alignment import AlignmentConv, PositivePairs, anchor_share, most_positives
+from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
 from gnnclr.nn.normalizer import Normalizer, Weigh
+from gnnclr.nn.positive_softmax import PositiveSoftmax
 from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
-from gnnclr.ops.memo import TensorMemo
+from gnnclr.ops.group_softmax import GroupSoftmax
 
 DENOMINATORS = ("pair", "all", "none")
 
@@ -33,9 +32,9 @@ class ContrastiveConv(CoupledConv):
         s_{ip} \Big] \\
         E_{\text{none}} &= \operatorname{mean}_i \Big[ \ell_i - \sum_p w_{ip} s_{ip} \Big]
 
-    Positives stay out of the log-sum-exp over negatives, so loss and gradient keep their digits when positives are
-    nearly one with their anchors and :math:`\tau` is small. The message is :math:`-\partial E / \partial \mathbf{z}` in
-    closed form.
+    With ``denominator="none"`` the mean of :math:`\ell_i` leaves out anchors without negatives. Positives stay out of
+    the log-sum-exp over negatives, so loss and gradient keep their digits when positives are nearly one with their
+    anchors and :math:`\tau` is small. The message is :math:`-\partial E / \partial \mathbf{z}` in closed form.
 
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0` of parts that are not
@@ -65,14 +64,17 @@ class ContrastiveConv(CoupledConv):
         if denominator != "none" or self.alignment.weighs_rows:
             self._check_one_temperature()
 
+    @property
+    def compares_positives(self) -> bool:
+        """See :class:`CoupledConv`."""
+        return self.denominator == "all"
+
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
-        if self.alignment.weighs_rows:
-            return super().step(z, graph)
-        if self.denominator == "none":
-            return self._sum(z, graph)
-        if self.denominator == "all" and graph.edge_index is None and self._covers_everything(graph):
+        if self.denominator == "all" and graph.edge_index is None and self.alignment.sums_over_groups:
             return self._step_groups(z, graph)
+        if self.denominator == "none" and not self.alignment.weighs_rows:
+            return self._sum(z, graph)
         return super().step(z, graph)
 
     def couple(self, pairs: PositivePairs, normalizer: Normalizer) -> tuple[Tensor, Tensor, tuple[Tensor]]:
@@ -85,7 +87,7 @@ class ContrastiveConv(CoupledConv):
         target = pairs.edge_index[1]
         if self.denominator != "pair" or pairs.slope is not None or target.numel() > num_nodes:
             return None
-        if _most(pairs.edge_index) > 1:
+        if most_positives(pairs.edge_index) > 1:
             return None
         # One positive for each anchor: what its push needs is two numbers.
         share = pairs.weight.new_zeros(num_nodes).index_copy_(0, target, pairs.weight)
@@ -101,15 +103,14 @@ class ContrastiveConv(CoupledConv):
 
     @staticmethod
     def _couple_anchors(pairs: PositivePairs, lse: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor]]:
-        target, n = pairs.edge_index[1], lse.numel()
-        share = sum_by_anchor(pairs.weight, pairs, n)
-        positive, inside = positive_logsumexp(pairs, n)
-        gap = (lse - positive).masked_fill(share == 0, float("-inf"))
+        share, positive = sum_by_anchor(pairs.weight, pairs, lse.numel()), PositiveSoftmax(pairs, lse.numel())
+        gap = (lse - positive.lse).masked_fill(share == 0, float("-inf"))
         push = torch.sigmoid(gap)
-        energy = (share * softplus(gap, threshold=50.0)).sum() + (pairs.weight * (positive[target] - pairs.score)).sum()
-        inside = share[target] * inside
-        # With one positive 'inside' equals the weight, bit for bit: nothing cancels.
-        return energy, (inside - pairs.weight) - inside * push[target], (share * push,)
+        energy = (share * softplus(gap, threshold=50.0)).sum() + (pairs.weight * positive.shortfall).sum()
+        # The share of a positive among positives, less its weight, less the share that negatives take.
+        target, each = positive.target, share / positive.count
+        by_score = positive.departure * (each * torch.sigmoid(-gap))[target] - (each * push)[target]
+        return energy, by_score + positive.uneven(each[target], pairs.weight), (share * push,)
 
     @staticmethod
     def _couple_sums(pairs: PositivePairs, lse: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor]]:
@@ -128,30 +129,22 @@ class ContrastiveConv(CoupledConv):
         energy, message = (sum(getattr(part, name) for part in parts) for name in ("energy", "message"))
         return Update(energy, message, [pair for part in parts for pair in part.gradients])
 
-    @staticmethod
-    def _covers_everything(graph: ContrastGraph) -> bool:
-        """Whether positives and negatives together are all other nodes, each with weight one."""
-        rule = graph.negatives
-        plain = rule.scope == "all" and rule.exclude == "positives" and rule.candidates is None
-        return plain and rule.log_weight is None and graph.negative_index is None
-
     def _step_groups(self, z: Tensor, graph: ContrastGraph) -> Update:
-        """Implicit positives in the denominator of each anchor: the partition function runs over everything but the
-        anchor itself."""
-        graph = copy(graph)
-        graph.negatives = replace(graph.negatives, exclude="self")
-        if graph.ignore_index is not None:
-            # Ignored positives are no negatives, and stay in the partition function as positives.
-            graph.ignore_index = graph.ignore_index[:, ~same_group(graph.group, graph.ignore_index)]
-        return self._sum(z, graph)
+        """Implicit positives in the denominator of each anchor: as :meth:`_couple_anchors`, by sums over groups."""
+        normalizer = self.uniformity.normalizer(z, graph)
+        positives = GroupSoftmax(z, graph.group, 1 / float(self.temperature))
+        share = anchor_share(positives.count, graph.anchor, z.dtype, self.alignment.mean)
+        gap = (normalizer.lse - positives.lse).masked_fill(share == 0, float("-inf"))
+        push, each = torch.sigmoid(gap), share / positives.count.clamp(min=1)
+        energy = (share * (softplus(gap, threshold=50.0) + positives.spread)).sum()
+        learned = isinstance(self.temperature, Tensor)
+        repel, by_scale = normalizer.message(share * push)
+        # (1 + ε) / P of the positives' softmax, less the weight 1 / P, less the share of negatives in the partition.
+        message, by = positives.message(each * torch.sigmoid(-gap), each * push, by_scale=learned)
+        message = message.add_(repel).div_(-float(self.temperature))
+        return Update(energy, message, self._gradients(by_scale + by) if learned else [])
 
     def extra_repr(self) -> str:
         """Temperature, denominator, and the alignment where it is a special one."""
         alignment = "" if type(self.alignment) is AlignmentConv else f", alignment={self.alignment}"
         return f"{super().extra_repr()}, denominator={self.denominator!r}{alignment}"
-
-
-@TensorMemo
-def _most(edge_index: Tensor) -> int:
-    """The most positives of an anchor."""
-    return int(torch.bincount(edge_index[1], minlength=1).max())

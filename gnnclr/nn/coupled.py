@@ -12,7 +12,7 @@ from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
 from gnnclr.nn.normalizer import Normalizer, Weigh
 from gnnclr.nn.pair_conv import PairConv
-from gnnclr.nn.uniformity import UniformityConv, edge_logsumexp
+from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import describe
 
@@ -35,6 +35,9 @@ class CoupledConv(PairConv):
 
     #: The sharpness of each log-partition that :meth:`couple` takes.
     sharpness: tuple[float, ...] = (1.0,)
+    #: Whether :meth:`couple` compares an anchor's positives with each other. Its energy must not change then when all
+    #: scores of an anchor grow by the same amount.
+    compares_positives: bool = False
 
     def __init__(
         self,
@@ -68,11 +71,13 @@ class CoupledConv(PairConv):
             graph = copy(graph)
             graph.edge_index = group_pairs(graph.group)
         pairs = self.alignment.pairs(z, graph)
+        if self.compares_positives:
+            pairs = self.alignment.compared(z, graph, pairs)
         options = {"weigh": self.weigh(pairs, z.size(0))} if len(self.sharpness) == 1 else {}
         normalizers = [self.uniformity.normalizer(z, graph, sharpness=c, **options) for c in self.sharpness]
         energy, by_score, by_lse = self._couple(pairs, normalizers)
         by_weight = self._gradient_by_weight(pairs, normalizers)
-        by_scale, repel = (by_score * pairs.score).sum(), None
+        by_scale, repel = self._gradient_by_scale(pairs, by_score, by_lse), None
         for c, by in zip(self.sharpness, by_lse):
             message, by_log_scale = normalizers.pop(0).message(by)  # copies of the embeddings go with each
             repel = message.mul_(c) if repel is None else repel.add_(message, alpha=c)
@@ -87,6 +92,16 @@ class CoupledConv(PairConv):
             return energy, by_score, by_lse
         rest = pairs.weight - pairs.attract
         return energy + (rest * pairs.score).sum(), by_score + rest, by_lse
+
+    def _gradient_by_scale(self, pairs: PositivePairs, by_score: Tensor, by_lse: tuple[Tensor, ...]) -> Tensor:
+        """The gradient by the logarithm of the inverse temperature, the part of positives."""
+        if pairs.relative is None:
+            return (by_score * pairs.score).sum()
+        # What all scores of an anchor share: as the energy does not change with it, the gradients by them sum to zero.
+        common = -sum(c * by.sum() for c, by in zip(self.sharpness, by_lse))
+        if pairs.attract is not None:
+            common = common + (pairs.weight - pairs.attract).sum()
+        return (by_score * pairs.relative).sum() + common * pairs.base
 
     def _gradient_by_weight(self, pairs: PositivePairs, normalizers: list[Normalizer]) -> list[tuple[Tensor, Tensor]]:
         """Weights that are learned, and the gradient by them: given scores and log-partitions, the energy is a function
@@ -117,12 +132,3 @@ class CoupledConv(PairConv):
 def sum_by_anchor(value: Tensor, pairs: PositivePairs, num_nodes: int) -> Tensor:
     """Sums of what belongs to pairs, over the pairs of each anchor [n]."""
     return scatter(value, pairs.edge_index[1], dim_size=num_nodes, reduce="sum")
-
-
-def positive_logsumexp(pairs: PositivePairs, num_nodes: int) -> tuple[Tensor, Tensor]:
-    """The log-sum-exp of the scores of each anchor's positives [n], zero where it has none, and the softmax of each
-    score in it [e]. Pairs of weight zero stand in no sum."""
-    target, score = pairs.edge_index[1], pairs.score.masked_fill(pairs.weight.detach() == 0, float("-inf"))
-    total = edge_logsumexp(score, target, num_nodes)
-    total = total.masked_fill(total == float("-inf"), 0)
-    return total, (score - total[target]).exp()

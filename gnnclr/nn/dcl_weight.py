@@ -22,14 +22,15 @@ class FarPositiveAlignmentConv(AlignmentConv):
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`. (default: ``0.1``)
         sigma (float, optional): The sharpness :math:`\sigma > 0` of the weights. (default: ``0.5``)
+        mean (str, optional): The mean over ``"anchors"`` or over ``"pairs"``. (default: ``"anchors"``)
 
     Shapes:
         - **input:** embeddings :math:`(n, d)`, unit rows; graph with positives :math:`(2, e)` and weights :math:`(e)`
         - **output:** messages :math:`(n, d)`
     """
 
-    def __init__(self, temperature: float | nn.Parameter = 0.1, sigma: float = 0.5):
-        super().__init__(temperature)
+    def __init__(self, temperature: float | nn.Parameter = 0.1, sigma: float = 0.5, mean: str = "anchors"):
+        super().__init__(temperature, mean=mean)
         self.sigma = check_positive("sigma", sigma)
 
     def pairs(self, z: Tensor, graph: ContrastGraph) -> PositivePairs:

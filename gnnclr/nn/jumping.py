@@ -1,7 +1,6 @@
 """Jumping knowledge: several rounds of an update, read out together."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.nn import JumpingKnowledge
 
@@ -9,6 +8,7 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice, check_count, check_positive
+from gnnclr.ops.unit_rows import normalize
 
 MODES = ("last", "mean", "max", "cat", "lstm")
 
@@ -99,7 +99,7 @@ class JumpingKnowledgeConv(PairConv):
         with torch.enable_grad():
             z = z.detach().requires_grad_()
             r = self._join([unit + move for unit, move in self._rounds(z, graph)])
-            energy = self.conv.energy(F.normalize(r, dim=1), graph)
+            energy = self.conv.energy(normalize(r), graph)
             by_z, *by = torch.autograd.grad(energy, [z, *learned], allow_unused=True)
         gradients = [(p, gradient) for p, gradient in zip(learned, by) if gradient is not None]
         return Update(energy.detach(), -by_z, gradients)
@@ -112,7 +112,7 @@ class JumpingKnowledgeConv(PairConv):
         """Where each round starts, and how far it moves; the move is a constant."""
         rounds = []
         for _ in range(self.rounds):
-            unit = F.normalize(sum(rounds[-1]), dim=1) if rounds else z
+            unit = normalize(sum(rounds[-1])) if rounds else z
             rounds.append((unit, self.conv(unit, graph) * self._scale(graph)))
         return rounds
 

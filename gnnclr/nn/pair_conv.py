@@ -1,5 +1,7 @@
 """The base of contrastive layers: an update over pairs, with an energy."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
@@ -63,20 +65,25 @@ class PairConv(MessagePassing):
 
     def pair_scores(self, z: Tensor, graph: ContrastGraph, edge_index: Tensor) -> tuple[Tensor, Tensor | None]:
         r"""The kernel of explicit pairs over the temperature [e], and its slope (``None`` for the dot product)."""
-        nodes, (source, target) = self.candidates(z, graph), edge_index
         compare = torch.linalg.vecdot if self.kernel is None else self.kernel.rows
-        x = torch.cat(
-            [
-                # index_select is several times faster than an index here.
-                compare(z.index_select(0, target[part]), nodes.index_select(0, source[part]))
-                for part in list(slices(source.numel(), edges_at_once(z))) or [slice(0)]
-            ],
-            dim=-1,
-        )
+        x = self.compare_rows(compare, z, self.candidates(z, graph), edge_index)
         if self.kernel is None:
             return x.div_(float(self.temperature)), None
         value, slope = self.kernel.evaluate(x)
         return value / float(self.temperature), slope
+
+    @staticmethod
+    def compare_rows(
+        compare: Callable[[Tensor, Tensor], Tensor], z: Tensor, nodes: Tensor, edge_index: Tensor
+    ) -> Tensor:
+        """A function of the rows of each pair's target and source [..., e], for so many pairs at a time as fit."""
+        source, target = edge_index
+        parts = [
+            # index_select is several times faster than an index here.
+            compare(z.index_select(0, target[part]), nodes.index_select(0, source[part]))
+            for part in list(slices(source.numel(), edges_at_once(z))) or [slice(0)]
+        ]
+        return torch.cat(parts, dim=-1)
 
     def exchange(
         self, z: Tensor, graph: ContrastGraph, edge_index: Tensor, weight: Tensor, slope: Tensor | None = None

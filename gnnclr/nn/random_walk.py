@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
-from gnnclr.nn.coupled import CoupledConv, positive_logsumexp, sum_by_anchor
+from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
 from gnnclr.nn.normalizer import Normalizer
+from gnnclr.nn.positive_softmax import PositiveSoftmax
 from gnnclr.nn.uniformity import UniformityConv
 
 
@@ -36,6 +37,7 @@ class RandomWalkConv(CoupledConv):
     """
 
     sharpness = (1.0, 2.0)
+    compares_positives = True
 
     def __init__(
         self,
@@ -51,18 +53,19 @@ class RandomWalkConv(CoupledConv):
         self, pairs: PositivePairs, normalizer: Normalizer, squares: Normalizer
     ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
         """See :class:`CoupledConv`."""
-        target, n = pairs.edge_index[1], normalizer.lse.numel()
-        share = sum_by_anchor(pairs.weight, pairs, n)
+        positive, n = PositiveSoftmax(pairs, normalizer.lse.numel()), normalizer.lse.numel()
+        target, share = positive.target, sum_by_anchor(pairs.weight, pairs, n)
         weight = pairs.weight / share[target].clamp(min=torch.finfo(share.dtype).tiny)
-        positive, inside = positive_logsumexp(pairs, n)
         # An anchor without positives has no loss; its partition is set to one.
-        lse, lse_of_squares = (x.lse.masked_fill(share == 0, float("-inf")) for x in (normalizer, squares))
-        total = torch.logaddexp(lse, positive).masked_fill(share == 0, 0)
+        lse = normalizer.lse.masked_fill(share == 0, float("-inf"))
+        total = torch.logaddexp(lse, positive.lse).masked_fill(share == 0, 0)
         rest = (lse - total).exp()
-        p = inside * (positive - total).exp()[target]
-        # P - w without a difference of near-equal numbers: with one positive 'inside' equals the weight.
-        error = (inside - weight) - inside * rest[target]
-        square = (lse_of_squares - 2 * total).exp()
+        equal = 1 / positive.count[target]
+        inside = (1 + positive.departure) * equal
+        p = inside * (positive.lse - total).exp()[target]
+        # P - w without a difference of near-equal numbers: of equal weights only the departure from them is left.
+        error = (positive.departure * equal + positive.uneven(equal, weight)) - inside * rest[target]
+        square = (squares.lse - 2 * total).exp()
         energy = (share * square).sum() + (share[target] * error.square()).sum()
         by_error = 2 * share[target] * error * p
         errors = sum_by_anchor(by_error, pairs, n)

@@ -1,10 +1,10 @@
 """Self-attention between the samples of a batch."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gnnclr.ops.check import check_count, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class SelfAttentionMessagePassing(nn.Module):
@@ -69,7 +69,7 @@ class SelfAttentionMessagePassing(nn.Module):
             support (Tensor): Features of the support [..., s, d].
             query (Tensor): Features of the queries [..., q, d].
         """
-        out = F.normalize(self(torch.cat([support, query], dim=-2)), dim=-1)
+        out = unit_rows(self(torch.cat([support, query], dim=-2)))
         return out.split([support.size(-2), query.size(-2)], dim=-2)
 
     def extra_repr(self) -> str:

@@ -4,40 +4,49 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.nn.alignment import AlignmentConv
+from gnnclr.nn.alignment import AlignmentConv, PositivePairs, most_positives
 from gnnclr.nn.coupled import sum_by_anchor
 from gnnclr.nn.negative_blocks import explicit_negatives, negative_blocks, refuse_extra_negatives
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops import PairSum
 from gnnclr.ops.check import check_choice, check_positive
+from gnnclr.ops.hinge_sum import HingeSum, SortedThresholds
 from gnnclr.ops.kernels import Hinge, NegativePower
 from gnnclr.ops.pair_sum import SUM_IMPLEMENTATIONS
 
 
 class TripletConv(PairConv):
-    r"""Descends the hinge of all triplets of an anchor, its positive and a negative.
+    r"""Descends the hinge of all triplets of an anchor, one of its positives and a negative.
 
     .. math::
-        E = \frac{1}{|\mathcal{P}|} \sum_{i} \sum_{j \in \mathcal{N}^{-}(i)}
-        \big[ d^{+}_i - \|\mathbf{z}_i - \mathbf{z}_j\| + m \big]_{+}, \qquad
-        d^{+}_i = \sum_{p} w_{ip} \|\mathbf{z}_i - \mathbf{z}_p\|
+        E_{\text{all}} &= \frac{\sum_{i} \sum_{p} \omega_{ip} \sum_{j \in \mathcal{N}^{-}(i)}
+        \big[ \|\mathbf{z}_i - \mathbf{z}_p\| - \|\mathbf{z}_i - \mathbf{z}_j\| + m \big]_{+}}
+        {\sum_{i} \sum_{p} \omega_{ip} |\mathcal{N}^{-}(i)|} \\
+        E_{\text{mean}} &= \frac{1}{|\mathcal{P}|} \sum_{i} \sum_{j \in \mathcal{N}^{-}(i)}
+        \Big[ \sum_{p} w_{ip} \|\mathbf{z}_i - \mathbf{z}_p\| - \|\mathbf{z}_i - \mathbf{z}_j\| + m \Big]_{+}
 
-    over the anchors that have positives; :math:`\mathcal{P}` are their pairs with negatives.
-    Pairs that the graph ignores are left out, and extra negatives are refused.
+    with the weights :math:`\omega` of the graph's positives, one without them; :math:`w` sum to one over an anchor's;
+    and :math:`\mathcal{P}` are the pairs of anchors that have positives with their negatives. Both agree where an
+    anchor has one positive. Thresholds :math:`\|\mathbf{z}_i - \mathbf{z}_p\| + m` are sorted, so that each pair
+    :math:`(i, j)` is looked at once, and no list of triplets is made. Pairs that the graph ignores are left out, and
+    extra negatives are refused.
 
     Args:
         margin (float, optional): The margin :math:`m > 0`. (default: ``1.0``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
+        positives (str, optional): ``"all"``, a hinge for each positive; or ``"mean"``, one hinge of their mean
+            distance. (default: ``"all"``)
 
     Shapes:
         - **input:** embeddings :math:`(n, d)`; graph of :math:`n` nodes
         - **output:** messages :math:`(n, d)`
     """
 
-    def __init__(self, margin: float = 1.0, impl: str = "auto"):
+    def __init__(self, margin: float = 1.0, impl: str = "auto", positives: str = "all"):
         super().__init__()
         self.margin, self.impl = check_positive("margin", margin), check_choice("impl", impl, SUM_IMPLEMENTATIONS)
+        self.positives = check_choice("positives", positives, ("all", "mean"))
         self.alignment = AlignmentConv(1.0, NegativePower(1.0))
         self.kernel = Hinge()
 
@@ -45,14 +54,69 @@ class TripletConv(PairConv):
         """Energy and message of one round."""
         refuse_extra_negatives(graph, self)
         pairs = self.alignment.pairs(z, graph)
+        one = graph.edge_weight is None and most_positives(pairs.edge_index) <= 1
+        sums = self._of_mean if one or self.positives == "mean" else self._of_all
+        value, mass, message, by_score = sums(z, graph, pairs)
+        message = self.alignment.pull(z, graph, pairs, by_score).sub_(message)
+        mass = mass if mass > 0 else 1
+        return Update(value / mass, message.div_(mass))
+
+    def _of_all(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs) -> tuple[Tensor, float, Tensor, Tensor]:
+        """Sum and weight of all triplets, and gradients of the sum by embeddings and by the scores of positives."""
+        target = pairs.edge_index[1]
+        weight = torch.ones_like(pairs.score) if graph.edge_weight is None else graph.edge_weight.to(z)
+        if graph.anchor is not None:
+            weight = weight * graph.anchor[target]
+        threshold = self.margin - pairs.score
+        if graph.negative_index is not None:
+            return self._of_all_explicit(z, graph, SortedThresholds(target, threshold, weight, z.size(0)))
+        total, mass, message, by_score = z.new_zeros(()), 0.0, None, torch.zeros_like(threshold)
+        for block in negative_blocks(z, graph, graph.negatives):
+            q, k = block.ends(z)
+            place, of = target, slice(None)
+            if block.anchors is not None:
+                place = torch.full_like(graph.sample, -1).index_copy_(
+                    0, block.anchors, torch.arange(q.size(0), device=z.device)
+                )[target]
+                of = place >= 0
+            options = {"exclude": block.groups, "exclude_pairs": block.pairs, "impl": self.impl}
+            found = HingeSum(q, k, place[of], threshold[of], weight[of], **options)
+            total, mass = total + found.value, mass + float(found.mass)
+            message = block.add(message, z, found.to_q, found.to_k)
+            by_score[of] -= found.by_threshold
+        return total, mass, torch.zeros_like(z) if message is None else message, by_score
+
+    def _of_all_explicit(
+        self, z: Tensor, graph: ContrastGraph, thresholds: SortedThresholds
+    ) -> tuple[Tensor, float, Tensor, Tensor]:
+        """As :meth:`_of_all`, for negatives that are edges."""
+        edge_index = explicit_negatives(graph)
+        source, target = edge_index
+        x = self.kernel.rows(z[target], self.candidates(z, graph)[source])
+        rank, start, n = thresholds.ranks(target, self.kernel.distance(x)), thresholds.start, z.size(0)
+        # Sums from a threshold on to the last of its anchor; in float64, as differences of sums over all of them.
+        sums = torch.stack([thresholds.weight, thresholds.weight * thresholds.threshold]).double().cumsum(1)
+        sums = torch.nn.functional.pad(sums, (1, 0))
+        weight, weighted = (sums[:, start[1:][target]] - sums[:, start[target] + rank]).to(z)
+        value = (weighted - weight * self.kernel.distance(x)).sum()
+        message = self.exchange(z, graph, edge_index, weight, self.kernel.distance_slope(x).neg_())
+        # How many negatives each threshold is above of.
+        slots = torch.bincount(start[target] + target + rank, minlength=thresholds.order.numel() + n).cumsum(0)
+        place = torch.arange(thresholds.order.numel(), device=z.device) + thresholds.owner
+        before = torch.nn.functional.pad(slots, (1, 0))[start[:-1] + torch.arange(n, device=z.device)]
+        above = slots[place] - before[thresholds.owner]
+        by_score = torch.empty_like(thresholds.threshold)
+        by_score[thresholds.order] = -above.to(z) * thresholds.weight
+        total = torch.zeros(n, dtype=z.dtype, device=z.device).index_add_(0, thresholds.owner, thresholds.weight)
+        return value, float(total[target].sum()), message, by_score
+
+    def _of_mean(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs) -> tuple[Tensor, float, Tensor, Tensor]:
+        """As :meth:`_of_all`, for one hinge of the mean distance of an anchor's positives."""
         share = sum_by_anchor(pairs.weight, pairs, z.size(0))
         weight = pairs.weight / share[pairs.edge_index[1]].clamp(min=torch.finfo(z.dtype).tiny)
         threshold = self.margin - sum_by_anchor(weight * pairs.score, pairs, z.size(0))
-        active = (share > 0).to(z.dtype)
-        value, number, message, by_threshold = self._negatives(z, graph, threshold, active)
-        by_score = -weight * by_threshold[pairs.edge_index[1]]
-        message = self.alignment.pull(z, graph, pairs, by_score).sub_(message)
-        return Update(value / max(number, 1), message.div_(max(number, 1)))
+        value, number, message, by_threshold = self._negatives(z, graph, threshold, (share > 0).to(z.dtype))
+        return value, number, message, -weight * by_threshold[pairs.edge_index[1]]
 
     def _negatives(
         self, z: Tensor, graph: ContrastGraph, threshold: Tensor, active: Tensor
@@ -79,5 +143,5 @@ class TripletConv(PairConv):
         return total, number, torch.zeros_like(z) if message is None else message, by_threshold
 
     def extra_repr(self) -> str:
-        """The margin."""
-        return f"margin={self.margin:g}"
+        """The margin, and what differs from the default."""
+        return f"margin={self.margin:g}" + ("" if self.positives == "all" else f", positives={self.positives!r}")

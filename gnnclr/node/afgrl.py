@@ -1,7 +1,6 @@
 """AFGRL: neighbours in embedding space instead of views."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.nn import MLP
@@ -11,6 +10,7 @@ from gnnclr.nn.momentum_encoder import MomentumEncoder
 from gnnclr.node.data import check_node_data
 from gnnclr.node.method import NodeMethod, width
 from gnnclr.ops.check import describe
+from gnnclr.ops.unit_rows import unit_rows
 
 
 def k_means_labels(z: Tensor, num_clusters: int, num_runs: int, iterations: int = 20) -> Tensor:
@@ -122,9 +122,9 @@ class AFGRL(NodeMethod):
         """The loss of the graph, and the number of ``positives`` a node."""
         data = self.ignore_edge_weights(check_node_data(data))
         h = self.encoder(data.x, data.edge_index)
-        target = F.normalize(self.target(data.x, data.edge_index), dim=1)
-        j, i = self.positives(F.normalize(h, dim=1), target, data.edge_index)
-        prediction = F.normalize(self.predictor(h), dim=1)
+        target = unit_rows(self.target(data.x, data.edge_index))
+        j, i = self.positives(unit_rows(h), target, data.edge_index)
+        prediction = unit_rows(self.predictor(h))
         both = (prediction[i] * target[j]).sum(dim=1) + (prediction[j] * target[i]).sum(dim=1)
         return 4 - 2 * both.mean(), {"positives": torch.tensor(i.numel() / max(h.size(0), 1))}
 

@@ -26,8 +26,8 @@ class SubgraphLoader(EpochBatches):
         batch_size (int, optional): The most nodes of a batch, on every process. (default: ``4096``)
         seed (int, optional): The seed of the order. (default: ``0``)
         rank (int, optional): The number of this process. (default: ``0``)
-        world_size (int, optional): The number of processes; each gets every ``world_size``-th batch of the same order,
-            and all get equally many. (default: ``1``)
+        world_size (int, optional): The number of processes; the nodes of a step are cut into a batch for each.
+            (default: ``1``)
 
     Returns:
         Iterating gives :class:`~torch_geometric.data.Data`, which any :class:`~gnnclr.node.NodeMethod` takes: ``x``,
@@ -51,8 +51,12 @@ class SubgraphLoader(EpochBatches):
 
     def epoch_batches(self, generator: torch.Generator) -> Callable[[int], Data]:
         """The subgraphs of this process."""
-        nodes = self.order(generator).tensor_split(len(self) * self.world_size)[self.rank :: self.world_size]
-        return lambda k: self.subgraphs(nodes[k])
+        nodes = self.order(generator).tensor_split(len(self))
+        return lambda k: self.subgraphs(nodes[k].tensor_split(self.world_size)[self.rank])
+
+    def layout(self) -> dict[str, int]:
+        """The nodes of a step on all processes, and those of the graph."""
+        return {"global_batch": self.batch_size * self.world_size, "num_nodes": self.num_nodes}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.num_nodes}, batch_size={self.batch_size})"

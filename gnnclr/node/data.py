@@ -9,7 +9,7 @@ from torch_geometric.transforms import BaseTransform
 
 from gnnclr.node.sparse import csr_tensor
 from gnnclr.ops.check import check_edges, check_finite, check_index, check_probability, describe, is_integer
-from gnnclr.ops.memo import TensorMemo
+from gnnclr.ops.memo import TensorMemo, copy_of
 
 
 def check_node_data(data: Data, *, finite: bool = True) -> Data:
@@ -56,7 +56,7 @@ def check_parts(data: Data, *keys: str) -> Data:
             shape = "[2, e] of integers" if edges else "[n, d]"
             raise ValueError(f"'data' must be a Data with '{key}' of shape {shape} (got {describe(data)})")
         if edges:
-            data[key] = value if value.dtype == torch.int64 else _int64(value)  # in the copy of a transform
+            data[key] = value if value.dtype == torch.int64 else copy_of(_int64(value))  # in the copy of a transform
     return data
 
 
@@ -81,7 +81,7 @@ def check_all_edges(num_nodes: int, *edges: str | Tensor) -> list[Tensor]:
     """
     wide = _wide_edges(num_nodes, *edges)
     # Edges that are int64 already stay the tensors that they are, which others remember things for.
-    return [new if new is not None else old for new, old in zip(wide, edges[1::2])]
+    return [old if new is None else copy_of(new) for new, old in zip(wide, edges[1::2])]
 
 
 @TensorMemo

@@ -10,7 +10,7 @@ from gnnclr.node.adjacency import normalized_adjacency
 from gnnclr.node.data import check_parts
 from gnnclr.node.sparse import csr_tensor
 from gnnclr.ops.check import check_count, check_edges, check_number, check_positive, describe
-from gnnclr.ops.memo import TensorMemo
+from gnnclr.ops.memo import TensorMemo, copy_of
 
 #: As many entries of the diffusion are made at once at most.
 CHUNK_ENTRIES = 1 << 24
@@ -145,7 +145,7 @@ class PPRDiffusion(BaseTransform):
         for key in list(data.to_dict()):
             if key.startswith("edge_") and key != "edge_index":
                 del data[key]
-        data.edge_index, data.edge_weight = self._edges(data.edge_index, data.num_nodes)
+        data.edge_index, data.edge_weight = map(copy_of, self._edges(data.edge_index, data.num_nodes))
         return data
 
     def _compute(self, edge_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:

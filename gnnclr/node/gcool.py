@@ -3,7 +3,6 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -16,6 +15,7 @@ from gnnclr.node.deca import deca_loss
 from gnnclr.node.method import NodeMethod, check_two_views, width
 from gnnclr.node.two_view import View
 from gnnclr.ops.check import check_choice, check_count, check_number, check_positive
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class GCooL(NodeMethod):
@@ -96,7 +96,7 @@ class GCooL(NodeMethod):
         Args:
             z (Tensor): Unit projections [n, d].
         """
-        centers = F.normalize(self.centers, dim=1)
+        centers = unit_rows(self.centers)
         return community_similarity(z.detach(), centers, self.temperature, self.similarity).softmax(dim=1)
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
@@ -104,7 +104,7 @@ class GCooL(NodeMethod):
         of the communities while they count."""
         data = self.ignore_edge_weights(check_node_data(data))
         views = [self.ignore_edge_weights(view(data)) for view in self.views]
-        z = [F.normalize(self.projector(self.encoder(view.x, view.edge_index)), dim=1) for view in views]
+        z = [unit_rows(self.projector(self.encoder(view.x, view.edge_index))) for view in views]
         loss, logs = self.node_loss(*z), view_measures(*z)
         alpha, beta = self.schedule()
         if alpha == 0:

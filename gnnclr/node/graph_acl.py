@@ -10,6 +10,7 @@ from gnnclr.node.data import check_node_data
 from gnnclr.node.method import NodeMethod, width
 from gnnclr.ops import pair_logsumexp
 from gnnclr.ops.check import check_positive
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class GraphACL(NodeMethod):
@@ -57,8 +58,8 @@ class GraphACL(NodeMethod):
         """The loss of the graph, and the mean cosine ``positive`` of predictions and neighbours."""
         data = self.ignore_edge_weights(check_node_data(data))
         h = self.encoder(data.x, data.edge_index)
-        target = F.normalize(self.target(data.x, data.edge_index), dim=1)
-        prediction, h = F.normalize(self.predictor(h), dim=1), F.normalize(h, dim=1)
+        target = unit_rows(self.target(data.x, data.edge_index))
+        prediction, h = unit_rows(self.predictor(h)), unit_rows(h)
         n = h.size(0)
         source, center = add_remaining_self_loops(data.edge_index, num_nodes=n)[0]
         positive = (prediction[center] * target[source]).sum(dim=1)

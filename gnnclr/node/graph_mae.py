@@ -1,7 +1,6 @@
 """GraphMAE: features are masked and reconstructed."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -9,6 +8,7 @@ from gnnclr.node.data import check_node_data
 from gnnclr.node.encoder_input import encoder_input
 from gnnclr.node.method import NodeMethod, width
 from gnnclr.ops.check import check_count, check_matrix, check_positive, check_probability
+from gnnclr.ops.unit_rows import unit_rows
 
 
 def scaled_cosine_error(x: Tensor, y: Tensor, exponent: float = 3.0) -> Tensor:
@@ -26,7 +26,7 @@ def scaled_cosine_error(x: Tensor, y: Tensor, exponent: float = 3.0) -> Tensor:
     check_positive("exponent", exponent)
     check_matrix("x", x)
     check_matrix("y", y, rows=x.size(0), cols=x.size(1))
-    return (1 - F.cosine_similarity(x, y, dim=1)).clamp(min=0).pow(exponent).mean()
+    return (1 - torch.linalg.vecdot(unit_rows(x), unit_rows(y))).clamp(min=0).pow(exponent).mean()
 
 
 class GraphMAE(NodeMethod):
@@ -96,5 +96,5 @@ class GraphMAE(NodeMethod):
         z = self.bridge(self.encoder(noisy, data.edge_index))
         z = z.index_fill(0, masked, 0.0)
         reconstructed = self.decoder(z, data.edge_index)[masked]
-        cosine = F.cosine_similarity(x[masked], reconstructed.detach(), dim=1).mean()
+        cosine = torch.linalg.vecdot(unit_rows(x[masked]), unit_rows(reconstructed.detach())).mean()
         return scaled_cosine_error(x[masked], reconstructed, self.exponent), {"cosine": cosine}

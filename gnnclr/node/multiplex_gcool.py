@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gnnclr.losses import CLIPLoss
@@ -14,6 +13,7 @@ from gnnclr.node.method import width
 from gnnclr.node.multiplex import MultiplexData
 from gnnclr.node.multiplex_contrast import MultiplexContrast
 from gnnclr.node.two_view import View
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class MultiplexGCooL(MultiplexContrast):
@@ -78,7 +78,7 @@ class MultiplexGCooL(MultiplexContrast):
         """The loss of the relations; ``alignment`` and ``uniformity`` of the projections, and the losses of the
         communities while they count."""
         graphs, gcool = self.graphs(data), self.communities
-        z = [F.normalize(self.projector(h), dim=1) for h in self.encode(graphs)]
+        z = [unit_rows(self.projector(h)) for h in self.encode(graphs)]
         loss, logs = self.contrast(z, data)
         alpha, beta = gcool.schedule()
         if alpha == 0:

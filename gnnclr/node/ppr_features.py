@@ -1,11 +1,11 @@
 """Features propagated by personalised PageRank."""
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from gnnclr.node.adjacency import as_adjacency
 from gnnclr.node.sparse import spmm
 from gnnclr.ops.check import check_count, check_probability
+from gnnclr.ops.unit_rows import unit_rows
 
 
 def ppr_features(x: Tensor, edge_index: Tensor, alpha: float = 0.1, hops: int = 10) -> Tensor:
@@ -44,4 +44,4 @@ def centered_rows(h: Tensor) -> Tensor:
     Args:
         h (Tensor): Dense features [n, d].
     """
-    return F.normalize(h - h.mean(dim=0), dim=1)
+    return unit_rows(h - h.mean(dim=0))

@@ -14,6 +14,7 @@ from gnnclr.node.adaptive import gca_view
 from gnnclr.node.beta_mixture import BetaMixture
 from gnnclr.node.two_view import TwoView, View
 from gnnclr.ops.check import check_count, check_positive
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class ProGCL(TwoView):
@@ -73,7 +74,7 @@ class ProGCL(TwoView):
         z0, z1 = self.project(data, self.draw(data))
         if int(self.step) < self.start:
             return self.loss(z0, z1), view_measures(z0, z1)
-        u, v = F.normalize(z0, dim=1), F.normalize(z1, dim=1)
+        u, v = unit_rows(z0), unit_rows(z1)
         sample = torch.randperm(u.size(0), device=u.device)[: self.num_negatives]
         if not bool(self.mixture.fitted):
             self.mixture.fit(0.5 + 0.5 * u.detach() @ v.detach()[sample[:100]].t())

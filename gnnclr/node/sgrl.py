@@ -2,7 +2,7 @@
 
 import copy
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -13,6 +13,7 @@ from gnnclr.node.method import NodeMethod, width
 from gnnclr.node.sparse import spmm
 from gnnclr.ops.check import check_count, check_probability
 from gnnclr.ops.memo import TensorMemo
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class SGRL(NodeMethod):
@@ -54,10 +55,10 @@ class SGRL(NodeMethod):
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of both encoders, and the ``scattering`` of the target, 1 at best."""
         data = self.ignore_edge_weights(check_node_data(data))
-        target = F.normalize(self.target(data.x, data.edge_index), dim=1)
+        target = unit_rows(self.target(data.x, data.edge_index))
         scattering = (target - target.mean(dim=0)).square().sum(dim=1).mean()
         prediction = self.predictor(self(data))
-        agreement = F.cosine_similarity(prediction, target.detach(), dim=1).mean()
+        agreement = torch.linalg.vecdot(unit_rows(prediction), unit_rows(target.detach())).mean()
         return -agreement - scattering, {"agreement": agreement.detach(), "scattering": scattering.detach()}
 
     def after_optimizer_step(self) -> None:

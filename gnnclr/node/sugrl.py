@@ -13,6 +13,7 @@ from gnnclr.node.neighbors import NeighborTable, sample_neighbors
 from gnnclr.node.sparse import spmm
 from gnnclr.ops.check import check_number, check_probability, describe
 from gnnclr.ops.memo import TensorMemo
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class SUGRL(NodeMethod):
@@ -88,7 +89,7 @@ class SUGRL(NodeMethod):
     def forward(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d], propagated and of length one."""
         h = self.encoder(data.x, data.edge_index)
-        return F.normalize(spmm(self._adjacency(data.edge_index, h.size(0)), h), dim=1)
+        return unit_rows(spmm(self._adjacency(data.edge_index, h.size(0)), h))
 
 
 def _table(edge_index: Tensor, num_nodes: int) -> NeighborTable:

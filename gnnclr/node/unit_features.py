@@ -1,11 +1,11 @@
 """Features of length one."""
 
-import torch.nn.functional as F
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from gnnclr.node.data import check_parts
 from gnnclr.ops.check import check_matrix
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class UnitFeatures(BaseTransform):
@@ -14,5 +14,6 @@ class UnitFeatures(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         """The graph with unit rows ``x``; rows of zeros stay."""
-        data.x = F.normalize(check_matrix("data.x", check_parts(data, "x").x), dim=1)
+        x = check_matrix("data.x", check_parts(data, "x").x)
+        data.x = unit_rows(x).to(x.dtype)
         return data

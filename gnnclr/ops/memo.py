@@ -35,6 +35,9 @@ _ORIGINALS = TensorMap()
 def copy_of(tensor: Tensor) -> Tensor:
     """A copy that may be handed out, for which a :class:`TensorMemo` remembers what it remembers for ``tensor``, until
     someone writes into the copy: ``tensor`` itself stays private, so that nobody can write into it."""
+    if torch.is_inference_mode_enabled():
+        with torch.inference_mode(False):  # made in it, a tensor has no version
+            return copy_of(tensor)
     copy = tensor.clone()
     _ORIGINALS.set(copy, tensor)
     return copy
@@ -42,8 +45,9 @@ def copy_of(tensor: Tensor) -> Tensor:
 
 def original(value: Any) -> Any:
     """What a tensor is an unchanged copy of, by :func:`copy_of`; anything else is itself."""
-    source = _ORIGINALS.get(value)
-    return value if source is None or value._version else source
+    # As _ORIGINALS.get(value), without a call: each step asks some twenty times.
+    entry = _ORIGINALS._values.get(id(value))
+    return value if entry is None or entry[0]() is not value or value._version else entry[1]
 
 
 class TensorMemo:

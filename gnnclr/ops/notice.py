@@ -1,18 +1,15 @@
 """Lines that are printed once, however many processes there are."""
 
-import os
-
 import torch.distributed as dist
 
-#: Where launchers say which process this is, on all machines or on its own, before processes know of each other.
-RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
+from gnnclr import processes
 
 
 def is_rank_zero() -> bool:
     """Whether this is the first of the processes, or the only one."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank() == 0
-    return all(os.environ.get(name, "0") in ("", "0") for name in RANKS)
+    return processes.is_rank_zero()
 
 
 def notice(line: str) -> None:

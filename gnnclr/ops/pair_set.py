@@ -70,6 +70,10 @@ class PairSet:
         """The queries that stand at ``index`` in the order of the engines, in the caller's order."""
         return index if self._order_q is None else self._order_q[index]
 
+    def place_q(self, index: Tensor) -> Tensor:
+        """Where the caller's queries ``index`` stand in the order of the engines."""
+        return self._rank(index, self._order_q)
+
     def unsort_q(self, x: Tensor) -> Tensor:
         """What belongs to queries, in the order of the caller."""
         return x if self._order_q is None else torch.empty_like(x).index_copy_(0, self._order_q, x)

@@ -11,6 +11,7 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.graph.augmentation import group_pairs
 from gnnclr.graph.pair_exceptions import pair_log_weight
 from gnnclr.nn.negative_pairs import negative_pairs
+from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.report.figure import ATTRACT, INK, MUTED, NEIGHBOR, REPEL, class_color, new_figure
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def draw_batch_graph(
     Raises:
         ValueError: If there are more than 200 nodes, which no page can show.
     """
-    z = F.normalize(graph.x.detach().float().cpu(), dim=1)
+    z = unit_rows(graph.x.detach().float().cpu())
     if z.size(0) > 200:
         raise ValueError(f"'graph' must have at most 200 nodes to be drawn (got {z.size(0)})")
     sample = graph.sample.cpu()

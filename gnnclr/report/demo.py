@@ -7,10 +7,10 @@ from importlib import import_module
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
 from gnnclr.eval import results_table
 from gnnclr.graph import AddKNNPositives, augmentation_graph
+from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.report.batch_graph import draw_batch_graph
 from gnnclr.report.dynamics import plot_dynamics
 from gnnclr.report.embedding import scatter_embedding
@@ -92,7 +92,7 @@ def _batch_section(runs: Mapping[str, Run]) -> Section:
     method.eval()
     with torch.no_grad():
         views = method.views(batch)
-        z = [F.normalize(method.projector(method.encoder(view)), dim=1) for view in views]
+        z = [unit_rows(method.projector(method.encoder(view))) for view in views]
     graph = AddKNNPositives(k=1)(augmentation_graph(z))
     figure = draw_batch_graph(graph, labels.repeat(len(z)), _pictures(views), float(method.loss.conv.temperature))
     return Section(

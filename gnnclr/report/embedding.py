@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gnnclr.ops.check import check_choice, check_matrix, describe
 from gnnclr.ops.labels import class_labels
+from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.report.figure import INK, class_color, new_figure
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def project(z: Tensor, method: str = "tsne", seed: int = 0) -> Tensor:
     """
     check_matrix("z", z, finite=True)
     check_choice("method", method, ("pca", "tsne"))
-    z = F.normalize(z.detach().float().cpu(), dim=1)
+    z = unit_rows(z.detach().float().cpu())
     if method == "tsne" and z.size(0) > 3:
         from sklearn.manifold import TSNE
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from gnnclr.ops.atomic import write_text
 from gnnclr.report.figure import data_uri
 
 if TYPE_CHECKING:
@@ -132,10 +133,9 @@ def write_report(
         Path: The file.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     body = "\n".join(section.html() for section in sections)
     text = {"title": html.escape(title), "lead": html.escape(lead), "footer": html.escape(footer)}
-    path.write_text(PAGE.substitute(text, sections=body), encoding="utf-8")
+    write_text(path, PAGE.substitute(text, sections=body))
     return path
 
 

@@ -11,6 +11,7 @@ from gnnclr.graph.batches import BatchSelection
 from gnnclr.ops.check import check_choice, describe
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
+from gnnclr.train.shared_selection import SharedSelection
 from gnnclr.vision import Images, TensorLoader, cifar10, digits, digits_canvas, image_folder, torchvision_images
 
 DATASETS = ("digits", "digits-canvas", "cifar10", "cifar100", "stl10", "folder")
@@ -109,6 +110,9 @@ class ImageData(ContrastiveData):
         if len(images) < self.batch_size:
             raise ValueError(f"'data.batch_size' must be at most the {len(images)} images (got {self.batch_size})")
         rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+        selection = self.selection
+        if selection is not None and world_size > 1:
+            selection = SharedSelection(selection, self.trainer)
         return TensorLoader(
             images,
             labels,
@@ -116,13 +120,14 @@ class ImageData(ContrastiveData):
             seed=self.seed,
             rank=rank,
             world_size=world_size,
-            selection=self.selection,
+            selection=selection,
         )
 
     @torch.no_grad()
     def start_epoch(self, method: nn.Module, epoch: int) -> None:
-        """Gives the selection of batches the embeddings of two views of all images."""
-        if self.selection is None:
+        """Gives the selection of batches the embeddings of two views of all images, on the first process: its batches
+        are those of all."""
+        if self.selection is None or (self.trainer is not None and not self.trainer.is_global_zero):
             return
         missing = [name for name in ("encoder", "projector", "views") if not hasattr(method, name)]
         if missing:

@@ -2,11 +2,18 @@
 
 import signal
 import threading
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
+import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Seconds in which signals are one request: a terminal and a launcher may both send the same one.
+SAME_REQUEST = 0.5
 
 
 class TrainingInterrupted(Exception):
@@ -25,10 +32,12 @@ class TrainingInterrupted(Exception):
 
 class ResumableInterrupt(Callback):
     """On Ctrl-C or a termination signal, finishes the step, writes a checkpoint and raises
-    :class:`TrainingInterrupted`. A second Ctrl-C stops at once.
+    :class:`TrainingInterrupted`. A second signal stops at once; those within half a second of the first one are taken
+    for the same.
 
     Stopping within a step would leave parameters that are updated and counters that are not, so that the resumed run
-    would differ from an uninterrupted one.
+    would differ from an uninterrupted one. Of several processes all stop after the same step, whichever was asked: they
+    compare after every step, on the host, so that no GPU is waited for.
 
     Args:
         path (str or Path): The checkpoint to write.
@@ -36,33 +45,69 @@ class ResumableInterrupt(Callback):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        #: Whether training has begun, so that a signal asks for a checkpoint.
+        self.training = False
         self.requested = False
         self.saved = False
         self.previous: dict[int, Any] = {}
+        self._first = 0.0
+        self._group: dist.ProcessGroup | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Makes the group of processes that compare."""
+        if trainer.world_size > 1:
+            self._group = dist.new_group(backend="gloo")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes over the signals; only the main thread may."""
+        self.training = True
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self.previous[number] = signal.signal(number, self._request)
+            for number in SIGNALS:
+                self.previous[number] = signal.signal(number, self._receive)
 
-    def _request(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        # Of several processes one may wait for another where Python does not run; a thread asks for them.
+        if self._group is None and not self.request():
             raise KeyboardInterrupt
-        self.requested = True
 
-    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        """Saves, if asked to stop."""
-        if self.requested:
+    def request(self) -> bool:
+        """Asks to stop after this step. Returns whether that is all there is to do: a second request is to be followed
+        at once."""
+        if not self.requested:
+            self.requested, self._first = True, time.monotonic()
+            return True
+        return time.monotonic() - self._first < SAME_REQUEST
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves, if asked to stop, and if no gradients are kept for a later step."""
+        complete = (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
+        if complete and self._agreed():
             trainer.save_checkpoint(self.path)
             self.saved = True
 
+    def _agreed(self) -> bool:
+        if self._group is None:
+            return self.requested
+        requested = torch.tensor([self.requested], dtype=torch.uint8)
+        dist.all_reduce(requested, dist.ReduceOp.MAX, group=self._group)
+        return bool(requested)
+
     def on_train_batch_start(self, trainer: Trainer, *args: Any) -> None:
         """Stops before the next step, by when the metrics of the last one are written."""
+        self._stop(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stops before the next epoch is prepared."""
+        self._stop(trainer)
+
+    def _stop(self, trainer: Trainer) -> None:
         if self.saved:
             raise TrainingInterrupted(self.path, trainer.global_step)
 
     def _restore(self) -> None:
+        self.training = False
         while self.previous:
             signal.signal(*self.previous.popitem())
 

@@ -8,6 +8,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from gnnclr.ops.atomic import atomic_write
 from gnnclr.ops.paths import naming_file
 
 
@@ -55,8 +56,7 @@ class MetricsCSV(Logger):
     def _rewrite(self, rows: list[dict[str, float]], columns: list[str]) -> None:
         known = list(dict.fromkeys(key for row in rows for key in row))
         self.columns = list(dict.fromkeys(["step", "epoch", *known, *columns]))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with naming_file(self.path), self.path.open("w", newline="", encoding="utf-8") as file:
+        with atomic_write(self.path, newline="") as file:
             writer = csv.DictWriter(file, self.columns, restval="")
             writer.writeheader()
             writer.writerows(rows)

@@ -4,34 +4,40 @@ import copy
 import json
 import logging
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning
 import torch
+import torch.distributed as dist
 import torch_geometric
 from jsonargparse import Namespace
 from lightning.pytorch import Trainer, seed_everything
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
 import gnnclr
-from gnnclr.ops.paths import naming_file
+from gnnclr.ops.atomic import write_text
 from gnnclr.ops.read_files import read_files
+from gnnclr.processes import is_rank_zero
 from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
 from gnnclr.train.check_settings import check_parts, check_seed, check_trainer
 from gnnclr.train.checkpoint import check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.elapsed import Elapsed
-from gnnclr.train.interrupt import ResumableInterrupt
+from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
 from gnnclr.train.metrics_csv import MetricsCSV
 from gnnclr.train.named_fields import names_fields
 from gnnclr.train.progress import StepProgress
 from gnnclr.train.recipe import RecipeError, parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord, check_recipe
+from gnnclr.train.run_folder import claim_folder, claim_number
 from gnnclr.train.save_config import SaveConfig
 from gnnclr.train.step_seed import StepSeed
+from gnnclr.train.workers import FromRankZero, several_processes
 
 
 class Run:
@@ -44,16 +50,23 @@ class Run:
     ``checkpoints/``      ``last.ckpt``, loadable with ``weights_only=True``
     ====================  ==============================================================================
 
+    One process at a time writes into the folder; another one that wants to is refused. A training on several processes
+    (``trainer.devices``) starts the others itself, or is started in each by a launcher such as ``torchrun``. The first
+    one alone writes, evaluates and prints.
+
     Args:
         recipe (Namespace): The settings, see :func:`gnnclr.train.parse_recipe`.
         folder (str or Path): The folder. Nothing is written before :meth:`fit`.
         name (str, optional): The name that the progress bar shows. (default: the name of the folder)
+        numbered (bool, optional): Take the next free number in ``folder`` as the folder, when :meth:`fit` begins.
+            (default: ``False``)
     """
 
-    def __init__(self, recipe: Namespace, folder: str | Path, name: str | None = None) -> None:
+    def __init__(self, recipe: Namespace, folder: str | Path, name: str | None = None, numbered: bool = False) -> None:
         self.recipe = recipe
         self.folder = Path(folder)
         self.name = self.folder.name if name is None else name
+        self.numbered = numbered
 
     @classmethod
     def open(cls, folder: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> "Run":
@@ -94,39 +107,77 @@ class Run:
         return recipe_parser().instantiate(self.recipe)
 
     @names_fields
-    def fit(self, ckpt_path: str | Path | None = None) -> dict[str, Any]:
+    def fit(self, ckpt_path: str | Path | None = None, new: bool = False) -> dict[str, Any]:
         """Trains, evaluates and writes the folder.
 
         Args:
             ckpt_path (str or Path, optional): A checkpoint to go on from. (default: ``None``)
+            new (bool, optional): Refuse a folder that holds a run. (default: ``False``)
 
         Returns:
-            dict: The contents of ``metrics.json``.
+            dict: The contents of ``metrics.json``, on all processes of a launcher: they wait for the first one, which
+            evaluates. Empty on further machines without a launcher.
 
         Raises:
+            RecipeError: If another process uses the folder, a setting is wrong, or the checkpoint is damaged or of
+                another recipe.
             TrainingInterrupted: If the user pressed Ctrl-C; a checkpoint is written before.
-            RecipeError: If a setting is wrong, or the checkpoint is damaged or of another recipe.
+            ChildProcessError: If another process of the training failed.
         """
+        with self._claim(new):
+            trained = self.train(ckpt_path)
+            share = FromRankZero() if trained.joined else None
+            if not is_rank_zero():
+                if share is None:
+                    return {}
+                result, folder = share(None)
+                self.folder, self.numbered = Path(folder), False
+                return result
+            try:
+                result = self._evaluate(trained.data, trained.untrained, trained.method, trained.step, trained.seconds)
+            except KeyboardInterrupt:
+                raise TrainingInterrupted(self.checkpoint, trained.step) from None
+            if share is not None:
+                share((result, str(self.folder)))
+            return result
+
+    @contextmanager
+    def _claim(self, new: bool = False) -> Iterator[None]:
+        """Holds the folder; the first process does for all."""
+        if not is_rank_zero():
+            yield
+            return
+        with claim_number(self.folder) if self.numbered else claim_folder(self.folder, new) as folder:
+            self.folder, self.numbered = folder, False
+            yield
+
+    def train(self, ckpt_path: str | Path | None = None) -> "Trained":
+        """Trains without evaluating, which is all that the further processes of a training do. The folder is not
+        claimed."""
         built = self.build()
         module, data = built.model, built.data
         check_trainer(built.trainer)
-        elapsed = Elapsed()
-        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), elapsed)
-        if ckpt_path is not None:
+        elapsed, interrupt = Elapsed(), ResumableInterrupt(self.checkpoint)
+        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), [elapsed, interrupt])
+        if ckpt_path is not None and is_rank_zero():
             self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
         data.prepare_data()
         data.setup("fit")
         data.check(module.method)
         check_parts(module)
         untrained = copy.deepcopy(module.method)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if ckpt_path is None:
+        if ckpt_path is None and is_rank_zero():
             for name in ("metrics.csv", "metrics.json"):
                 (self.folder / name).unlink(missing_ok=True)
-        trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
-        # The end of training need not be a multiple of the checkpoint interval.
-        trainer.save_checkpoint(self.checkpoint)
-        return self._evaluate(data, untrained, module.method, trainer.global_step, elapsed.seconds)
+        task = {"settings": self.settings(), "folder": str(self.folder), "name": self.name}
+        task["ckpt_path"] = None if ckpt_path is None else str(ckpt_path)
+        with several_processes(trainer, interrupt, task):
+            trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
+            # The end of training need not be a multiple of the checkpoint interval.
+            trainer.save_checkpoint(self.checkpoint)
+            seconds = elapsed.seconds
+        joined = trainer.world_size > 1 and dist.is_initialized()
+        return Trained(data, untrained, module.method, trainer.global_step, seconds, joined)
 
     @names_fields
     def load(self) -> tuple[nn.Module, nn.Module, ContrastiveData, int]:
@@ -149,13 +200,20 @@ class Run:
 
     @names_fields
     def evaluate(self) -> dict[str, Any]:
-        """Evaluates the last checkpoint and writes ``metrics.json``."""
-        try:
-            seconds = (self.result or {}).get("seconds", float("nan"))
-        except ValueError:  # damaged, and about to be made anew
-            seconds = float("nan")
-        untrained, trained, data, step = self.load()
-        return self._evaluate(data, untrained, trained, step, seconds)
+        """Evaluates the last checkpoint and writes ``metrics.json``, in this process.
+
+        Raises:
+            RecipeError: If there is no checkpoint, or another process uses the folder.
+        """
+        if not self.checkpoint.is_file():
+            raise RecipeError(f"{self.folder} has no checkpoint {self.checkpoint.relative_to(self.folder)}")
+        with self._claim():
+            try:
+                seconds = (self.result or {}).get("seconds", float("nan"))
+            except ValueError:  # damaged, and about to be made anew
+                seconds = float("nan")
+            untrained, trained, data, step = self.load()
+            return self._evaluate(data, untrained, trained, step, seconds)
 
     def _evaluate(
         self, data: ContrastiveData, untrained: nn.Module, trained: nn.Module, step: int, seconds: float
@@ -170,8 +228,7 @@ class Run:
             "settings": {row: {probe: r.settings for probe, r in probes.items()} for row, probes in results.items()},
             "versions": versions(),
         }
-        with naming_file(self.folder / "metrics.json"):
-            (self.folder / "metrics.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_text(self.folder / "metrics.json", json.dumps(result, indent=2) + "\n")
         return result
 
     def _check_checkpoint(self, path: Path, module: nn.Module, max_epochs: int | None) -> None:
@@ -185,24 +242,35 @@ class Run:
                 f"{path} has had {epoch} epochs: 'trainer.max_epochs' must not be less (got {max_epochs})"
             )
 
-    def _trainer(self, settings: dict[str, Any], checkpoint: dict[str, Any], elapsed: Elapsed) -> Trainer:
-        for library in ("lightning.pytorch", "lightning.fabric"):
-            logging.getLogger(library).setLevel(logging.ERROR)
+    def _trainer(self, settings: dict[str, Any], checkpoint: dict[str, Any], own: list[Callback]) -> Trainer:
+        for name in ("lightning.pytorch", "lightning.fabric"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         loggers = [MetricsCSV(self.folder / "metrics.csv")]
         if self.recipe.tensorboard:
             loggers.append(TensorBoardLogger(self.folder, name="tensorboard", version=""))
         callbacks = [
             *(settings.pop("callbacks", None) or []),
-            elapsed,
+            *own,
             RecipeRecord(self.settings()),
             SaveConfig(self.folder / "config.yaml", self.settings()),
             StepSeed(self.recipe.seed_everything),
             StepProgress(self.name),
             ModelCheckpoint(dirpath=self.checkpoint.parent, **checkpoint),
-            ResumableInterrupt(self.checkpoint),
         ]
         plugins = [AtomicCheckpointIO()]
         return Trainer(**settings, default_root_dir=self.folder, logger=loggers, callbacks=callbacks, plugins=plugins)
+
+
+class Trained(NamedTuple):
+    """What a training leaves: the data, the method before and after, the steps, the seconds, and whether processes are
+    still joined, as those of a launcher are."""
+
+    data: ContrastiveData
+    untrained: nn.Module
+    method: nn.Module
+    step: int
+    seconds: float
+    joined: bool
 
 
 def read_result(path: Path, remedy: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from gnnclr.ops.paths import naming_file
+from gnnclr.ops.atomic import write_text
 
 
 class SaveConfig(Callback):
@@ -20,5 +20,5 @@ class SaveConfig(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the file."""
-        with naming_file(self.path):
-            self.path.write_text(self.settings, encoding="utf-8")
+        if trainer.is_global_zero:
+            write_text(self.path, self.settings)

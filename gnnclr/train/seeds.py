@@ -3,12 +3,16 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import Namespace
 
 from gnnclr.eval import results_table
+from gnnclr.ops.atomic import atomic_write, write_text
+from gnnclr.processes import is_rank_zero
 from gnnclr.train.recipe import RecipeError
 from gnnclr.train.run import Run
+from gnnclr.train.run_folder import claim_folder
 
 
 class Seeds:
@@ -48,12 +52,26 @@ class Seeds:
             count (int): The number of seeds, from zero on.
 
         Returns:
-            str: The table of means and standard deviations.
+            str: The table of means and standard deviations; on all but the first process of a launcher an empty text.
+
+        Raises:
+            RecipeError: If another process uses the folder, or a run in it has other settings.
         """
         if count < 1:
             raise RecipeError(f"'seeds' must be at least 1 (got {count})")
+        if not is_rank_zero():  # trains with the first process, which does the rest
+            for run in map(self.run, range(count)):
+                self._finish(run)
+            return ""
+        with claim_folder(self.folder):
+            return self._evaluate(count)
+
+    def _finish(self, run: Run) -> dict[str, Any]:
+        return run.result or run.fit(run.checkpoint if run.checkpoint.is_file() else None)
+
+    def _evaluate(self, count: int) -> str:
         runs = [self.run(seed) for seed in range(count)]
-        results = [run.result or run.fit(run.checkpoint if run.checkpoint.is_file() else None) for run in runs]
+        results = [self._finish(run) for run in runs]
         rows = {
             row: {probe: [result["test"][row][probe] for result in results] for probe in probes}
             for row, probes in results[0]["test"].items()
@@ -61,11 +79,10 @@ class Seeds:
         if not rows:
             raise RecipeError("there is nothing to compare: the data have no labels, or labels of one class")
         table = results_table(rows, corner="test")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "evaluation.md").write_text(table + "\n", encoding="utf-8")
+        write_text(self.folder / "evaluation.md", table + "\n")
         summary = {"seeds": list(range(count)), "test": rows, "versions": results[0]["versions"]}
-        (self.folder / "evaluation.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-        with (self.folder / "evaluation.csv").open("w", newline="", encoding="utf-8") as file:
+        write_text(self.folder / "evaluation.json", json.dumps(summary, indent=2) + "\n")
+        with atomic_write(self.folder / "evaluation.csv", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["row", "probe", "seed", "test"])
             for row, probes in rows.items():

@@ -1,14 +1,13 @@
 """Arrays that are made once and kept in a file."""
 
-import os
 import sys
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from gnnclr.ops.atomic import atomic_write
 from gnnclr.ops.paths import naming_file
 
 
@@ -31,15 +30,6 @@ def cached_array(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             print(f"gnnclr: the cache '{path}' is damaged and made anew ({error})", file=sys.stderr)
     array = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Another process may write the same file: a rename is atomic, a write is not.
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with naming_file(path), open(partial, "wb") as file:
-            np.savez(file, array=array)
-        os.replace(partial, path)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink()
-        raise
+    with atomic_write(path, "wb") as file:
+        np.savez(file, array=array)
     return array

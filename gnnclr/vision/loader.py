@@ -22,10 +22,11 @@ class TensorLoader(EpochBatches):
             (default: the value of :obj:`shuffle`)
         seed (int, optional): The seed of the order. (default: ``0``)
         rank (int, optional): The number of this process. (default: ``0``)
-        world_size (int, optional): The number of processes; each gets every :obj:`world_size`-th image of the same
-            order, and all get equally many. (default: ``1``)
-        selection (BatchSelection, optional): Makes the batches of an epoch from its order, by embeddings that it is
-            given before the epoch begins: it stands in :attr:`selection`. (default: :obj:`None`, slices of the order)
+        world_size (int, optional): The number of processes; each gets every :obj:`world_size`-th image of a global
+            batch of :obj:`world_size` times :obj:`batch_size` images, and all get equally many. (default: ``1``)
+        selection (BatchSelection, optional): Makes the global batches of an epoch from its order, by embeddings that it
+            is given before the epoch begins, the same on all processes: it stands in :attr:`selection`.
+            (default: :obj:`None`, slices of the order)
 
     Returns:
         Iterating gives dictionaries of ``image`` :math:`(B, C, H, W)`, ``index`` :math:`(B)`, the rows of
@@ -58,19 +59,25 @@ class TensorLoader(EpochBatches):
             )
 
     def __len__(self) -> int:
-        share = len(self.images) // self.world_size
-        if self.drop_last:
-            share -= share % self.batch_size
         if self.selection is not None:
-            return self.selection.num_batches(share, self.batch_size)
-        return -(-share // self.batch_size)
+            return self.selection.num_batches(self._num_used(), self.global_batch)
+        return -(-self._num_used() // self.global_batch)
+
+    @property
+    def global_batch(self) -> int:
+        """The images that all processes take at one step."""
+        return self.batch_size * self.world_size
+
+    def layout(self) -> dict[str, int]:
+        """The global batch and the number of images."""
+        return {"global_batch": self.global_batch, "num_images": len(self.images)}
 
     def epoch_batches(self, generator: torch.Generator) -> Callable[[int], dict[str, Tensor]]:
         """Slices of the order of the epoch."""
         order = self._order(generator)
 
         def make(k: int) -> dict[str, Tensor]:
-            index = order[k * self.batch_size : (k + 1) * self.batch_size]
+            index = order[k * self.global_batch : (k + 1) * self.global_batch][self.rank :: self.world_size]
             batch = {"image": self.images[index], "index": index}
             return batch if self.labels is None else batch | {"label": self.labels[index]}
 
@@ -94,18 +101,21 @@ class TensorLoader(EpochBatches):
         super().load_state_dict(state)
         self._selected = (self._epoch, state.get("order"))
 
+    def _num_used(self) -> int:
+        """The images of an epoch, on all processes."""
+        return len(self.images) - len(self.images) % (self.global_batch if self.drop_last else self.world_size)
+
     def _order(self, generator: torch.Generator) -> Tensor:
+        """The order of an epoch, which is cut into global batches."""
         order = torch.arange(len(self.images))
         if self.shuffle:
             order = torch.randperm(len(order), generator=generator)
-        share = len(order) // self.world_size
-        order = order[: share * self.world_size][self.rank :: self.world_size]
+        order = order[: self._num_used()]
         if self.selection is None:
             return order
         epoch, selected = self._selected
         if selected is None or epoch != self._epoch:
-            order = order[: share - share % self.batch_size] if self.drop_last else order
-            selected = torch.cat(self.selection.batches(order, self.batch_size))
+            selected = torch.cat(self.selection.batches(order, self.global_batch))
             self._selected = (self._epoch, selected)
         return selected
 

@@ -1,7 +1,6 @@
 """MoCo, on the graph of queries, keys and a queue."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gnnclr.eval.geometry import view_measures
@@ -9,6 +8,7 @@ from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
 from gnnclr.losses import InfoNCELoss
 from gnnclr.nn.momentum_encoder import MomentumEncoder
 from gnnclr.ops.check import check_count, check_positive, describe
+from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.vision.method import VisionMethod, channels_last
 from gnnclr.vision.views import Views
 
@@ -143,7 +143,7 @@ class MoCo(VisionMethod):
         index = batch.get("index")
         if index is not None and self.symmetric:
             index = index.repeat(2)
-        self.queue.update(F.normalize(key.float(), dim=1), index, gather=True)
+        self.queue.update(unit_rows(key.float()), index, gather=True)
         return loss, view_measures(query, key)
 
     def graph(self, query: Tensor, key: Tensor, apart: Tensor | None = None) -> ContrastGraph:

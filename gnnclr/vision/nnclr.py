@@ -1,13 +1,13 @@
 """NNCLR: the nearest neighbour of a view finds the other view."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gnnclr.eval.geometry import view_measures
 from gnnclr.graph import FeatureBank
 from gnnclr.losses import InfoNCELoss
 from gnnclr.ops.check import check_matrix, describe
+from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.vision.method import VisionMethod
 from gnnclr.vision.views import Views
 
@@ -82,7 +82,7 @@ class NNCLR(VisionMethod):
         # One pass over both views: one batch for the normalisation layers, and larger products.
         z = self.projector(self.encode(torch.cat(views)))
         p0, p1 = self.predictor(z).chunk(2)
-        unit = F.normalize(check_matrix("embeddings", z.detach(), finite=True).float(), dim=1)
+        unit = unit_rows(check_matrix("embeddings", z.detach(), finite=True).float())
         (z0, z1), (n0, n1) = unit.chunk(2), self.neighbours(unit).chunk(2)
         loss = (self.loss(n0, p1) + self.loss(n1, p0)) / 2
         self.queue.update(z0, batch.get("index"), gather=True)

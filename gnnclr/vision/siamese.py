@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gnnclr.eval.geometry import view_measures
 from gnnclr.losses import NegativeCosineLoss
 from gnnclr.ops.check import describe
+from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.vision.method import VisionMethod, channels_last
 from gnnclr.vision.views import Views
 
@@ -81,7 +81,7 @@ class SiameseMethod(VisionMethod):
         pairs = [(v, w) for v in range(len(views)) for w in range(len(views)) if v != w]
         loss = sum(self.loss(p[v], t[w]) for v, w in pairs) / len(pairs)
         with torch.no_grad():
-            std = F.normalize(z[0].float(), dim=1).std(dim=0, correction=0).mean() * z[0].size(1) ** 0.5
+            std = unit_rows(z[0].float()).std(dim=0, correction=0).mean() * z[0].size(1) ** 0.5
         return loss, view_measures(*z[:2]) | {"std": std}
 
     def after_optimizer_step(self) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gnnclr.eval.geometry import view_measures
@@ -13,6 +12,7 @@ from gnnclr.graph.banks_of import banks_of
 from gnnclr.losses import NTXentLoss
 from gnnclr.losses.feature_loss import FeatureLoss
 from gnnclr.ops.check import describe
+from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.vision.method import VisionMethod
 from gnnclr.vision.views import Views
 
@@ -92,7 +92,7 @@ class SimCLR(VisionMethod):
         z = list(self.projector(features).split([len(view) for view in views]))
         loss = self._loss(z, features, batch)
         for bank in self.banks:
-            bank.update(F.normalize(z[0].detach().float(), dim=1), batch.get("index"), gather=True)
+            bank.update(unit_rows(z[0].detach().float()), batch.get("index"), gather=True)
         return loss, view_measures(*z[:2])
 
     def loss_arguments(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

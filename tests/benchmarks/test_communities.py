@@ -1,21 +1,17 @@
-from pathlib import Path
-
 import pytest
 import torch
 
+from benchmarks.graphs import communities
+from benchmarks.graphs.community_rules import communities as communities_of
+from benchmarks.graphs.community_settings import ORACLE
 from gnnclr.graph.communities import ExcludeCommunity
 from gnnclr.losses import HardNegativeLoss, NTXentLoss
 from gnnclr.node import sbm
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def bench(monkeypatch, tmp_path):
+def bench(monkeypatch):
     """The script on a small graph, with short trainings that are noted."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import communities
-
     data = sbm(150, 3, 16)
     settings = {"lr": 1e-2, "layers": 1, "hidden": 8, "width": 8, "act": "relu", "projection": 8, "edge": [0.3, 0.3]}
     settings |= {"feature": [0.1, 0.1], "weight_decay": 0.0, "temperature": 0.5, "epochs": 4, "batch_size": 50}
@@ -24,13 +20,13 @@ def bench(monkeypatch, tmp_path):
     monkeypatch.setattr(communities, "moved", lambda name, root, device: data)
     monkeypatch.setattr(communities, "EVERY", 2)
     communities.rewiring.cache_clear()
-    seen, train = [], communities.grace.train
+    seen, fit = [], communities.fit
 
     def noted(method, *arguments):
         seen.append(method)
-        return train(method, *arguments)
+        return fit(method, *arguments)
 
-    monkeypatch.setattr(communities.grace, "train", noted)
+    monkeypatch.setattr(communities, "fit", noted)
     monkeypatch.setattr(communities, "seen", seen, raising=False)
     yield communities
     communities.rewiring.cache_clear()
@@ -47,7 +43,7 @@ def test_every_rule_trains(bench):
 def test_plain_runs_repeat(bench):
     once, again = (bench.run("cora", "", bench.PLAIN, seed=3) for _ in range(2))
     assert once["validation"] == again["validation"] and once["linear"] == again["linear"]
-    other = bench.run("cora", "", bench.ORACLE, seed=3)
+    other = bench.run("cora", "", ORACLE, seed=3)
     assert other["precision"] == other["recall"] == 1 and other["false negatives left"] == 0
 
 
@@ -63,8 +59,8 @@ def test_communities_of_embeddings_are_found_anew(bench):
 def test_stratified_steps_have_all_communities(bench):
     bench.run("cora", "", bench.STRATIFIED, seed=3)
     data, draw = bench.graph_of("cora", ""), bench.seen[-1].batch_size
-    share = bench.communities(data).bincount() * 50 / data.num_nodes
-    assert ((bench.communities(data)[draw(data)].bincount() - share).abs() <= 1).all()
+    share = communities_of(data).bincount() * 50 / data.num_nodes
+    assert ((communities_of(data)[draw(data)].bincount() - share).abs() <= 1).all()
 
 
 def test_search_stops_where_shorter_runs_end(bench, monkeypatch):

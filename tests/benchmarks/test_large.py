@@ -1,21 +1,11 @@
-import csv
-import sys
 from argparse import Namespace
-from pathlib import Path
 
 import pytest
 import torch
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def large():
-    sys.path.insert(0, str(BENCHMARKS))
-    import large
-
-    yield large
-    sys.path.remove(str(BENCHMARKS))
+from benchmarks import pages
+from benchmarks.graphs import large
+from benchmarks.pages.large import FULL, large_records
 
 
 def row(route, scale="1", **kwargs):
@@ -24,7 +14,7 @@ def row(route, scale="1", **kwargs):
     return base | measured | {"cpu": "x", "threads": "1"} | kwargs
 
 
-def test_a_full_batch_that_is_too_large_is_extrapolated(large, monkeypatch):
+def test_a_full_batch_that_is_too_large_is_extrapolated(monkeypatch):
     seconds = iter([3.0, 1.0])  # of a whole step, and of one whose loss is linear
     monkeypatch.setattr(large, "train", lambda *args: (next(seconds), 0.0))
     data = large.generate(2000, 4000, 0)
@@ -33,7 +23,7 @@ def test_a_full_batch_that_is_too_large_is_extrapolated(large, monkeypatch):
 
 
 @pytest.mark.parametrize("route", ["MLP on propagated views", "communities", "random nodes"])
-def test_routes_train_and_embed_all_nodes(large, route):
+def test_routes_train_and_embed_all_nodes(route):
     data = large.generate(2000, 8000, 0)
     torch.manual_seed(0)
     args = Namespace(batch=1000, copies=2, epochs=1, resolution=1.0, nodes=2000)
@@ -42,17 +32,16 @@ def test_routes_train_and_embed_all_nodes(large, route):
     assert found["kept"] == 1 if route == "MLP on propagated views" else 0.3 < found["kept"] < 0.95
 
 
-def test_rows_of_a_scale_are_replaced_and_extrapolations_marked(large, tmp_path):
-    large.write([row("a"), row(large.FULL, seconds=7200.0, from_nodes=64, accuracy=float("nan"))], tmp_path)
-    text = large.write([row("a", seconds=3.0), row("a", scale="10")], tmp_path)
-    with open(tmp_path / "large.csv", newline="", encoding="utf-8") as file:
-        table = list(csv.DictReader(file))
-    assert [(line["scale"], line["route"], float(line["seconds"])) for line in table] == [
+def test_rows_of_a_scale_are_replaced_and_extrapolations_marked(tmp_path):
+    large_records(tmp_path).put([row("a"), row(FULL, seconds=7200.0, from_nodes=64, accuracy=float("nan"))])
+    large_records(tmp_path).put([row("a", seconds=3.0), row("a", scale="10")])
+    text = pages.publish("large", tmp_path)
+    assert [(line["scale"], line["route"], float(line["seconds"])) for line in large_records(tmp_path).rows()] == [
         ("1", "a", 3.0),
-        ("1", large.FULL, 7200.0),
+        ("1", FULL, 7200.0),
         ("10", "a", 2.0),
     ]
     assert "| a | 0.5 s | 3 s | 30 MB | 25 % | 50.0 |" in text
-    assert f"| {large.FULL}* | 0.5 s | 2 h* | 30 MB* | 25 % | – |" in text
+    assert f"| {FULL}* | 0.5 s | 2 h* | 30 MB* | 25 % | – |" in text
     assert text.count("Extrapolated from 64 nodes, not measured.") == 1
     assert text.index("Scale 1:") < text.index("Scale 10:") and (tmp_path / "large.png").stat().st_size > 1000

@@ -112,7 +112,7 @@ def test_wrong_parts_are_named(arguments, message):
         ((torch.zeros(3, 2),), "'views' must be a non-empty list"),
         (([torch.zeros(3, 2), torch.zeros(4, 2)],), r"'views\[1\]' must have shape \[3, 2\]"),
         ((views(), torch.zeros(3).long()), r"'labels' must be an integer tensor of shape \[4\]"),
-        ((views(), torch.zeros(4)), r"'labels' must be an integer tensor of shape \[4\]"),
+        ((views(), torch.full((4,), 0.5)), r"'labels' must hold whole numbers"),
     ],
 )
 def test_wrong_views_are_named(arguments, message):

@@ -294,3 +294,13 @@ def test_errors_of_a_filled_index(name, call, backend):
     index.add(torch.ones(4, 3))
     with pytest.raises(ValueError, match=f"'{name}' must"):
         call(index, torch.ones(4, 3))
+
+
+@pytest.mark.parametrize("scale", [1e19, 1e30, 1e-30])
+def test_distances_beyond_float32_are_refused(scale):
+    x = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match="'x' must have its largest entry between 1e-15 and 1e"):
+        KNNIndex().add(x * scale)
+    index = KNNIndex(cosine=True)
+    index.add(x * scale)
+    assert index.search(x, 1).index[:, 0].tolist() == list(range(9))

@@ -119,10 +119,16 @@ class TestArcCosine1(TestLaplacian):
     options_of_loss = {"arc_cosine": 1}
     temperature_range = (0.05, 1.0)
     learnable = False
-    tolerances = (1e-9, 5e-4)  # acos loses half of the digits near one
 
     def kernel(self, x, y, temperature):
         return arc_cosine(self.options_of_loss["arc_cosine"], x @ y, temperature)
+
+
+class TestArcCosineMixedWithGaussian(TestArcCosine1):
+    options_of_loss = {"arc_cosine": 1, "weight": 0.3, "mix": "kernel", "second_temperature": 0.7}
+
+    def kernel(self, x, y, temperature):
+        return 0.3 * super().kernel(x, y, temperature) + 0.7 * torch.exp(-(x - y).square().sum() / 0.7)
 
 
 class TestArcCosine2(TestArcCosine1):

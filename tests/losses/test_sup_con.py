@@ -1,10 +1,10 @@
 import pytest
 import torch
+from gnnclr.losses.functional import sup_con_loss
 from loss_contract import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
 
 from gnnclr.graph import augmentation_graph
 from gnnclr.losses import SupConLoss
-from gnnclr.losses.functional import sup_con_loss
 
 LABELS = torch.tensor([3, 1, 3, 1, 7, 3, 1, 1, 7])
 
@@ -26,6 +26,10 @@ class TestSupCon(LossContract):
 
     def graph_arguments(self):
         return {"labels": LABELS[:7]}
+
+    def tight_views(self, n, noise):
+        base = make_views(8, views=1)[0][LABELS[:n]]
+        return [base + 3 * noise * extra for extra in make_views(n, views=3, seed=1)]
 
     def reference(self, views, temperature):
         return self.reference_of_units([unit(view) for view in views], temperature)
@@ -55,6 +59,38 @@ def test_explicit_equals_implicit(temperature):
     for graph in (edges, explicit_graph(edges)):
         other, other_grad = value_and_gradients(lambda x, graph=graph: loss(x, graph), [x])
         assert relative(value, other) < 1e-12 and relative(grad, other_grad) < 1e-12
+
+
+def test_one_sample_with_a_label_is_zero():
+    views = make_views(1)
+    value, grad = value_and_gradients(lambda *v: SupConLoss(0.05)(*v, labels=torch.tensor([4])), views)
+    assert value == 0 and grad.abs().max() == 0
+
+
+def test_labels_that_are_all_different_are_no_labels():
+    views, labels = make_views(64, 128, noise=0.05), torch.arange(64)
+    value, grad = value_and_gradients(lambda *v: SupConLoss(0.05)(*v, labels=labels), views)
+    expected, expected_grad = value_and_gradients(SupConLoss(0.05), [v.double() for v in views])
+    assert relative(value, expected) < 1e-5 and relative(grad, expected_grad) < 1e-5
+
+
+@pytest.mark.parametrize("temperature", [0.2, 0.02])
+@pytest.mark.parametrize(
+    "labels",
+    [torch.arange(700) % 3, torch.zeros(700).long(), (torch.arange(700) - 600).clamp(min=0)],
+    ids=["classes", "one class", "one large class"],
+)
+def test_groups_of_many_tiles_equal_edges(labels, temperature):
+    views = [view.double() for view in make_views(700, 4)]
+    loss, forms = SupConLoss(temperature), []
+    for edges in (False, True):
+        forms.append(
+            value_and_gradients(
+                lambda *v, edges=edges: loss(torch.cat(v), augmentation_graph(v, labels, edges=edges)), views
+            )
+        )
+    (value, grad), (expected, expected_grad) = forms
+    assert relative(value, expected) < 1e-11 and relative(grad, expected_grad) < 1e-10
 
 
 def test_without_labels_it_is_nt_xent_of_two_views():

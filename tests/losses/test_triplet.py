@@ -1,7 +1,8 @@
 import pytest
 import torch
-from loss_contract import LossContract, make_views, unit
+from loss_contract import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
 
+from gnnclr.graph import augmentation_graph
 from gnnclr.losses import TripletLoss
 
 
@@ -28,9 +29,14 @@ class TestTriplet(LossContract):
         terms = []
         for i in range(len(z)):
             positives = [p for p in range(len(z)) if p != i and p % n == i % n]
-            near = sum(distance(z[i], z[p]) for p in positives) / len(positives)
-            terms += [(near - distance(z[i], z[j]) + self.margin).clamp(min=0) for j in range(len(z)) if j % n != i % n]
+            for near in self.thresholds([distance(z[i], z[p]) for p in positives]):
+                terms += [
+                    (near - distance(z[i], z[j]) + self.margin).clamp(min=0) for j in range(len(z)) if j % n != i % n
+                ]
         return sum(terms) / len(terms)
+
+    def thresholds(self, distances):
+        return distances
 
     def test_duplicates(self):
         """Distances have no slope at zero: it counts as zero there."""
@@ -44,6 +50,14 @@ class TestTriplet(LossContract):
 
 class TestSmallMargin(TestTriplet):
     margin = 0.2
+
+
+class TestOfTheMeanPositive(TestTriplet):
+    def make(self, temperature=None, **kwargs):
+        return TripletLoss(self.margin, positives="mean", **kwargs)
+
+    def thresholds(self, distances):
+        return [sum(distances) / len(distances)]
 
 
 class TestOfAnyLength(TestTriplet):
@@ -67,6 +81,44 @@ def test_peer():
     z0, z1 = make_views(9)
     labels = torch.arange(9).repeat(2)
     torch.testing.assert_close(TripletLoss(0.3)(z0, z1), peer(torch.cat([z0, z1]), labels), rtol=1e-5, atol=1e-6)
+    labels = torch.tensor([0, 0, 0, 0, 1, 1, 2, 3, 3])
+    for views in ([z0], [z0, z1]):
+        x, graph = torch.cat(views), augmentation_graph(views, labels)
+        for form in (graph, explicit_graph(graph)):
+            value, grad = value_and_gradients(lambda x, form=form: TripletLoss(0.3)(x, form), [x])
+            everyone = labels.repeat(len(views))
+            expected, expected_grad = value_and_gradients(lambda x, labels=everyone: peer(x, labels), [x])
+            assert relative(value, expected) < 1e-6 and relative(grad, expected_grad) < 1e-5
+
+
+def test_weights_of_positives_are_weights_of_triplets():
+    x = make_views(9, views=1)[0].double()
+    graph = augmentation_graph([x], torch.tensor([0, 0, 0, 0, 1, 1, 2, 3, 3]))
+    graph.anchor = torch.arange(9) != 1
+    graph.edge_weight = torch.arange(graph.edge_index.size(1)).double() % 4
+
+    def literal(x):
+        z, terms, mass = unit(x), 0.0, 0.0
+        for (p, i), weight in zip(graph.edge_index.t().tolist(), graph.edge_weight):
+            for j in range(9):
+                if graph.anchor[i] and graph.group[j] != graph.group[i]:
+                    hinge = (distance(z[i], z[p]) - distance(z[i], z[j]) + 0.3).clamp(min=0)
+                    terms, mass = terms + weight * hinge, mass + weight
+        return terms / mass
+
+    expected, expected_grad = value_and_gradients(literal, [x])
+    for form in (graph, explicit_graph(graph)):
+        value, grad = value_and_gradients(lambda x, form=form: TripletLoss(0.3)(x, form), [x])
+        assert relative(value, expected) < 1e-12 and relative(grad, expected_grad) < 1e-10
+
+
+def test_many_positives_in_tiles():
+    x, labels = make_views(1200, 8, views=1)[0], torch.arange(1200) % 3
+    graph = augmentation_graph([x], labels)
+    tiles, dense = (
+        value_and_gradients(lambda x, i=i: TripletLoss(0.3, impl=i)(x, graph), [x]) for i in ("tiles", "dense")
+    )
+    assert relative(tiles[0], dense[0]) < 1e-6 and relative(tiles[1], dense[1]) < 1e-5
 
 
 def test_wrong_arguments():

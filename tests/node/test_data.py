@@ -3,6 +3,7 @@ import torch
 from torch_geometric.data import Data
 
 from gnnclr.node import SparseFeatures, check_node_data, sbm
+from gnnclr.ops.memo import TensorMemo
 
 
 def test_sparse_features():
@@ -39,3 +40,15 @@ def test_entries_are_looked_at_again_when_they_change():
     data.edge_index[0, 0] = 60
     with pytest.raises(ValueError, match=r"'data\.edge_index' must hold nodes between 0 and 59 \(got 0 to 60\)"):
         check_node_data(data)
+
+
+def test_smaller_edges_are_converted_once_and_handed_out_as_copies():
+    data = sbm(40, num_features=4)
+    small = data.clone()
+    small.edge_index = small.edge_index.int()
+    memo = TensorMemo(lambda edge_index: object())
+    first, second = check_node_data(small), check_node_data(small)
+    assert torch.equal(first.edge_index, data.edge_index) and small.edge_index.dtype == torch.int32
+    assert memo(first.edge_index) is memo(second.edge_index)  # what is derived from them is derived once
+    first.edge_index.numpy().fill(0)
+    assert torch.equal(check_node_data(small).edge_index, data.edge_index)

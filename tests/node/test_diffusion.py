@@ -4,6 +4,7 @@ from torch_geometric.data import Data
 from torch_geometric.utils import is_undirected
 
 from gnnclr.node import PPRDiffusion, normalized_adjacency, ppr_matrix, sbm
+from gnnclr.ops.memo import original
 
 
 def dense(edge_index, n, alpha):
@@ -79,7 +80,8 @@ def test_transform():
     assert once.num_edges <= 8 * 80 and "edge_attr" not in once and data.edge_attr is not None
     total = torch.zeros(80).index_add_(0, once.edge_index[1], once.edge_weight)
     assert torch.allclose(total, torch.ones(80), atol=1e-5)
-    assert view(data).edge_index is once.edge_index  # diffused once
+    again, fresh = view(data).edge_index, PPRDiffusion(k=8)(data).edge_index
+    assert original(again) is original(once.edge_index) is not original(fresh)  # diffused once
     matrix = ppr_matrix(data.edge_index, 80, k=8).to_dense()
     adjacency = torch.zeros(80, 80)
     adjacency[once.edge_index[1], once.edge_index[0]] = once.edge_weight
@@ -111,3 +113,16 @@ def test_one_node():
 def test_edges_must_be_between_nodes():
     with pytest.raises(ValueError, match="'edge_index' must hold nodes between 0 and 2"):
         ppr_matrix(torch.tensor([[0], [3]]), 3)
+
+
+def test_nobody_can_write_into_what_is_remembered():
+    data = sbm(40, num_features=4)
+    diffusion = PPRDiffusion(k=4)
+    expected = diffusion(data).edge_weight.clone()
+    for spoil in (lambda x: x.zero_(), lambda x: x.data.zero_(), lambda x: x.numpy().fill(0)):
+        out = diffusion(data)
+        spoil(out.edge_weight)
+        spoil(out.edge_index)
+        assert torch.equal(diffusion(data).edge_weight, expected)
+    with torch.inference_mode():
+        assert torch.equal(diffusion(data).edge_weight, expected)

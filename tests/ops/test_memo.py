@@ -4,7 +4,7 @@ import pickle
 
 import torch
 
-from gnnclr.ops.memo import TensorMemo
+from gnnclr.ops.memo import _ORIGINALS, TensorMemo, copy_of, original
 
 
 def make():
@@ -68,3 +68,27 @@ def test_copies_start_afresh():
     memo(x)
     for other in (copy.deepcopy(memo), pickle.loads(pickle.dumps(memo))):
         assert other._last == (None, None) and other(x).tolist() == [-1, -1]
+
+
+def test_copies_stand_for_their_original_until_someone_writes_into_them():
+    memo, calls = make()
+    x = torch.ones(3)
+    value = memo(x, 2)
+    first, second = copy_of(x), copy_of(x)
+    assert memo(first, 2) is value and memo(second, 2) is value and calls == [2]
+    first.data.zero_()  # which has no version: what is remembered is that of the original all the same
+    assert memo(second, 2) is value and x.sum() == 3
+    assert memo(first, 3).tolist() == [3, 3, 3] and memo(second, 3).tolist() == [3, 3, 3] and calls == [2, 3]
+    second.add_(1)
+    assert memo(second, 3).tolist() == [6, 6, 6] and original(second) is second
+    known = len(_ORIGINALS)
+    del first, second
+    gc.collect()
+    assert len(_ORIGINALS) == known - 2
+
+
+def test_a_copy_made_in_inference_mode_has_a_version():
+    x = torch.ones(2)
+    with torch.inference_mode():
+        copied = copy_of(x)
+    assert copied._version == 0 and not copied.is_inference()

@@ -1,8 +1,6 @@
 """Every recipe for graphs trains, and has the settings of the benchmark."""
 
 import re
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,11 +8,12 @@ from devices import CUDA
 from torch import nn
 from torch_geometric.transforms import BaseTransform, Compose
 
+from benchmarks.graphs.builders import METHODS
+from benchmarks.graphs.settings import FILE, Settings
 from gnnclr.listing import recipe_cards
 from gnnclr.node import FittedRewiring, sbm
 from gnnclr.train import Run, available_recipes, parse_recipe, read_metrics, recipe_path
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 NAMES = [name for name in available_recipes() if "gnnclr.train.NodeData" in recipe_path(name).read_text()]
 #: One recipe of each method and technique; those for other data sets differ in numbers alone.
 TRAINED = [name for name in NAMES if name.endswith(("-cora", "-sbm", "lsa-cs"))]
@@ -124,12 +123,7 @@ def test_recipes_without_a_benchmark_say_so(name):
 
 @pytest.fixture(scope="module")
 def benchmarks():
-    sys.path.insert(0, str(BENCHMARKS))
-    from node.methods import METHODS
-    from node.settings import Settings
-
-    yield METHODS, Settings(BENCHMARKS / "node.json")
-    sys.path.remove(str(BENCHMARKS))
+    return METHODS, Settings(FILE)
 
 
 TRANSFORMS = {

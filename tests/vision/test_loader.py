@@ -108,9 +108,30 @@ def test_a_selection_may_shorten_an_epoch():
     assert len(whole) == len(list(whole)) == 13 and samples(whole) == list(range(64))
 
 
-def test_processes_select_their_own_batches():
-    parts = [with_selection(rank=rank, world_size=2, drop_last=False) for rank in range(2)]
-    assert sorted(samples(parts[0]) + samples(parts[1])) == list(range(64))
+class TestSelection(EpochContract):
+    def make(self, **kwargs):
+        return with_selection(**kwargs)
+
+    def rows(self, batches):
+        return rows(batches)
+
+
+def test_a_resumed_selection_is_that_of_every_process():
+    """The checkpoint holds the batches of all processes, and each takes its own part."""
+    loaders = [with_selection(rank=rank, world_size=2) for rank in range(2)]
+    expected = [rows(loader) for loader in loaders]
+    loaders = [with_selection(rank=rank, world_size=2) for rank in range(2)]
+    next(iter(loaders[0]))
+    for rank in range(2):
+        resumed = with_selection(embeddings=False, rank=rank, world_size=2)
+        resumed.load_state_dict(loaders[0].state_dict())
+        assert rows(resumed) == expected[rank][1:]
+    assert expected[0] != expected[1]
+
+
+def test_images_of_another_number():
+    with pytest.raises(ValueError, match=r"'num_images' must be 23 as in the checkpoint"):
+        make(24).load_state_dict(make().state_dict())
 
 
 def test_resume_without_the_embeddings():
@@ -126,7 +147,7 @@ def test_resume_without_the_embeddings():
     seen += rows(resumed)
     resumed.selection = with_selection().selection
     assert seen + rows(resumed) == expected
-    assert set(resumed.state_dict()) == {"epoch", "position"}  # between epochs nothing is kept
+    assert set(resumed.state_dict()) == {"epoch", "position", "layout"}  # between epochs nothing is kept
 
 
 def saved(state):

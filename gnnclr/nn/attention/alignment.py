@@ -1,7 +1,6 @@
 """Alignment with attention over positive pairs."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph
@@ -10,6 +9,7 @@ from gnnclr.nn.attention.cosine import CosineAttention
 from gnnclr.nn.attention.pair_attention import PairAttention
 from gnnclr.ops.check import check_choice
 from gnnclr.ops.kernels import PairKernel
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class AttentionAlignmentConv(AlignmentConv):
@@ -37,6 +37,7 @@ class AttentionAlignmentConv(AlignmentConv):
         attention (PairAttention, optional): Gives the weights. (default: ``CosineAttention()``)
         weighs (str, optional): What is weighted: ``"row"`` or ``"alignment"``. (default: ``"row"``)
         kernel (PairKernel, optional): The kernel of the scores. (default: ``None``, the dot product)
+        mean (str, optional): The mean over ``"anchors"`` or over ``"pairs"``. (default: ``"anchors"``)
 
     Shapes:
         - **input:** embeddings :math:`(n, d)`, unit rows; graph with positives :math:`(2, e)`, weights :math:`(e)` and
@@ -50,19 +51,20 @@ class AttentionAlignmentConv(AlignmentConv):
         attention: PairAttention | None = None,
         weighs: str = "row",
         kernel: PairKernel | None = None,
+        mean: str = "anchors",
     ):
-        super().__init__(temperature, kernel)
+        super().__init__(temperature, kernel, mean)
         self.attention = CosineAttention() if attention is None else attention
         self.weighs = check_choice("weighs", weighs, ("row", "alignment"))
 
     @property
     def weighs_rows(self) -> bool:
         """See :class:`~gnnclr.nn.AlignmentConv`."""
-        return self.weighs == "row"
+        return self.weighs == "row" or super().weighs_rows
 
     def pairs(self, z: Tensor, graph: ContrastGraph) -> PositivePairs:
         """The positives of a graph with the weights of the attention, and their scores."""
-        edge_index, weight, share = positive_weights(z, graph)
+        edge_index, weight, share = positive_weights(z, graph, self.mean)
         x = self._rows(z, graph, edge_index)
         with torch.enable_grad():
             attended = self.attention(x, edge_index, weight.clone()).to(z.dtype) * share
@@ -78,7 +80,7 @@ class AttentionAlignmentConv(AlignmentConv):
         x, from_bank = graph.features, edge_index.numel() and int(edge_index[0].max()) >= z.size(0)
         if x is None or from_bank:
             x = self.candidates(z, graph)
-        return F.normalize(x.detach().to(z), dim=1)
+        return unit_rows(x.detach().to(z))
 
     def extra_repr(self) -> str:
         """Temperature, attention and what is weighted."""

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops.check import check_number
+from gnnclr.ops.unit_rows import power_of_two, scale_down
 
 
 class Standardized:
@@ -20,10 +21,16 @@ class Standardized:
     def __init__(self, z: Tensor, unbiased: bool = True, eps: float = 0.0):
         check_number("eps", eps, least=0)
         self.dof = z.size(0) - int(unbiased)
+        # Squares of features far from one would over- or underflow: each has a power of two taken out, which rounds
+        # nothing, and which the offset, if any, bounds from below.
+        largest = z.abs().amax(dim=0)
+        self._exponent = power_of_two(largest.clamp(min=eps**0.5))
+        z, largest = scale_down(z, self._exponent), scale_down(largest, self._exponent)
+        eps = scale_down(scale_down(z.new_full(largest.shape, eps), self._exponent), self._exponent)
         centred = z - z.mean(dim=0)
         sigma = (centred.square().sum(dim=0) / self.dof + eps).sqrt()
         # Rounding leaves features that are constant a tiny spread.
-        constant = sigma <= 1e-6 * z.abs().amax(dim=0) if eps == 0 else torch.zeros_like(sigma, dtype=torch.bool)
+        constant = (eps == 0) & (sigma <= 1e-6 * largest)
         self.inverse = sigma.reciprocal().masked_fill(constant | (sigma == 0), 0)
         #: The standardised view [n, d].
         self.z = centred * self.inverse
@@ -31,4 +38,6 @@ class Standardized:
     def backward(self, grad: Tensor) -> Tensor:
         """The gradient by the view, from that by the standardised view."""
         along = (grad * self.z).sum(dim=0) / self.dof
-        return (grad - grad.mean(dim=0) - self.z * along) * self.inverse
+        most = torch.finfo(grad.dtype).max  # features may vary so little that no number is the gradient
+        grad = (grad - grad.mean(dim=0) - self.z * along) * self.inverse
+        return scale_down(grad, self._exponent).clamp_(-most, most)

@@ -20,7 +20,15 @@ class Hinge(DistanceKernel):
             x (Tensor): Squared distances [n, m].
             threshold (Tensor): Threshold of each query [n, 1].
         """
-        distance = x.clamp(min=SMALLEST).sqrt_()
-        value = (threshold - distance).clamp_(min=0)
+        value = (threshold - self.distance(x)).clamp_(min=0)
         active = (value > 0).to(x.dtype)
-        return value, (active / distance).mul_(-0.5).masked_fill_(x < SMALLEST, 0), active
+        return value, self.distance_slope(x).mul_(active).neg_(), active
+
+    @staticmethod
+    def distance(x: Tensor) -> Tensor:
+        """Distances, of squared distances."""
+        return x.clamp(min=SMALLEST).sqrt_()
+
+    def distance_slope(self, x: Tensor) -> Tensor:
+        """Slopes of distances by squared distances."""
+        return self.distance(x).reciprocal_().mul_(0.5).masked_fill_(x < SMALLEST, 0)

@@ -17,25 +17,49 @@ def check_share(value: float) -> float:
 
 
 class LogSum(PairKernel):
-    r"""The logarithm of a mixture of two exponential kernels of one argument,
-    :math:`\log(\lambda e^{a(x)} + (1 - \lambda) e^{b(x)})`.
+    r"""The logarithm of a mixture of two exponential kernels of the same rows,
+    :math:`\log(\lambda e^{a} + (1 - \lambda) e^{b})`.
 
     Args:
         first (PairKernel): The logit :math:`a`.
-        second (PairKernel): The logit :math:`b`, of the same argument.
+        second (PairKernel): The logit :math:`b`.
         weight (float, optional): The weight :math:`0 < \lambda < 1` of the first. (default: ``0.5``)
     """
 
     def __init__(self, first: PairKernel, second: PairKernel, weight: float = 0.5):
         self.first, self.second, self.weight = first, second, check_share(weight)
-        # Both read the same argument: that of the first.
-        self.tile, self.rows = first.tile, first.rows
-        self.pull_tile, self.pull_rows = first.pull_tile, first.pull_rows
+        #: Whether both read the same argument, such as the squared distance.
+        self._one = type(first).tile is type(second).tile
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Values and slopes by the common argument."""
-        value, share, slopes = _mix(self, x, x)
-        return value, torch.lerp(slopes[1], slopes[0], share)
+        """Values and slopes by the common argument, or by the two arguments, stacked."""
+        value, share, slopes = _mix(self, *((x, x) if self._one else x))
+        if self._one:
+            return value, torch.lerp(slopes[1], slopes[0], share)
+        return value, torch.stack([slopes[0] * share, slopes[1] * (1 - share)])
+
+    def tile(self, q: Tensor, k: Tensor) -> Tensor:
+        """The argument of all pairs of rows [n, m], or both [2, n, m]."""
+        x = self.first.tile(q, k)
+        return x if self._one else torch.stack([x, self.second.tile(q, k)])
+
+    def rows(self, a: Tensor, b: Tensor) -> Tensor:
+        """The argument of each pair of corresponding rows [e], or both [2, e]."""
+        x = self.first.rows(a, b)
+        return x if self._one else torch.stack([x, self.second.rows(a, b)])
+
+    def pull_tile(self, weight: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradients by rows."""
+        if self._one:
+            return self.first.pull_tile(weight, q, k)
+        parts = [kernel.pull_tile(w, q, k) for w, kernel in zip(weight, (self.first, self.second))]
+        return tuple(a + b for a, b in zip(*parts))
+
+    def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """The gradients by ``a``."""
+        if self._one:
+            return self.first.pull_rows(weight, a, b)
+        return sum(kernel.pull_rows(w, a, b) for w, kernel in zip(weight, (self.first, self.second)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.first!r}, {self.second!r}, weight={self.weight:g})"

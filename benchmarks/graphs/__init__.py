@@ -1,0 +1,1 @@
+"""Graphs: methods under one protocol, rules for negatives and positives, several relations, large graphs."""

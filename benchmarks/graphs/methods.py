@@ -1,0 +1,119 @@
+"""Methods for graphs under one protocol, beside features that need no training.
+
+    python -m benchmarks.graphs.methods --methods grace,ccassg --datasets cora,photo --root DATA --seeds 10
+
+Encoders are trained without labels, on the whole graph, and frozen at the last epoch. An L2-regularised logistic
+regression, whose C and feature scaling are chosen on the validation nodes, looks at the test nodes once. The rows raw
+features, untrained GCN, A²X, PPR X, as declared and with the propagation that ``--search`` chose, and PPR LSA (tf-idf,
+truncated SVD, propagation) have the same splits and the same probe. Splits are public ones for Planetoid, WikiCS (20),
+ogbn-arxiv and ACM; otherwise 10 % training, 10 % validation, 80 % test nodes, drawn by the seed.
+
+``--links`` trains methods without some of the edges, and ranks those among as many pairs without an edge.
+
+Each finished run is a line of methods_runs.csv, or methods_links.csv, its settings those of its hash in
+methods_settings.csv; runs that are there with the same settings, graph and seed are not repeated. Settings are in
+benchmarks/graphs/node.json, with their sources; ``--set epochs=20`` changes one by hand. ``--search`` tries the grid of
+each row instead and writes, for each data set, the settings with the best mean validation accuracy into the file, over
+seeds 1000, 1001, ..., which are not among the reported seeds 0, 1, ...; its runs go to methods_search.csv.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from benchmarks.common import add_out, add_root
+from benchmarks.common.machine import environment, note_origin, words_of
+from benchmarks.graphs.bench import FIRST_SEARCH_SEED, Bench
+from benchmarks.graphs.builders import METHODS
+from benchmarks.graphs.features import BASELINES
+from benchmarks.graphs.settings import FILE, Settings, assignment
+from benchmarks.pages import publish
+from gnnclr.node.datasets import DATASETS
+
+#: What the results depend on.
+PACKAGES = ("gnnclr", "torch", "torch-geometric", "scikit-learn", "faiss-cpu", "faiss-gpu")
+
+
+def names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--methods", type=names, default=[], help=f"any of {','.join(METHODS)}, or all")
+    p.add_argument("--datasets", type=names, required=True, help=f"any of {','.join(DATASETS)}, or files *.pt")
+    baselines = f"any of {','.join(BASELINES)}; '' for none (default: all, and with --search and --methods none)"
+    p.add_argument("--baselines", type=names, help=baselines)
+    add_root(p)
+    p.add_argument("--seeds", type=int, help="seeds 0, 1, ... (default: 20 where splits differ by seed, otherwise 10)")
+    add_out(p)
+    p.add_argument("--settings", type=Path, default=FILE, help="file of settings")
+    p.add_argument("--set", type=assignment, action="append", default=[], metavar="KEY=VALUE", help="change a setting")
+    p.add_argument("--declared", action="store_true", help="ignore what searches have chosen")
+    p.add_argument("--probe-with-px", action="store_true", help="rows with propagated features beside the embeddings")
+    p.add_argument("--extras", action="store_true", help="also NMI and ARI of k-means, and Sim@5")
+    p.add_argument("--links", action="store_true", help="link prediction instead, in a table of its own")
+    p.add_argument("--search", action="store_true", help="choose settings by validation accuracy")
+    p.add_argument("--search-seeds", type=int, default=3, help="seeds of each setting of a search (default: 3)")
+    p.add_argument("--device", default="cpu", help="where methods are trained (default: cpu)")
+    p.add_argument("--threads", type=int, help="threads of torch (default: its own)")
+    return p
+
+
+def check(p: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Exits with a message if the arguments name what does not exist."""
+    if args.methods == ["all"]:
+        args.methods = list(METHODS)
+    if args.baselines is None:
+        args.baselines = [] if args.search and args.methods else list(BASELINES)
+    for option, known in (("methods", METHODS), ("baselines", BASELINES)):
+        for name in getattr(args, option):
+            if name not in known:
+                p.error(f"--{option} must be among {', '.join(known)} (got {name!r})")
+    for name in args.datasets:
+        if not (Path(name).is_file() if name.endswith(".pt") else name in DATASETS):
+            p.error(f"--datasets must be among {', '.join(DATASETS)}, or existing files *.pt (got {name!r})")
+    if args.seeds is not None and not 1 <= args.seeds <= FIRST_SEARCH_SEED:
+        p.error(f"--seeds must be from 1 to {FIRST_SEARCH_SEED} (got {args.seeds})")
+    if args.search_seeds < 1:
+        p.error(f"--search-seeds must be at least 1 (got {args.search_seeds})")
+    table = json.loads(args.settings.read_text())
+    if args.search and not args.methods and not any("grid" in table.get(name, {}) for name in args.baselines):
+        p.error("--search needs --methods, or --baselines that have a grid")
+    for key, _ in args.set:
+        if not any(key in table.get(name, {"default": {}})["default"] for name in args.methods + args.baselines):
+            p.error(f"--set must name a setting of the methods (got {key!r})")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the benchmark; 1 if something failed, after all that did not."""
+    p = parser()
+    args = p.parse_args(argv)
+    check(p, args)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    table = Settings(args.settings, dict(args.set), args.declared)
+    bench = Bench(args.out, table, args.root, torch.device(args.device), args.extras, args.probe_with_px)
+    try:
+        for dataset in args.datasets:
+            if args.search:
+                for row in [*filter(table.has_grid, args.baselines), *args.methods]:
+                    bench.search(dataset, row, args.search_seeds)
+            else:
+                (bench.links if args.links else bench.run)(dataset, args.methods, args.baselines, args.seeds)
+    finally:
+        if not args.search:
+            words = words_of(sys.argv[1:] if argv is None else argv)
+            env = environment(torch.get_num_threads(), args.device, PACKAGES)
+            note_origin(args.out, "methods", ["benchmarks.graphs.methods", *words], env)
+            print(publish("methods", args.out, table=table))
+    for failure in bench.failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    return 1 if bench.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

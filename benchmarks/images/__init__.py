@@ -1,0 +1,1 @@
+"""Images: SimCLR in a time budget, objectives and techniques beside each other."""

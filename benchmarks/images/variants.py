@@ -1,0 +1,140 @@
+"""Techniques of graph networks inside contrastive methods: each against the recipe that it changes, on CIFAR-10.
+
+    python -m benchmarks.images.variants --root PATH
+    python -m benchmarks.images.variants --variants simclr-attn-cifar10-cpu simsiam-multi-cifar10-cpu --seeds 5
+
+PATH is what ``gnnclr.vision.cifar10`` reads. Runs every recipe ``*-cifar10-cpu`` of the package that names a technique,
+and the recipes that those change, with the same small encoder, the same training images, batches and steps. Arguments
+of a technique are those of its recipe: nothing is tuned here. Probes fit on 10,000 training images, choose their
+settings on 2,000 validation images, and are judged once on the 10,000 test images. A difference is that of two runs of
+one seed. A finished run is a line of variants_runs.csv and is not repeated.
+"""
+
+import argparse
+import hashlib
+import statistics
+import time
+from functools import partial
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from benchmarks.common import add_out, add_root
+from benchmarks.common.machine import environment, note_origin
+from benchmarks.images.objectives_settings import WIDTHS
+from benchmarks.images.probing import Probing
+from benchmarks.pages import publish
+from benchmarks.pages.variants import MEASURES, variants_records
+from gnnclr.eval import effective_rank, linear_probe
+from gnnclr.listing import recipe_cards
+from gnnclr.train import Run, parse_recipe
+from gnnclr.train.parameter_groups import parameter_groups
+from gnnclr.train.schedule import warmup_cosine
+from gnnclr.vision import Images, cifar10
+
+SUFFIX = "-cifar10-cpu"
+#: A smaller encoder than that of the recipes, and what depends on its width.
+SMALL = [
+    f"--model.method.encoder.init_args.widths={list(WIDTHS)}",
+    f"--model.method.projector.init_args.in_features={WIDTHS[-1]}",
+]
+ATTENTION = "--model.method.loss.init_args.conv.init_args.alignment.init_args.attention"
+EXTRA = {"simclr-attn-learned-cifar10-cpu": [f"{ATTENTION}.init_args.channels={WIDTHS[-1]}"]}
+
+
+def recipes() -> dict[str, str]:
+    """The recipes of techniques, with the recipe that each changes."""
+    cards = recipe_cards()
+    return {name: card["base"] for name, card in cards.items() if name.endswith(SUFFIX) and "technique" in card}
+
+
+class Benchmark:
+    """Trains and measures."""
+
+    def __init__(self, data: Images, args: argparse.Namespace):
+        self.args, self.probing = args, Probing(data)
+
+    def run(self, name: str, seed: int) -> dict[str, float]:
+        """Trains a recipe, and measures its features."""
+        built = Run(parse_recipe(name, self.overrides(name, seed)), self.args.out).build()
+        module, data = built.model, built.data
+        data.setup("fit")
+        trained = self.fit(module, data, seed)
+        return trained | self.measure(module.method)
+
+    def overrides(self, name: str, seed: int) -> list[str]:
+        """What differs from the recipe."""
+        extra = [f"--data.root={self.args.root}", f"--data.limit={self.args.images}", f"--seed_everything={seed}"]
+        return SMALL + EXTRA.get(name, []) + extra
+
+    def settings(self, name: str) -> dict:
+        """What a run depends on; the recipe as a hash of it all, so that a run of another recipe is another run."""
+        recipe = Run(parse_recipe(name, self.overrides(name, 0)), self.args.out).settings().replace(self.args.root, "")
+        keys = ("images", "epochs", "threads")
+        short = hashlib.sha256(recipe.encode()).hexdigest()[:16]
+        return {"recipe": short} | self.probing.settings | {key: getattr(self.args, key) for key in keys}
+
+    def fit(self, module: nn.Module, data: nn.Module, seed: int) -> dict[str, float]:
+        """Trains as :class:`gnnclr.train.ContrastiveModule` does, without checkpoints and logs."""
+        method, loader, values = module.method.train(), data.batches(), []
+        steps = self.args.epochs * len(loader)
+        optimizer = module.optimizer(parameter_groups(method))
+        schedule = warmup_cosine(optimizer, steps, steps // 10, module.final_lr)
+        start = time.perf_counter()
+        for epoch in (bar := tqdm(range(self.args.epochs), leave=False)):
+            data.start_epoch(method, epoch)
+            getattr(method, "start_epoch", lambda epoch: None)(epoch)
+            for i, batch in enumerate(loader):
+                torch.manual_seed((seed * 1_000_003 + epoch) * 1_000_003 + i)
+                with torch.autocast("cpu", torch.bfloat16):
+                    loss, _ = method.training_step_loss(batch)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                getattr(method, "after_optimizer_step", lambda: None)()
+                values.append(float(loss.detach()))
+            bar.set_postfix(loss=f"{values[-1]:.3f}")
+        seconds, tenth = time.perf_counter() - start, max(1, steps // 10)
+        losses = {"first loss": statistics.fmean(values[:tenth]), "last loss": statistics.fmean(values[-tenth:])}
+        return {"seconds": seconds} | losses
+
+    @torch.no_grad()
+    def measure(self, method: nn.Module) -> dict[str, float]:
+        """Probes of the encoder's features, in float32, and their effective rank on test images."""
+        method.eval()
+        x = torch.cat([method(chunk).float() for chunk in self.probing.images.split(500)])
+        # Thousands of training rows settle the linear probe at scikit-learn's tolerance.
+        scores = self.probing.scores(x, partial(linear_probe, tol=1e-4))
+        return scores | {"effective rank": float(effective_rank(x[self.probing.split.test]))}
+
+
+def main() -> None:
+    known = recipes()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_root(parser)
+    parser.add_argument("--variants", nargs="+", choices=list(known), default=list(known), metavar="NAME")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N-1")
+    parser.add_argument("--images", type=int, default=10_240, help="training images")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=1)
+    add_out(parser)
+    args = parser.parse_args()
+
+    torch.set_num_threads(args.threads)
+    benchmark = Benchmark(cifar10(args.root), args)
+    records = variants_records(args.out)
+    names = list(dict.fromkeys(name for variant in args.variants for name in (known[variant], variant)))
+    for seed in range(args.seeds):
+        for name in names:
+            made = partial(benchmark.run, name, seed)
+            records.once(made, MEASURES, recipe=name, seed=seed, settings=benchmark.settings(name))
+    options = [f"--{key}={getattr(args, key)}" for key in ("seeds", "images", "epochs", "threads")]
+    some = [] if args.variants == list(known) else ["--variants", *args.variants]
+    note_origin(args.out, "variants", ["benchmarks.images.variants", *options, *some], environment(args.threads))
+    print(publish("variants", args.out))
+
+
+if __name__ == "__main__":
+    main()

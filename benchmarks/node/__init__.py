@@ -1,1 +1,0 @@
-"""Parts of the benchmark of methods for graphs, ``benchmarks/node.py``."""

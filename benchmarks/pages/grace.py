@@ -1,0 +1,43 @@
+"""GRACE in full batch on citation graphs."""
+
+import json
+import statistics
+from pathlib import Path
+
+from benchmarks.common.machine import origin
+from benchmarks.common.records import Records, numbers
+from benchmarks.graphs.grace_settings import chosen, searched
+from gnnclr.eval import results_table
+
+MEASURES = ("linear", "linear_val", "knn", "knn_val", "epoch_seconds", "peak_gb", "threads")
+FIELDS = ("dataset", "row", "seed", *MEASURES, "settings")
+
+
+def grace_records(folder: Path) -> Records:
+    """A row a data set, kind of features, seed and settings."""
+    return Records(folder / "grace.csv", FIELDS, ("dataset", "row", "seed", "settings"))
+
+
+def text(folder: Path, name: str) -> str:
+    """A table a data set, with the settings."""
+    rows, tables = grace_records(folder).rows(), []
+    for dataset, settings in chosen().items():
+        mine = [row for row in rows if row["dataset"] == dataset and row["settings"] == json.dumps(settings)]
+        table = {}
+        for kind in ("raw", "untrained", "A²X", "GRACE"):
+            lines = [row for row in mine if row["row"] == kind]
+            if lines:
+                table[kind] = {"seeds": str(len(lines))} | {key: numbers(lines, key) for key in ("linear", "knn")}
+            if lines and kind == "GRACE":
+                epoch, peak = statistics.median(numbers(lines, "epoch_seconds")), max(numbers(lines, "peak_gb"))
+                threads = "/".join(sorted({row["threads"] for row in lines}))
+                table[kind] |= {"seconds an epoch": f"{epoch:.3f}", "peak GB": f"{peak:.2f}", "threads": threads}
+        if table:
+            how = "chosen by search" if dataset in searched() else "as declared, not searched"
+            tables += [results_table(table, corner=dataset), f"Settings, {how}: `{json.dumps(settings)}`"]
+    about = (
+        "All views of all nodes contrasted at once, accuracy on test nodes in percent, mean ± standard deviation over "
+        "seeds; last epoch; a search of training settings (`--search`) and the probes choose on validation nodes only. "
+        "These settings are not those of the tables above. Memory is that of the whole process."
+    )
+    return "\n\n".join(["## GRACE, full batch and exact", about, origin(folder, name), *tables]) if tables else ""

@@ -1,0 +1,260 @@
+"""Methods for graphs under one protocol."""
+
+import json
+import math
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.common.machine import origin
+from benchmarks.common.records import Line, Records
+from benchmarks.graphs.bench import LINKS, WITH_PX, px_row, records
+from benchmarks.graphs.builders import METHODS
+from benchmarks.graphs.features import BASELINES, TITLES
+from benchmarks.graphs.settings import FILE, Settings, settings_hash
+from gnnclr.eval import results_table
+
+#: Method to data set to the accuracy that was published for it, in percent, and ``sources``.
+PUBLISHED = json.loads(FILE.with_name("node_published.json").read_text(encoding="utf-8"))
+
+PROTOCOL = """\
+Accuracy on test nodes in percent, mean ± standard deviation over seeds. Encoders are trained without labels and \
+frozen at the last epoch. The probe is an L2-regularised logistic regression, whose C and feature scaling are chosen \
+on the validation nodes; test nodes are looked at once. Training settings that a search has chosen were chosen by \
+validation accuracy, over seeds of its own. All rows have the same splits and the same probe, converged to the \
+gradient that the tables name where it differs. Measures of clusters and of nearest nodes are of fewer seeds where a \
+number follows them. Published numbers are under the protocols of their sources, which differ: some take the best \
+epoch, some choose by test nodes."""
+
+JOINED = f"""\
+Rows{WITH_PX}: the probe sees standardised embeddings beside centred PPR X with unit rows, or PPR LSA where the method \
+sees LSA, which is tf-idf, then truncated SVD."""
+
+#: Lines of figures, for rows that need no training.
+STYLES = {
+    "lsa": ("#aa3377", (0, (8, 2))),
+    "sgc": ("#b4232a", "-"),
+    "ppr": ("#e07b00", "--"),
+    "ppr-searched": ("#66ccee", (0, (1, 1))),
+    "untrained": ("#228833", "-."),
+    "raw": ("#7b8794", ":"),
+}
+
+BOTH = f"""\
+The first number is the probe of the embeddings alone; the one after the bar that of the row{WITH_PX}, which has \
+propagated features beside them. What has a dash was not run here."""
+
+LINK_PROTOCOL = """\
+Methods trained anew without 15 % of the edges: 5 % choose between cosine and dot product as the score of a pair, 10 % \
+and as many pairs without an edge are ranked by it. Nothing is trained on pairs."""
+
+Found = dict[str, dict[str, list[Line]]]
+
+
+def current(out: Path, table: Settings) -> Found:
+    """Data set to row to the lines of its seeds, as far as they have the present settings."""
+
+    def mark(row: str, dataset: str) -> str:
+        name = row.removesuffix(WITH_PX)
+        settings = table.chosen(name, dataset)
+        px = {} if row == name else {"px": table.chosen(px_row(settings), dataset)}
+        return settings_hash(row, settings | px)
+
+    names = list(BASELINES) + [name + suffix for name in METHODS for suffix in ("", WITH_PX)]
+    return _current(records(out, "runs"), names, mark)
+
+
+def others(out: Path, table: Settings) -> Found:
+    """The lines of methods with other settings than the present ones, by what differs."""
+    rows = current(out, table).values()
+    seen = {(line["dataset"], line["hash"]) for row in rows for lines in row.values() for line in lines}
+    settings = records(out, "settings").read()
+    found: Found = {}
+    for line in records(out, "runs").rows():
+        if line["row"] in METHODS and (line["dataset"], line["hash"]) not in seen:
+            chosen, used = table.chosen(line["row"], line["dataset"]), json.loads(settings[line["hash"],]["settings"])
+            other = {key: used.get(key) for key in chosen | used if chosen.get(key) != used.get(key)}
+            title = f"{line['row']}, {json.dumps(other)}"
+            found.setdefault(line["dataset"], {}).setdefault(title, []).append(line)
+    return found
+
+
+def current_links(out: Path, table: Settings) -> Found:
+    """The same of link prediction."""
+
+    def mark(row: str, dataset: str) -> str:
+        return settings_hash(row + LINKS, table.chosen(row, dataset))
+
+    return _current(records(out, "links"), [*BASELINES, *METHODS], mark)
+
+
+def _current(file: Records, names: list[str], mark: Callable[[str, str], str]) -> Found:
+    found: Found = {}
+    lines = file.rows()
+    graphs = {line["dataset"]: line["graph"] for line in lines}  # of files that changed, the latest
+    for line in lines:
+        dataset, row = line["dataset"], line["row"]
+        if row in names and line["graph"] == graphs[dataset] and line["hash"] == mark(row, dataset):
+            found.setdefault(dataset, {}).setdefault(row, []).append(line)
+    return {d: {row: found[d][row] for row in names if row in found[d]} for d in found}
+
+
+def text(folder: Path, name: str, table: Settings | None = None) -> str:
+    """Means of the data sets side by side; a table for each, with the settings of its rows and rows with others; link
+    prediction."""
+    table = Settings(FILE) if table is None else table
+    results, rest, links = current(folder, table), others(folder, table), current_links(folder, table)
+    lines = [line for rows in results.values() for seeds in rows.values() for line in seeds]
+    several = {name for name in ("machine", "tol") if len({line[name] for line in lines}) > 1}
+    parts = ["## Methods", PROTOCOL, *conditions(folder, name, lines)]
+    if len(results) > 1:
+        parts += [overview(results), JOINED, BOTH]
+    if results:
+        parts.append(f"![methods for graphs]({name}.png)")
+    for dataset, rows in results.items():
+        parts += dataset_part(dataset, rows, rest.get(dataset, {}), table, several)
+    if len(results) == 1 and any(row.endswith(WITH_PX) for rows in results.values() for row in rows):
+        parts.append(JOINED)
+    if links:
+        parts += ["## Link prediction", LINK_PROTOCOL]
+    for dataset, rows in links.items():
+        cells = {_title(row): _link_cells(lines) for row, lines in rows.items()}
+        parts.append(results_table(cells, corner=dataset))
+    return "\n\n".join(parts)
+
+
+def conditions(folder: Path, name: str, lines: list[Line]) -> list[str]:
+    """Where and when the rows were measured."""
+    found = {name: sorted({line[name] for line in lines}) for name in ("machine", "threads", "date")}
+    dates = found["date"]
+    return [
+        f"Last command: {origin(folder, name)} All finished runs with the present settings are here, those of earlier "
+        "commands too.",
+        f"- runs of {' to '.join(dict.fromkeys(dates[:1] + dates[-1:])) or '–'}\n"
+        f"- machine: {'; '.join(found['machine']) or '–'}; threads: {', '.join(found['threads']) or '–'}",
+    ]
+
+
+def overview(results: Found) -> str:
+    """Rows by data sets; beside propagated features after the bar."""
+    cells: dict[str, dict[str, str]] = {}
+    for dataset, rows in results.items():
+        for row in rows:
+            if row.endswith(WITH_PX):
+                continue
+            found = [_mean(rows[each]) for each in (row, row + WITH_PX) if each in rows]
+            cells.setdefault(row, {})[dataset] = " \\| ".join(found)
+    order = [row for row in [*BASELINES, *METHODS] if row in cells]
+    return results_table({_title(row): {name: cells[row].get(name, "") for name in results} for row in order})
+
+
+def _mean(lines: list[Line]) -> str:
+    values = [100 * value for value in _numbers(lines, "test")]  # added up and rounded as in the tables below
+    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{sum(values) / len(values):.1f}{spread}"
+
+
+def dataset_part(dataset: str, rows: dict, rest: dict, table: Settings, several: set[str]) -> list[str]:
+    """The table of a data set, the settings of its rows, and rows with other settings."""
+    cells = {_title(row): _cells(lines, several) for row, lines in rows.items()}
+    settings = []
+    for row in rows:
+        published = PUBLISHED.get(row, {})
+        if dataset in published:
+            cells[_title(row)]["published"] = f"{published[dataset]:.1f}"
+        if not row.endswith(WITH_PX):
+            source = table.source(row, dataset)
+            source += f"; published: {published['sources']}" if dataset in published else ""
+            settings.append(f"- {_title(row)} ({source}): `{json.dumps(table.chosen(row, dataset))}`")
+    parts = [f"### {dataset}", results_table(cells, corner="row"), "Settings:", "\n".join(settings)]
+    if rest:
+        cells = {title: _cells(lines, several) for title, lines in rest.items()}
+        parts += ["Other settings, by what differs from those above:", results_table(cells, corner="row")]
+    return parts
+
+
+def _title(row: str) -> str:
+    return TITLES.get(row, row)
+
+
+def _cells(lines: list[Line], several: set[str]) -> dict[str, str | list[float]]:
+    cells: dict[str, str | list[float]] = {"seeds": str(len(lines))}
+    for key, title in (("test", "test"), ("val", "validation"), ("nmi", "NMI"), ("ari", "ARI"), ("sim5", "Sim@5")):
+        values = _numbers(lines, key)
+        if values and len(values) < len(lines):
+            spread = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
+            cells[title] = f"{100 * statistics.fmean(values):.1f}{spread} ({len(values)})"
+        elif values:
+            cells[title] = values
+    for key, title, digits in (
+        ("seconds", "s a run", 1),
+        ("epoch_seconds", "s an epoch", 3),
+        ("peak_mb", "peak MB", 0),
+    ):
+        values = _numbers(lines, key)
+        if values:
+            cells[title] = f"{max(values) if key == 'peak_mb' else statistics.median(values):.{digits}f}"
+    for key, title in (("machine", "machine"), ("tol", "probe's gradient")):
+        if key in several:
+            cells[title] = "; ".join(sorted({line[key].split(",")[0] for line in lines}))
+    return cells
+
+
+def _link_cells(lines: list[Line]) -> dict[str, str | list[float]]:
+    return {"seeds": str(len(lines)), "AUC": _numbers(lines, "auc"), "average precision": _numbers(lines, "ap")}
+
+
+def _numbers(lines: list[Line], key: str) -> list[float]:
+    return [float(line[key]) for line in lines if line[key] not in ("", "nan")]
+
+
+def plot(folder: Path, path: Path, table: Settings | None = None) -> None:
+    """A panel a data set."""
+    from benchmarks.common.plots import new_figure, save
+
+    results = current(folder, Settings(FILE) if table is None else table)
+    if not results:
+        return
+    most = max(len({row.removesuffix(WITH_PX) for row in rows}) for rows in results.values())
+    columns = min(len(results), 3 if most < 12 else 2)
+    height = math.ceil(len(results) / columns)
+    figure = new_figure(15.6 / 3 * columns + 0.2 * most, 3.8 * height)
+    for i, (dataset, rows) in enumerate(results.items()):
+        panel(figure.add_subplot(height, columns, i + 1), dataset, rows)
+    figure.supxlabel(
+        "Bars: mean and standard deviation over seeds, dark: embeddings, light: beside propagated features; diamonds: "
+        "published. The vertical axes do not start at zero.",
+        fontsize=8,
+    )
+    save(figure, path)
+
+
+def panel(axis, dataset: str, rows: dict[str, list[Line]]) -> None:
+    """Methods as bars with the standard deviation, alone and beside propagated features, rows without training as
+    lines, published numbers as points."""
+    from benchmarks.common.plots import INK, LIGHT, OURS, bare
+
+    score = {row: [100 * value for value in _numbers(lines, "test")] for row, lines in rows.items()}
+    mean = {row: statistics.fmean(values) for row, values in score.items()}
+    std = {row: statistics.stdev(values) if len(values) > 1 else 0.0 for row, values in score.items()}
+    methods = list(dict.fromkeys(row.removesuffix(WITH_PX) for row in rows if row not in BASELINES))
+    for x, method in enumerate(methods):
+        for row, shift, color in ((method, -0.2, OURS), (method + WITH_PX, 0.2, LIGHT)):
+            if row in rows:
+                error = {"yerr": std[row], "ecolor": INK, "capsize": 2} if len(score[row]) > 1 else {}
+                axis.bar(x + shift, mean[row], width=0.4, color=color, **error)
+        if dataset in PUBLISHED.get(method, {}):
+            axis.plot(x - 0.2, PUBLISHED[method][dataset], "D", color=INK, markersize=4, zorder=3)
+    for row, (color, style) in [(row, style) for row, style in STYLES.items() if row in rows]:
+        axis.axhline(mean[row], color=color, linestyle=style, linewidth=1.3, label=f"{TITLES[row]} {mean[row]:.1f}")
+    published = [PUBLISHED[row][dataset] for row in rows if dataset in PUBLISHED.get(row, {})]
+    low = min([mean[row] - std[row] for row in rows] + published)
+    high = max([mean[row] + std[row] for row in rows] + published)
+    margin = max(1.0, 0.08 * (high - low))
+    axis.set_ylim(max(0.0, low - margin), min(100.0, high + 4 * margin))
+    axis.set_xticks(range(len(methods)), methods, rotation=35, ha="right", fontsize=8)
+    axis.set_title(f"{Path(dataset).name}", fontsize=10)
+    axis.set_ylabel("test accuracy, %")
+    bare(axis)
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(fontsize=7, ncols=2, frameon=False, loc="upper left")

@@ -1,0 +1,262 @@
+"""Runs on two processes, joined by gloo, through the command."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+
+from gnnclr.train import Run, parse_recipe, read_metrics
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
+
+TWO = ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.log_every_n_steps=1"]
+#: Random views, batch normalization, and batches that are chosen by embeddings.
+DIGITS = [
+    "--config=simclr-digits",
+    "--data.dataset=digits",
+    "--data.batch_size=64",
+    "--data.limit=512",
+    "--data.selection=gnnclr.graph.batches.SpectralBatches",
+    "--data.selection.k=2",
+    "--model.method.encoder.widths=[4,8]",
+    "--model.method.projector.in_features=8",
+    "--model.method.projector.hidden_features=8",
+    "--model.method.projector.out_features=8",
+    "--trainer.max_epochs=12",
+]
+STEPS = 48
+GRAPH = ["--config=grace-sbm", "--data.size=120", "--trainer.max_epochs=2"]
+
+
+class Command:
+    """``gnnclr`` in a process of its own."""
+
+    def __init__(self, *arguments, cwd, launcher=()):
+        command = [sys.executable, *launcher, "-m", "gnnclr.cli", *map(str, arguments)]
+        package = str(Path(__file__).parents[2])
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": package}
+        self.process = subprocess.Popen(
+            command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.pid = self.process.pid
+
+    def workers(self):
+        return children(self.pid)
+
+    def finish(self, status=0, seconds=100):
+        started = time.monotonic()
+        try:
+            out, err = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            for pid in [*self.workers(), self.pid]:
+                os.kill(pid, signal.SIGKILL)
+            pytest.fail(f"no end after {seconds} s: {self.process.communicate()}")
+        assert self.process.returncode == status, err
+        self.seconds = time.monotonic() - started
+        return out, err
+
+    def wait_for(self, condition):
+        deadline = time.monotonic() + 100
+        while not condition():
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+
+def children(pid):
+    found = []
+    with suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            if b"gnnclr.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def gone(pids, seconds=5):
+    deadline = time.monotonic() + seconds
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not any(map(alive, pids))
+
+
+def checkpoint(folder):
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def assert_same_run(a, b):
+    first, second = checkpoint(a), checkpoint(b)
+    assert first["global_step"] == second["global_step"] == STEPS
+    for key, value in first["state_dict"].items():
+        assert torch.equal(value, second["state_dict"][key]), key
+    for key, state in first["optimizer_states"][0]["state"].items():
+        for name, value in state.items():
+            assert torch.equal(value, second["optimizer_states"][0]["state"][key][name]), name
+    assert (a / "metrics.csv").read_text() == (b / "metrics.csv").read_text()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("processes")
+
+
+@pytest.fixture
+def one_thread():
+    """Sums in another order round otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def whole(place):
+    """A run that nothing stops, and what it printed."""
+    out, _ = Command("fit", *DIGITS, *TWO, cwd=place).finish()
+    return place / "runs" / "simclr-digits" / "1", out
+
+
+@pytest.fixture(scope="module")
+def stopped(place, whole):
+    """Runs of which the main process, or both, are asked to stop: their folders, steps and messages."""
+    folders = [place / "one", place / "both"]
+    runs = [Command("fit", *DIGITS, *TWO, f"--out={folder}", cwd=place) for folder in folders]
+    pids = [[], []]
+    deadline = time.monotonic() + 100
+    while not all(pids) and time.monotonic() < deadline:
+        for number, run in enumerate(runs):
+            if not pids[number] and len(read_metrics(folders[number] / "metrics.csv")) >= 6:
+                pids[number] = [run.pid, *run.workers()]
+                if number == 0:
+                    os.kill(run.pid, signal.SIGTERM)
+                else:
+                    os.kill(pids[number][1], signal.SIGINT)
+                    time.sleep(0.05)
+                    os.kill(run.pid, signal.SIGINT)
+        time.sleep(0.005)
+    results = []
+    for run, folder, both in zip(runs, folders, pids):
+        _, err = run.finish(130, seconds=30)
+        assert len(both) == 2 and gone(both)
+        results.append((folder, checkpoint(folder)["global_step"], err))
+    return results
+
+
+def test_one_process_evaluates_and_writes(whole, one_thread):
+    folder, out = whole
+    assert out.count("everything is in") == out.count("| trained") == 1
+    assert [path.name for path in folder.parent.iterdir()] == ["1"]
+    assert {path.name for path in folder.iterdir()} == {"config.yaml", "metrics.csv", "metrics.json", "checkpoints"}
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert [row["step"] for row in read_metrics(folder / "metrics.csv")] == list(range(STEPS))
+    before = json.loads((folder / "metrics.json").read_text())
+    assert before["steps"] == STEPS
+    # To the last digit: the weights and the statistics are those of the checkpoint.
+    assert Run.open(folder).evaluate()["test"] == before["test"]
+
+
+def test_all_stop_after_the_same_step(stopped):
+    for _, step, err in stopped:
+        assert 6 <= step < STEPS
+        assert err.count(f"Stopped after step {step}. Go on with") == 1 and "Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["one was asked", "both were"])
+def test_a_stopped_run_resumes_bit_for_bit(whole, stopped, one_thread, number, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    run = Run.open(stopped[number][0])
+    environment = dict(os.environ) | {"PL_GLOBAL_SEED": "0"}
+    run.train(run.checkpoint)
+    assert_same_run(whole[0], run.folder)
+    # What joined the processes is gone: the next training starts its own.
+    assert dict(os.environ) | {"PL_GLOBAL_SEED": "0"} == environment and not torch.distributed.is_initialized()
+
+
+def test_another_number_of_processes_goes_on(stopped, tmp_path):
+    """With the global batch of the checkpoint, and with no other."""
+    folder, step, _ = stopped[0]
+    path = tmp_path / "last.ckpt"
+    shutil.copy(folder / "checkpoints" / "last.ckpt", path)
+    with pytest.raises(ValueError, match="the global batch must be the 128 samples of the checkpoint"):
+        run = Run.open(folder, ["--trainer.devices=1"])
+        run.folder = tmp_path / "refused"
+        run.train(path)
+    run = Run.open(folder, ["--trainer.devices=1", "--data.batch_size=128"])
+    run.folder = tmp_path / "one process"
+    run.train(path)
+    saved = checkpoint(run.folder)
+    assert saved["global_step"] == STEPS > step
+    assert saved["ImageData"]["batches"]["position"] == 4
+
+
+def test_weights_of_one_process_on_the_joined_batch(tmp_path, one_thread, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    common = [
+        "--data.dataset=digits",
+        "--data.limit=512",
+        "--trainer.accelerator=cpu",
+        "--trainer.max_epochs=5",
+        "--model.method.encoder=deterministic.GroupNormNet",
+        "--model.method.projector=torch.nn.Linear",
+        "--model.method.projector.in_features=8",
+        "--model.method.projector.out_features=8",
+        "--model.method.views=deterministic.ShiftedViews",
+        "--model.method.loss.gather_distributed=true",
+    ]
+    parts = [["--trainer.devices=1", "--data.batch_size=128"], ["--trainer.devices=2", "--data.batch_size=64"]]
+    states = []
+    for number, part in enumerate(parts):
+        run = Run(parse_recipe("simclr-digits", [*common, *part]), tmp_path / str(number))
+        start = run.build().model.state_dict()
+        assert run.train().step == 20
+        states.append(checkpoint(run.folder)["state_dict"])
+        assert any((states[-1][name] - start[name]).abs().max() > 1e-2 for name in start)
+    for name, value in states[0].items():
+        torch.testing.assert_close(value, states[1][name], atol=1e-6, rtol=0)
+
+
+def test_processes_of_a_launcher(place):
+    """One folder and one table, and the runs of all seeds."""
+    launcher = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    out, _ = Command("evaluate", *GRAPH, *TWO, "--seeds=2", cwd=place, launcher=launcher).finish()
+    assert out.count("| trained") == 1
+    seeds = place / "runs" / "grace-sbm" / "seeds"
+    assert sorted(path.name for path in seeds.iterdir() if path.is_dir()) == ["seed-0", "seed-1"]
+    assert json.loads((seeds / "evaluation.json").read_text())["seeds"] == [0, 1]
+
+
+def test_processes_end_together(place):
+    """By a signal before the training, by a second one while a process hangs, and when one is killed."""
+    folders = [place / name for name in ("before", "twice", "worker")]
+    long = ["--config=grace-sbm", "--data.size=120", "--trainer.max_epochs=100000", *TWO]
+    runs = [Command("fit", *long, f"--out={folder}", cwd=place) for folder in folders]
+    before, twice, worker = runs
+    before.wait_for(before.workers)
+    pids = [[before.pid, *before.workers()]]
+    os.kill(before.pid, signal.SIGTERM)
+    for run, folder in zip(runs[1:], folders[1:]):
+        run.wait_for(lambda folder=folder: len(read_metrics(folder / "metrics.csv")) >= 3)
+        pids.append([run.pid, *run.workers()])
+    os.kill(pids[1][1], signal.SIGSTOP)
+    os.kill(pids[1][0], signal.SIGTERM)
+    os.kill(pids[2][1], signal.SIGKILL)
+    assert before.finish(130)[1].count("gnnclr: stopped") == 1
+    assert "process 1 of the run was killed by signal 9" in worker.finish(2, seconds=15)[1]
+    assert alive(pids[1][0])
+    os.kill(pids[1][0], signal.SIGTERM)
+    assert "Traceback" not in twice.finish(130, seconds=5)[1]
+    assert all(map(gone, pids))
