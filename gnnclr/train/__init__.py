@@ -1,5 +1,6 @@
 """Training: Lightning modules and data modules, recipes, runs."""
 
+from gnnclr.configs import RecipeError, available_recipes
 from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.graph_data import GraphData
@@ -12,7 +13,7 @@ from gnnclr.train.multiplex_data import MultiplexNodeData
 from gnnclr.train.node_data import NodeData
 from gnnclr.train.parameter_groups import parameter_groups
 from gnnclr.train.progress import StepProgress
-from gnnclr.train.recipe import RecipeError, available_recipes, parse_recipe, recipe_parser, recipe_path
+from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.run import Run
 from gnnclr.train.schedule import warmup_cosine
 from gnnclr.train.seeds import Seeds
@@ -40,6 +41,5 @@ __all__ = [
     "parse_recipe",
     "read_metrics",
     "recipe_parser",
-    "recipe_path",
     "warmup_cosine",
 ]

@@ -4,42 +4,17 @@ import difflib
 import re
 from argparse import ArgumentError
 from collections.abc import Iterable, Sequence
-from importlib.resources import files
-from pathlib import Path
+from functools import reduce
 
+import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from gnnclr.configs import RecipeError, merge, recipe_settings
+from gnnclr.train.channels import open_channels
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.module import ContrastiveModule
-
-
-class RecipeError(ValueError):
-    """A recipe that cannot be read; the message says which field, and what was meant perhaps."""
-
-
-def available_recipes() -> list[str]:
-    """The names of the recipes that come with the package."""
-    folder = files("gnnclr.configs")
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-
-
-def recipe_path(name: str) -> Path:
-    """The file of a recipe.
-
-    Args:
-        name (str): A name in :func:`available_recipes`, or the path of a YAML file.
-
-    Raises:
-        RecipeError: If there is neither; the message lists the names.
-    """
-    names = available_recipes()
-    if name in names:
-        return Path(str(files("gnnclr.configs").joinpath(f"{name}.yaml")))
-    if Path(name).is_file():
-        return Path(name)
-    raise RecipeError(f"there is no recipe or file {name!r}{nearest(name, names)}\nRecipes: {', '.join(names)}")
 
 
 def recipe_parser() -> ArgumentParser:
@@ -66,11 +41,12 @@ def recipe_parser() -> ArgumentParser:
     return parser
 
 
-def parse_recipe(config: str, overrides: Sequence[str] = ()) -> Namespace:
+def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> Namespace:
     """Reads a recipe and applies overrides to it.
 
     Args:
-        config (str): A name in :func:`available_recipes`, or the path of a YAML file.
+        config (str or list): A name in :func:`gnnclr.configs.available_recipes`, or the path of a YAML file. Several
+            are merged in order, later ones win.
         overrides (list, optional): Command line arguments, such as ``["--trainer.max_epochs=5"]``. (default: ``()``)
 
     Raises:
@@ -79,8 +55,10 @@ def parse_recipe(config: str, overrides: Sequence[str] = ()) -> Namespace:
     for override in overrides:
         if re.match(r"--data\.(init_args\.)?seed\b", override):
             raise RecipeError("the seed of the data is the seed of the run; did you mean '--seed_everything'?")
+    configs = [config] if isinstance(config, str) else list(config)
+    settings = open_channels(reduce(merge, [recipe_settings(name) for name in configs], {}))
     parser = recipe_parser()
-    arguments = ["--config", str(recipe_path(config))]
+    arguments = ["--config", yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)]
     try:
         return parser.parse_args([*arguments, *overrides])
     except ArgumentError as error:
@@ -89,7 +67,7 @@ def parse_recipe(config: str, overrides: Sequence[str] = ()) -> Namespace:
     try:
         recipe = parser.parse_args(arguments)
     except ArgumentError as error:
-        raise RecipeError(f"{config}: {_explain(str(error), _options(parser))}") from None
+        raise RecipeError(f"{', '.join(configs)}: {_explain(str(error), _options(parser))}") from None
     raise RecipeError(_explain(message, _options(parser, recipe)))
 
 

@@ -18,13 +18,15 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
 import gnnclr
+from gnnclr.configs import RecipeError
 from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
+from gnnclr.train.channels import read_from_data
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.elapsed import Elapsed
 from gnnclr.train.interrupt import ResumableInterrupt
 from gnnclr.train.metrics_csv import MetricsCSV
 from gnnclr.train.progress import StepProgress
-from gnnclr.train.recipe import RecipeError, parse_recipe, recipe_parser
+from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.save_config import SaveConfig
 from gnnclr.train.step_seed import StepSeed
 
@@ -79,9 +81,13 @@ class Run:
         return recipe_parser().dump(self.recipe, skip_unset=False)
 
     def build(self) -> Namespace:
-        """Makes ``model``, with the initial weights that the seed gives, ``data``, and the arguments of the trainer."""
+        """Makes ``model``, with the initial weights that the seed gives, ``data``, and the arguments of the trainer.
+        Numbers of channels that the recipe leaves to the data are in :attr:`recipe` from then on."""
+        self.recipe, data = read_from_data(self.recipe)
         seed_everything(self.recipe.seed_everything, verbose=False)
-        return recipe_parser().instantiate(self.recipe)
+        built = recipe_parser().instantiate(self.recipe)
+        built.data = built.data if data is None else data
+        return built
 
     def fit(self, ckpt_path: str | Path | None = None) -> dict[str, Any]:
         """Trains, evaluates and writes the folder.

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from jsonargparse import Namespace
 
+from gnnclr.configs import RecipeError
 from gnnclr.eval import results_table
-from gnnclr.train.recipe import RecipeError
+from gnnclr.train.channels import read_from_data
 from gnnclr.train.run import Run
 
 
@@ -33,6 +34,7 @@ class Seeds:
         Raises:
             RecipeError: If the folder holds a run with other settings.
         """
+        self.recipe, _ = read_from_data(self.recipe)  # once for all seeds: from here on all numbers are given
         recipe = self.recipe.clone()
         recipe.seed_everything = seed
         run = Run(recipe, self.folder / f"seed-{seed}", f"{self.name} seed {seed}")
