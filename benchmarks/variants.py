@@ -27,7 +27,7 @@ from tqdm import tqdm
 from variants_report import DETAILS, MEASURES, Rows, write
 
 from gnnclr.eval import ProbeResult, Split, effective_rank, knn_probe, linear_probe
-from gnnclr.listing import recipe_cards
+from gnnclr.configs import recipe_cards
 from gnnclr.train import Run, parse_recipe
 from gnnclr.train.parameter_groups import parameter_groups
 from gnnclr.train.schedule import warmup_cosine

@@ -13,7 +13,7 @@ from loss_contract import make_views, unit
 
 from gnnclr import losses
 from gnnclr.graph import Negatives, augmentation_graph
-from gnnclr.listing import recipe_cards
+from gnnclr.configs import recipe_cards
 from gnnclr.losses.functional import (
     align_uniform_loss,
     asymmetric_info_nce_loss,

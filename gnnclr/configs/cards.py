@@ -25,6 +25,9 @@ def recipe_card(name: str | RecipeName) -> dict[str, str]:
         about = [own.get("card", {}), *(own.get("when", {}).get(x, {}).get("card", {}) for x in chosen.values())]
         for texts in about:
             card = merge(card, texts if one == name.part or one in names(name.kind, "parts") else _method(texts))
+    if name.data and name.data not in card["data"]:
+        card.pop("published", None)
+        card["recipe"] = f"the settings of {name.part}, which were not chosen for these data"
     if name.is_variant:
         card["base"] = str(name.parent)
     where = f" {card.get('joined', 'on')} {card['name']}" if name.data else ""

@@ -9,8 +9,8 @@ from typing import Any
 
 from gnnclr.configs.error import RecipeError
 
-#: Recipes for images and for graphs, each in a folder with ``methods``, ``variants``, ``parts``, ``data``, ``size``.
-KINDS = ("images", "graphs")
+#: Recipes for images, graphs and multiplex graphs, each in a folder with ``methods``, ``variants``, ``parts``, ``data``, ``size``.
+KINDS = ("images", "graphs", "multiplex")
 #: As jsonargparse reads numbers: 1e-5 is one, which YAML 1.1 has as text.
 NUMBER = re.compile(r"^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9_]+|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?$")
 

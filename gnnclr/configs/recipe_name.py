@@ -1,5 +1,6 @@
 """What the name of a recipe says."""
 
+import itertools
 from dataclasses import dataclass
 
 from gnnclr.configs.layers import KINDS, layer, lineage, names
@@ -11,7 +12,7 @@ class RecipeName:
     a variant such as ``simclr-attn`` stands in the place of its method.
 
     Args:
-        kind (str): ``"images"`` or ``"graphs"``.
+        kind (str): ``"images"``, ``"graphs"`` or ``"multiplex"``.
         part (str): The method or variant.
         data (str, optional): The data.
         size (str, optional): The size of the network and of the machine; of images only.
@@ -46,11 +47,16 @@ class RecipeName:
         return self.part in names(self.kind, "variants")
 
     @property
+    def method(self) -> str:
+        """The method that it is, or that it is a variant of."""
+        return self.parent.method if self.is_variant else self.part
+
+    @property
     def parent(self) -> "RecipeName":
         """The recipe that a variant changes."""
-        own = layer(self.kind, "variants", self.part)["card"].get("of")
+        said = layer(self.kind, "variants", self.part)["card"].get("of")
         named = [x for x in lineage(self.kind, self.part)[:-1] if x not in names(self.kind, "parts")]
-        return RecipeName(self.kind, own or named[-1], self.data, self.size)
+        return RecipeName(self.kind, said or named[-1], self.data, self.size)
 
 
 def available_recipes() -> list[str]:
@@ -67,6 +73,17 @@ def available_recipes() -> list[str]:
                         usual = layer(kind, "", "base").get("size")
                         found += [f"{part}-{data}-{size}" for size in names(kind, "size") if size != usual]
     return sorted(set(found))
+
+
+def possible_names() -> list[str]:
+    """All names that :meth:`RecipeName.parse` takes, layers alone too."""
+    found = []
+    for kind in KINDS:
+        data, sizes = names(kind, "data"), names(kind, "size")
+        parts = [*names(kind, "methods"), *names(kind, "variants")]
+        found += [*data, *sizes]
+        found += ["-".join(x for x in xs if x) for xs in itertools.product(parts, ("", *data), ("", *sizes))]
+    return found
 
 
 def _last(name: str, known: tuple[str, ...]) -> tuple[str, str | None]:

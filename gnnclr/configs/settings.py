@@ -7,7 +7,7 @@ from typing import Any
 from gnnclr.configs.error import RecipeError
 from gnnclr.configs.layers import KINDS, bases, layer, lineage, load, names, part
 from gnnclr.configs.merge import merge
-from gnnclr.configs.recipe_name import RecipeName, available_recipes
+from gnnclr.configs.recipe_name import RecipeName, possible_names
 
 
 def recipe_settings(recipe: str | Path, _path: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -32,11 +32,10 @@ def recipe_settings(recipe: str | Path, _path: tuple[Path, ...] = ()) -> dict[st
                 return _plain(merge(layer(kind, "", "base"), layer(kind, folder, str(recipe))))
     path = Path(recipe) if not _path else _path[-1].parent / recipe
     if not path.is_file():
-        origin = f"{_path[-1]}: 'base' names what does not exist: " if _path else ""
-        known = available_recipes()
-        close = difflib.get_close_matches(str(recipe), known, 1)
+        origin = f"{_path[-1]}: 'base' must name recipes or files: " if _path else ""
+        close = difflib.get_close_matches(str(recipe), possible_names(), 1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise RecipeError(f"{origin}there is no recipe or file {str(recipe)!r}{hint}\nRecipes: {', '.join(known)}")
+        raise RecipeError(f"{origin}there is no recipe or file {str(recipe)!r}{hint} `gnnclr list` shows the names")
     seen = (*_path, path)
     if path.resolve() in [file.resolve() for file in _path]:
         raise RecipeError(f"{_path[0]}: 'base' leads back to itself: {' -> '.join(map(str, seen))}")

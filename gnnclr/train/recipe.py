@@ -63,6 +63,11 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
         return parser.parse_args([*arguments, *overrides])
     except ArgumentError as error:
         message = str(error)
+    if "required: dataset" in message:
+        raise RecipeError(
+            f"'data.dataset' must be given (got none): {', '.join(configs)} is a method without data; give "
+            f"--data.dataset=NAME, or a name with data (see `gnnclr list`)"
+        )
     # Whose mistake it is, and what fields there are, is known after the file is read alone.
     try:
         recipe = parser.parse_args(arguments)

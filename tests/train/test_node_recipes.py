@@ -10,7 +10,7 @@ from devices import CUDA
 from torch import nn
 from torch_geometric.transforms import BaseTransform, Compose
 
-from gnnclr.listing import recipe_cards
+from gnnclr.configs import recipe_cards
 from gnnclr.node import FittedRewiring, sbm
 from gnnclr.train import Run, available_recipes, parse_recipe, read_metrics, recipe_path
 
