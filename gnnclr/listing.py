@@ -6,7 +6,7 @@ import textwrap
 from importlib import import_module
 from types import ModuleType
 
-from gnnclr.configs import RecipeName, available_recipes, recipe_cards
+from gnnclr.configs import RecipeName, available_recipes, recipe_card, recipe_cards
 from gnnclr.configs.layers import KINDS, layer, names
 
 WIDTH = 100
@@ -71,7 +71,7 @@ def _methods() -> dict[str, dict[str, str]]:
     """Methods with their paper, formula and recipes; variants without a name of their own are not among them."""
     cards, methods = recipe_cards(), {}
     for name, card in cards.items():
-        if "technique" in card and cards[card["base"]]["method"] == card["method"]:
+        if "technique" in card and recipe_card(card["base"])["method"] == card["method"]:
             continue
         method = methods.setdefault(card["method"], {"paper": card["paper"], "formula": card["formula"], "configs": []})
         method["configs"].append(name)

@@ -36,6 +36,8 @@ def recipe_parser() -> ArgumentParser:
             "trainer.use_distributed_sampler": False,
             "checkpoint.filename": "last",
             "checkpoint.enable_version_counter": False,
+            # Another optimizer would get the arguments of the default one; parse_recipe gives it where none is named.
+            "model.optimizer": None,
         }
     )
     return parser
@@ -56,7 +58,8 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
         if re.match(r"--data\.(init_args\.)?seed\b", override):
             raise RecipeError("the seed of the data is the seed of the run; did you mean '--seed_everything'?")
     configs = [config] if isinstance(config, str) else list(config)
-    settings = open_channels(reduce(merge, [recipe_settings(name) for name in configs], {}))
+    usual = {"model": {"optimizer": {"class_path": "torch.optim.AdamW"}}}
+    settings = open_channels(reduce(merge, [recipe_settings(name) for name in configs], usual))
     parser = recipe_parser()
     arguments = ["--config", yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)]
     try:
