@@ -41,6 +41,7 @@ FIT, CHOOSE = 10_000, 2_000
 WIDTHS = (32, 64, 128)
 SMALL = [
     f"--model.method.encoder.init_args.widths={list(WIDTHS)}",
+    "--model.method.encoder.init_args.in_channels=3",
     f"--model.method.projector.init_args.in_features={WIDTHS[-1]}",
 ]
 ATTENTION = "--model.method.loss.init_args.conv.init_args.alignment.init_args.attention"
@@ -50,7 +51,7 @@ EXTRA = {"simclr-attn-learned-cifar10-cpu": [f"{ATTENTION}.init_args.channels={W
 def recipes() -> dict[str, str]:
     """The recipes of techniques, with the recipe that each changes."""
     cards = recipe_cards()
-    return {name: card["base"] for name, card in cards.items() if name.endswith(SUFFIX) and "technique" in card}
+    return {name: card["base"] for name, card in cards.items() if name.endswith(SUFFIX) and "base" in card}
 
 
 class Benchmark:

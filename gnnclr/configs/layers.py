@@ -67,5 +67,7 @@ def load(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(settings, dict):
-        raise RecipeError(f"{path} must hold the settings of a recipe, 'model', 'data' and so on (got {settings!r:.60})")
+        raise RecipeError(
+            f"{path} must hold the settings of a recipe, 'model', 'data' and so on (got {settings!r:.60})"
+        )
     return settings

@@ -91,7 +91,9 @@ def test_a_file_is_merged_over_its_bases_in_order(tmp_path):
 
 def test_a_base_that_leads_back_is_refused(tmp_path):
     write(tmp_path, one={"base": "two.yaml"}, two={"base": ["grace", "one.yaml"]}, self={"base": "self.yaml"})
-    with pytest.raises(RecipeError, match=r"one\.yaml: 'base' leads back to itself: \S*one.yaml -> \S*two.yaml -> \S*one"):
+    with pytest.raises(
+        RecipeError, match=r"one\.yaml: 'base' leads back to itself: \S*one.yaml -> \S*two.yaml -> \S*one"
+    ):
         recipe_settings(tmp_path / "one.yaml")
     with pytest.raises(RecipeError, match=r"self\.yaml: 'base' leads back to itself"):
         recipe_settings(tmp_path / "self.yaml")
@@ -100,7 +102,10 @@ def test_a_base_that_leads_back_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("base: gracee", r"bad.yaml: 'base' must name recipes or files: there is no recipe or file 'gracee'; did you m"),
+        (
+            "base: gracee",
+            r"bad.yaml: 'base' must name recipes or files: there is no recipe or file 'gracee'; did you m",
+        ),
         ("base: 3", r"bad.yaml: 'base' must be a recipe or a list of recipes \(got 3\)"),
         ("base: [grace, {a: 1}]", r"bad.yaml: 'base' must be a recipe or a list of recipes"),
         ("model: {method: ]", r"bad.yaml is not YAML: .*line 1"),
@@ -140,7 +145,9 @@ def test_cards():
     assert cards["simclr-gatv2-cifar10"]["base"] == "simclr-knn-cifar10"
     assert cards["directset-cifar10"]["base"] == "byol-cifar10"
     published = {name for name, card in cards.items() if "published" in card}
-    assert published == {f"{x}{y}" for x in ("simclr", "simclr-attn", "simsiam", "simsiam-multi") for y in ("", "-cifar10")}
+    assert published == {
+        f"{x}{y}" for x in ("simclr", "simclr-attn", "simsiam", "simsiam-multi") for y in ("", "-cifar10")
+    }
 
 
 def test_when_names_layers():

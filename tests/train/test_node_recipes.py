@@ -148,7 +148,7 @@ def test_recipe_has_the_settings_of_the_benchmark(name, benchmarks, tmp_path):
     method, dataset = name.rsplit("-", 1)
     settings = table.chosen(method, dataset)
     recipe = parse_recipe(name, ["--data.root=x"])
-    graph = sbm(6, 2, 20)
+    graph = sbm(60, 2, 20)
     torch.save(graph.to_dict(), tmp_path / "graph.pt")
     small = parse_recipe(name, [f"--data.dataset={tmp_path / 'graph.pt'}", "--data.transform=null"])
     assert shown(Run(small, tmp_path).build().model.method) == shown(methods[method](graph, settings))
