@@ -26,8 +26,8 @@ from torch import nn
 from tqdm import tqdm
 from variants_report import DETAILS, MEASURES, Rows, write
 
-from gnnclr.eval import ProbeResult, Split, effective_rank, knn_probe, linear_probe
 from gnnclr.configs import recipe_cards
+from gnnclr.eval import ProbeResult, Split, effective_rank, knn_probe, linear_probe
 from gnnclr.train import Run, parse_recipe
 from gnnclr.train.parameter_groups import parameter_groups
 from gnnclr.train.schedule import warmup_cosine
@@ -51,7 +51,7 @@ EXTRA = {"simclr-attn-learned-cifar10-cpu": [f"{ATTENTION}.init_args.channels={W
 def recipes() -> dict[str, str]:
     """The recipes of techniques, with the recipe that each changes."""
     cards = recipe_cards()
-    return {name: card["base"] for name, card in cards.items() if name.endswith(SUFFIX) and "base" in card}
+    return {name: card["base"] for name, card in cards.items() if name.endswith(SUFFIX) and "technique" in card}
 
 
 class Benchmark:

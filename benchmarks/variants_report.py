@@ -8,8 +8,8 @@ from typing import Any
 
 from paired import color, difference, shown, verdict
 
-from gnnclr.eval import results_table
 from gnnclr.configs import recipe_cards
+from gnnclr.eval import results_table
 
 MEASURES = ("kNN", "linear", "effective rank", "seconds")
 DETAILS = ("kNN, validation", "linear, validation", "first loss", "last loss")

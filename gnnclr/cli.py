@@ -144,12 +144,11 @@ def _new_folder(out: str | None, name: str) -> Path:
 
 
 def _fit_help() -> int:
-    from gnnclr.train import available_recipes, recipe_parser
+    from gnnclr.train import recipe_parser
 
-    print(
-        "usage: gnnclr fit --config NAME [--out FOLDER] [--FIELD=VALUE ...] [--print_config]\n       gnnclr fit --ckpt_path FILE\n"
-    )
-    print(f"Recipes: {', '.join(available_recipes())}\n\nFields of a recipe (--model.method.loss.temperature=0.2):\n")
+    print("usage: gnnclr fit --config NAME [--config NAME ...] [--out FOLDER] [--FIELD=VALUE ...] [--print_config]")
+    print("       gnnclr fit --ckpt_path FILE\n\n`gnnclr list` shows the recipes; of several, later ones win.\n")
+    print("Fields of a recipe (--model.method.loss.temperature=0.2):\n")
     recipe_parser().print_help()
     return 0
 

@@ -12,8 +12,8 @@ import yaml
 from loss_contract import make_views, unit
 
 from gnnclr import losses
-from gnnclr.graph import Negatives, augmentation_graph
 from gnnclr.configs import RecipeName, recipe_cards
+from gnnclr.graph import Negatives, augmentation_graph
 from gnnclr.losses.functional import (
     align_uniform_loss,
     asymmetric_info_nce_loss,

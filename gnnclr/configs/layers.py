@@ -9,7 +9,7 @@ from typing import Any
 
 from gnnclr.configs.error import RecipeError
 
-#: Recipes for images, graphs and multiplex graphs, each in a folder with ``methods``, ``variants``, ``parts``, ``data``, ``size``.
+#: Recipes for images, graphs, multiplex graphs: folders with ``methods``, ``variants``, ``parts``, ``data``, ``size``.
 KINDS = ("images", "graphs", "multiplex")
 #: As jsonargparse reads numbers: 1e-5 is one, which YAML 1.1 has as text.
 NUMBER = re.compile(r"^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9_]+|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?$")
@@ -67,7 +67,5 @@ def load(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(settings, dict):
-        raise RecipeError(
-            f"{path} must hold the settings of a recipe, 'model', 'data' and so on (got {settings!r:.60})"
-        )
+        raise RecipeError(f"{path} must hold settings of a recipe, 'model', 'data' and so on (got {settings!r:.60})")
     return settings

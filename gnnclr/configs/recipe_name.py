@@ -61,7 +61,8 @@ class RecipeName:
 
 def available_recipes() -> list[str]:
     """The names of the recipes that come with the package: each method and variant by itself, and with the data that
-    its settings were chosen for. Other data follow the name as well: ``bgrl-computers`` has the settings of ``bgrl``."""
+    its settings were chosen for. Other data follow a name as well: ``bgrl-computers`` has the settings of ``bgrl``.
+    """
     found = []
     for kind in KINDS:
         for folder in ("methods", "variants"):

@@ -29,7 +29,7 @@ def recipe_settings(recipe: str | Path, _path: tuple[Path, ...] = ()) -> dict[st
     for kind in KINDS:
         for folder in ("data", "size"):
             if str(recipe) in names(kind, folder):
-                return _plain(merge(layer(kind, "", "base"), layer(kind, folder, str(recipe))))
+                return _plain(merge(merge({}, layer(kind, "", "base")), layer(kind, folder, str(recipe))))
     path = Path(recipe) if not _path else _path[-1].parent / recipe
     if not path.is_file():
         origin = f"{_path[-1]}: 'base' must name recipes or files: " if _path else ""

@@ -24,7 +24,7 @@ def write(folder, **recipes):
 
 def test_names():
     found = available_recipes()
-    assert KNOWN <= set(found) and found == sorted(set(found))
+    assert set(found) >= KNOWN and found == sorted(set(found))
     for kind in KINDS:
         methods = names(kind, "methods")
         assert set(methods) <= set(found)  # each method has a recipe without data
@@ -73,6 +73,8 @@ def test_a_variant_has_what_its_base_says_of_data_and_size():
 def test_layers_alone_have_names():
     assert recipe_settings("cora")["data"]["init_args"] == {"dataset": "cora"}
     assert recipe_settings("cpu")["trainer"]["max_epochs"] == 20
+    recipe_settings("cora")["model"]["optimizer"]["init_args"]["lr"] = 5.0  # is the caller's own
+    assert recipe_settings("cora")["model"]["optimizer"]["init_args"]["lr"] == 0.001
 
 
 def test_a_file_is_merged_over_its_bases_in_order(tmp_path):
@@ -109,8 +111,8 @@ def test_a_base_that_leads_back_is_refused(tmp_path):
         ("base: 3", r"bad.yaml: 'base' must be a recipe or a list of recipes \(got 3\)"),
         ("base: [grace, {a: 1}]", r"bad.yaml: 'base' must be a recipe or a list of recipes"),
         ("model: {method: ]", r"bad.yaml is not YAML: .*line 1"),
-        ("- 1", r"bad.yaml must hold the settings of a recipe, 'model', 'data' and so on \(got \[1\]\)"),
-        ("", r"bad.yaml must hold the settings of a recipe"),
+        ("- 1", r"bad.yaml must hold settings of a recipe, 'model', 'data' and so on \(got \[1\]\)"),
+        ("", r"bad.yaml must hold settings of a recipe"),
     ],
 )
 def test_files_that_are_no_recipes(text, message, tmp_path):

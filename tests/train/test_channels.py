@@ -36,13 +36,12 @@ def test_several_encoders_and_a_decoder(graph, tmp_path):
 
 
 def test_an_encoder_within_another(graph, tmp_path):
-    options = [graph, "--model.method.encoder=gnnclr.node.Checkpointed"]
     settings = {"class_path": "gnnclr.node.GCNEncoder", "init_args": {"hidden_channels": 8, "out_channels": 256}}
     wrapped = {"class_path": "gnnclr.node.Checkpointed", "init_args": {"encoder": settings}}
     (tmp_path / "mine.yaml").write_text(
         yaml.safe_dump({"base": "grace", "model": {"method": {"init_args": {"encoder": wrapped}}}})
     )
-    method, _ = build(str(tmp_path / "mine.yaml"), options[:1], tmp_path)
+    method, _ = build(str(tmp_path / "mine.yaml"), [graph], tmp_path)
     assert method.encoder.in_channels == WIDTH
 
 
@@ -71,12 +70,12 @@ def test_images(dataset, channels, tmp_path):
     method, arguments = build("simclr-cpu", [f"--data.dataset={dataset}"], tmp_path)
     assert arguments.encoder.init_args.in_channels == channels
     assert next(m for m in method.encoder.modules() if isinstance(m, nn.Conv2d)).in_channels == channels
-    towers, arguments = build("clip-cpu", [f"--data.dataset={dataset}"], tmp_path)
+    _, arguments = build("clip-cpu", [f"--data.dataset={dataset}"], tmp_path)
     assert [encoder.init_args.in_channels for encoder in arguments.encoders] == [1, 2]
 
 
 def test_classes(graph, tmp_path):
-    method, arguments = build("gcool", [graph, "--model.method.num_communities=-1"], tmp_path)
+    _, arguments = build("gcool", [graph, "--model.method.num_communities=-1"], tmp_path)
     assert arguments.num_communities == 3
     plain = sbm(60, 3, WIDTH).to_dict()
     torch.save({key: plain[key] for key in ("x", "edge_index")}, tmp_path / "plain.pt")
@@ -97,7 +96,11 @@ def test_a_recipe_stays_as_it_is(graph, tmp_path):
     assert recipe.model.method.init_args.encoder.init_args.in_channels == -1
 
 
-def test_seeds_know_their_finished_runs(graph, tmp_path):
-    options = [graph, "--trainer.max_epochs=1", "--trainer.accelerator=cpu"]
-    Seeds(parse_recipe("grace", options), tmp_path).evaluate(1)
-    Seeds(parse_recipe("grace", options), tmp_path).evaluate(2)
+def test_seeds_know_their_runs(graph, tmp_path):
+    """The settings in the folder of a run have numbers that the recipe does not."""
+    run = Seeds(parse_recipe("grace", [graph]), tmp_path).run(0)
+    run.build()
+    run.folder.mkdir()
+    (run.folder / "config.yaml").write_text(run.settings())
+    assert f"in_channels: {WIDTH}" in run.settings()
+    Seeds(parse_recipe("grace", [graph]), tmp_path).run(0)
