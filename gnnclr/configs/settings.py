@@ -30,11 +30,12 @@ def recipe_settings(recipe: str | Path, _path: tuple[Path, ...] = ()) -> dict[st
         for folder in ("data", "size"):
             if str(recipe) in names(kind, folder):
                 return _plain(merge(merge({}, layer(kind, "", "base")), layer(kind, folder, str(recipe))))
-    path = Path(recipe) if not _path else _path[-1].parent / recipe
+    path = Path(recipe).expanduser()
+    path = _path[-1].parent / path if _path else path
     if not path.is_file():
         origin = f"{_path[-1]}: 'base' must name recipes or files: " if _path else ""
         close = difflib.get_close_matches(str(recipe), possible_names(), 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = f"; did you mean {close[0]!r}?" if close else ";"
         raise RecipeError(f"{origin}there is no recipe or file {str(recipe)!r}{hint} `gnnclr list` shows the names")
     seen = (*_path, path)
     if path.resolve() in [file.resolve() for file in _path]:

@@ -31,7 +31,7 @@ def open_channels(settings: dict[str, Any]) -> dict[str, Any]:
     for part, role in _parts(model.get("method") if isinstance(model, dict) else None):
         for name, what in NUMBERS[role].items():
             if what == "channels" and name in _arguments(part["class_path"]):
-                part.setdefault("init_args", {}).setdefault(name, FROM_DATA)
+                part["init_args"] = {name: FROM_DATA} | (part.get("init_args") or {})
     return settings
 
 
@@ -45,7 +45,7 @@ def read_from_data(recipe: Namespace) -> tuple[Namespace, ContrastiveData | None
         ValueError: If classes are to be counted, and the data have no labels.
     """
     recipe = copy.deepcopy(recipe)
-    parts = [(_items(part.get("init_args", {})), role) for part, role in _parts(recipe.model.method)]
+    parts = [(_items(part.get("init_args") or {}), role) for part, role in _parts(recipe.model.method)]
     found = [(args, role, name) for args, role in parts for name in NUMBERS[role] if args.get(name) == FROM_DATA]
     if not found:
         return recipe, None
@@ -69,8 +69,9 @@ def _parts(method: Any) -> Iterator[tuple[Any, str]]:
             todo += [(one, role) for one in part]
         elif isinstance(part, Mapping | Namespace) and "class_path" in part:
             yield part, role
-            for name, value in _items(part.get("init_args") or {}).items():
-                if "encoder" in name or name == "decoder":
+            arguments = part.get("init_args")
+            for name, value in _items(arguments).items() if isinstance(arguments, Mapping | Namespace) else ():
+                if "encoder" in str(name) or name == "decoder":
                     todo.append((value, "encoder" if "encoder" in name else "decoder"))
 
 
@@ -78,10 +79,11 @@ def _items(settings: Any) -> dict[str, Any]:
     return vars(settings) if isinstance(settings, Namespace) else settings
 
 
-def _arguments(class_path: str) -> set[str]:
+def _arguments(class_path: Any) -> set[str]:
     """The names of a class's arguments; none where there is no such class, which is said later."""
     from gnnclr import node, vision
 
+    class_path = str(class_path)
     try:
         found = pkgutil.resolve_name(class_path) if "." in class_path else None
     except (ImportError, AttributeError, ValueError):

@@ -57,6 +57,10 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
     for override in overrides:
         if re.match(r"--data\.(init_args\.)?seed\b", override):
             raise RecipeError("the seed of the data is the seed of the run; did you mean '--seed_everything'?")
+        if re.match(r"--config\b", override):
+            raise RecipeError(
+                f"'config' must be a list where there are several recipes (got {override!r} as an override)"
+            )
     configs = [config] if isinstance(config, str) else list(config)
     usual = {"model": {"optimizer": {"class_path": "torch.optim.AdamW"}}}
     settings = open_channels(reduce(merge, [recipe_settings(name) for name in configs], usual))
