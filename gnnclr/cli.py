@@ -21,6 +21,8 @@ examples:
   gnnclr list losses                                       what every objective is made of
   gnnclr fit --config simclr-digits --trainer.max_epochs=20
   gnnclr fit --config grace-cora --data.root=PATH --out=runs/cora
+  gnnclr fit --config grace --data.dataset=graph.pt        a method on other data
+  gnnclr fit --config grace-cora --print_config            all settings of a recipe
   gnnclr fit --ckpt_path=runs/cora/checkpoints/last.ckpt   go on with a run that was stopped
   gnnclr evaluate --config grace-sbm --seeds 5             mean and standard deviation over seeds
   gnnclr embed --run runs/cora --output z.npz
@@ -136,15 +138,14 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
 
 
 def _recipe_options(parser: argparse.ArgumentParser, out: str) -> None:
-    parser.add_argument(
-        "--config", type=_path, metavar="NAME", help="name of a recipe (see `gnnclr list`), or a YAML file"
-    )
+    help = "name of a recipe (see `gnnclr list`), or a YAML file; several are merged in order"
+    parser.add_argument("--config", type=_path, metavar="NAME", action="append", help=help)
     parser.add_argument("--out", type=_path, metavar="FOLDER", help=out)
 
 
 def _fit(arguments: argparse.Namespace, overrides: list[str]) -> int:
     if arguments.help:
-        return _fit_help(arguments.config)
+        return _fit_help()
     from gnnclr.train import Run, TrainingInterrupted, parse_recipe
 
     checkpoint = None if arguments.ckpt_path is None else Path(arguments.ckpt_path)
@@ -163,7 +164,7 @@ def _fit(arguments: argparse.Namespace, overrides: list[str]) -> int:
         run.folder = Path(arguments.out) if arguments.out else origin
         new = run.folder.resolve() != origin
     else:
-        name, new = Path(arguments.config).stem, True
+        name, new = _name(arguments.config), True
         recipe = parse_recipe(arguments.config, overrides)
         run = Run(recipe, arguments.out or Path("runs", name), name, numbered=arguments.out is None)
     try:
@@ -177,11 +178,16 @@ def _fit(arguments: argparse.Namespace, overrides: list[str]) -> int:
     return 0
 
 
-def _fit_help(config: str | None) -> int:
-    from gnnclr.train import available_recipes, recipe_parser
+def _name(configs: list[str]) -> str:
+    return "+".join(Path(config).stem for config in configs)
 
-    print("usage: gnnclr fit --config NAME [--out FOLDER] [--FIELD=VALUE ...]\n       gnnclr fit --ckpt_path FILE\n")
-    print(f"Recipes: {', '.join(available_recipes())}\n\nFields of a recipe (--model.method.loss.temperature=0.2):\n")
+
+def _fit_help() -> int:
+    from gnnclr.train import recipe_parser
+
+    print("usage: gnnclr fit --config NAME [--config NAME ...] [--out FOLDER] [--FIELD=VALUE ...] [--print_config]")
+    print("       gnnclr fit --ckpt_path FILE\n\n`gnnclr list` shows the recipes; of several, later ones win.\n")
+    print("Fields of a recipe (--model.method.loss.temperature=0.2):\n")
     recipe_parser().print_help()
     return 0
 
@@ -197,7 +203,7 @@ def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
                 raise ValueError(f"'--{name}' goes with --config; --run evaluates one run in its folder (got {value})")
         _print_table(Run.open(arguments.run, overrides).evaluate()["test"])
         return 0
-    name, count = Path(arguments.config).stem, 5 if arguments.seeds is None else arguments.seeds
+    name, count = _name(arguments.config), 5 if arguments.seeds is None else arguments.seeds
     seeds = Seeds(parse_recipe(arguments.config, overrides), arguments.out or f"runs/{name}/seeds", name)
     try:
         table = seeds.evaluate(count)

@@ -4,9 +4,10 @@ import inspect
 import re
 import textwrap
 from importlib import import_module
-from importlib.resources import files
-from itertools import takewhile
 from types import ModuleType
+
+from gnnclr.configs import RecipeName, available_recipes, recipe_card, recipe_cards
+from gnnclr.configs.layers import KINDS, layer, names
 
 WIDTH = 100
 ROOMS = {"losses": "gnnclr.losses", "layers": "gnnclr.nn", "graph": "gnnclr.graph", "probes": "gnnclr.eval"}
@@ -20,10 +21,12 @@ def listing(what: str, names_only: bool = False) -> str:
         what (str): One of :obj:`LISTS`.
         names_only (bool, optional): Names alone, one a line. (default: ``False``)
     """
+    if what == "configs" and not names_only:
+        return _overview()
     if what in ("methods", "variants"):
         entries = _methods() if what == "methods" else _variants()
     elif what == "configs":
-        entries = {name: card["summary"] for name, card in recipe_cards().items()}
+        entries = dict.fromkeys(available_recipes(), "")
     elif what == "losses":
         entries = {name: _anatomy(loss) for name, loss in _objects(import_module(ROOMS[what]), True).items()}
     else:
@@ -36,23 +39,39 @@ def listing(what: str, names_only: bool = False) -> str:
     return "\n".join(_wrap(name.ljust(width), text, width) for name, text in entries.items())
 
 
-def recipe_cards() -> dict[str, dict[str, str]]:
-    """What the comments at the head of each recipe say: ``summary``, its first line, and then ``method``, ``paper``,
-    ``formula``, ``technique``, ``base`` and ``published``, those that are there."""
-    paths = {p.name.removesuffix(".yaml"): p for p in files("gnnclr.configs").iterdir() if p.name.endswith(".yaml")}
-    return {name: _head(path.read_text(encoding="utf-8")) for name, path in sorted(paths.items())}
+def _overview() -> str:
+    """Recipes by kind: methods, their variants below them, and the data and sizes that settings were chosen for."""
+    lines = [
+        "Names: METHOD-DATA or METHOD-DATA-SIZE, as simclr-attn-cifar10-cpu; any data of the kind, settings",
+        "were chosen for those shown. METHOD alone takes --data.dataset. Same name twice: graphs/vicreg.",
+    ]
+    for kind in KINDS:
+        usual = layer(kind, "", "base").get("size")
+        sizes = ", ".join(sorted(names(kind, "size"), key=lambda size: size != usual))
+        lines += ["", _row(kind.upper(), "method, variants", "data", "size" if sizes else "")]
+        for method in names(kind, "methods"):
+            card = layer(kind, "methods", method)["card"]
+            lines.append(_row(method, card["title"].rstrip(","), ", ".join(card["data"]), sizes))
+            groups: dict[str, list[str]] = {}
+            for variant in names(kind, "variants"):
+                if method == RecipeName(kind, variant).method:
+                    groups.setdefault(", ".join(layer(kind, "variants", variant)["card"]["data"]), []).append(variant)
+            for data, variants in groups.items():
+                first, *rest = textwrap.wrap("  ".join(variants), 44, break_on_hyphens=False)
+                lines += [_row("", first, data, sizes), *(_row("", line, "", "") for line in rest)]
+        lines.append(_row("data", ", ".join(names(kind, "data"))))
+    return "\n".join(lines)
 
 
-def _head(text: str) -> dict[str, str]:
-    summary, *lines = [line.removeprefix("# ") for line in takewhile(lambda x: x.startswith("# "), text.splitlines())]
-    return {"summary": summary} | dict(line.split(": ", 1) for line in lines)
+def _row(*cells: str) -> str:
+    return "".join(cell.ljust(width) for cell, width in zip(cells, (16, 46, 28, 0))).rstrip()
 
 
 def _methods() -> dict[str, dict[str, str]]:
     """Methods with their paper, formula and recipes; variants without a name of their own are not among them."""
     cards, methods = recipe_cards(), {}
     for name, card in cards.items():
-        if "technique" in card and cards[card["base"]]["method"] == card["method"]:
+        if "technique" in card and recipe_card(card["base"])["method"] == card["method"]:
             continue
         method = methods.setdefault(card["method"], {"paper": card["paper"], "formula": card["formula"], "configs": []})
         method["configs"].append(name)

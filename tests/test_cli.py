@@ -7,10 +7,11 @@ import time
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch_geometric.data import Data
 
 from gnnclr.cli import main
-from gnnclr.listing import recipe_cards
+from gnnclr.configs import recipe_cards
 from gnnclr.node import sbm
 
 GRAPH = ["--trainer.max_epochs=2", "--trainer.accelerator=cpu", "--trainer.log_every_n_steps=1"]
@@ -46,9 +47,20 @@ def test_missing_package_says_how_to_install_it(monkeypatch, capsys):
 
 
 def test_list(capsys):
+    """Groups of images and graphs on one screen: methods, variants below them, data and size in columns."""
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("grace-cora ") and "GRACE on Cora" in line for line in lines)
+    assert len(lines) <= 60 and max(map(len, lines)) <= 100
+    headings = [i for i, line in enumerate(lines) if "method, variants" in line]
+    assert [lines[i].split()[0] for i in headings] == ["IMAGES", "GRAPHS", "MULTIPLEX"]
+    column, size = lines[headings[0]].index("data"), lines[headings[0]].index("size")
+    (simclr,) = (i for i, line in enumerate(lines) if line.startswith("simclr "))
+    assert lines[simclr][column:size].strip() == "cifar10, digits" and lines[simclr][size:] == "gpu, cpu"
+    assert "simclr-attn " in lines[simclr + 1]
+    (grace,) = (line for line in lines if line.startswith("grace "))
+    assert grace[column:] == "cora, citeseer, pubmed, arxiv, sbm"
+    shown = set(" ".join(lines).split())
+    assert {name.rsplit("-cifar10")[0] for name in recipe_cards() if "-cifar10" in name} <= shown
 
 
 def objectives():
@@ -92,7 +104,7 @@ def test_list_methods(capsys):
         "GRACE",
     )
     assert set(wanted) <= set(shown)
-    assert shown["DirectPred"].endswith("configs directpred-cifar10, directpred-cifar10-cpu")
+    assert shown["DirectPred"].endswith("configs directpred, directpred-cifar10, directpred-cifar10-cpu")
     assert "simclr-knn-digits" not in shown["SimCLR"] and "simclr-digits" in shown["SimCLR"]
     assert all("paper" in text and "https://" in text and "formula" in text for text in shown.values())
 
@@ -102,15 +114,6 @@ def test_list_variants(capsys):
     assert set(shown) == {name for name, card in cards.items() if "technique" in card}
     for name, text in shown.items():
         assert f"technique {cards[name]['technique']}" in text and f"base {cards[name]['base']}" in text
-
-
-def test_cards_of_recipes():
-    cards = recipe_cards()
-    for name, card in cards.items():
-        assert {"summary", "method", "paper", "formula"} <= set(card), name
-        assert card.get("base", name) in cards and ("base" in card) == ("technique" in card), name
-        if name.endswith("-cifar10"):
-            assert f"{name}-cpu" in cards
 
 
 def test_list_into_a_closed_pipe():
@@ -131,7 +134,8 @@ def test_list_names(what, capsys):
     names = capsys.readouterr().out.split("\n")[:-1]
     assert names == sorted(names) and all(len(name.split()) == 1 for name in names)
     assert main(["list", what]) == 0
-    assert set(names) <= set(capsys.readouterr().out.split())
+    if what != "configs":  # which are shown in groups
+        assert set(names) <= set(capsys.readouterr().out.split())
     if what == "losses":
         assert names == sorted(objectives())
 
@@ -236,9 +240,49 @@ def test_evaluate_seeds(folder, capsys):
     assert (folder / "runs" / "grace-sbm" / "seeds" / "evaluation.json").is_file()
 
 
+def test_several_configs_are_merged_in_order(folder, capsys):
+    (folder / "warm.yaml").write_text("model: {method: {init_args: {loss: {init_args: {temperature: 0.9}}}}}")
+    (folder / "short.yaml").write_text("trainer: {max_epochs: 1}\nmodel: {optimizer: {class_path: torch.optim.SGD}}")
+    options = ["--config=warm.yaml", "--config", "short.yaml", *GRAPH[1:]]
+    assert main(["fit", "--config=grace-sbm", *options, "--model.optimizer.lr=0.1"]) == 0
+    settings = yaml.safe_load((folder / "runs" / "grace-sbm+warm+short" / "1" / "config.yaml").read_text())
+    assert settings["model"]["method"]["init_args"]["loss"]["init_args"]["temperature"] == 0.9
+    assert settings["trainer"]["max_epochs"] == 1 and settings["data"]["init_args"]["dataset"] == "sbm"
+    optimizer = settings["model"]["optimizer"]
+    assert optimizer["class_path"] == "torch.optim.SGD"
+    assert optimizer["init_args"]["weight_decay"] == 0  # not that of the other optimizer
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("name", ["grace-cora", "simclr", "mine.yaml"])
+def test_print_config_shows_all_settings(name, folder, capsys):
+    (folder / "mine.yaml").write_text("base: grace-cora\ntrainer: {max_epochs: 3}")
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", "--config", name, "--model.warmup_steps=7", "--print_config"])
+    settings = yaml.safe_load(capsys.readouterr().out)
+    assert not stop.value.code and not (folder / "runs").exists()
+    assert {"seed_everything", "model", "data", "trainer", "checkpoint"} <= set(settings)
+    assert not {"base", "card", "when"} & set(settings) and settings["model"]["warmup_steps"] == 7
+    assert settings["model"]["method"]["init_args"]["loss"]["class_path"] == "gnnclr.losses.NTXentLoss"
+    assert settings["data"]["init_args"].get("dataset") == (None if name == "simclr" else "cora")
+
+
+def test_a_method_takes_data(folder, capsys):
+    torch.save(sbm(80, 3, 17).to_dict(), "graph.pt")
+    assert main(["fit", "--config=grace", "--out=run", "--data.dataset=graph.pt", *GRAPH]) == 0
+    settings = yaml.safe_load((folder / "run" / "config.yaml").read_text())
+    assert settings["model"]["method"]["init_args"]["encoder"]["init_args"]["in_channels"] == 17
+    before = json.loads((folder / "run" / "metrics.json").read_text())["test"]
+    assert main(["evaluate", "--run=run"]) == 0
+    assert json.loads((folder / "run" / "metrics.json").read_text())["test"] == before
+    capsys.readouterr()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["fit", "--config=grace"], "'data.dataset' must be given (got none): grace is a method without data"),
+        (["fit", "--config=grace-sbm", "--config=none.yaml"], "there is no recipe or file 'none.yaml'"),
         (["fit", "--config=grace-sbn"], "did you mean 'grace-sbm'"),
         (["fit", "--config=grace-sbm", "--trainer.max_epoch=3"], "did you mean '--trainer.max_epochs'"),
         (["fit", "--config=grace-cora"], "'data.root' must be the folder"),

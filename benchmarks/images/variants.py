@@ -26,8 +26,8 @@ from benchmarks.images.objectives_settings import WIDTHS
 from benchmarks.images.probing import Probing
 from benchmarks.pages import publish
 from benchmarks.pages.variants import MEASURES, variants_records
+from gnnclr.configs import recipe_cards
 from gnnclr.eval import effective_rank, linear_probe
-from gnnclr.listing import recipe_cards
 from gnnclr.train import Run, parse_recipe
 from gnnclr.train.parameter_groups import parameter_groups
 from gnnclr.train.schedule import warmup_cosine
@@ -37,6 +37,7 @@ SUFFIX = "-cifar10-cpu"
 #: A smaller encoder than that of the recipes, and what depends on its width.
 SMALL = [
     f"--model.method.encoder.init_args.widths={list(WIDTHS)}",
+    "--model.method.encoder.init_args.in_channels=3",
     f"--model.method.projector.init_args.in_features={WIDTHS[-1]}",
 ]
 ATTENTION = "--model.method.loss.init_args.conv.init_args.alignment.init_args.attention"

@@ -10,8 +10,8 @@ from benchmarks.common.machine import origin
 from benchmarks.common.paired import gain
 from benchmarks.common.records import Line, Records, latest, numbers, runs
 from benchmarks.images.objectives_settings import WIDTHS
+from gnnclr.configs import recipe_cards
 from gnnclr.eval import results_table
-from gnnclr.listing import recipe_cards
 
 MEASURES = ("kNN", "linear", "effective rank", "seconds")
 DETAILS = ("kNN, validation", "linear, validation", "first loss", "last loss")

@@ -1,5 +1,6 @@
 """Training: Lightning modules and data modules, recipes, runs."""
 
+from gnnclr.configs import RecipeError, available_recipes
 from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
 from gnnclr.train.checkpoint import read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
@@ -13,7 +14,7 @@ from gnnclr.train.multiplex_data import MultiplexNodeData
 from gnnclr.train.node_data import NodeData
 from gnnclr.train.parameter_groups import parameter_groups
 from gnnclr.train.progress import StepProgress
-from gnnclr.train.recipe import RecipeError, available_recipes, parse_recipe, recipe_parser, recipe_path
+from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord
 from gnnclr.train.run import Run
 from gnnclr.train.schedule import warmup_cosine
@@ -44,6 +45,5 @@ __all__ = [
     "read_checkpoint",
     "read_metrics",
     "recipe_parser",
-    "recipe_path",
     "warmup_cosine",
 ]

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from gnnclr.configs import RecipeError
 from gnnclr.ops.read_files import check_archive, read_files
-from gnnclr.train.recipe import RecipeError
 
 #: What a checkpoint of a run has in any case.
 PARTS = ("state_dict", "epoch", "global_step")

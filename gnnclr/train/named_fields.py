@@ -11,8 +11,8 @@ from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
+from gnnclr.configs import RecipeError
 from gnnclr.ops.paths import expand_path
-from gnnclr.train.recipe import RecipeError
 from gnnclr.train.recipe_errors import innermost
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -3,48 +3,18 @@
 import re
 from argparse import ArgumentError
 from collections.abc import Sequence
-from importlib.resources import files
-from pathlib import Path
+from functools import reduce
 
+import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from gnnclr.ops.paths import expand_path
+from gnnclr.configs import RecipeError, merge, recipe_settings
+from gnnclr.train.channels import open_channels
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.module import ContrastiveModule
-from gnnclr.train.recipe_errors import check_recipe_file, explain, nearest
-
-
-class RecipeError(ValueError):
-    """A recipe that cannot be read; the message says which field, and what was meant perhaps."""
-
-
-def available_recipes() -> list[str]:
-    """The names of the recipes that come with the package."""
-    folder = files("gnnclr.configs")
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-
-
-def recipe_path(name: str) -> Path:
-    """The file of a recipe.
-
-    Args:
-        name (str): A name in :func:`available_recipes`, or the path of a YAML file.
-
-    Raises:
-        RecipeError: If there is neither; the message lists the names.
-    """
-    names = available_recipes()
-    if name in names:
-        return Path(str(files("gnnclr.configs").joinpath(f"{name}.yaml")))
-    path = expand_path(name)
-    if path.is_file():
-        return path
-    if path.is_dir() or path.suffix in (".yaml", ".yml") or len(path.parts) != 1:
-        reason = "which is a folder" if path.is_dir() else "which does not exist"
-        raise RecipeError(f"'config' must be the name of a recipe or a YAML file (got {name!r}, {reason})")
-    raise RecipeError(f"there is no recipe or file {name!r}{nearest(name, names)}\nRecipes: {', '.join(names)}")
+from gnnclr.train.recipe_errors import explain
 
 
 def recipe_parser() -> ArgumentParser:
@@ -66,16 +36,19 @@ def recipe_parser() -> ArgumentParser:
             "trainer.use_distributed_sampler": False,
             "checkpoint.filename": "last",
             "checkpoint.enable_version_counter": False,
+            # Another optimizer would get the arguments of the default one; parse_recipe gives it where none is named.
+            "model.optimizer": None,
         }
     )
     return parser
 
 
-def parse_recipe(config: str, overrides: Sequence[str] = ()) -> Namespace:
+def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> Namespace:
     """Reads a recipe and applies overrides to it.
 
     Args:
-        config (str): A name in :func:`available_recipes`, or the path of a YAML file.
+        config (str or list): A name in :func:`gnnclr.configs.available_recipes`, or the path of a YAML file. Several
+            are merged in order, later ones win.
         overrides (list, optional): Command line arguments, such as ``["--trainer.max_epochs=5"]``. (default: ``()``)
 
     Raises:
@@ -84,22 +57,29 @@ def parse_recipe(config: str, overrides: Sequence[str] = ()) -> Namespace:
     for override in overrides:
         if re.match(r"--data\.(init_args\.)?seed\b", override):
             raise RecipeError("the seed of the data is the seed of the run; did you mean '--seed_everything'?")
+        if re.match(r"--config\b", override):
+            raise RecipeError(
+                f"'config' must be a list where there are several recipes (got {override!r} as an override)"
+            )
+    configs = [config] if isinstance(config, str) else list(config)
+    usual = {"model": {"optimizer": {"class_path": "torch.optim.AdamW"}}}
+    settings = open_channels(reduce(merge, [recipe_settings(name) for name in configs], usual))
     parser = recipe_parser()
-    path = recipe_path(config)
-    try:
-        check_recipe_file(path)
-    except ValueError as error:
-        raise RecipeError(str(error)) from error
-    arguments = ["--config", str(path)]
+    arguments = ["--config", yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)]
     try:
         return parser.parse_args([*arguments, *overrides])
     except ArgumentError as error:
         failure = error
+    if "required: dataset" in str(failure):
+        raise RecipeError(
+            f"'data.dataset' must be given (got none): {', '.join(configs)} is a method without data; give "
+            f"--data.dataset=NAME, or a name with data (see `gnnclr list`)"
+        )
     # Whose mistake it is, and what fields there are, is known after the file is read alone.
     try:
         recipe = parser.parse_args(arguments)
     except ArgumentError as error:
-        raise RecipeError(f"{config}: {explain(error, _options(parser))}") from None
+        raise RecipeError(f"{', '.join(configs)}: {explain(error, _options(parser))}") from None
     raise RecipeError(explain(failure, _options(parser, recipe), overrides))
 
 

@@ -5,12 +5,8 @@ import importlib
 import re
 from argparse import ArgumentError
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-
-import yaml
 
 from gnnclr.ops.paths import causes
-from gnnclr.ops.read_files import read_files
 
 #: How a value of a type is called.
 KINDS = {
@@ -53,27 +49,6 @@ def explain(error: ArgumentError, options: Sequence[str], overrides: Sequence[st
     if not field:
         return " ".join(message.split())
     return _sentence(field, message, text)
-
-
-def check_recipe_file(path: str | Path) -> None:
-    """Raises a :class:`ValueError` that names a file of a recipe if it cannot be read, or holds no fields.
-
-    Args:
-        path (str or Path): The file.
-    """
-
-    def read() -> None:
-        fields = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(fields, dict):
-            raise ValueError("nothing" if fields is None else f"{type(fields).__name__} {_short(str(fields))}")
-
-    try:
-        read_files(path, read, "hold the fields of a recipe as YAML", remedy="see `gnnclr fit --help` for them")
-    except ValueError as error:
-        mark = getattr(error.__cause__, "problem_mark", None)
-        line = "" if mark is None else f" in line {mark.line + 1}"
-        text = str(error).replace("got ValueError: ", "got ")
-        raise ValueError(re.sub(r"\(got \w+Error: (.*?)\);", rf"(got text that is none{line}: \1);", text)) from error
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

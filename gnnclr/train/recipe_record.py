@@ -8,7 +8,7 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from gnnclr.train.recipe import RecipeError
+from gnnclr.configs import RecipeError
 
 #: Where a checkpoint holds the settings of its recipe.
 KEY = "gnnclr_recipe"

@@ -20,10 +20,12 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
 import gnnclr
+from gnnclr.configs import RecipeError
 from gnnclr.ops.atomic import write_text
 from gnnclr.ops.read_files import read_files
 from gnnclr.processes import is_rank_zero
 from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
+from gnnclr.train.channels import read_from_data
 from gnnclr.train.check_settings import check_parts, check_seed, check_trainer
 from gnnclr.train.checkpoint import check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
@@ -32,7 +34,7 @@ from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
 from gnnclr.train.metrics_csv import MetricsCSV
 from gnnclr.train.named_fields import names_fields
 from gnnclr.train.progress import StepProgress
-from gnnclr.train.recipe import RecipeError, parse_recipe, recipe_parser
+from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord, check_recipe
 from gnnclr.train.run_folder import claim_folder, claim_number
 from gnnclr.train.save_config import SaveConfig
@@ -102,9 +104,13 @@ class Run:
 
     @names_fields
     def build(self) -> Namespace:
-        """Makes ``model``, with the initial weights that the seed gives, ``data``, and the arguments of the trainer."""
+        """Makes ``model``, with the initial weights that the seed gives, ``data``, and the arguments of the trainer.
+        Numbers of channels that the recipe leaves to the data are in :attr:`recipe` from then on."""
+        self.recipe, data = read_from_data(self.recipe)
         seed_everything(check_seed(self.recipe.seed_everything), verbose=False)
-        return recipe_parser().instantiate(self.recipe)
+        built = recipe_parser().instantiate(self.recipe)
+        built.data = built.data if data is None else data
+        return built
 
     @names_fields
     def fit(self, ckpt_path: str | Path | None = None, new: bool = False) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from gnnclr.train.recipe import RecipeError
+from gnnclr.configs import RecipeError
 
 try:
     import fcntl

@@ -7,10 +7,11 @@ from typing import Any
 
 from jsonargparse import Namespace
 
+from gnnclr.configs import RecipeError
 from gnnclr.eval import results_table
 from gnnclr.ops.atomic import atomic_write, write_text
 from gnnclr.processes import is_rank_zero
-from gnnclr.train.recipe import RecipeError
+from gnnclr.train.channels import read_from_data
 from gnnclr.train.run import Run
 from gnnclr.train.run_folder import claim_folder
 
@@ -37,6 +38,7 @@ class Seeds:
         Raises:
             RecipeError: If the folder holds a run with other settings.
         """
+        self.recipe, _ = read_from_data(self.recipe)  # once for all seeds: from here on all numbers are given
         recipe = self.recipe.clone()
         recipe.seed_everything = seed
         run = Run(recipe, self.folder / f"seed-{seed}", f"{self.name} seed {seed}")

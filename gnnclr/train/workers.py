@@ -16,9 +16,9 @@ from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch import Trainer
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
+from gnnclr.configs import RecipeError
 from gnnclr.processes import STOPPED, end_with_parent
 from gnnclr.train.interrupt import SIGNALS, ResumableInterrupt, TrainingInterrupted
-from gnnclr.train.recipe import RecipeError
 from gnnclr.train.watch import ProcessWatch, failure
 
 #: Seconds that processes have to end by themselves, once the training is over.

@@ -1,7 +1,5 @@
 """Every recipe for graphs trains, and has the settings of the benchmark."""
 
-import re
-
 import pytest
 import torch
 from devices import CUDA
@@ -10,11 +8,12 @@ from torch_geometric.transforms import BaseTransform, Compose
 
 from benchmarks.graphs.builders import METHODS
 from benchmarks.graphs.settings import FILE, Settings
-from gnnclr.listing import recipe_cards
+from gnnclr.configs import RecipeName, recipe_cards, recipe_settings
 from gnnclr.node import FittedRewiring, sbm
-from gnnclr.train import Run, available_recipes, parse_recipe, read_metrics, recipe_path
+from gnnclr.train import Run, available_recipes, parse_recipe, read_metrics
 
-NAMES = [name for name in available_recipes() if "gnnclr.train.NodeData" in recipe_path(name).read_text()]
+GRAPHS = [name for name in available_recipes() if RecipeName.parse(name).kind == "graphs"]
+NAMES = [name for name in GRAPHS if RecipeName.parse(name).data]
 #: One recipe of each method and technique; those for other data sets differ in numbers alone.
 TRAINED = [name for name in NAMES if name.endswith(("-cora", "-sbm", "lsa-cs"))]
 #: Recipes that no benchmark has run.
@@ -25,16 +24,14 @@ STARTS = ("csgcl", "progcl")
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """Overrides that train a recipe on a small graph with as many features as its encoder expects."""
+    """Overrides that train a recipe on a small graph."""
     folder = tmp_path_factory.mktemp("graphs")
 
     def overrides(name, epochs=2):
-        text = recipe_path(name).read_text()
-        width = int(re.search(r"in_channels: (\d+)", text)[1])
-        nodes = width if "SVDFeatures" in text else 90  # it has at most as many directions as there are nodes
-        path = folder / f"{nodes}-{width}.pt"
+        nodes = 512 if "lsa" in name else 90  # an SVD has at most as many directions as there are nodes
+        path = folder / f"{nodes}.pt"
         if not path.exists():
-            torch.save(sbm(nodes, 3, width).to_dict(), path)
+            torch.save(sbm(nodes, 3, 600).to_dict(), path)
         options = [f"--data.dataset={path}", f"--trainer.max_epochs={epochs}", "--trainer.accelerator=cpu"]
         options += ["--model.method.start=1"] if name.startswith(STARTS) else []
         return [*options, "--trainer.log_every_n_steps=1"]
@@ -47,9 +44,9 @@ def test_every_method_has_a_recipe():
 
     methods = {name for name in node.__all__ if isinstance(getattr(node, name), type)}
     methods = {name for name in methods if issubclass(getattr(node, name), node.NodeMethod)}
-    texts = [recipe_path(name).read_text() for name in available_recipes()]
-    used = {found[1] for text in texts if (found := re.search(r"method:\n    class_path: gnnclr\.node\.(\w+)", text))}
-    assert used == methods - {"NodeMethod", "WithFeatures"}  # the base and a wrapper
+    settings = [recipe_settings(name) for name in available_recipes()]
+    used = {x["model"]["method"]["class_path"].removeprefix("gnnclr.node.") for x in settings}
+    assert {x for x in used if "." not in x} == methods - {"NodeMethod", "WithFeatures"}  # the base and a wrapper
 
 
 @pytest.fixture
@@ -144,9 +141,10 @@ def test_recipe_has_the_settings_of_the_benchmark(name, benchmarks, tmp_path):
     method, dataset = name.rsplit("-", 1)
     settings = table.chosen(method, dataset)
     recipe = parse_recipe(name, ["--data.root=x"])
-    width = recipe.model.method.init_args.encoder.init_args.in_channels
-    expected = methods[method](sbm(6, 2, width), settings)
-    assert shown(Run(recipe, tmp_path).build().model.method) == shown(expected)
+    graph = sbm(60, 2, 20)
+    torch.save(graph.to_dict(), tmp_path / "graph.pt")
+    small = parse_recipe(name, [f"--data.dataset={tmp_path / 'graph.pt'}", "--data.transform=null"])
+    assert shown(Run(small, tmp_path).build().model.method) == shown(methods[method](graph, settings))
 
     optimizer = recipe.model.optimizer
     assert optimizer.class_path.rsplit(".")[-1].lower() == settings["optimizer"]

@@ -1,18 +1,24 @@
 import pytest
 
-from gnnclr.train import RecipeError, Run, available_recipes, parse_recipe, recipe_path
+from gnnclr.configs import RecipeName, recipe_settings
+from gnnclr.train import RecipeError, Run, available_recipes, parse_recipe
 
-EMBEDDED = {"simclr-digits", "simclr-knn-digits", "grace-sbm", "grace-knn-sbm"}
+#: Data that need no files.
+SMALL = {"images": ["--data.dataset=digits"], "graphs": ["--data.dataset=sbm", "--data.probed=10"]}
 
 
-@pytest.mark.parametrize("name", available_recipes())
+#: One recipe of each method with other settings; those that differ in data or trainer alone are not built again.
+BUILT = {str(recipe_settings(name)["model"]): name for name in available_recipes() if not name.startswith("multiplex")}
+
+
+@pytest.mark.parametrize("name", sorted(BUILT.values()))
 def test_every_recipe_builds_and_survives_its_own_yaml(name, tmp_path):
-    root = [] if name in EMBEDDED else ["--data.root=data"]
-    run = Run(parse_recipe(name, root), tmp_path)
+    run = Run(parse_recipe(name, SMALL[RecipeName.parse(name).kind]), tmp_path)
     built = run.build()
     assert hasattr(built.model.method, "training_step_loss")
     (tmp_path / "config.yaml").write_text(run.settings())
     assert Run.open(tmp_path).settings() == run.settings()
+    assert -1 not in [value for key, value in run.recipe.items() if key.endswith("channels")]
 
 
 def test_overrides_reach_every_depth():
@@ -59,15 +65,24 @@ def test_unknown_fields_name_the_nearest(override, meant):
 
 
 def test_unknown_fields_of_a_file_name_the_nearest(tmp_path):
-    text = recipe_path("grace-sbm").read_text().replace("max_epochs", "max_epoch")
-    (tmp_path / "mine.yaml").write_text(text)
+    (tmp_path / "mine.yaml").write_text("{base: grace-sbm, trainer: {max_epoch: 3}}")
     with pytest.raises(RecipeError, match=r"mine.yaml: unknown field 'max_epoch'; did you mean '--trainer.max_epochs'"):
         parse_recipe(str(tmp_path / "mine.yaml"))
 
 
-def test_unknown_recipe_lists_the_names():
-    with pytest.raises(RecipeError, match=r"(?s)did you mean 'simclr-digits'.*Recipes: .*grace-cora"):
+def test_unknown_recipe_says_where_the_names_are():
+    with pytest.raises(
+        RecipeError, match=r"no recipe or file 'simclr-digit'; did you mean 'simclr-digits'.*gnnclr list"
+    ):
         parse_recipe("simclr-digit")
+
+
+def test_several_recipes_are_merged_in_order(tmp_path):
+    (tmp_path / "mine.yaml").write_text("{trainer: {max_epochs: 3}, seed_everything: 5}")
+    mine = str(tmp_path / "mine.yaml")
+    recipe = parse_recipe(["grace-sbm", mine], ["--seed_everything=6"])
+    assert recipe.trainer.max_epochs == 3 and recipe.seed_everything == recipe.data.init_args.seed == 6
+    assert parse_recipe([mine, "grace-sbm"]).trainer.max_epochs == 100
 
 
 def test_value_of_the_wrong_type():

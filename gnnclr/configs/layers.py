@@ -1,0 +1,71 @@
+"""The files that a recipe is made of."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from gnnclr.configs.error import RecipeError
+
+#: Recipes for images, graphs, multiplex graphs: folders with ``methods``, ``variants``, ``parts``, ``data``, ``size``.
+KINDS = ("images", "graphs", "multiplex")
+#: As jsonargparse reads numbers: 1e-5 is one, which YAML 1.1 has as text.
+NUMBER = re.compile(r"^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9_]+|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?$")
+
+
+@cache
+def names(kind: str, folder: str) -> tuple[str, ...]:
+    """The names of the files of a folder, sorted."""
+    path = files("gnnclr.configs") / kind / folder
+    return tuple(sorted(x.name.removesuffix(".yaml") for x in path.iterdir())) if path.is_dir() else ()
+
+
+@cache
+def layer(kind: str, folder: str, name: str) -> Mapping[str, Any]:
+    """The contents of a file of the package."""
+    return load(files("gnnclr.configs") / kind / folder / f"{name}.yaml")
+
+
+@cache
+def part(kind: str, name: str) -> Mapping[str, Any]:
+    """A method, a variant, or what several of them share."""
+    folder = next(folder for folder in ("methods", "variants", "parts") if name in names(kind, folder))
+    return layer(kind, folder, name)
+
+
+@cache
+def lineage(kind: str, name: str) -> tuple[str, ...]:
+    """A part and all that it is based on, each once, bases first."""
+    return tuple(dict.fromkeys([x for base in bases(part(kind, name)) for x in lineage(kind, base)] + [name]))
+
+
+def bases(settings: Mapping[str, Any], origin: str = "recipe") -> list[str]:
+    """What ``base`` says, as a list."""
+    base = settings.get("base", [])
+    base = [base] if isinstance(base, str) else base
+    if not isinstance(base, list) or not all(isinstance(name, str) for name in base):
+        raise RecipeError(f"{origin}: 'base' must be a recipe or a list of recipes (got {base!r})")
+    return base
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The settings of a YAML file.
+
+    Raises:
+        RecipeError: If it is not YAML, or holds anything but settings.
+    """
+    import yaml  # `gnnclr list losses` and `gnnclr --help` need none
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        pass
+
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", NUMBER, list("-+0123456789."))
+    try:
+        settings = yaml.load(path.read_text(encoding="utf-8"), Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(settings, dict):
+        raise RecipeError(f"{path} must hold settings of a recipe, 'model', 'data' and so on (got {settings!r:.60})")
+    return settings

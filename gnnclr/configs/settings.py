@@ -1,0 +1,64 @@
+"""The settings of a recipe."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any
+
+from gnnclr.configs.error import RecipeError
+from gnnclr.configs.layers import KINDS, bases, layer, lineage, load, names, part
+from gnnclr.configs.merge import merge
+from gnnclr.configs.recipe_name import RecipeName, possible_names
+
+
+def recipe_settings(recipe: str | Path, _path: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The settings of a recipe, with all that it is based on.
+
+    A recipe of the package is merged of layers, later ones win: what all recipes of its kind begin with, its size, its
+    data, and then each part that it is based on, bases first, with what the part says of this size and these data
+    (``when``). A file is merged over the recipes that its ``base`` names, in order.
+
+    Args:
+        recipe (str or Path): A name such as ``"grace-cora"``, a layer alone such as ``"cora"``, or a YAML file.
+
+    Raises:
+        RecipeError: If there is no such recipe, or a file leads back to itself.
+    """
+    name = RecipeName.parse(str(recipe))
+    if name is not None:
+        return _settings(name)
+    for kind in KINDS:
+        for folder in ("data", "size"):
+            if str(recipe) in names(kind, folder):
+                return _plain(merge(merge({}, layer(kind, "", "base")), layer(kind, folder, str(recipe))))
+    path = Path(os.path.expandvars(recipe)).expanduser()
+    path = _path[-1].parent / path if _path else path
+    if not path.is_file():
+        origin = f"{_path[-1]}: 'base' must name recipes or files: " if _path else ""
+        close = difflib.get_close_matches(str(recipe), possible_names(), 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ";"
+        raise RecipeError(f"{origin}there is no recipe or file {str(recipe)!r}{hint} `gnnclr list` shows the names")
+    seen = (*_path, path)
+    if path.resolve() in [file.resolve() for file in _path]:
+        raise RecipeError(f"{_path[0]}: 'base' leads back to itself: {' -> '.join(map(str, seen))}")
+    own = load(path)
+    settings: dict[str, Any] = {}
+    for base in bases(own, str(path)):
+        settings = merge(settings, recipe_settings(base, seen))
+    return merge(settings, {key: value for key, value in own.items() if key not in ("base", "card")})
+
+
+def _settings(name: RecipeName) -> dict[str, Any]:
+    kind, chosen = name.kind, [(folder, x) for folder, x in (("size", name.size), ("data", name.data)) if x]
+    layers = [layer(kind, "", "base"), *(layer(kind, folder, x) for folder, x in chosen)]
+    for own in (part(kind, x) for x in lineage(kind, name.part)):
+        layers += [own, *(own["when"][x] for _, x in chosen if x in own.get("when", {}))]
+    settings: dict[str, Any] = {}
+    for own in layers:
+        settings = merge(settings, own)
+    return _plain(settings)
+
+
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Without what is about the recipe."""
+    return {key: value for key, value in settings.items() if key not in ("base", "card", "when", "size")}
