@@ -190,5 +190,6 @@ class FromRankZero:
     def __call__(self, value: Any) -> Any:
         """Returns the value of the first process; that of the others counts for nothing."""
         objects = [value]
-        dist.broadcast_object_list(objects, src=0, group=self._group)
+        with _watched(ResumableInterrupt(""), []):  # which waits, and hears of signals
+            dist.broadcast_object_list(objects, src=0, group=self._group)
         return objects[0]

@@ -1,13 +1,25 @@
 import json
 import os
 import signal
+import time
 
 import pytest
 import torch
 from devices import needs_cuda
 
 from gnnclr.node import GRACE
-from gnnclr.train import RecipeError, Run, TrainingInterrupted, parse_recipe, read_metrics
+from gnnclr.train import NodeData, RecipeError, Run, TrainingInterrupted, parse_recipe, read_metrics
+from gnnclr.vision import SimCLR
+
+SMALL_DIGITS = [
+    "--data.batch_size=128",
+    "--data.dataset=digits",
+    "--model.method.encoder.widths=[4,8]",
+    "--model.method.projector.in_features=8",
+    "--trainer.accelerator=cpu",
+    "--trainer.max_epochs=2",
+    "--trainer.log_every_n_steps=1",
+]
 
 
 def weights(run):
@@ -94,3 +106,65 @@ def test_folder_without_a_run(tmp_path, small_graph):
         Run.open(tmp_path)
     with pytest.raises(RecipeError, match=r"has no checkpoint checkpoints/last.ckpt"):
         Run(small_graph, tmp_path).load()
+
+
+@pytest.mark.parametrize(("stop", "accumulate"), [(3, 2), (8, 1)], ids=["within an accumulation", "at the last step"])
+def test_a_stop_waits_for_the_step_and_ends_there(stop, accumulate, tmp_path, monkeypatch):
+    options = [*SMALL_DIGITS, "--data.limit=512", f"--trainer.accumulate_grad_batches={accumulate}"]
+    whole, stopped = (Run(parse_recipe("simclr-digits", options), tmp_path / name) for name in ("whole", "stopped"))
+    whole.train()
+    step, seen = SimCLR.training_step_loss, []
+
+    def interrupted(self, batch):
+        seen.append(batch)
+        if len(seen) == stop:  # twice, as a terminal and a launcher may: it is one request
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SimCLR, "training_step_loss", interrupted)
+        with pytest.raises(TrainingInterrupted):
+            stopped.train()
+    assert len(seen) == stop + stop % accumulate
+    assert stopped.train(stopped.checkpoint).step == 8 // accumulate
+    assert equal(weights(whole), weights(stopped))
+    assert (whole.folder / "metrics.csv").read_text() == (stopped.folder / "metrics.csv").read_text()
+
+
+def test_a_second_request_ends_at_once(small_graph, tmp_path, monkeypatch):
+    def interrupted(self, data):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.6)
+        pytest.fail("the step went on")
+
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    monkeypatch.setattr(GRACE, "training_step_loss", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Run(small_graph, tmp_path / "run").fit()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_an_interrupted_evaluation_says_how_to_go_on(small_graph, tmp_path, monkeypatch):
+    run = Run(small_graph, tmp_path / "run")
+    evaluate = NodeData.evaluate
+
+    def interrupted(self, methods):
+        os.kill(os.getpid(), signal.SIGINT)
+        return evaluate(self, methods)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NodeData, "evaluate", interrupted)
+        with pytest.raises(TrainingInterrupted) as stop:
+            run.fit()
+    assert stop.value.step == 3 and stop.value.path == run.checkpoint and run.result is None
+    assert run.fit(run.checkpoint)["steps"] == 3
+
+
+def test_processes_that_are_no_commands_are_refused(small_graph, tmp_path):
+    small_graph.trainer.devices, small_graph.trainer.strategy = 2, "ddp_spawn"
+    with pytest.raises(
+        RecipeError, match=r"'trainer.strategy' must be one that starts processes as commands.*\(got DDP"
+    ):
+        Run(small_graph, tmp_path).fit()
