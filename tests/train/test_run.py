@@ -164,7 +164,5 @@ def test_an_interrupted_evaluation_says_how_to_go_on(small_graph, tmp_path, monk
 
 def test_processes_that_are_no_commands_are_refused(small_graph, tmp_path):
     small_graph.trainer.devices, small_graph.trainer.strategy = 2, "ddp_spawn"
-    with pytest.raises(
-        RecipeError, match=r"'trainer.strategy' must be one that starts processes as commands.*\(got DDP"
-    ):
+    with pytest.raises(RecipeError, match=r"'trainer.strategy' must be one that starts processes as commands"):
         Run(small_graph, tmp_path).fit()
