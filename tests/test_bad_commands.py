@@ -164,6 +164,7 @@ def test_what_no_check_foresaw_says_where_its_traceback_is(folder, monkeypatch, 
 )
 @pytest.mark.parametrize("target", ["last.ckpt", "metrics.csv", "metrics.json", "config.yaml"])
 def test_a_file_that_cannot_be_written_is_named(target, number, reason, folder, monkeypatch, capsys):
+    monkeypatch.setattr("gnnclr.train.contrastive_data.evaluate_features", lambda *args: {})
     opened = Path.open
 
     def failing(path, mode="r", *args, **kwargs):

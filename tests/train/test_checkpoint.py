@@ -110,13 +110,15 @@ def test_a_checkpoint_of_another_recipe_is_refused(recipe, overrides, message, f
     assert not (tmp_path / "other" / "config.yaml").exists()
 
 
-def test_the_training_and_places_may_differ(folder, tmp_path):
+def test_the_training_and_places_may_differ(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("gnnclr.train.contrastive_data.evaluate_features", lambda *args: {})
     overrides = [*MORE, "--data.root=elsewhere", "--checkpoint.every_n_epochs=1", "--trainer.gradient_clip_val=9"]
     run = Run(parse_recipe("grace-sbm", [*SMALL, *overrides]), tmp_path / "other")
     assert run.fit(folder / "checkpoints" / "last.ckpt")["steps"] == 3
 
 
-def test_a_checkpoint_of_before_is_taken_with_a_message(folder, capsys):
+def test_a_checkpoint_of_before_is_taken_with_a_message(folder, capsys, monkeypatch):
+    monkeypatch.setattr("gnnclr.train.contrastive_data.evaluate_features", lambda *args: {})
     path = folder / "checkpoints" / "last.ckpt"
     checkpoint = torch.load(path, weights_only=True)
     assert set(checkpoint[KEY]) == {"model", "data"}
