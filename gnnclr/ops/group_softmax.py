@@ -46,7 +46,7 @@ class GroupSoftmax:
             self._x = x.detach().to(torch.promote_types(x.dtype, torch.float32))[self._order]
             self._count = count = (size - 1).to(self._x.dtype)
             self._others, log_others = count.clamp(min=1), count.clamp(min=1).log()
-            mean = self._set_columns()
+            mean = self._set_terms()
             pivot = mean if self._safe() else self._largest()
             total = torch.zeros_like(pivot)
             for rows, cols, beyond, s in self._tiles():
@@ -97,15 +97,21 @@ class GroupSoftmax:
                     slope += s.mul_(u).sum()
             return self._unsort(out), slope if by_scale else None
 
-    def _set_columns(self) -> Tensor:
-        """Sets the columns whose products are the logits less the scale, within a group; returns their means [n]."""
-        y = self._x - scatter(self._x, self._group, reduce="mean")[self._group]
-        half = ((y * y).sum(dim=1) - squared_excess(self._x)) / 2
-        one = torch.ones_like(half)
-        self._q = torch.cat([y, half.unsqueeze(1), one.unsqueeze(1)], dim=1).mul_(self.scale)
-        self._k = torch.cat([y, -one.unsqueeze(1), -half.unsqueeze(1)], dim=1)
-        sums = scatter(self._k, self._group, reduce="sum")[self._group] - self._k
-        return torch.linalg.vecdot(self._q, sums) / self._others
+    def _set_terms(self) -> Tensor:
+        r"""Sets what logits are made of, less the scale: centers of groups, and for each row half of its squared
+        distance to its center, less what its own square exceeds one by. Returns the means of the logits [n]."""
+        self._center = scatter(self._x, self._group, reduce="mean")
+        y = self._x - self._center[self._group]
+        self._half = half = ((y * y).sum(dim=1) - squared_excess(self._x)) / 2
+        products = torch.linalg.vecdot(y, scatter(y, self._group, reduce="sum")[self._group] - y)
+        halves = scatter(half, self._group, reduce="sum")[self._group] - half
+        return ((products - halves) / self._others - half).mul_(self.scale)
+
+    def _logits(self, rows: slice, cols: slice) -> Tensor:
+        """The logits of a tile less the scale, right within groups."""
+        y, z = (self._x[part] - self._center[self._group[part]] for part in (rows, cols))
+        s = torch.addmm(self._half[cols], y, z.t(), beta=-self.scale, alpha=self.scale)
+        return s.sub_((self.scale * self._half[rows]).unsqueeze(1))
 
     def _safe(self) -> bool:
         """Whether no exponent over- or underflows that is taken from the mean of a row's logits."""
@@ -131,7 +137,8 @@ class GroupSoftmax:
             for left in range(start, end, width):
                 right = min(left + width, end)
                 beyond = slice(max(left, min(stop, right)), right)
-                yield slice(start, stop), slice(left, right), beyond, self._q[start:stop] @ self._k[left:right].t()
+                rows, cols = slice(start, stop), slice(left, right)
+                yield rows, cols, beyond, self._logits(rows, cols)
 
     def _of_pairs(self, tile: Tensor, rows: slice, cols: slice, value: float = 0.0) -> Tensor:
         """Writes ``value`` where a tile has rows of two groups, or a row with itself, in place."""
