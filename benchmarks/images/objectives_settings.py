@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from gnnclr.losses.functional import nt_xent_loss
 from torch import Tensor, nn
 
 from gnnclr import losses
+from gnnclr.losses import NTXentLoss
 from gnnclr.vision import MLPHead, Normalize, SlimResNet
 
 WIDTHS, SIZE, EMBEDDING = (32, 64, 128), 24, 64
@@ -64,7 +64,7 @@ def with_adversarial_view(method: Method, a: Tensor, b: Tensor, labels: Tensor) 
     """A third view: the first after one step up the gradient of NT-Xent, by the sign of each pixel's."""
     a.requires_grad_()
     z0, z1 = method.embed(a, b)
-    (gradient,) = torch.autograd.grad(nt_xent_loss(z0, z1, temperature=TEMPERATURE), a, retain_graph=True)
+    (gradient,) = torch.autograd.grad(NTXentLoss(TEMPERATURE)(z0, z1), a, retain_graph=True)
     adversarial = (a.detach() + EPSILON * gradient.sign()).clamp(0, 1)
     return method.loss(z0, z1, *method.embed(adversarial))
 

@@ -7,7 +7,6 @@ from loss_contract import LossContract, make_views, relative, unit, value_and_gr
 
 from gnnclr.graph import FeatureBank
 from gnnclr.losses import InfoNCELoss
-from gnnclr.losses.functional import info_nce_loss
 from gnnclr.nn.normalizer import ImplicitNormalizer
 
 
@@ -96,11 +95,6 @@ def test_a_step_is_not_kept_until_the_garbage_is_collected(impl, monkeypatch):
         assert len(seen) == 1 and seen[0]() is None
     finally:
         gc.enable()
-
-
-def test_functional_twin():
-    views = make_views(9)
-    assert torch.equal(info_nce_loss(*views, temperature=0.3), InfoNCELoss(0.3)(*views))
 
 
 def test_peer():

@@ -4,7 +4,6 @@ from loss_contract import LossContract, explicit_graph, make_views, relative, un
 
 from gnnclr.graph import augmentation_graph
 from gnnclr.losses import NTXentLoss
-from gnnclr.losses.functional import nt_xent_loss
 
 
 class TestNTXent(LossContract):
@@ -31,11 +30,6 @@ class TestNTXent(LossContract):
     def test_view_swap(self):
         z0, z1 = make_views(9)
         torch.testing.assert_close(NTXentLoss(0.1)(z0, z1), NTXentLoss(0.1)(z1, z0))
-
-
-def test_functional_twin():
-    z0, z1 = make_views(9)
-    assert torch.equal(nt_xent_loss(z0, z1, temperature=0.2), NTXentLoss(0.2)(z0, z1))
 
 
 def test_implicit_positives_equal_explicit_ones():

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from gnnclr.losses.functional import sup_con_loss
 from loss_contract import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
 
 from gnnclr.graph import augmentation_graph
@@ -149,8 +148,3 @@ def test_a_sample_without_a_label_is_of_no_class(num_views, dtype):
 def test_labels_are_checked():
     with pytest.raises(ValueError, match=r"'labels' must be an integer tensor of shape \[9\]"):
         SupConLoss()(*make_views(9), labels=torch.zeros(4, dtype=torch.long))
-
-
-def test_functional_twin():
-    views = make_views(9)
-    assert torch.equal(sup_con_loss(*views, labels=LABELS, temperature=0.3), SupConLoss(0.3)(*views, labels=LABELS))
