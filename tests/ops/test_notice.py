@@ -1,6 +1,7 @@
 import pytest
 
-from gnnclr.ops.notice import RANKS, is_rank_zero, notice
+from gnnclr.ops.notice import is_rank_zero, notice
+from gnnclr.processes import RANKS
 
 
 @pytest.mark.parametrize(
