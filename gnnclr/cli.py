@@ -1,6 +1,8 @@
 """The command ``gnnclr``. Heavy imports are inside the commands, so that ``gnnclr --help`` is quick."""
 
 import argparse
+import atexit
+import gc
 import os
 import sys
 import time
@@ -34,6 +36,8 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit status: 0, 2 for a mistake in the arguments, 130 after Ctrl-C."""
     parser, options = _parser()
+    # At the end of the process all objects would be searched for garbage once more, which takes seconds.
+    atexit.register(gc.freeze)
     try:
         arguments, rest = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
         if arguments.command is None:
