@@ -1,6 +1,8 @@
 """The command ``gnnclr``. Heavy imports are inside the commands, so that ``gnnclr --help`` is quick."""
 
 import argparse
+import atexit
+import gc
 import os
 import sys
 import time
@@ -38,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit status: 0, 2 for wrong arguments or a file that cannot be used, 130 after
     Ctrl-C, 1 for an error that no check foresaw. ``GNNCLR_DEBUG=1`` shows the tracebacks of all errors."""
     parser, options = _parser()
+    # At the end of the process all objects would be searched for garbage once more, which takes seconds.
+    atexit.register(gc.freeze)
     try:
         arguments, rest = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
         if arguments.command is None:
