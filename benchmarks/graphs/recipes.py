@@ -49,8 +49,8 @@ def build_recipe(data: Data, s: Mapping[str, Any]) -> nn.Module:
 def _recipe(name: str) -> Any:
     from gnnclr.train.recipe import parse_recipe
 
-    # A method alone wants data, of which nothing is read here.
-    return parse_recipe(name, [] if RecipeName.parse(name).data else ["--data.dataset=sbm"])
+    # The benchmark has read the data: those of the recipe are not used, and need no files.
+    return parse_recipe(name, ["--data.dataset=sbm"])
 
 
 def _settings(name: str) -> dict[str, Any]:
