@@ -67,17 +67,24 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
     parser = recipe_parser()
     arguments = ["--config", yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)]
     try:
-        return parser.parse_args([*arguments, *overrides])
+        recipe = parser.parse_args([*arguments, *overrides])
     except ArgumentError as error:
         failure = error
+    else:
+        if recipe.model.optimizer is None:
+            raise RecipeError("'model.optimizer' must be an optimizer (got null)")
+        return recipe
     if "required: dataset" in str(failure):
         raise RecipeError(
             f"'data.dataset' must be given (got none): {', '.join(configs)} is a method without data; give "
             f"--data.dataset=NAME, or a name with data (see `gnnclr list`)"
         )
     # Whose mistake it is, and what fields there are, is known after the file is read alone.
+    data = settings.get("data")
+    ours = isinstance(data, dict) and str(data.get("class_path")).startswith("gnnclr.")
+    bare = ours and "dataset" not in (data.get("init_args") or {})
     try:
-        recipe = parser.parse_args(arguments)
+        recipe = parser.parse_args([*arguments, "--data.dataset=NAME"] if bare else arguments)
     except ArgumentError as error:
         raise RecipeError(f"{', '.join(configs)}: {explain(error, _options(parser))}") from None
     raise RecipeError(explain(failure, _options(parser, recipe), overrides))
