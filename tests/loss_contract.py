@@ -279,10 +279,9 @@ class LossContract:
         """Views whose positives are nearly one; a subclass with labels makes tight classes."""
         return make_views(n, 8 * self.even, self.num_views[-1], noise=noise)
 
-    @pytest.mark.parametrize("noise", [0.05, 0.01])
-    def test_tight_positives_keep_four_digits(self, noise):
+    def test_tight_positives_keep_four_digits(self):
         """Value and gradients at a low temperature, in float32, with positives that are edges and that are groups."""
-        views, tau = self.tight_views(7, noise), None
+        views, tau = self.tight_views(7, noise=0.01), None
         if self.temperatures != (None,):
             tau = torch.tensor(0.03).double().requires_grad_()
         leaves = [view.double().requires_grad_() for view in views]
@@ -305,7 +304,7 @@ class LossContract:
             assert relative(torch.cat(found[:size]), torch.cat(gradients[:size])) < 1e-4
             assert not learned or relative(found[size], gradients[size]) < 1e-4
 
-    @pytest.mark.parametrize("scale", [1e19, 1e30, 1e-30, "mixed"])
+    @pytest.mark.parametrize("scale", [1e19, 1e-30, "mixed"])
     def test_rows_of_any_length(self, scale):
         """The literal value, or an error that names the argument."""
         rows = torch.tensor([1e30, 1.0, 1e-30, 1e19, 1e-10, 1e-42, 3e37]).unsqueeze(1) if scale == "mixed" else scale
@@ -323,7 +322,7 @@ class LossContract:
         assert torch.isfinite(grad).all()
         if self.normalizes and scale != "mixed":  # where gradients of some rows are beyond float32
             assert relative(grad * length, expected_grad * length) < 1e-3
-        if scale == 1e30:
+        if scale == 1e19:
             self.rows_of_any_length_in_other_types(tau)
 
     def rows_of_any_length_in_other_types(self, tau):
