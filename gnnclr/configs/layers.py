@@ -65,7 +65,11 @@ def load(path: Path) -> dict[str, Any]:
     try:
         settings = yaml.load(path.read_text(encoding="utf-8"), Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        reason = " ".join(str(error).split())
+        raise RecipeError(
+            f"'{path}' must hold the settings of a recipe as YAML (got text that is none: {reason})"
+        ) from None
     if not isinstance(settings, dict):
-        raise RecipeError(f"{path} must hold settings of a recipe, 'model', 'data' and so on (got {settings!r:.60})")
+        wanted = "the settings of a recipe as YAML, 'model', 'data' and so on"
+        raise RecipeError(f"'{path}' must hold {wanted} (got {'nothing' if settings is None else f'{settings!r:.60}'})")
     return settings
