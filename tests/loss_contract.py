@@ -252,6 +252,13 @@ class LossContract:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             torch.testing.assert_close(self.call(loss, *views), expected, rtol=1e-6, atol=0)
 
+    def test_inference_mode_changes_nothing(self):
+        views, loss = make_views(9, views=self.num_views[-1]), self.make(0.1)
+        expected = self.call(loss, *views)
+        with torch.inference_mode():
+            value = self.call(loss, *[view.clone() for view in views])
+        assert torch.equal(value, expected.detach()) and torch.equal(self.call(loss, *views), expected)
+
     @needs_cuda
     def test_cuda(self):
         for temperature, impl in itertools.product(self.temperatures, self.impls):
@@ -352,6 +359,10 @@ class LossContract:
             self.call(self.make(0.1), *views[:-1], views[-1][:, :5])
         with pytest.raises(ValueError, match="must be a floating point tensor"):
             self.call(self.make(0.1), *[v.long() for v in views])
+        with pytest.raises(ValueError, match=r"'views\[0\]' must have values \(got a tensor on device meta"):
+            self.call(self.make(0.1), *[v.to("meta") for v in views])
+        with pytest.raises(ValueError, match=r"'views' must be .* matri.* \[n, d\] \(got none\)"):
+            self.make(0.1)(**self.graph_arguments())
         if self.temperatures != (None,):
             with pytest.raises(ValueError, match="'temperature' must be a positive number"):
                 self.make(0.0)
