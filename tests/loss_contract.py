@@ -430,6 +430,22 @@ class LossContract:
         zero.edge_weight = torch.zeros_like(zero.edge_weight)
         assert torch.isfinite(loss(zero.x, zero))
 
+    @pytest.mark.parametrize(
+        ("scale", "dtype"),
+        [(2.0**126, torch.float32), (2.0**-130, torch.float32), (2.0**900, torch.float64), (2.0**-900, torch.float64)],
+    )
+    def test_only_ratios_of_weights_count(self, scale, dtype):
+        """Weights whose sum no float32 can hold are those of the same ratios."""
+        views, loss = make_views(7, views=self.num_views[-1]), self.make(0.2)
+        graph = self.explicit(loss, views)
+        plain = torch.tensor([1.0, 0.5, 0.25]).repeat(graph.edge_index.size(1))[: graph.edge_index.size(1)]
+        graph.edge_weight = plain
+        expected, expected_grad = value_and_gradients(lambda x: loss(x, graph), [graph.x])
+        graph.edge_weight = plain.to(dtype) * scale
+        value, grad = value_and_gradients(lambda x: loss(x, graph), [graph.x])
+        assert value.dtype == expected.dtype
+        assert relative(value, expected) < 1e-5 and relative(grad, expected_grad) < 1e-4
+
     def test_indices_may_be_smaller_integers(self):
         views = make_views(7, views=self.num_views[-1])
         loss = self.make(0.2)
