@@ -71,9 +71,9 @@ class RandomWalkConv(CoupledConv):
         by_error = 2 * share[target] * error * p
         errors = sum_by_anchor(by_error, pairs, n)
         by_total = -2 * share * square - errors
-        # by_error + by_total p, where p = inside (1 - rest). What is left of by_error is p times the distance of an error
-        # from their mean, both taken from the error of the strongest positive: where it has nearly all of the softmax
-        # they are small, and with one positive zero.
+        # by_error + by_total p, where p = inside (1 - rest). What is left of by_error is p times the distance of an
+        # error from their mean, both taken from the error of the strongest positive: where that has nearly all of the
+        # softmax they are small, and with one positive zero.
         lead = scatter(inside, target, dim_size=n, reduce="max")[target]
         first = scatter(error.masked_fill(inside < lead, float("-inf")), target, dim_size=n, reduce="max")[target]
         apart = error - first
