@@ -66,9 +66,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def ignore_library_warnings() -> None:
-    """Lightning and PyTorch warn about each other's deprecations, which no user of a command can mend."""
+    """Lightning and PyTorch warn about each other's deprecations, and scikit-learn about probes, which no user of a
+    command can mend. What this package warns of is a line, without the place in the code."""
+    usual = warnings.formatwarning
+
+    def line(message: Any, category: type[Warning], filename: str, *args: Any, **kwargs: Any) -> str:
+        own = Path(filename).is_relative_to(Path(gnnclr.__file__).parent)
+        return f"gnnclr: {message}\n" if own else usual(message, category, filename, *args, **kwargs)
+
+    warnings.formatwarning = line
     for category in (DeprecationWarning, FutureWarning, UserWarning):
-        warnings.filterwarnings("ignore", category=category, module=r"(torch|lightning|torch_geometric|faiss)\b")
+        warnings.filterwarnings(
+            "ignore", category=category, module=r"(torch|lightning|torch_geometric|faiss|sklearn)\b"
+        )
 
 
 def _stopped(message: str) -> int:

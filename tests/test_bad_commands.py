@@ -35,7 +35,7 @@ OF_GRAPHS = {
     "--model.method.loss=gnnclr.losses.NTXent": "'model.method.loss' must be a class .*'gnnclr.losses.NTXent'",
     "--model.method.loss=torch.nn.Linear": "'model.method.loss' needs the fields in_features, out_features",
     "--model.method.encoder=Nothing": r"'model.method.encoder' must be the import path of a class \(got Nothing\)",
-    "--model.method.encoder.in_channels=-1": "'model.method.encoder.in_channels' must be a positive integer",
+    "--model.method.encoder.in_channels=-2": "'model.method.encoder.in_channels' must be a positive integer",
     "--model.method.encoder.out_channels=32": r"'model.method.projector' must take the 32 features .* takes 64\)",
     "--model.method.projector.channel_list=[32,64]": r"'model.method.projector' must take the 64 .* takes 32\)",
     "--model.method.projector.channel_list=[a]": r"'model.method.projector.channel_list' must be a list with an int",
@@ -61,10 +61,11 @@ OF_IMAGES = {
 OTHERS = {
     "fit --config": "--config: expected one argument",
     "fit --config=": r"--config: must be a path \(got ''\)",
-    "fit --config=folder": r"'config' must be the name of a recipe or a YAML file \(got 'folder', which is a folder\)",
-    "fit --config=none.yaml": "'config' must be .*none.yaml', which does not exist",
-    "fit --config=list.yaml": r"'list.yaml' must hold the fields of a recipe as YAML \(got list",
-    "fit --config=torn.yaml": r"'torn.yaml' must hold the fields .* in line 2",
+    "fit --config=./folder": r"there is no recipe or file './folder' \(it is a folder\)",
+    "fit --config=folder": "folder: the fields model.method are required",  # a layer of data
+    "fit --config=none.yaml": "there is no recipe or file 'none.yaml'",
+    "fit --config=list.yaml": r"list.yaml must hold settings of a recipe, .* \(got \[1\]\)",
+    "fit --config=torn.yaml": "torn.yaml is not YAML: .* line 2",
     "fit --config=other.yaml": "other.yaml: unknown field 'foo'",
     "fit --config=part.yaml": "part.yaml: the fields model.method, data are required",
     "fit --config=grace-sbm --out=": r"--out: must be a path \(got ''\)",
@@ -144,7 +145,7 @@ def test_paths_are_those_that_a_shell_would_open(text, folder, monkeypatch, caps
     for arguments in (["evaluate", f"--run={text}"], ["embed", f"--run={text}"]):
         assert f"{folder}/graphs is not the folder of a run" in said(arguments, capsys)
     assert f"there is no checkpoint '{folder}/graphs/x'" in said(["fit", f"--ckpt_path={text}/x"], capsys)
-    assert f"got '{folder}/graphs'" in said(["fit", f"--config={text}"], capsys)
+    assert f"'{folder}/graphs' (it is a folder)" in said(["fit", f"--config={text}"], capsys)
 
 
 def test_what_no_check_foresaw_says_where_its_traceback_is(folder, monkeypatch, capsys):

@@ -65,7 +65,8 @@ def load(path: Path) -> dict[str, Any]:
     try:
         settings = yaml.load(path.read_text(encoding="utf-8"), Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        reason = " ".join(str(error).replace(f'"{path}"', "it").replace('"<unicode string>"', "it").split())
+        raise RecipeError(f"{path} is not YAML: {reason}") from None
     if not isinstance(settings, dict):
         raise RecipeError(f"{path} must hold settings of a recipe, 'model', 'data' and so on (got {settings!r:.60})")
     return settings

@@ -12,7 +12,7 @@ def describe(value: Any) -> str:
     """A short description of ``value`` for error messages: shape and dtype of tensors, type and value of the rest."""
     if isinstance(value, Tensor):
         return f"tensor of shape {list(value.shape)} and dtype {value.dtype}"
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return f"{type(value).__name__} {text if len(text) <= 80 else text[:77] + '...'}"
 
 

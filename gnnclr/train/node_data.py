@@ -81,6 +81,7 @@ class NodeData(GraphData):
         super().__init__(seed)
         if not dataset.endswith(".pt"):
             check_choice("data.dataset", dataset.lower(), (*GENERATED, *DATASETS))
+            dataset = dataset.lower()
         if root is None and dataset not in GENERATED and not dataset.endswith(".pt"):
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
         if size is not None:

@@ -21,8 +21,8 @@ from gnnclr.vision.eight_bit_rgb import eight_bit_rgb
 from gnnclr.vision.image_files import ImageFiles, find_images, image_extensions
 from gnnclr.vision.images import Images, Labelled
 
-#: Counts up when images are decoded in another way, so that none is taken from an older cache.
-DECODING = 2
+#: Counts up when images are decoded or kept in another way, so that none is taken from an older cache.
+DECODING = 3
 
 
 def image_folder(
@@ -156,7 +156,7 @@ def _cached(path: Path, files: list[PurePosixPath], read: Callable[[PurePosixPat
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             return np.stack(list(pool.map(lambda name: _decode(name, read(name), size), files)))
 
-    return torch.from_numpy(cached_array(path, make))
+    return torch.from_numpy(cached_array(path, make, (len(files), 3, size, size)))
 
 
 def _decode(name: PurePosixPath, data: bytes, size: int) -> np.ndarray:
