@@ -35,7 +35,7 @@ def recipe_settings(recipe: str | Path, _path: tuple[Path, ...] = ()) -> dict[st
     path = _path[-1].parent / path if _path else path
     if not path.is_file():
         origin = f"{_path[-1]}: 'base' must name recipes or files: " if _path else ""
-        close = difflib.get_close_matches(str(recipe), possible_names(), 1)
+        close = difflib.get_close_matches(str(recipe).lower(), possible_names(), 1)
         hint = f"; did you mean {close[0]!r}?" if close else ";"
         kind = " (it is a folder)" if path.is_dir() else ""
         raise RecipeError(

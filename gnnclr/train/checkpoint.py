@@ -77,8 +77,8 @@ def check_weights(path: str | Path, state: dict[str, Any], module: nn.Module) ->
     for name, value in module.state_dict().items():
         if isinstance(value, Tensor) and value.is_floating_point() != state[name].is_floating_point():
             raise RecipeError(
-                f"'{path}' must hold {name!r} in a type like {value.dtype} (got {state[name].dtype}); {REMEDY}"
+                f"'{path}' must be a checkpoint with {value.dtype} as {name!r} (got {state[name].dtype}); {REMEDY}"
             )
     for name, _ in module.named_parameters():
         if not bool(state[name].isfinite().all()):
-            raise RecipeError(f"'{path}' must hold finite weights (got NaN or infinite entries in {name!r}); {REMEDY}")
+            raise RecipeError(f"'{path}' must be of finite weights (got NaN or infinite entries in {name!r}); {REMEDY}")

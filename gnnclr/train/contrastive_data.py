@@ -97,8 +97,8 @@ def check_embedding(z: Tensor, name: str = "trained") -> Tensor:
     if not bool(z.isfinite().all()):
         bad = int((~z.isfinite()).sum())
         raise ValueError(
-            f"the embeddings of the {name} method must be finite (got {bad} NaN or infinite entries): the training "
-            f"diverged if those before it are not; lower 'model.optimizer.lr'"
+            f"the embeddings of the {name} method must be finite (got {bad} NaN or infinite entries); lower "
+            f"'model.optimizer.lr', or look for huge features"
         )
     return z
 
