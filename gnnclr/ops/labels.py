@@ -34,7 +34,8 @@ def class_labels(name: str, y: Any, size: int | str = "n", *, from_zero: bool = 
     labels = labels.detach()
     if labels.is_floating_point():
         labels = torch.where(labels.isnan(), UNLABELED, labels)
-        _refuse(name, labels, (labels != labels.floor()) | labels.isinf(), "whole numbers")
+        # Larger ones would all become the same int64.
+        _refuse(name, labels, (labels != labels.floor()) | (labels.double().abs() >= 2.0**63), "whole numbers")
     labels = labels.to(torch.int64)
     if from_zero:
         _refuse(name, labels, labels < UNLABELED, "classes 0, 1, 2, ...")
