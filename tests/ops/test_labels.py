@@ -44,3 +44,9 @@ def test_unsigned_and_boolean_labels_miss_nothing():
 def test_errors(y, message):
     with pytest.raises(ValueError, match=message):
         class_labels("y", y, 2, from_zero=True)
+
+
+@pytest.mark.parametrize("value", [1e300, -(2.0**70)])
+def test_a_number_beyond_int64_is_refused(value):
+    with pytest.raises(ValueError, match="'y' must hold whole numbers"):
+        class_labels("y", torch.tensor([0.0, value], dtype=torch.float64))
