@@ -1,5 +1,8 @@
 """Sphinx settings: `make docs` builds docs/_build/index.html."""
 
+import sys
+from pathlib import Path
+
 import gnnclr
 
 project = "gnnclr"
@@ -13,3 +16,12 @@ html_theme_options = {"description": "A contrastive batch is a graph", "page_wid
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_use_rtype = False
+
+# Tables that are made of the package are made anew before the pages are read.
+sys.path.insert(0, str(Path(__file__).parent))
+import objectives_table  # noqa: E402
+import variants_table  # noqa: E402
+
+for table in (objectives_table, variants_table):
+    table.write(table.PAGE, table.page(table.PAGE.read_text(encoding="utf-8")))
+del table, objectives_table, variants_table  # Sphinx keeps what a name of its settings holds

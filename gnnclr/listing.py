@@ -57,8 +57,9 @@ def _overview() -> str:
                 if method == RecipeName(kind, variant).method:
                     groups.setdefault(", ".join(layer(kind, "variants", variant)["card"]["data"]), []).append(variant)
             for data, variants in groups.items():
-                first, *rest = textwrap.wrap("  ".join(variants), 44, break_on_hyphens=False)
-                lines += [_row("", first, data, sizes), *(_row("", line, "", "") for line in rest)]
+                # The first line has data beside it, others the whole width.
+                first, *rest = textwrap.wrap("  ".join(variants), 82, initial_indent=" " * 38, break_on_hyphens=False)
+                lines += [_row("", first.strip(), data, sizes), *(_row("", line) for line in rest)]
         lines.append(_row("data", ", ".join(names(kind, "data"))))
     return "\n".join(lines)
 

@@ -133,6 +133,16 @@ class LossContract:
     #: What the rows of a bank are: ``"nodes"``, constant nodes that repel; ``"rows"``, the same by another rule than
     #: that of nodes; or ``None``, where a loss has no use for a bank.
     bank = "nodes"
+    #: Whether its first view is a predictor's output: in a training, targets stay as they are.
+    predicts = False
+    #: Whether it stays the same when the same row is added to all embeddings of a view.
+    shift_invariant = False
+    #: Arguments of :meth:`make` for the tests of memory, one set for each way in which the loss is computed. A subclass
+    #: of a test class that states none of its own is not measured again.
+    memory_arguments = ({},)
+    #: The number of samples in the test of memory that always runs, for a way of computing that no other loss has;
+    #: without it memory is measured by the slow tests alone.
+    memory_samples = None
 
     def __init_subclass__(cls):
         """Leaves out the tests that do not apply to a loss, unless it writes its own."""

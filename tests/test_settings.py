@@ -103,6 +103,8 @@ GIVEN = {
     "parts": lambda: [Grayscale()],
     "views": lambda: Views([Grayscale()]),
 }
+#: The same by annotation, for names that are not known.
+BY_KIND = {int: 2, float: 0.5, bool: False, torch.Tensor: lambda: torch.ones(4, 2), nn.Module: nn.Identity}
 BY_CLASS = {
     "PyGEncoder": {"name": "gcn"},
     "f_divergence": {"name": "tsallis"},
@@ -169,7 +171,9 @@ def arguments(cls):
     given = {name: value for name, value in special.items() if not callable(value)}
     for parameter in inspect.signature(cls).parameters.values():
         if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
-            value = (GIVEN | special)[parameter.name]
+            known = GIVEN | special
+            value = known[parameter.name] if parameter.name in known else BY_KIND.get(parameter.annotation)
+            assert value is not None, f"say in GIVEN what {parameter.name!r} is, which {cls.__name__} wants"
             given[parameter.name] = value() if callable(value) else value
     return given
 

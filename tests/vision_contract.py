@@ -29,6 +29,8 @@ class VisionMethodContract:
     width = 16
     #: By how much the loss falls in :attr:`steps` steps, from the mean after the first :attr:`settle` ones.
     fall, steps, settle = 0.2, 30, 3
+    #: What is said of images that are not finite.
+    not_finite = "must be finite"
 
     @staticmethod
     def make(seed=0):
@@ -36,6 +38,9 @@ class VisionMethodContract:
 
     def images(self):
         return digits().unlabelled
+
+    def loader(self):
+        return TensorLoader(self.images(), batch_size=64)
 
     def batch(self, n=12):
         images = self.images()[:n]
@@ -94,7 +99,7 @@ class VisionMethodContract:
     def test_learns(self):
         method, losses = self.make(), []
         optimizer = self.optimizer(method)
-        loader = TensorLoader(self.images(), batch_size=64)
+        loader = self.loader()
         while len(losses) < self.steps:
             for batch in loader:
                 loss, logs = self.step(method, optimizer, batch, len(losses))
@@ -150,7 +155,7 @@ class VisionMethodContract:
         batch = self.batch()
         batch["image"] = batch["image"].float() / 255
         batch["image"][3] = value
-        with pytest.raises(ValueError, match="must be finite"):
+        with pytest.raises(ValueError, match=self.not_finite):
             self.make().training_step_loss(batch)
 
     def test_bfloat16(self):

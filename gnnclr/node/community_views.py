@@ -1,6 +1,7 @@
 """Views that spare strong communities."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -62,6 +63,9 @@ class CommunityEdgeDrop(BaseTransform):
         threshold (float, optional): The largest probability :math:`\theta` of dropping. (default: ``1.0``)
     """
 
+    #: Communities of a subgraph would be others in every batch.
+    of_whole_graph: ClassVar[bool] = True
+
     def __init__(self, p: float = 0.3, detector: Detector = leiden, threshold: float = 1.0):
         self.p, self.threshold = check_probability("p", p), check_probability("threshold", threshold)
         self.detector = detector
@@ -104,6 +108,9 @@ class CommunityFeatureMask(BaseTransform):
         detector (callable, optional): Finds communities. (default: :func:`~gnnclr.graph.communities.leiden`)
         threshold (float, optional): The largest probability. (default: ``0.7``)
     """
+
+    #: Communities of a subgraph would be others in every batch.
+    of_whole_graph: ClassVar[bool] = True
 
     def __init__(self, p: float = 0.1, detector: Detector = leiden, threshold: float = 0.7):
         self.p, self.threshold = check_probability("p", p), check_probability("threshold", threshold)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,9 @@ class CSGCL(GRACE):
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
         - **output:** embeddings :math:`(n, d)`
     """
+
+    #: Communities of a subgraph would be others in every batch.
+    of_whole_graph: ClassVar[bool] = True
 
     def __init__(
         self,

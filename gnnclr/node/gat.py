@@ -7,9 +7,11 @@ from torch import Tensor, nn
 from torch_geometric.nn import GATConv
 from torch_geometric.nn.resolver import activation_resolver
 
+from gnnclr.node.checkpointed import Checkpointed
 from gnnclr.node.encoder_input import encoder_edges, encoder_input
 from gnnclr.node.layer_sizes import layer_sizes
-from gnnclr.ops.check import check_count, check_probability
+from gnnclr.node.node_blocks import InEdges, activate
+from gnnclr.ops.check import check_count, check_edges, check_probability
 
 
 class GATEncoder(nn.Module):
@@ -74,6 +76,22 @@ class GATEncoder(nn.Module):
             x = conv(F.dropout(x, self.dropout, self.training), edge_index)
             if i < len(self.activations):
                 x = self.activations[i](x)
+        return x
+
+    def layer_wise(self, x: Tensor, edge_index: Tensor, batch_size: int) -> Tensor:
+        """The same layer by layer, block by block of nodes, see :func:`~gnnclr.node.layer_wise_embed`.
+
+        Args:
+            x (Tensor): Features [n, in_channels].
+            edge_index (Tensor): Edges [2, e].
+            batch_size (int): Nodes of a block.
+        """
+        x = encoder_input(x.to_dense(), self.in_channels, next(self.parameters()))
+        edges = InEdges(check_edges(edge_index, x.size(0)), x.size(0))
+        for i, conv in enumerate(self.convs):
+            x = edges.convolve(conv.encoder if isinstance(conv, Checkpointed) else conv, x, batch_size)
+            if i < len(self.activations):
+                x = activate(self.activations[i], x, batch_size)
         return x
 
     def __repr__(self) -> str:

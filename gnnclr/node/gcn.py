@@ -8,8 +8,10 @@ from torch_geometric.nn.inits import glorot, zeros
 from torch_geometric.nn.resolver import activation_resolver, normalization_resolver
 
 from gnnclr.node.adjacency import as_adjacency
+from gnnclr.node.csr_rows import select_rows
 from gnnclr.node.encoder_input import encoder_input
 from gnnclr.node.layer_sizes import layer_sizes
+from gnnclr.node.node_blocks import activate
 from gnnclr.node.sparse import spmm
 from gnnclr.ops.check import check_count
 from gnnclr.ops.memo import TensorMemo
@@ -53,6 +55,23 @@ class GCNLayer(nn.Module):
         if self.in_channels < self.out_channels:
             return spmm(adjacency, x) @ self.weight + self.bias
         return spmm(adjacency, x @ self.weight) + self.bias
+
+    def in_blocks(self, x: Tensor, adjacency: Tensor, batch_size: int, before: bool) -> Tensor:
+        """The convolution, block by block of nodes.
+
+        Args:
+            x (Tensor): Dense or sparse CSR [n, in_channels].
+            adjacency (Tensor): Sparse CSR [n, n].
+            batch_size (int): Nodes of a block.
+            before (bool): Whether features are mapped before they are sent.
+        """
+        if before:
+            x = spmm(x, self.weight) if x.layout == torch.sparse_csr else x @ self.weight
+        out = x.new_empty(x.size(0), self.out_channels)
+        for rows in torch.arange(x.size(0), device=x.device).split(batch_size):
+            h = spmm(select_rows(adjacency, rows), x)
+            torch.add(h if before else h @ self.weight, self.bias, out=out[rows[0] : rows[-1] + 1])
+        return out
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.in_channels}, {self.out_channels})"
@@ -113,6 +132,24 @@ class GCNEncoder(nn.Module):
             x = layer(x, adjacency)
             if i < len(self.activations):
                 x = self.activations[i](self.norms[i](x))
+        return x
+
+    def layer_wise(self, x: Tensor, edge_index: Tensor, batch_size: int) -> Tensor:
+        """The same layer by layer, block by block of nodes, see :func:`~gnnclr.node.layer_wise_embed`.
+
+        Args:
+            x (Tensor): Features [n, in_channels].
+            edge_index (Tensor): Edges [2, e], or a sparse CSR adjacency matrix.
+            batch_size (int): Nodes of a block.
+        """
+        x = encoder_input(x, self.in_channels, self.layers[0].weight)
+        adjacency = as_adjacency(edge_index, x.size(0))
+        for i, layer in enumerate(self.layers):
+            # Narrow features are cheaper to send, but in later layers they would be a third matrix of all nodes.
+            before = x.layout == torch.sparse_csr or (i == 0 and layer.in_channels >= layer.out_channels)
+            x = layer.in_blocks(x, adjacency, batch_size, before)
+            if i < len(self.activations):
+                x = activate(self.activations[i], self.norms[i](x), batch_size)
         return x
 
     def __repr__(self) -> str:

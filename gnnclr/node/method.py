@@ -29,6 +29,8 @@ class NodeMethod(nn.Module):
 
     #: Whether weights and attributes of edges count; a subclass that uses them says so.
     uses_edge_weights: ClassVar[bool] = False
+    #: Whether a step is made of the whole graph, so that a subgraph cannot take its place.
+    of_whole_graph: ClassVar[bool] = False
 
     def __init__(self, encoder: nn.Module):
         super().__init__()

@@ -7,10 +7,7 @@ from torch import nn
 from torch_geometric.data import Data
 from torch_geometric.transforms import Compose
 
-from gnnclr.node import CSGCL, CommunityEdgeDrop, CommunityFeatureMask, FittedRewiring
-
-#: What finds communities in the graph that it is given: it would find others in every subgraph.
-OF_THE_GRAPH = (CSGCL, CommunityEdgeDrop, CommunityFeatureMask)
+from gnnclr.node import FittedRewiring
 
 
 def bind_rewirings(method: nn.Module, data: Data) -> None:
@@ -29,14 +26,15 @@ def check_takes_subgraphs(method: nn.Module) -> nn.Module:
     """Returns ``method`` if a step of it can take a subgraph for the graph, and raises a :class:`ValueError` otherwise.
 
     What is derived from edges alone, such as degrees, diffusions or centralities, is that of the subgraph, as
-    normalisation is in Cluster-GCN. Refused are views by communities, rewirings that do not know the whole graph, and
-    methods that draw a batch of nodes themselves: their encoder or their cache sees the whole graph.
+    normalisation is in Cluster-GCN. Refused are methods and views whose class says ``of_whole_graph = True``, as those
+    by communities do, rewirings that do not know the whole graph, and methods that draw a batch of nodes themselves:
+    their encoder or their cache sees the whole graph.
 
     Args:
         method (torch.nn.Module): The method.
     """
     for part in _parts(method):
-        if isinstance(part, OF_THE_GRAPH) or (isinstance(part, FittedRewiring) and not part.bound):
+        if _of_whole_graph(part) or (isinstance(part, FittedRewiring) and not part.bound):
             raise ValueError(
                 f"'data.loader' must be none for {type(part).__name__}, which is made of the whole graph and would be "
                 f"another one in every batch"
@@ -47,6 +45,10 @@ def check_takes_subgraphs(method: nn.Module) -> nn.Module:
                 f"step from the whole graph itself (got batch_size={part.batch_size})"
             )
     return method
+
+
+def _of_whole_graph(part: Any) -> bool:
+    return getattr(type(part), "of_whole_graph", False) is True
 
 
 def _parts(method: nn.Module) -> Iterator[Any]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch_geometric.transforms as T
 from loss_contract import make_views, relative, unit, value_and_gradients
+from rewiring_contract import RewiringContract
 
 from gnnclr.graph import AddKNNPositives, ContrastGraph, Negatives, augmentation_graph
 from gnnclr.graph.communities import (
@@ -18,6 +19,40 @@ from gnnclr.graph.communities import (
     co_association,
 )
 from gnnclr.losses import NTXentLoss
+
+
+class TestExcludeCommunity(RewiringContract):
+    def make(self):
+        return ExcludeCommunity(torch.tensor([0, 1, 0, 1, 2, 2, 2, 1, 0]))
+
+
+class TestWeighCommunity(RewiringContract):
+    weighs = True
+
+    def make(self):
+        return WeighCommunity(torch.tensor([0, 0, 0, 1, 1, 2, 2, 1, 0]), 0.5)
+
+
+class TestSoftCommunity(RewiringContract):
+    weighs = True
+
+    def make(self):
+        return SoftCommunity(torch.nn.functional.one_hot(torch.tensor([0, 1, 0, 1, 2, 2, 2, 1, 0])).double(), 0.5)
+
+
+class TestWeighCentroids(RewiringContract):
+    weighs = True
+
+    def make(self):
+        return WeighCentroids(torch.tensor([0, 1, 0, 1, 2, 2, 2, 1, 0]), 0.5)
+
+
+class TestContrastCentroids(RewiringContract):
+    composes = False  # centroids repel in place of nodes
+
+    def make(self):
+        return ContrastCentroids(torch.tensor([0, 1, 0, 1, 2, 2, 2, 1, 0]))
+
 
 COMMUNITY = torch.tensor([3, 0, 3, 7, 0, 0, 5, 3])
 OTHER = torch.tensor([0, 0, 1, 1, 2, 2, 0, 1])

@@ -5,12 +5,23 @@ import torch
 import torch_geometric.transforms as T
 from literal_nt_xent import edges_of, literal_nt_xent, others
 from loss_contract import explicit_graph, make_views, relative, value_and_gradients
+from rewiring_contract import RewiringContract
 from torch_geometric.data import Data
 
 from gnnclr.graph import AddKNNPositives, FeatureBank, Negatives, augmentation_graph
 from gnnclr.graph.communities import SoftCommunity, WeighCommunity
 from gnnclr.graph.drop import DropNegatives, DropPositives
 from gnnclr.losses import NTXentLoss
+
+
+class TestDropPositives(RewiringContract):
+    def make(self):
+        return DropPositives(0.4)
+
+
+class TestDropNegatives(RewiringContract):
+    def make(self):
+        return DropNegatives(0.4)
 
 
 def batch(n=6, views=2, **kwargs):

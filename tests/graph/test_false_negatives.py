@@ -4,12 +4,25 @@ import pytest
 import torch
 import torch_geometric.transforms as T
 from loss_contract import explicit_graph
+from rewiring_contract import RewiringContract
 from torch.nn.functional import normalize
 
 from gnnclr.graph import Negatives, augmentation_graph
 from gnnclr.graph.candidates import MOST, similar_candidates
 from gnnclr.graph.false_negatives import DropFalseNegatives, WeighFalseNegatives
 from gnnclr.losses import DCLLoss, HardNegativeLoss, InfoNCELoss, NTXentLoss, RandomWalkLaplacianLoss, SupConLoss
+
+
+class TestDropFalseNegatives(RewiringContract):
+    def make(self):
+        return DropFalseNegatives(2)
+
+
+class TestWeighFalseNegatives(RewiringContract):
+    composes = False  # pairs have weights of their own
+
+    def make(self):
+        return WeighFalseNegatives(2, weight=0.3)
 
 
 def batch(n=8, d=5, views=2, seed=0):

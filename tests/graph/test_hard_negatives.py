@@ -2,6 +2,7 @@ import pytest
 import torch
 import torch_geometric.transforms as T
 from loss_contract import explicit_graph
+from rewiring_contract import RewiringContract
 from torch.nn.functional import normalize
 
 from gnnclr.graph import Negatives, augmentation_graph
@@ -9,6 +10,13 @@ from gnnclr.graph.candidates import similar_candidates
 from gnnclr.graph.false_negatives import DropFalseNegatives, WeighFalseNegatives
 from gnnclr.graph.hard_negatives import MixHardNegatives
 from gnnclr.losses import HardNegativeLoss, InfoNCELoss, NTXentLoss
+
+
+class TestMixHardNegatives(RewiringContract):
+    composes = False  # anchors have negatives of their own
+
+    def make(self):
+        return MixHardNegatives(3, 2)
 
 
 def batch(n=8, d=5, views=2, seed=0):

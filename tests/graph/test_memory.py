@@ -3,11 +3,17 @@ import torch
 import torch_geometric.transforms as T
 from literal_nt_xent import edges_of, literal_nt_xent, others
 from loss_contract import make_views, relative, unit, value_and_gradients
+from rewiring_contract import RewiringContract, shared_memory
 
 from gnnclr.graph import AddKNNPositives, FeatureBank, augmentation_graph
 from gnnclr.graph.memory import AddMemoryPositives
 from gnnclr.losses import NTXentLoss
 from gnnclr.nn.alignment import AlignmentConv
+
+
+class TestAddMemoryPositives(RewiringContract):
+    def make(self):
+        return AddMemoryPositives(shared_memory())
 
 
 def batch(index=(4, 1, 7)):

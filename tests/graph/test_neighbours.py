@@ -2,11 +2,18 @@ import pytest
 import torch
 import torch_geometric.transforms as T
 from loss_contract import explicit_graph, make_views
+from rewiring_contract import RewiringContract
 
 from gnnclr.graph import AddKNNPositives, ContrastGraph, Negatives, augmentation_graph, knn_graph
 from gnnclr.graph.communities import ExcludeCommunity
 from gnnclr.graph.neighbours import AddNeighbourPositives
 from gnnclr.losses import NTXentLoss
+
+
+class TestAddNeighbourPositives(RewiringContract):
+    def make(self):
+        return AddNeighbourPositives(torch.tensor([[8, 2, 3], [2, 0, 7]]))
+
 
 #: Sample 1 and 2 are neighbours of 0, 0 of 1, and 3 of itself, which says nothing.
 NEIGHBOURS = torch.tensor([[1, 2, 0, 3, 2], [0, 0, 1, 3, 0]])

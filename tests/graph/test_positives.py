@@ -3,56 +3,35 @@ from itertools import permutations
 import pytest
 import torch
 import torch_geometric.transforms as T
+from discovery import cases, check_has_test_class, public
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from literal_nt_xent import edges_of, literal_nt_xent
-from loss_contract import make_views, relative, value_and_gradients
+from loss_contract import relative, value_and_gradients
+from rewiring_contract import RewiringContract, batch, shared_queue
 
-from gnnclr.graph import AddKNNPositives, AddNeighbourPositives, FeatureBank, augmentation_graph
-from gnnclr.graph.communities import ExcludeCommunity, WeighCommunity
-from gnnclr.graph.drop import DropNegatives, DropPositives
+from gnnclr.graph import AddKNNPositives, augmentation_graph, banks_of
 from gnnclr.graph.false_negatives import WeighFalseNegatives
-from gnnclr.graph.memory import AddMemoryPositives
 from gnnclr.graph.pair_exceptions import is_among
 from gnnclr.graph.positives import first_per_target, is_positive, top_per_target
 from gnnclr.graph.random_walk import RandomWalkPositives
-from gnnclr.graph.swap import SwapPositives
-from gnnclr.graph.transform_positives import TransformPositives
 from gnnclr.losses import NTXentLoss
 
-N = 5
+KINDS = [kind for room in ("graph", "graph.communities") for kind in public(room, T.BaseTransform)]
 
 
-def banks():
-    queue, memory = FeatureBank(16, 4), FeatureBank(9, 4, mode="sample")
-    generator = torch.Generator().manual_seed(3)
-    queue.update(torch.randn(9, 4, generator=generator), torch.arange(9))
-    memory.update(torch.randn(4, 4, generator=generator), torch.tensor([0, 2, 3, 8]))
-    return queue.double(), memory.double()
+def is_rewiring(kind):
+    """Whether it is more than a base of others."""
+    return kind.forward is not T.BaseTransform.forward
 
 
-def rewirings():
-    queue, memory = banks()
-    neighbours = torch.tensor([[8, 2, 3], [2, 0, 7]])
-    return {
-        "knn": AddKNNPositives(2, draw=1),
-        "bank": AddKNNPositives(2, bank=queue),
-        "neighbours": AddNeighbourPositives(neighbours),
-        "memory": AddMemoryPositives(memory),
-        "swap": SwapPositives(queue),
-        "walk": RandomWalkPositives(2, k=5),
-        "hops": TransformPositives(T.TwoHop(), fill_value=0.1),
-        "drop": DropPositives(0.4),
-        "negatives": DropNegatives(0.4),
-        "exclude": ExcludeCommunity(torch.tensor([0, 1, 0, 1, 2, 2, 2, 1, 0])),
-        "weigh": WeighCommunity(torch.tensor([0, 0, 0, 1, 1, 2, 2, 1, 0]), 0.5),
-    }
+CASES = {case.__name__.removeprefix("Test"): case for case in cases("graph", RewiringContract) if case.composes}
+WITH_BANKS = [name for name, case in CASES.items() if banks_of(case().make())]
 
 
-def batch(bank=None):
-    graph = augmentation_graph([view.double() for view in make_views(N, 4)], bank=bank)
-    graph.sample_id = torch.tensor([8, 2, 0, 3, 7]).repeat(2)
-    return graph
+@pytest.mark.parametrize("kind", [*filter(is_rewiring, KINDS)], ids=lambda kind: kind.__name__)
+def test_every_rewiring_has_a_test_class(kind):
+    check_has_test_class(kind, "graph", RewiringContract, "make")
 
 
 def repelling(graph):
@@ -76,17 +55,17 @@ def repelling(graph):
 
 
 def check(names, repels):
-    parts = rewirings()
-    graph = batch(banks()[0].features if repels else None)
-    out = T.Compose([parts[name] for name in names])(graph)
+    parts = [CASES[name]() for name in names]
+    graph = batch(shared_queue().features if repels else None)
+    out = T.Compose([part.make() for part in parts])(graph)
     assert out.validate() and bool((out.edge_index[0] != out.edge_index[1]).all())
     assert graph.edge_weight is None and "ignore_index" not in graph and graph.negatives.log_weight is None
     edges, (pairs, weight) = edges_of(out), repelling(out)
     had = set(graph.edge_index[1].tolist())
-    if "walk" not in names:
+    if all(part.keeps_anchors for part in parts):
         assert set(out.edge_index[1].tolist()) == had  # no anchor drops out
     value, grad = value_and_gradients(lambda x: NTXentLoss(0.4)(x, out), [out.x])
-    if "weigh" in names:
+    if any(part.weighs for part in parts):
         target, source = pairs.nonzero().t()
         explicit = out.clone()
         explicit.negative_index = torch.stack([source, target])
@@ -100,24 +79,16 @@ def check(names, repels):
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.permutations(sorted(rewirings())), st.integers(1, 6), st.booleans(), st.integers(0, 99))
+@given(st.permutations(sorted(CASES)), st.integers(1, 6), st.booleans(), st.integers(0, 99))
 def test_compose_in_any_order(names, count, repels, seed):
     torch.manual_seed(seed)
     check(names[:count], repels)
 
 
-@pytest.mark.parametrize("names", list(permutations(["bank", "memory", "swap"])))
+@pytest.mark.parametrize("names", list(permutations(WITH_BANKS)))
 @pytest.mark.parametrize("repels", [False, True])
 def test_banks_in_any_order(names, repels):
     check(names, repels)
-
-
-@pytest.mark.parametrize("name", sorted(rewirings()))
-def test_an_empty_batch(name):
-    graph = augmentation_graph([torch.zeros(0, 4, dtype=torch.float64)] * 2)
-    graph.sample_id = graph.sample
-    out = rewirings()[name](graph)
-    assert out.edge_index.shape == (2, 0) and out.validate()
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)

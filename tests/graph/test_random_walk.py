@@ -5,12 +5,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from literal_nt_xent import edges_of, literal_nt_xent, others
 from loss_contract import make_views, relative, value_and_gradients
+from rewiring_contract import RewiringContract
 
 from gnnclr.graph import AddKNNPositives, ContrastGraph, FeatureBank, augmentation_graph
 from gnnclr.graph.drop import DropPositives
 from gnnclr.graph.pair_exceptions import is_among
 from gnnclr.graph.random_walk import RandomWalkPositives
 from gnnclr.losses import NTXentLoss
+
+
+class TestRandomWalkPositives(RewiringContract):
+    keeps_anchors = False
+
+    def make(self):
+        return RandomWalkPositives(2, k=5)
 
 
 def batch(n=6, views=2):

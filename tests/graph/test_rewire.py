@@ -3,11 +3,22 @@ import torch
 import torch_geometric.transforms as T
 from literal_nt_xent import edges_of, literal_nt_xent, others
 from loss_contract import relative, value_and_gradients
+from rewiring_contract import RewiringContract, shared_queue
 from torch.nn.functional import normalize
 
 from gnnclr.graph import AddKNNPositives, ContrastGraph, FeatureBank, augmentation_graph
 from gnnclr.graph.communities import ExcludeCommunity
 from gnnclr.losses import NTXentLoss
+
+
+class TestAddKNNPositives(RewiringContract):
+    def make(self):
+        return AddKNNPositives(2, draw=1)
+
+
+class TestKNNInABank(RewiringContract):
+    def make(self):
+        return AddKNNPositives(2, bank=shared_queue())
 
 
 def batch(n=8, d=5, seed=0):

@@ -2,10 +2,16 @@ import pytest
 import torch
 from literal_nt_xent import edges_of, literal_nt_xent, others
 from loss_contract import make_views, relative, unit, value_and_gradients
+from rewiring_contract import RewiringContract, shared_queue
 
 from gnnclr.graph import AddKNNPositives, ContrastGraph, FeatureBank, augmentation_graph
 from gnnclr.graph.swap import SwapPositives
 from gnnclr.losses import NTXentLoss
+
+
+class TestSwapPositives(RewiringContract):
+    def make(self):
+        return SwapPositives(shared_queue())
 
 
 def batch(n=6, views=2, labels=None):

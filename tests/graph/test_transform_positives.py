@@ -2,11 +2,17 @@ import pytest
 import torch
 import torch_geometric.transforms as T
 from literal_nt_xent import edges_of
+from rewiring_contract import RewiringContract
 from torch_geometric.data import Data
 
 from gnnclr.graph import AddKNNPositives, FeatureBank, augmentation_graph
 from gnnclr.graph.transform_positives import TransformPositives
 from gnnclr.losses import NTXentLoss
+
+
+class TestTransformPositives(RewiringContract):
+    def make(self):
+        return TransformPositives(T.TwoHop(), fill_value=0.1)
 
 
 def batch(n=6, views=2):

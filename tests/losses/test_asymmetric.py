@@ -8,6 +8,7 @@ from gnnclr.losses import AsymmetricInfoNCELoss, HardNegativeLoss
 
 class TestInferiorPositives(LossContract):
     symmetric = False
+    conservative = False  # one side is held constant
     learnable = False
     bank = None
     clean = 1

@@ -41,6 +41,7 @@ class TestDCL(LossContract):
 class TestDCLW(TestDCL):
     weighted = True
     conservative = False  # weights are held constant, as in the literal loop
+    memory_arguments = ({},)
 
 
 def test_easy_positives_still_attract():

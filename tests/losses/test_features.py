@@ -16,6 +16,7 @@ class FeatureContract(LossContract):
     takes_labels = False
     bank = None
     one_sample = "error"
+    shift_invariant = True
     #: Two samples standardise to plus and minus one, where gradients vanish.
     tolerances = (1e-9, 2e-5)
 

@@ -53,6 +53,7 @@ class TestKernelInfoNCE(LossContract):
 
 class TestLaplacian(TestKernelInfoNCE):
     options_of_loss = {"gamma": 1.0}
+    memory_arguments, memory_samples = ({},), 4096
     tolerances = (1e-10, 2e-5)
     least_features = 3
 
@@ -107,6 +108,7 @@ class TestConcatenationOfLosses(TestLaplacian):
 
 class TestConcatenationOfKernels(TestLaplacian):
     options_of_loss = {"gamma": 1.0, "weight": 0.3, "second_temperature": 0.5, "split": True, "mix": "kernel"}
+    memory_arguments, memory_samples = ({},), None
     learnable = False
     even = 2
 

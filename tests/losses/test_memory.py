@@ -5,76 +5,59 @@ import subprocess
 import sys
 
 import pytest
+from discovery import TESTS, by_kind, path_of
+from loss_contract import LossContract
 
 SCRIPT = """
 import resource, sys, torch
-from gnnclr import losses
+from discovery import find
 torch.set_num_threads(2)
-name, n, arguments = sys.argv[1], int(sys.argv[2]), eval(sys.argv[3])
-loss = getattr(losses, name)(**arguments)
+case, n, arguments = find(sys.argv[1])(), int(sys.argv[2]), eval(sys.argv[3])
+loss = case.make(**arguments)
 def step(n):
     views = [torch.randn(n, 8, requires_grad=True) for _ in range(2)]
-    labels = {"labels": torch.arange(n) % 2} if name == "SupConLoss" else {}
-    loss(*views, **labels).backward()
+    loss(*views, **{name: torch.arange(n) % 2 for name in case.joined_arguments()}).backward()
 step(64)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 step(n)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
 
-#: Every objective, with the arguments that choose each of its engines.
-OBJECTIVES = [
-    ("NTXentLoss", {"temperature": 0.1}),
-    ("NTXentLoss", {"temperature": 0.02}),
-    ("InfoNCELoss", {"temperature": 0.1}),
-    ("SupConLoss", {"temperature": 0.1}),
-    ("DCLLoss", {"weighted": True}),
-    ("DHELLoss", {}),
-    ("CLIPLoss", {}),
-    ("HardNegativeLoss", {}),
-    ("AsymmetricInfoNCELoss", {"clean_views": 1}),
-    ("KernelInfoNCELoss", {"gamma": 1.0}),
-    ("KernelInfoNCELoss", {"gamma": 1.0, "weight": 0.5, "mix": "kernel", "split": True}),
-    ("KCLLoss", {}),
-    ("AlignUniformLoss", {}),
-    ("SpectralContrastiveLoss", {}),
-    ("FMICLLoss", {}),
-    ("PrototypeLoss", {}),
-    ("RandomWalkLaplacianLoss", {}),
-    ("TripletLoss", {}),
-    ("JSDLoss", {}),
-    ("NegativeCosineLoss", {}),
-    ("BarlowTwinsLoss", {}),
-    ("VICRegLoss", {}),
-    ("CCASSGLoss", {}),
-]
-#: One for each engine.
-ENGINES = [OBJECTIVES[i] for i in (0, 1, 2, 3, 9, 11, 16)]
+
+def measured() -> list[tuple[type, dict]]:
+    """The first test class of each loss, and others that state what is measured; with each set of arguments."""
+    found = []
+    for first, *others in by_kind("losses", LossContract).values():
+        for case in (first, *(case for case in others if "memory_arguments" in vars(case))):
+            found += [(case, arguments) for arguments in case.memory_arguments]
+    return found
+
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="counts resident memory as Linux does")
 
 
-def peak(name: str, n: int, arguments: dict) -> float:
+def peak(case: type, n: int, arguments: dict) -> float:
     """Growth of the resident memory by one step of ``n`` pairs, in MB."""
-    command = [sys.executable, "-c", SCRIPT, name, str(n), repr(arguments)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ).stdout)
+    command = [sys.executable, "-c", SCRIPT, path_of(case), str(n), repr(arguments)]
+    paths = os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    return float(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
 
 
 def label(value):
-    return "-".join(map(str, value.values())) if isinstance(value, dict) else None
+    return value.__name__ if isinstance(value, type) else "-".join(map(str, value.values()))
 
 
 @linux
-@pytest.mark.parametrize("name,arguments", ENGINES, ids=label)
-def test_memory_is_linear(name, arguments):
+@pytest.mark.parametrize("case,arguments", [(c, a) for c, a in measured() if c.memory_samples], ids=label)
+def test_memory_is_linear(case, arguments):
     # The smallest matrix of similarities, 8,192 x 8,192 in float32, takes 268 MB.
-    within_views = name in ("InfoNCELoss", "KCLLoss")
-    assert peak(name, 8192 if within_views else 4096, arguments) < 130
+    assert peak(case, case.memory_samples, arguments) < 130
 
 
 @linux
 @pytest.mark.slow
-@pytest.mark.parametrize("name,arguments", OBJECTIVES, ids=label)
-def test_memory_of_32768_pairs(name, arguments):
+@pytest.mark.parametrize("case,arguments", measured(), ids=label)
+def test_memory_of_32768_pairs(case, arguments):
     # The smallest matrix of similarities takes 4.3 GB, that of all views 17 GB.
-    assert peak(name, 32768, arguments) < 400
+    assert peak(case, 32768, arguments) < 400

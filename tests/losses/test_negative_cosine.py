@@ -12,6 +12,8 @@ class TestNegativeCosine(LossContract):
     takes_labels = False
     bank = None
     repels = False
+    conservative = False  # targets are held constant
+    predicts = True
     one_sample = "alignment"
 
     def make(self, temperature=None, **kwargs):

@@ -1,9 +1,15 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 
 from gnnclr.node import AFGRL, GCNEncoder, sbm
 from gnnclr.node.afgrl import k_means_labels, local_and_global_positives
+
+
+class TestAFGRL(NodeMethodContract):
+    def make(self):
+        return AFGRL(self.gcn(norm="batch_norm"), num_clusters=4, num_runs=1)
 
 
 def build(**kwargs):

@@ -1,8 +1,16 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
+from torch_geometric.nn import MLP
 
 from gnnclr.node import BGRL, GCNEncoder, sbm
+
+
+class TestBGRL(NodeMethodContract):
+    def make(self):
+        predictor = MLP([self.width, 32, self.width], act="prelu", norm=None)
+        return BGRL(self.gcn(norm="batch_norm"), predictor, momentum=0.9)
 
 
 def build(**kwargs):

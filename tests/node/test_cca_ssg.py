@@ -1,8 +1,14 @@
 import pytest
 import torch
+from node_method_contract import NodeMethodContract
 
 from gnnclr.losses import CCASSGLoss
 from gnnclr.node import CCASSG, GCNEncoder, sbm
+
+
+class TestCCASSG(NodeMethodContract):
+    def make(self):
+        return CCASSG(self.gcn(act_last=False))
 
 
 def test_loss_is_the_papers():

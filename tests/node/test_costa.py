@@ -1,9 +1,15 @@
 import pytest
 import torch
+from node_method_contract import NodeMethodContract
 
 from gnnclr.losses import InfoNCELoss
 from gnnclr.node import COSTA, GCNEncoder, sbm
 from gnnclr.node.costa import sketch_matrix
+
+
+class TestCOSTA(NodeMethodContract):
+    def make(self):
+        return COSTA(self.gcn(), self.head())
 
 
 def test_sketches_keep_covariances_on_average():

@@ -1,8 +1,20 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 
 from gnnclr.node import CSGCL, GCNEncoder, community_strength, sbm
+
+
+def equal_halves(edge_index, num_nodes):
+    return torch.arange(num_nodes) * 2 // num_nodes
+
+
+class TestCSGCL(NodeMethodContract):
+    takes_subgraphs = False  # which have communities of their own
+
+    def make(self):
+        return CSGCL(self.gcn(), self.head(), start=0, detector=equal_halves)
 
 
 def halves(edge_index, num_nodes):

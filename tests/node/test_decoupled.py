@@ -1,11 +1,20 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 
 from gnnclr.eval import Split, linear_probe
 from gnnclr.graph.communities import ExcludeCommunity
 from gnnclr.losses import NTXentLoss
 from gnnclr.node import Decoupled, FittedRewiring, GCNEncoder, PropagatedMLP, ppr_features, sbm
+
+
+class TestDecoupled(NodeMethodContract):
+    takes_subgraphs = False  # it draws nodes of the whole graph itself
+
+    def make(self):
+        encoder = PropagatedMLP(self.in_channels, self.width, self.width, hops=3)
+        return Decoupled(encoder, self.head(), copies=3, batch_size=40)
 
 
 def build(**kwargs):

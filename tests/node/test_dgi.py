@@ -1,10 +1,16 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 from torch_geometric.nn import DeepGraphInfomax
 
 from gnnclr.node import DGI, BilinearDiscriminator, GCNEncoder, sbm
 from gnnclr.node.discriminator import discrimination_accuracy
+
+
+class TestDGI(NodeMethodContract):
+    def make(self):
+        return DGI(self.one_layer())
 
 
 def build():

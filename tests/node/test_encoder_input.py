@@ -1,17 +1,24 @@
+import inspect
+
 import pytest
 import torch
+from discovery import cases, check_has_test_class, public
+from encoder_contract import EncoderContract
+from torch import nn
 
-from gnnclr.node import GATEncoder, GCNEncoder, MLPEncoder, PropagatedMLP, PyGEncoder, SGCEncoder, sbm
+from gnnclr.node import GCNEncoder, MLPEncoder, NodeMethod, sbm
 from gnnclr.node.encoder_input import encoder_input
 
-ENCODERS = {
-    "gat": lambda: GATEncoder(8, 4, 4),
-    "gcn": lambda: GCNEncoder(8, 4, 4),
-    "mlp": lambda: MLPEncoder(8, 4, 4),
-    "propagated": lambda: PropagatedMLP(8, 4, 4),
-    "pyg": lambda: PyGEncoder("gat", 8, 4, 4),
-    "sgc": lambda: SGCEncoder(8, 4),
-}
+
+def is_encoder(kind):
+    """Whether its objects map features and edges to embeddings."""
+    called, made = (inspect.signature(function).parameters for function in (kind.forward, kind))
+    return {"x", "edge_index"} <= set(called) and "out_channels" in made and not issubclass(kind, NodeMethod)
+
+
+@pytest.mark.parametrize("kind", [*filter(is_encoder, public("node", nn.Module))], ids=lambda kind: kind.__name__)
+def test_every_encoder_has_a_test_class(kind):
+    check_has_test_class(kind, "node", EncoderContract, "make")
 
 
 def test_features_in_the_type_of_the_weights():
@@ -25,10 +32,10 @@ def test_features_in_the_type_of_the_weights():
             encoder_input(bad, 2, weight)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-def test_encoders_take_any_precision_and_one_width(encoder):
+@pytest.mark.parametrize("case", cases("node", EncoderContract), ids=lambda case: case.__name__.removeprefix("Test"))
+def test_encoders_take_any_precision_and_one_width(case):
     torch.manual_seed(0)
-    encoder, data = ENCODERS[encoder]().eval(), sbm(30, num_features=8)
+    encoder, data = case().make().eval(), sbm(30, num_features=case.in_channels)
     z = encoder(data.x, data.edge_index)
     for x in (data.x.half(), data.x.double(), data.x.to_sparse_csr(), data.x.double().to_sparse_csr()):
         assert torch.allclose(encoder(x, data.edge_index).float(), z, atol=1e-5)  # features are zeros and ones

@@ -1,8 +1,14 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from encoder_contract import EncoderContract
 
 from gnnclr.node import GATEncoder, sbm
+
+
+class TestGAT(EncoderContract):
+    def make(self):
+        return GATEncoder(self.in_channels, 4, 4)
 
 
 def literal(encoder, x, edge_index):

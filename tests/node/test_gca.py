@@ -1,7 +1,13 @@
 import torch
+from node_method_contract import NodeMethodContract
 
 from gnnclr.losses import NTXentLoss
 from gnnclr.node import GCA, GRACE, GCNEncoder, gca_view, sbm
+
+
+class TestGCA(NodeMethodContract):
+    def make(self):
+        return GCA(self.gcn(), self.head())
 
 
 def test_is_grace_with_adaptive_views():

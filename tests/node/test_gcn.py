@@ -1,9 +1,15 @@
 import pytest
 import torch
+from encoder_contract import EncoderContract
 from torch_geometric.nn import GCNConv
 from torch_geometric.utils import dropout_edge, erdos_renyi_graph
 
 from gnnclr.node import GCNEncoder, GCNLayer, normalized_adjacency
+
+
+class TestGCN(EncoderContract):
+    def make(self):
+        return GCNEncoder(self.in_channels, 4, 4)
 
 
 @pytest.fixture

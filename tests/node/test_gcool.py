@@ -3,9 +3,21 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 
 from gnnclr.losses import InfoNCELoss, ReSCLoss
 from gnnclr.node import GCNEncoder, GCooL, deca_loss, sbm
+
+
+class TestGCooL(NodeMethodContract):
+    similarity = "cosine"
+
+    def make(self):
+        return GCooL(self.gcn(), self.head(), num_communities=4, stride=10, similarity=self.similarity)
+
+
+class TestRBF(TestGCooL):
+    similarity = "rbf"
 
 
 def build(**kwargs):

@@ -1,8 +1,14 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 
 from gnnclr.node import GGD, FeatureMask, GCNEncoder, normalized_adjacency, sbm
+
+
+class TestGGD(NodeMethodContract):
+    def make(self):
+        return GGD(self.one_layer())
 
 
 def build(**kwargs):

@@ -1,6 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 from torch_geometric.data import Data
 from torch_geometric.nn import GCN, MLP
 from torch_geometric.transforms import Compose
@@ -10,6 +11,11 @@ from gnnclr.graph import AddKNNPositives, AddNeighbourPositives
 from gnnclr.graph.communities import ExcludeCommunity, SoftCommunity
 from gnnclr.losses import NTXentLoss
 from gnnclr.node import GRACE, GCNEncoder, SparseFeatures, grace_view, propagate_features, sbm
+
+
+class TestGRACE(NodeMethodContract):
+    def make(self):
+        return GRACE(self.gcn(), self.head())
 
 
 def build(in_channels=512, hidden=64, out=32, **kwargs):

@@ -1,8 +1,16 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 
 from gnnclr.node import GCNEncoder, GraphACL, sbm
+
+
+class TestGraphACL(NodeMethodContract):
+    draws = False
+
+    def make(self):
+        return GraphACL(self.gcn(act_last=False))
 
 
 def test_loss_node_by_node():

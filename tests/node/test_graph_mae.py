@@ -1,8 +1,15 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 
 from gnnclr.node import GCNEncoder, GraphMAE, PyGEncoder, sbm, scaled_cosine_error
+
+
+class TestGraphMAE(NodeMethodContract):
+    def make(self):
+        decoder = PyGEncoder("gcn", self.width, self.width, self.in_channels, num_layers=1)
+        return GraphMAE(self.gcn(), decoder, self.in_channels)
 
 
 def build(**kwargs):

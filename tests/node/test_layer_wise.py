@@ -1,5 +1,8 @@
 import pytest
 import torch
+from discovery import cases
+from encoder_contract import EncoderContract
+from torch import nn
 from torch_geometric.nn import GAT, GCN
 from torch_geometric.utils import to_undirected
 
@@ -105,6 +108,27 @@ def test_bare_models_and_undirected_edges(data, model):
     data = data.clone()
     data.edge_index = to_undirected(data.edge_index)
     check(model(24, 16, 2, 8, jk="lstm"), data, 30)
+
+
+@pytest.mark.parametrize("case", cases("node", EncoderContract), ids=lambda case: case.__name__.removeprefix("Test"))
+def test_encoders_that_say_how(case):
+    torch.manual_seed(0)
+    encoder, graph = case().make(), sbm(83, num_features=case.in_channels)
+    assert not hasattr(encoder, "layer_wise") or has_layers(encoder)
+    if has_layers(encoder):
+        check(encoder, graph, 16)
+        check(Checkpointed(encoder), graph, 16)
+
+
+def test_an_encoder_of_ones_own(data):
+    class Doubled(nn.Module):
+        def forward(self, x, edge_index):
+            return 2 * x
+
+        def layer_wise(self, x, edge_index, batch_size):
+            return torch.cat([2 * block for block in x.split(batch_size)])
+
+    check(Doubled(), data, 16)
 
 
 def test_errors(data):

@@ -1,47 +1,35 @@
 """What holds for every method for graphs."""
 
 import copy
+from typing import get_type_hints
 
 import pytest
 import torch
+from discovery import cases, check_has_test_class, public
+from node_method_contract import NodeMethodContract
 from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.nn import MLP
 from torch_geometric.transforms import Compose
 
-from gnnclr.losses import BarlowTwinsLoss, NTXentLoss, VICRegLoss
+from gnnclr.losses import NTXentLoss
 from gnnclr.node import (
-    AFGRL,
     BGRL,
-    CCASSG,
     COSTA,
-    CSGCL,
-    DGI,
-    GCA,
     GGD,
-    MVGRL,
-    SGRL,
-    SUGRL,
     Decoupled,
     FeatureMask,
     GCNEncoder,
     GCooL,
-    GraphACL,
-    GraphMAE,
-    MLPEncoder,
     NodeMethod,
     PPRDiffusion,
-    ProGCL,
     PropagatedMLP,
-    PyGEncoder,
     SparseFeatures,
     TwoView,
-    WithFeatures,
-    grace_view,
     sbm,
 )
 from gnnclr.node.method import width
 
-F_IN, WIDTH = 32, 16
+F_IN, WIDTH = NodeMethodContract.in_channels, NodeMethodContract.width
 
 
 def gcn(**kwargs):
@@ -49,51 +37,37 @@ def gcn(**kwargs):
 
 
 def one_layer():
-    return GCNEncoder(F_IN, WIDTH, WIDTH, num_layers=1, act="prelu")
+    return gcn(num_layers=1, act="prelu")
 
 
 def head():
     return MLP([WIDTH, WIDTH, WIDTH], act="elu", norm=None)
 
 
-def halves(edge_index, num_nodes):
-    return torch.arange(num_nodes) * 2 // num_nodes
+@pytest.fixture(params=cases("node", NodeMethodContract), ids=lambda case: case.__name__.removeprefix("Test"))
+def case(request):
+    return request.param()
 
 
-METHODS = {
-    "AFGRL": lambda: AFGRL(gcn(norm="batch_norm"), num_clusters=4, num_runs=1),
-    "BGRL": lambda: BGRL(gcn(norm="batch_norm"), MLP([WIDTH, 32, WIDTH], act="prelu", norm=None), momentum=0.9),
-    "CCASSG": lambda: CCASSG(gcn(act_last=False)),
-    "COSTA": lambda: COSTA(gcn(), head()),
-    "CSGCL": lambda: CSGCL(gcn(), head(), start=0, detector=halves),
-    "DGI": lambda: DGI(one_layer()),
-    "Decoupled": lambda: Decoupled(PropagatedMLP(F_IN, WIDTH, WIDTH, hops=3), head(), copies=3, batch_size=40),
-    "GCA": lambda: GCA(gcn(), head()),
-    "GCooL, cosine": lambda: GCooL(gcn(), head(), num_communities=4, stride=10),
-    "GCooL, RBF": lambda: GCooL(gcn(), head(), num_communities=4, stride=10, similarity="rbf"),
-    "GGD": lambda: GGD(one_layer()),
-    "GraphACL": lambda: GraphACL(gcn(act_last=False)),
-    "GraphMAE": lambda: GraphMAE(gcn(), PyGEncoder("gcn", WIDTH, WIDTH, F_IN, num_layers=1), F_IN),
-    "MVGRL": lambda: MVGRL(one_layer(), one_layer()),
-    "ProGCL": lambda: ProGCL(gcn(), head(), (grace_view(0.2, 0.2),) * 2, temperature=0.5, start=1, num_negatives=20),
-    "SGRL": lambda: SGRL(one_layer()),
-    "SUGRL": lambda: SUGRL(MLPEncoder(F_IN, WIDTH, WIDTH, in_dropout=0.1), margins=(0.8, 0.2)),
-    "TwoView": lambda: TwoView(gcn(), NTXentLoss(), head()),
-    "TwoView, Barlow Twins": lambda: TwoView(gcn(), BarlowTwinsLoss(), head()),
-    "TwoView, VICReg": lambda: TwoView(gcn(), VICRegLoss(), head()),
-    "WithFeatures": lambda: WithFeatures(DGI(one_layer())),
-}
-
-
-@pytest.fixture(params=METHODS)
-def method(request):
+@pytest.fixture
+def method(case):
     torch.manual_seed(0)
-    return METHODS[request.param]()
+    return case.make()
 
 
 @pytest.fixture(scope="module")
 def data():
     return sbm(60, num_classes=3, num_features=F_IN)
+
+
+def of_one_graph(kind):
+    """Whether a method learns from a graph, and not from a multiplex graph."""
+    return get_type_hints(kind.training_step_loss)["data"] is Data
+
+
+@pytest.mark.parametrize("kind", [*filter(of_one_graph, public("node", NodeMethod))], ids=lambda kind: kind.__name__)
+def test_every_method_has_a_test_class(kind):
+    check_has_test_class(kind, "node", NodeMethodContract, "make")
 
 
 def train(method, data, steps, lr=5e-3):
@@ -156,7 +130,7 @@ def test_isolated_nodes_self_loops_and_sparse_features(method):
         assert method.embed(graph).isfinite().all()
 
 
-def test_steps_depend_on_the_generator_only(method, data):
+def test_steps_depend_on_the_generator_only(case, method, data):
     losses = []
     train(method, data, 1)
     state = copy.deepcopy(method.state_dict())
@@ -165,7 +139,7 @@ def test_steps_depend_on_the_generator_only(method, data):
         torch.manual_seed(seed)
         losses.append(method.training_step_loss(data)[0].item())
     assert losses[0] == losses[1]
-    if not isinstance(method, (GraphACL, SGRL)):  # these draw nothing
+    if case.draws:
         assert losses[0] != losses[2]
 
 

@@ -1,8 +1,14 @@
 import pytest
 import torch
+from encoder_contract import EncoderContract
 from torch_geometric.nn import MLP
 
 from gnnclr.node import FeatureLinear, MLPEncoder
+
+
+class TestMLPEncoder(EncoderContract):
+    def make(self):
+        return MLPEncoder(self.in_channels, 4, 4)
 
 
 @pytest.fixture

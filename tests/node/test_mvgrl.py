@@ -1,8 +1,14 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 
 from gnnclr.node import MVGRL, GCNEncoder, csr_tensor, ppr_matrix, sbm
+
+
+class TestMVGRL(NodeMethodContract):
+    def make(self):
+        return MVGRL(self.one_layer(), self.one_layer())
 
 
 def build(**kwargs):

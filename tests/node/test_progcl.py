@@ -1,9 +1,16 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 
 from gnnclr.losses import NTXentLoss
 from gnnclr.node import GCNEncoder, ProGCL, grace_view, sbm
+
+
+class TestProGCL(NodeMethodContract):
+    def make(self):
+        views = (grace_view(0.2, 0.2),) * 2
+        return ProGCL(self.gcn(), self.head(), views, temperature=0.5, start=1, num_negatives=20)
 
 
 def build(**kwargs):

@@ -1,7 +1,13 @@
 import torch
 import torch.nn.functional as F
+from encoder_contract import EncoderContract
 
 from gnnclr.node import PropagatedMLP, SparseFeatures, ppr_features, sbm
+
+
+class TestPropagatedMLP(EncoderContract):
+    def make(self):
+        return PropagatedMLP(self.in_channels, 4, 4)
 
 
 def test_is_an_mlp_of_propagated_features():

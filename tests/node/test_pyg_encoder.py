@@ -1,9 +1,15 @@
 import pytest
 import torch
+from encoder_contract import EncoderContract
 from torch_geometric.nn import GCN
 
 from gnnclr.nn import ContraNorm
 from gnnclr.node import PyGEncoder, sbm
+
+
+class TestPyGEncoder(EncoderContract):
+    def make(self):
+        return PyGEncoder("gat", self.in_channels, 4, 4)
 
 
 @pytest.mark.parametrize("name", ["gcn", "gat", "sage", "gin"])

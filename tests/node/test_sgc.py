@@ -1,7 +1,13 @@
 import torch
+from encoder_contract import EncoderContract
 from torch_geometric.nn import SGConv
 
 from gnnclr.node import SGCEncoder, normalized_adjacency, sbm
+
+
+class TestSGC(EncoderContract):
+    def make(self):
+        return SGCEncoder(self.in_channels, 4)
 
 
 def test_equals_pyg():

@@ -1,8 +1,16 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 
 from gnnclr.node import SGRL, GCNEncoder, normalized_adjacency, sbm
+
+
+class TestSGRL(NodeMethodContract):
+    draws = False
+
+    def make(self):
+        return SGRL(self.one_layer())
 
 
 def build(**kwargs):

@@ -1,10 +1,17 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 from torch_geometric.utils import add_self_loops
 
 from gnnclr.node import SUGRL, MLPEncoder, normalized_adjacency, sbm
 from gnnclr.node.neighbors import NeighborTable, sample_neighbors
+
+
+class TestSUGRL(NodeMethodContract):
+    def make(self):
+        encoder = MLPEncoder(self.in_channels, self.width, self.width, in_dropout=0.1)
+        return SUGRL(encoder, margins=(0.8, 0.2))
 
 
 def build(**kwargs):

@@ -1,6 +1,23 @@
 import torch
+from node_method_contract import NodeMethodContract
 
+from gnnclr.losses import BarlowTwinsLoss, NTXentLoss, VICRegLoss
 from gnnclr.node import EdgeDrop, GCNEncoder, TwoView, sbm
+
+
+class TestTwoView(NodeMethodContract):
+    loss = NTXentLoss
+
+    def make(self):
+        return TwoView(self.gcn(), self.loss(), self.head())
+
+
+class TestBarlowTwins(TestTwoView):
+    loss = BarlowTwinsLoss
+
+
+class TestVICReg(TestTwoView):
+    loss = VICRegLoss
 
 
 def test_loss_of_projected_views():

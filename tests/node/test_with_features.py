@@ -1,8 +1,14 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from node_method_contract import NodeMethodContract
 
 from gnnclr.node import BGRL, DGI, GRACE, GCNEncoder, WithFeatures, ppr_features, sbm
+
+
+class TestWithFeatures(NodeMethodContract):
+    def make(self):
+        return WithFeatures(DGI(self.one_layer()))
 
 
 def test_embeddings_are_joined_by_features():

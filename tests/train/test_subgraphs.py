@@ -6,39 +6,24 @@ from functools import partial
 
 import pytest
 import torch
+from discovery import cases
+from node_method_contract import NodeMethodContract
 from torch import nn
 from torch_geometric.nn import MLP
 from torch_geometric.transforms import Compose
 
 from gnnclr.graph import AddNeighbourPositives
 from gnnclr.graph.communities import EdgeCommunities, ExcludeCommunity, louvain
-from gnnclr.losses import BarlowTwinsLoss
 from gnnclr.node import (
-    AFGRL,
     BGRL,
-    CCASSG,
-    COSTA,
     CSGCL,
-    DGI,
-    GCA,
-    GGD,
     GRACE,
-    MVGRL,
-    SGRL,
-    SUGRL,
     Decoupled,
     FeatureMask,
     FittedRewiring,
     GCNEncoder,
-    GCooL,
-    GraphACL,
-    GraphMAE,
-    MLPEncoder,
-    NodeMethod,
-    ProGCL,
     PropagatedMLP,
     RandomNodeLoader,
-    TwoView,
     WithFeatures,
     csgcl_view,
     sbm,
@@ -49,6 +34,12 @@ from gnnclr.train.subgraphs import _parts, check_takes_subgraphs
 
 WIDTH = 16
 DATA = sbm(60, 3, WIDTH, degree=8.0)
+WIDE = sbm(60, 3, NodeMethodContract.in_channels, degree=8.0)
+CASES = cases("node", NodeMethodContract)
+
+
+def label(case):
+    return case.__name__.removeprefix("Test")
 
 
 def in_batches():
@@ -69,25 +60,6 @@ def fitted():
     return FittedRewiring(EdgeCommunities(), ExcludeCommunity)
 
 
-TAKE = {
-    AFGRL: lambda: AFGRL(encoder(), num_clusters=3),
-    BGRL: lambda: BGRL(encoder()),
-    CCASSG: lambda: CCASSG(encoder()),
-    COSTA: lambda: COSTA(encoder(), projector()),
-    DGI: lambda: DGI(encoder()),
-    GCA: lambda: GCA(encoder(), projector()),
-    GCooL: lambda: GCooL(encoder(), projector(), num_communities=3),
-    GGD: lambda: GGD(encoder()),
-    GRACE: lambda: GRACE(encoder(), projector()),
-    GraphACL: lambda: GraphACL(encoder()),
-    GraphMAE: lambda: GraphMAE(encoder(), GCNEncoder(8, 8, WIDTH, 1), WIDTH),
-    MVGRL: lambda: MVGRL(encoder(), encoder()),
-    ProGCL: lambda: ProGCL(encoder(), projector(), start=1),
-    SGRL: lambda: SGRL(encoder()),
-    SUGRL: lambda: SUGRL(MLPEncoder(WIDTH, 8, 8)),
-    TwoView: lambda: TwoView(encoder(), BarlowTwinsLoss()),
-    WithFeatures: lambda: WithFeatures(GRACE(encoder(), projector())),
-}
 REWIRED = {
     "alone": lambda: GRACE(encoder(), projector(), rewire=fitted()),
     "in Compose": lambda: GRACE(encoder(), projector(), rewire=Compose([Compose([fitted()])])),
@@ -101,21 +73,19 @@ REFUSE = {
 }
 
 
-def test_every_method_is_here():
-    from gnnclr import node
-
-    methods = {value for value in vars(node).values() if isinstance(value, type) and issubclass(value, NodeMethod)}
-    multiplex = {method for method in methods if method.__name__.startswith("Multiplex")}
-    assert set(TAKE) == methods - multiplex - {NodeMethod, CSGCL, Decoupled}
+@pytest.mark.parametrize("case", [case for case in CASES if not case.takes_subgraphs], ids=label)
+def test_methods_that_say_so_are_refused(case):
+    with pytest.raises(ValueError, match=r"'data\.loader' must be none for"):
+        check_takes_subgraphs(case().make())
 
 
-@pytest.mark.parametrize("make", TAKE.values(), ids=[method.__name__ for method in TAKE])
-def test_methods_train_on_subgraphs(make):
+@pytest.mark.parametrize("case", [case for case in CASES if case.takes_subgraphs], ids=label)
+def test_methods_train_on_subgraphs(case):
     torch.manual_seed(0)
-    method = check_takes_subgraphs(make())
+    method = check_takes_subgraphs(case().make())
     before = [p.clone() for p in method.parameters()]
     optimizer = torch.optim.SGD(method.parameters(), lr=0.1)
-    for batch in RandomNodeLoader(DATA, batch_size=31):
+    for batch in RandomNodeLoader(WIDE, batch_size=31):
         optimizer.zero_grad()
         loss, _ = method.training_step_loss(batch)
         loss.backward()
@@ -123,7 +93,7 @@ def test_methods_train_on_subgraphs(make):
         method.after_optimizer_step()
         assert bool(loss.isfinite())
     assert any(not torch.equal(a, b) for a, b in zip(before, method.parameters()))
-    assert method.embed(DATA).size(0) == 60
+    assert method.embed(WIDE).size(0) == 60
 
 
 @pytest.mark.parametrize("name", REFUSE)

@@ -2,6 +2,7 @@ import pytest
 import torch
 from jsonargparse import ArgumentParser
 from torch import nn
+from vision_contract import VisionMethodContract
 
 from gnnclr.losses import AsymmetricInfoNCELoss, NTXentLoss
 from gnnclr.vision import BatchViews, GaussianBlur, MLPHead, RandomAffine, SlimResNet, Views
@@ -14,6 +15,12 @@ def make(seed=0, **kwargs):
     encoder = SlimResNet((8, 16), in_channels=1, stem_stride=1)
     views = kwargs.pop("views", None) or BatchViews(8, mean=0.4, std=0.3)
     return AInfoNCE(encoder, MLPHead(16, 16, 8), views, **{"attack": PGDAttack(steps=2), **kwargs})
+
+
+class TestAInfoNCE(VisionMethodContract):
+    logs = {"alignment", "uniformity", "adversarial_alignment"}
+    not_finite = r"'images' must lie in \[0, 1\] \(got nan to nan\)"  # as the attack is bounded
+    make = staticmethod(make)
 
 
 @pytest.fixture

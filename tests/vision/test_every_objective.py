@@ -2,23 +2,19 @@
 
 import pytest
 import torch
+from discovery import by_kind
+from loss_contract import LossContract
 from torch import nn
 
-from gnnclr import losses
 from gnnclr.losses import GraphLoss
 from gnnclr.vision import BatchViews, MLPHead, SlimResNet, TensorLoader, digits
 
-OBJECTIVES = [
-    name
-    for name in losses.__all__
-    if isinstance(kind := getattr(losses, name), type) and issubclass(kind, GraphLoss) and kind.anatomy is not None
-]
-#: Nothing changes when all features are shifted: the last bias has no gradient.
-SHIFT_INVARIANT = {"BarlowTwinsLoss", "CCASSGLoss", "VICRegLoss"}
-#: What takes labels, by which name.
-LABELLED = {"CommunityNTXentLoss": "community", "ReSCLoss": "community", "SupConLoss": "labels"}
-#: What is followed is not the gradient of the value.
-STOP_GRADIENT = {"AsymmetricInfoNCELoss", "NegativeCosineLoss", "ReSCLoss"}
+#: The test class of each objective, which says what is special about it; losses made of another loss have no anatomy.
+OBJECTIVES = {kind: tests[0] for kind, tests in by_kind("losses", LossContract).items() if kind.anatomy is not None}
+
+
+def label(value):
+    return value.__name__
 
 
 class Network(nn.Module):
@@ -36,8 +32,7 @@ class Network(nn.Module):
         if self.predictor is not None:
             p = self.predictor(torch.cat(z)).chunk(2)
             return (self.loss(p[0], z[1]) + self.loss(p[1], z[0])) / 2
-        word = LABELLED.get(type(self.loss).__name__)
-        return self.loss(*z, **({} if word is None else {word: labels}))
+        return self.loss(*z, **dict.fromkeys(OBJECTIVES[type(self.loss)]().joined_arguments(), labels))
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +40,12 @@ def data():
     return digits().train
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_one_epoch_on_digits(name, data):
+@pytest.mark.parametrize("kind", OBJECTIVES, ids=label)
+def test_one_epoch_on_digits(kind, data):
     torch.manual_seed(0)
-    network = Network(getattr(losses, name)(), predictor=name == "NegativeCosineLoss")
-    augment = BatchViews(8, views=3 if name == "AsymmetricInfoNCELoss" else 2, mean=0.5, std=0.5)
+    loss = kind()
+    network = Network(loss, OBJECTIVES[kind].predicts)
+    augment = BatchViews(8, views=getattr(loss, "num_views", 2), mean=0.5, std=0.5)
     before = {key: value.clone() for key, value in network.named_parameters()}
     optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
     for batch in TensorLoader(data.images, data.labels, batch_size=256):
@@ -61,14 +57,14 @@ def test_one_epoch_on_digits(name, data):
         optimizer.step()
     # A gradient moves each entry by about the learning rate a step; weight decay moves it by far less.
     for key, value in network.named_parameters():
-        if name not in SHIFT_INVARIANT or key != "projector.layers.3.bias":
+        if not OBJECTIVES[kind].shift_invariant or key != "projector.layers.3.bias":
             assert (value - before[key]).abs().max() > 1e-3, f"{key} did not learn"
 
 
-@pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - STOP_GRADIENT))
-def test_a_step_along_the_gradient_lowers_the_loss(name, data):
+@pytest.mark.parametrize("kind", [kind for kind, case in OBJECTIVES.items() if case.conservative], ids=label)
+def test_a_step_along_the_gradient_lowers_the_loss(kind, data):
     torch.manual_seed(0)
-    network = Network(getattr(losses, name)(), predictor=False).double()
+    network = Network(kind(), predictor=False).double()
     views = [view.double() for view in BatchViews(8, mean=0.5, std=0.5)(data.images[:64])]
     before = network(views, data.labels[:64])
     parameters = list(network.parameters())

@@ -2,6 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from vision_contract import VisionMethodContract
 
 from gnnclr.eval.few_shot import few_shot
 from gnnclr.losses import NTXentLoss
@@ -15,6 +16,11 @@ def make(seed=0, size=8, views=3, **kwargs):
     encoder = SlimResNet((8, 16), in_channels=1, stem_stride=1)
     augment = BatchViews(size, views=views, mean=0.5, std=0.5)
     return SAMPCLR(encoder, SelfAttentionMessagePassing(16, heads=2), augment, **kwargs)
+
+
+class TestSAMPCLR(VisionMethodContract):
+    logs = {"feature_loss", "graph_loss", "alignment", "uniformity"}
+    make = staticmethod(make)
 
 
 @pytest.fixture

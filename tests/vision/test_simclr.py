@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 from torch_geometric.transforms import Compose
+from vision_contract import VisionMethodContract
 
 from gnnclr.graph import AddKNNPositives, FeatureBank
 from gnnclr.losses import BarlowTwinsLoss, NTXentLoss
@@ -13,6 +14,11 @@ def make(seed=0, views=2, loss=None, **kwargs):
     encoder = SlimResNet((8, 16), in_channels=1, stem_stride=1)
     augment = BatchViews(8, views=views, mean=0.5, std=0.5)
     return SimCLR(encoder, MLPHead(16, 16, 8), augment, loss or NTXentLoss(0.5), **kwargs)
+
+
+class TestSimCLR(VisionMethodContract):
+    fall, steps = 0.15, 90
+    make = staticmethod(make)
 
 
 @pytest.fixture

@@ -1,10 +1,24 @@
 import pytest
 import torch
+from vision_contract import VisionMethodContract, views_of_digits
 
 from gnnclr.graph import AddKNNPositives
 from gnnclr.losses import NTXentLoss, SupConLoss, VICRegLoss
-from gnnclr.vision import MLPHead, SlimResNet, Views
+from gnnclr.vision import MLPHead, SlimResNet, TensorLoader, Views, digits
 from gnnclr.vision.sup_con import SupCon
+
+
+class TestSupCon(VisionMethodContract):
+    steps = 70
+
+    @staticmethod
+    def make(seed=0):
+        torch.manual_seed(seed)
+        encoder = SlimResNet((8, 16), in_channels=1, stem_stride=1)
+        return SupCon(encoder, MLPHead(16, 16, 8), views_of_digits(), SupConLoss(0.2))
+
+    def loader(self):
+        return TensorLoader(digits().train.images, digits().train.labels, batch_size=64)
 
 
 @pytest.fixture
