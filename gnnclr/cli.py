@@ -70,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def ignore_library_warnings() -> None:
     """Lightning and PyTorch warn about each other's deprecations, and scikit-learn about probes, which no user of a
     command can mend. What this package warns of is a line, without the place in the code."""
+    warnings.filterwarnings("ignore", message="Sparse CSR tensor support")  # which names our file
     usual = warnings.formatwarning
 
     def line(message: Any, category: type[Warning], filename: str, *args: Any, **kwargs: Any) -> str:
