@@ -1,8 +1,9 @@
 """The methods of the benchmark, by name.
 
 A builder takes the graph, which has no labels, and the settings of ``benchmarks/graphs/node.json``, and returns a
-method with ``training_step_loss(data)``, ``embed(data)`` and, if it needs one, ``after_optimizer_step()``. To add a
-method, write a builder, name it in :data:`METHODS`, and give its settings in the file.
+method with ``training_step_loss(data)``, ``embed(data)`` and, if it needs one, ``after_optimizer_step()``. A method
+without a builder is built and trained as its recipe says. To search its settings, write a builder, name it in
+:data:`METHODS`, and give its settings in the file.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from torch import nn
 from torch_geometric.data import Data
 from torch_geometric.nn import MLP
 
+from benchmarks.graphs.recipes import build_recipe, methods_of_recipes
 from gnnclr.graph import AddNeighbourPositives
 from gnnclr.losses import BarlowTwinsLoss, CCASSGLoss, InfoNCELoss, NTXentLoss, VICRegLoss
 from gnnclr.node import (
@@ -197,3 +199,4 @@ METHODS: dict[str, Builder] = {
     "decoupled-knn": decoupled,
     "decoupled-lsa": decoupled,
 }
+METHODS |= {name: build_recipe for name in methods_of_recipes() if name not in METHODS}

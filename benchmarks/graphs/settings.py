@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.graphs.recipes import methods_of_recipes, part_of_recipe
+
 FILE = Path(__file__).with_name("node.json")
 #: Part of every hash: results of another protocol are other results.
 PROTOCOL = 1
@@ -16,7 +18,7 @@ PROTOCOL = 1
 
 class Settings:
     """The file of settings: for each method ``default`` ones, ``declared`` and ``searched`` ones by data set, a
-    ``grid`` to search, and ``sources``.
+    ``grid`` to search, and ``sources``. A method that is not in the file has those of its recipe, and no grid.
 
     Args:
         path (Path): The JSON file.
@@ -27,6 +29,7 @@ class Settings:
     def __init__(self, path: Path, overrides: Mapping[str, Any] | None = None, ignore_searched: bool = False):
         self.path, self.overrides, self.ignore_searched = path, dict(overrides or {}), ignore_searched
         self.table = json.loads(path.read_text())
+        self._of_recipes: dict[str, dict[str, Any]] = {}
 
     def declared(self, method: str, dataset: str) -> dict[str, Any]:
         """What a search starts from."""
@@ -74,6 +77,10 @@ class Settings:
         os.replace(temporary, self.path)
 
     def _part(self, method: str) -> dict[str, Any]:
+        if method not in self.table and method in methods_of_recipes():
+            if method not in self._of_recipes:
+                self._of_recipes[method] = part_of_recipe(method)
+            return self._of_recipes[method]
         if method not in self.table:
             raise ValueError(f"'{self.path}' must have settings for {method!r} (got {', '.join(self.table)})")
         return self.table[method]

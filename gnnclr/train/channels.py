@@ -44,20 +44,37 @@ def read_from_data(recipe: Namespace) -> tuple[Namespace, ContrastiveData | None
     Raises:
         ValueError: If classes are to be counted, and the data have no labels.
     """
-    recipe = copy.deepcopy(recipe)
-    parts = [(_items(part.get("init_args") or {}), role) for part, role in _parts(recipe.model.method)]
-    found = [(args, role, name) for args, role in parts for name in NUMBERS[role] if args.get(name) == FROM_DATA]
-    if not found:
-        return recipe, None
+    if not _open_numbers(recipe):
+        return copy.deepcopy(recipe), None
     data = _load(recipe)
-    for args, role, name in found:
-        if NUMBERS[role][name] == "channels":
-            args[name] = data.in_channels
-        elif data.labels is None:
+    classes = None if data.labels is None else int(data.labels.max()) + 1
+    return with_numbers(recipe, data.in_channels, classes), data
+
+
+def with_numbers(recipe: Namespace, channels: int, classes: int | None = None) -> Namespace:
+    """The recipe with numbers in the place of those that it leaves to the data.
+
+    Args:
+        recipe (Namespace): The settings, see :func:`gnnclr.train.parse_recipe`; they stay as they are.
+        channels (int): Channels of the input.
+        classes (int, optional): The number of classes, where it is known. (default: ``None``)
+
+    Raises:
+        ValueError: If the number of classes is wanted and not known.
+    """
+    recipe = copy.deepcopy(recipe)
+    for args, role, name in _open_numbers(recipe):
+        value = {"channels": channels, "classes": classes}[NUMBERS[role][name]]
+        if value is None:
             raise ValueError(f"'model.method.{name}' must be given: the data have no labels to count the classes of")
-        else:
-            args[name] = int(data.labels.max()) + 1
-    return recipe, data
+        args[name] = value
+    return recipe
+
+
+def _open_numbers(recipe: Namespace) -> list[tuple[dict[str, Any], str, str]]:
+    """The arguments with a number that is left to the data, the role of their part, and the name of the number."""
+    parts = [(_items(part.get("init_args") or {}), role) for part, role in _parts(recipe.model.method)]
+    return [(args, role, name) for args, role in parts for name in NUMBERS[role] if args.get(name) == FROM_DATA]
 
 
 def _parts(method: Any) -> Iterator[tuple[Any, str]]:

@@ -14,6 +14,7 @@ from benchmarks.common.memory import watch_peak
 from benchmarks.graphs import methods as script
 from benchmarks.graphs.features import join
 from benchmarks.graphs.inputs import BenchmarkGraph, _unlabelled
+from benchmarks.graphs.recipes import build_recipe, methods_of_recipes
 from benchmarks.graphs.settings import FILE, Settings
 from benchmarks.graphs.training import train
 from gnnclr.node import sbm
@@ -369,7 +370,8 @@ def test_features_as_settings_want_them(bench):
 
 def test_settings_of_all_methods_are_there_and_without_typing_errors():
     table = json.loads(FILE.read_text())
-    assert set(table) == set(script.METHODS) | set(script.BASELINES)
+    of_recipes = {name for name, build in script.METHODS.items() if build is build_recipe}
+    assert set(table) == set(script.METHODS) - of_recipes | set(script.BASELINES)
     for name, part in table.items():
         known = set(part["default"])
         assert set(part) <= {"default", "declared", "searched", "grid", "sources"}
@@ -377,6 +379,26 @@ def test_settings_of_all_methods_are_there_and_without_typing_errors():
             assert set(settings) <= known, name
         assert {"default", *part.get("declared", {})} <= set(part["sources"])
         assert name in script.BASELINES or {"x", "epochs", "lr", "weight_decay", "optimizer", "warmup"} <= known
+
+
+def test_a_method_without_settings_has_those_of_its_recipe(tmp_path):
+    """Which are those of the file, where a method has both."""
+    table = json.loads(FILE.read_text())
+    (tmp_path / "empty.json").write_text("{}")
+    settings = Settings(tmp_path / "empty.json")
+    for name, dataset in (("dgi", "cora"), ("bgrl", "photo"), ("sugrl", "cora")):
+        found, known = settings.chosen(name, dataset), Settings(FILE).chosen(name, dataset)
+        assert {key: known[key] for key in found.keys() - {"recipe"}} == {
+            key: value for key, value in found.items() if key != "recipe"
+        }
+        assert settings.source(name, dataset) == f"the recipe {name}-{dataset}" and not settings.has_grid(name)
+    assert set(methods_of_recipes()) <= set(script.METHODS) and "raw" not in methods_of_recipes() and "dgi" in table
+    for dataset in ("cora", "photo"):  # of which the recipe knows one
+        chosen = settings.chosen("dgi", dataset) | {"epochs": 1}
+        run = train(build_recipe, _unlabelled(sbm(60, 3, 32)), chosen, seed=0)
+        assert run.z.shape == (60, 512) and run.z.isfinite().all()
+    with pytest.raises(ValueError, match="must have settings for 'none'"):
+        settings.chosen("none", "cora")
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=CUDA)])

@@ -7,6 +7,7 @@ from torch import nn
 from torch_geometric.transforms import BaseTransform, Compose
 
 from benchmarks.graphs.builders import METHODS
+from benchmarks.graphs.recipes import build_recipe
 from benchmarks.graphs.settings import FILE, Settings
 from gnnclr.configs import RecipeName, recipe_cards, recipe_settings
 from gnnclr.node import FittedRewiring, sbm
@@ -132,7 +133,7 @@ TRANSFORMS = {
 
 
 #: Recipes whose names are those of a method of the benchmark and a data set.
-BENCHMARKED = [name for name in NAMES if name.count("-") == 1 or name.startswith(("decoupled-knn", "decoupled-lsa"))]
+BENCHMARKED = [name for name in NAMES if METHODS.get(name.rpartition("-")[0], build_recipe) is not build_recipe]
 
 
 @pytest.mark.parametrize("name", [name for name in BENCHMARKED if not name.endswith(("-sbm", UNTUNED))])
