@@ -31,7 +31,7 @@ demo: $(STAMP)
 	$(BIN)/gnnclr demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest
@@ -52,7 +52,7 @@ pages: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m pip install -q -e ".[docs]"
-	$(BIN)/python -m sphinx -q docs docs/_build
+	$(BIN)/python -W ignore -m sphinx -q -W docs docs/_build
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info runs report.html docs/_build

@@ -31,7 +31,7 @@ def augmentation_graph_of_blocks(nodes: int, seed: int) -> tuple[ContrastGraph, 
     torch.manual_seed(seed)
     size = torch.tensor([nodes // 3, nodes // 3, nodes - 2 * (nodes // 3)])
     edge_index = stochastic_blockmodel_graph(size, torch.full((3, 3), 0.05).fill_diagonal_(0.6))
-    joint = to_dense_adj(edge_index, max_num_nodes=nodes)[0].double() + 1e-3 * torch.eye(nodes)
+    joint = to_dense_adj(edge_index, max_num_nodes=nodes)[0].double()
     for _ in range(500):  # Sinkhorn's iteration: scale until all rows have equal sums
         root = joint.sum(dim=1).rsqrt()
         joint = root[:, None] * joint * root

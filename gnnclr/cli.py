@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments, rest = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
         if arguments.command is None:
+            if rest:
+                raise ValueError(_unknown(rest[0], ["--help", "--version"]))
             parser.print_help()
             return 0
         if rest and not arguments.takes_recipe:
@@ -66,9 +68,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def ignore_library_warnings() -> None:
-    """Lightning and PyTorch warn about each other's deprecations, which no user of a command can mend."""
+    """Lightning and PyTorch warn about each other's deprecations, and scikit-learn about probes, which no user of a
+    command can mend. What this package warns of is a line, without the place in the code."""
+    warnings.filterwarnings("ignore", message="Sparse CSR tensor support")  # which names our file
+    usual = warnings.formatwarning
+
+    def line(message: Any, category: type[Warning], filename: str, *args: Any, **kwargs: Any) -> str:
+        own = Path(filename).is_relative_to(Path(gnnclr.__file__).parent)
+        return f"gnnclr: {message}\n" if own else usual(message, category, filename, *args, **kwargs)
+
+    warnings.formatwarning = line
     for category in (DeprecationWarning, FutureWarning, UserWarning):
-        warnings.filterwarnings("ignore", category=category, module=r"(torch|lightning|torch_geometric|faiss)\b")
+        warnings.filterwarnings(
+            "ignore", category=category, module=r"(torch|lightning|torch_geometric|faiss|sklearn)\b"
+        )
 
 
 def _stopped(message: str) -> int:
@@ -207,6 +220,8 @@ def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
                 raise ValueError(f"'--{name}' goes with --config; --run evaluates one run in its folder (got {value})")
         _print_table(Run.open(arguments.run, overrides).evaluate()["test"])
         return 0
+    if any(override.startswith("--seed_everything") for override in overrides):
+        raise ValueError(f"'--seed_everything' goes with fit; here seeds are 0 to N-1 of --seeds N (got {overrides})")
     name, count = _name(arguments.config), 5 if arguments.seeds is None else arguments.seeds
     seeds = Seeds(parse_recipe(arguments.config, overrides), arguments.out or f"runs/{name}/seeds", name)
     try:
@@ -224,9 +239,10 @@ def _embed(arguments: argparse.Namespace, rest: list[str]) -> int:
 
     from gnnclr.ops.atomic import atomic_write
     from gnnclr.train import Run
+    from gnnclr.train.contrastive_data import check_embedding
 
     _, method, data, _ = Run.open(arguments.run).load()
-    z = data.embed(method).numpy()
+    z = check_embedding(data.embed(method)).numpy()
     probed = {} if data.labels is None else {"y": data.labels.numpy()}
     probed |= {name: getattr(data.split, name).numpy() for name in ("train", "val", "test") if data.split}
     output = Path(arguments.output)

@@ -41,8 +41,8 @@ def explain_unexpected(error: BaseException) -> str:
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
-    if type(error).__name__ in ("OutOfMemoryError", "MemoryError"):
-        reason += " (smaller 'data.batch_size' or 'model.method.batch_size' need less)"
+    if type(error).__name__ in ("OutOfMemoryError", "MemoryError") or "can't allocate memory" in reason:
+        reason += " (smaller 'data.batch_size', 'data.size' or 'model.method.batch_size' need less)"
     path = _kept(error)
     where = "" if path is None else f"its traceback is in {path}; "
     return f"{reason}\nThis error is unexpected: {where}GNNCLR_DEBUG=1 prints the traceback."

@@ -262,6 +262,13 @@ class LossContract:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             torch.testing.assert_close(self.call(loss, *views), expected, rtol=1e-6, atol=0)
 
+    def test_inference_mode_changes_nothing(self):
+        views, loss = make_views(9, views=self.num_views[-1]), self.make(0.1)
+        expected = self.call(loss, *views)
+        with torch.inference_mode():
+            value = self.call(loss, *[view.clone() for view in views])
+        assert torch.equal(value, expected.detach()) and torch.equal(self.call(loss, *views), expected)
+
     @needs_cuda
     def test_cuda(self):
         for temperature, impl in itertools.product(self.temperatures, self.impls):
@@ -289,10 +296,9 @@ class LossContract:
         """Views whose positives are nearly one; a subclass with labels makes tight classes."""
         return make_views(n, 8 * self.even, self.num_views[-1], noise=noise)
 
-    @pytest.mark.parametrize("noise", [0.05, 0.01])
-    def test_tight_positives_keep_four_digits(self, noise):
+    def test_tight_positives_keep_four_digits(self):
         """Value and gradients at a low temperature, in float32, with positives that are edges and that are groups."""
-        views, tau = self.tight_views(7, noise), None
+        views, tau = self.tight_views(7, noise=0.01), None
         if self.temperatures != (None,):
             tau = torch.tensor(0.03).double().requires_grad_()
         leaves = [view.double().requires_grad_() for view in views]
@@ -315,7 +321,7 @@ class LossContract:
             assert relative(torch.cat(found[:size]), torch.cat(gradients[:size])) < 1e-4
             assert not learned or relative(found[size], gradients[size]) < 1e-4
 
-    @pytest.mark.parametrize("scale", [1e19, 1e30, 1e-30, "mixed"])
+    @pytest.mark.parametrize("scale", [1e19, 1e-30, "mixed"])
     def test_rows_of_any_length(self, scale):
         """The literal value, or an error that names the argument."""
         rows = torch.tensor([1e30, 1.0, 1e-30, 1e19, 1e-10, 1e-42, 3e37]).unsqueeze(1) if scale == "mixed" else scale
@@ -333,7 +339,7 @@ class LossContract:
         assert torch.isfinite(grad).all()
         if self.normalizes and scale != "mixed":  # where gradients of some rows are beyond float32
             assert relative(grad * length, expected_grad * length) < 1e-3
-        if scale == 1e30:
+        if scale == 1e19:
             self.rows_of_any_length_in_other_types(tau)
 
     def rows_of_any_length_in_other_types(self, tau):
@@ -362,6 +368,10 @@ class LossContract:
             self.call(self.make(0.1), *views[:-1], views[-1][:, :5])
         with pytest.raises(ValueError, match="must be a floating point tensor"):
             self.call(self.make(0.1), *[v.long() for v in views])
+        with pytest.raises(ValueError, match=r"'views\[0\]' must have values \(got a tensor on device meta"):
+            self.call(self.make(0.1), *[v.to("meta") for v in views])
+        with pytest.raises(ValueError, match=r"'views' must be .* matri.* \[n, d\] \(got none\)"):
+            self.make(0.1)(**self.graph_arguments())
         if self.temperatures != (None,):
             with pytest.raises(ValueError, match="'temperature' must be a positive number"):
                 self.make(0.0)
@@ -428,6 +438,26 @@ class LossContract:
         assert relative(value, expected) < 1e-11 and relative(grad, expected_grad) < 1e-10
         zero.edge_weight = torch.zeros_like(zero.edge_weight)
         assert torch.isfinite(loss(zero.x, zero))
+
+    @pytest.mark.parametrize(
+        ("scale", "dtype"),
+        [(2.0**126, torch.float32), (2.0**-130, torch.float32), (2.0**900, torch.float64), (2.0**-900, torch.float64)],
+    )
+    def test_only_ratios_of_weights_count(self, scale, dtype):
+        """Weights whose sum no float32 can hold are those of the same ratios."""
+        views, loss = make_views(7, views=self.num_views[-1]), self.make(0.2)
+        graph = self.explicit(loss, views)
+        plain = torch.tensor([1.0, 0.5, 0.25]).repeat(graph.edge_index.size(1))[: graph.edge_index.size(1)]
+        graph.edge_weight = plain
+        expected, expected_grad = value_and_gradients(lambda x: loss(x, graph), [graph.x])
+        graph.edge_weight = plain.to(dtype) * scale
+        try:
+            value, grad = value_and_gradients(lambda x: loss(x, graph), [graph.x])
+        except ValueError as error:  # a layer of PyG gets the weights as they are
+            assert re.match(r"'edge_weight' must hold positive numbers of torch.float32 for a layer \(got", str(error))
+            return
+        assert value.dtype == expected.dtype
+        assert relative(value, expected) < 1e-5 and relative(grad, expected_grad) < 1e-4
 
     def test_indices_may_be_smaller_integers(self):
         views = make_views(7, views=self.num_views[-1])

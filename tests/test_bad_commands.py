@@ -35,10 +35,16 @@ OF_GRAPHS = {
     "--model.method.loss=gnnclr.losses.NTXent": "'model.method.loss' must be a class .*'gnnclr.losses.NTXent'",
     "--model.method.loss=torch.nn.Linear": "'model.method.loss' needs the fields in_features, out_features",
     "--model.method.encoder=Nothing": r"'model.method.encoder' must be the import path of a class \(got Nothing\)",
-    "--model.method.encoder.in_channels=-1": "'model.method.encoder.in_channels' must be a positive integer",
+    "--model.method.encoder.in_channels=-2": "'model.method.encoder.in_channels' must be a positive integer",
     "--model.method.encoder.out_channels=32": r"'model.method.projector' must take the 32 features .* takes 64\)",
     "--model.method.projector.channel_list=[32,64]": r"'model.method.projector' must take the 64 .* takes 32\)",
     "--model.method.projector.channel_list=[a]": r"'model.method.projector.channel_list' must be a list with an int",
+    "--model.method.loss.temperature=true": r"temperature' must be a number or .* \(got true\)",
+    "--model.method=null": r"'model.method' must be a Module \(got None\)",
+    "--model.method.projector.channel_list=[0,0]": "'model.method.projector.lins.0' must have positive widths",
+    "--trainer=null": r"'trainer' must be fields and their values \(got null\)",
+    "--trainer.max_time=-1": r"'trainer.max_time' must be DD:HH:MM:SS \(got '-1'\)",
+    "--data.size=60": r"'data.size' must be larger, or there is no node for the test \(got 60\)",
     "--model.optimizer.lr=-1": "'model.optimizer.lr' must fit AdamW .*Invalid learning rate: -1.0",
     "--model.optimizer=gnnclr.node.GRACE": r"'model.optimizer' must be an Optimizer \(got gnnclr.node.GRACE\)",
     "--model.warmup_steps=-1": r"'model.warmup_steps' must be an integer, zero or more \(got int -1\)",
@@ -53,6 +59,9 @@ OF_IMAGES = {
     "--data.batch_size=abc": r"'data.batch_size' must be an integer \(got abc\)",
     "--data.batch_size=0": r"'data.batch_size' must be at least 2, .* \(got int 0\)",
     "--data.batch_size=100000": r"'data.batch_size' must be at most the 1347 images \(got 100000\)",
+    "--data.batch_size=null": r"'data.batch_size' must be at least 2, .* \(got NoneType None\)",
+    "--model.method=gnnclr.node.GRACE": r"'model.method' must take images, which 'data' are \(got GRACE\)",
+    "--model.method.views=[]": r"'model.method.views' must be a Views \(got \[\]\)",
     "--data.size=3": r"'data.size' must be an integer of at least 8 \(got int 3\)",
     "--data.dataset=folder": r"'data.root' must be the folder with the files of 'folder' \(got none\)",
     "--model.method.encoder.widths=[0,4]": r"'model.method.encoder.widths' must be positive integers",
@@ -61,10 +70,20 @@ OF_IMAGES = {
 OTHERS = {
     "fit --config": "--config: expected one argument",
     "fit --config=": r"--config: must be a path \(got ''\)",
-    "fit --config=folder": r"'config' must be the name of a recipe or a YAML file \(got 'folder', which is a folder\)",
+    "fit --config=./folder": r"'config' must be the name of a recipe or a YAML file \(got 'folder', a folder\)",
     "fit --config=none.yaml": "'config' must be .*none.yaml', which does not exist",
-    "fit --config=list.yaml": r"'list.yaml' must hold the fields of a recipe as YAML \(got list",
-    "fit --config=torn.yaml": r"'torn.yaml' must hold the fields .* in line 2",
+    "fit --config=list.yaml": r"'list.yaml' must hold the settings of a recipe .* \(got \[1\]\)",
+    "fit --config=torn.yaml": r"'torn.yaml' must hold .* as YAML .* line 2",
+    "fit --config=folder": "folder: the fields model.method are required",  # a layer of data
+    "fit --config=circle.yaml": "'model' must not hold itself, .* by aliases",
+    "fit --config=number.yaml": r"'trainer' must be fields and their values \(got 3\)",
+    "fit --config=key.yaml": r"fields must have names \(got 'model.3'\)",
+    "fit --config=path.yaml": r"'model.method.class_path' must be the import path of a class \(got 3\)",
+    "fit --config=seed.yaml": "the seed of the data is the seed of the run",
+    "fit --config=grace-sbm --print_config --trainer.max_epochs=x": "'trainer.max_epochs' must be an integer or null",
+    "fit --config=GRACE-SBM": "did you mean 'grace-sbm'",
+    "--nope": "unknown option '--nope'",
+    "evaluate --config=grace-sbm --seed_everything=3": "'--seed_everything' goes with fit",
     "fit --config=other.yaml": "other.yaml: unknown field 'foo'",
     "fit --config=part.yaml": "part.yaml: the fields model.method, data are required",
     "fit --config=grace-sbm --out=": r"--out: must be a path \(got ''\)",
@@ -92,6 +111,11 @@ def folder(tmp_path, monkeypatch):
         "torn": "model: {method: [1,\n",
         "other": "foo: 1\n",
         "part": "tensorboard: true",
+        "circle": "base: grace-sbm\nmodel: &m {method: *m}\n",
+        "number": "base: grace-sbm\ntrainer: 3\n",
+        "key": "model: {3: 4}\n",
+        "path": "base: grace-sbm\nmodel: {method: {class_path: 3}}\n",
+        "seed": "base: grace-sbm\ndata: {init_args: {seed: 3}}\n",
     }
     for name, text in texts.items():
         (tmp_path / f"{name}.yaml").write_text(text)
@@ -122,6 +146,14 @@ def test_a_wrong_command_names_what_is_wrong(command, folder, capsys):
     assert not (folder / "run" / "config.yaml").exists(), "wrong settings leave no run"
 
 
+@pytest.mark.parametrize("out", [["--out=run"], []])
+def test_a_first_step_that_fails_leaves_no_run(out, folder, capsys):
+    arguments = ["fit", "--config=grace-sbm", *out, "--trainer.accelerator=cpu", "--model.method.encoder=torch.nn.ReLU"]
+    assert main(arguments) == 1
+    assert "ReLU" in capsys.readouterr().err
+    assert not (folder / "run").exists() and not (folder / "runs").exists()
+
+
 @pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="there is a GPU")
 def test_an_accelerator_that_is_not_there(capsys):
     assert "'trainer.accelerator' must be one that this machine has: auto, cpu (got 'gpu')" in said(
@@ -144,7 +176,7 @@ def test_paths_are_those_that_a_shell_would_open(text, folder, monkeypatch, caps
     for arguments in (["evaluate", f"--run={text}"], ["embed", f"--run={text}"]):
         assert f"{folder}/graphs is not the folder of a run" in said(arguments, capsys)
     assert f"there is no checkpoint '{folder}/graphs/x'" in said(["fit", f"--ckpt_path={text}/x"], capsys)
-    assert f"got '{folder}/graphs'" in said(["fit", f"--config={text}"], capsys)
+    assert f"'{folder}/graphs' (it is a folder)" in said(["fit", f"--config={text}"], capsys)
 
 
 def test_what_no_check_foresaw_says_where_its_traceback_is(folder, monkeypatch, capsys):

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from gnnclr.configs.error import RecipeError
 
 #: Recipes for images, graphs, multiplex graphs: folders with ``methods``, ``variants``, ``parts``, ``data``, ``size``.
 KINDS = ("images", "graphs", "multiplex")
+#: More fields than any recipe has.
+MOST_VALUES = 100_000
 #: As jsonargparse reads numbers: 1e-5 is one, which YAML 1.1 has as text.
 NUMBER = re.compile(r"^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9_]+|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?$")
 
@@ -65,7 +68,41 @@ def load(path: Path) -> dict[str, Any]:
     try:
         settings = yaml.load(path.read_text(encoding="utf-8"), Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        reason = " ".join(str(error).replace(f'"{path}"', "it").replace('"<unicode string>"', "it").split())
+        raise RecipeError(
+            f"'{path}' must hold the settings of a recipe as YAML (got text that is none: {reason})"
+        ) from None
     if not isinstance(settings, dict):
-        raise RecipeError(f"{path} must hold settings of a recipe, 'model', 'data' and so on (got {settings!r:.60})")
+        wanted = "the settings of a recipe as YAML, 'model', 'data' and so on"
+        raise RecipeError(f"'{path}' must hold {wanted} (got {'nothing' if settings is None else f'{settings!r:.60}'})")
+    _check(settings, str(path))
     return settings
+
+
+def _check(settings: dict[str, Any], origin: str) -> None:
+    """Refuses what is YAML and no settings: keys that are no names, classes without a path, and aliases in a circle, or
+    so many that they hold more than a recipe can."""
+    todo: list[tuple[Any, str]] = [(settings, "")]
+    seen = 0
+    while todo:
+        value, field = todo.pop()
+        seen += 1
+        if seen > MOST_VALUES:
+            top = re.split(r"[.\[]", field)[0]
+            raise RecipeError(f"{origin}: '{top}' must not hold itself, or thousands of others, by aliases")
+        if isinstance(value, list):
+            todo += [(one, f"{field}[{i}]") for i, one in enumerate(value)]
+        elif isinstance(value, dict):
+            todo += [(one, _checked(origin, field, key, one)) for key, one in value.items()]
+
+
+def _checked(origin: str, field: str, key: Any, value: Any) -> str:
+    """The dotted name of a field, if it may have that value."""
+    name = f"{field}.{key}".lstrip(".")
+    if not isinstance(key, str):
+        raise RecipeError(f"{origin}: fields must have names (got '{name}')")
+    if key == "class_path" and not isinstance(value, str):
+        raise RecipeError(f"{origin}: '{name}' must be the import path of a class (got {value!r:.60})")
+    if (key == "init_args" or name in ("model", "trainer", "checkpoint")) and not isinstance(value, dict | NoneType):
+        raise RecipeError(f"{origin}: '{name}' must be fields and their values (got {value!r:.60})")
+    return name

@@ -34,10 +34,16 @@ def recipe_settings(recipe: str | Path, _path: tuple[Path, ...] = ()) -> dict[st
     path = Path(os.path.expandvars(recipe)).expanduser()
     path = _path[-1].parent / path if _path else path
     if not path.is_file():
+        if not _path and (path.is_dir() or path.suffix in (".yaml", ".yml") or len(path.parts) != 1):
+            reason = "a folder" if path.is_dir() else "which does not exist"
+            raise RecipeError(f"'config' must be the name of a recipe or a YAML file (got '{path}', {reason})")
         origin = f"{_path[-1]}: 'base' must name recipes or files: " if _path else ""
-        close = difflib.get_close_matches(str(recipe), possible_names(), 1)
+        close = difflib.get_close_matches(str(recipe).lower(), possible_names(), 1)
         hint = f"; did you mean {close[0]!r}?" if close else ";"
-        raise RecipeError(f"{origin}there is no recipe or file {str(recipe)!r}{hint} `gnnclr list` shows the names")
+        kind = " (it is a folder)" if path.is_dir() else ""
+        raise RecipeError(
+            f"{origin}there is no recipe or file {str(recipe)!r}{kind}{hint} `gnnclr list` shows the names"
+        )
     seen = (*_path, path)
     if path.resolve() in [file.resolve() for file in _path]:
         raise RecipeError(f"{_path[0]}: 'base' leads back to itself: {' -> '.join(map(str, seen))}")

@@ -5,11 +5,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from gnnclr.eval.labels import check_grid, labeled_rows
-from gnnclr.eval.unit_scale import unit_scale
+from gnnclr.eval.unit_scale import float32_features, unit_scale
 from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.index import load_faiss
 from gnnclr.ops.check import check_choice, check_count, check_matrix
@@ -89,7 +88,7 @@ def clustering_scores(
     check_count("max_iter", max_iter)
     check_choice("backend", backend, BACKENDS)
 
-    x = z.detach().to("cpu", torch.float32)
+    x = float32_features(z)
     x = (unit_rows(x) if normalize else unit_scale(x)).contiguous().numpy()
     faiss = None if backend == "sklearn" or (backend == "auto" and sys.platform == "darwin") else load_faiss()
     if backend == "faiss" and faiss is None:

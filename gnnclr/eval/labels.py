@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.eval.split import Split
+from gnnclr.eval.unit_scale import float32_features
 from gnnclr.ops.check import check_matrix, describe
 from gnnclr.ops.labels import UNLABELED, class_labels
 from gnnclr.ops.memo import TensorMemo
@@ -105,7 +106,7 @@ def check_features_and_labels(x: Tensor, y: Tensor, split: Split) -> tuple[Tenso
         raise ValueError(f"'split' must be a Split (got {describe(split)})")
     split = split.check(x.size(0)).labeled(labels)
     say_unlabeled(y, labels)
-    return x.detach().to("cpu", torch.float32), labels, split
+    return float32_features(x), labels, split
 
 
 def check_grid(name: str, values: Any) -> Sequence:

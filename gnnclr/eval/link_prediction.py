@@ -12,7 +12,7 @@ from torch_geometric.utils import remove_self_loops, to_undirected
 
 from gnnclr.eval.labels import check_grid
 from gnnclr.eval.non_edges import pair_number, sample_non_edges
-from gnnclr.eval.unit_scale import unit_scale
+from gnnclr.eval.unit_scale import float32_features, unit_scale
 from gnnclr.graph.exact import unit_rows
 from gnnclr.ops.check import check_choice, check_edges, check_index, check_matrix, describe
 
@@ -178,7 +178,7 @@ def link_prediction(z: Tensor, split: LinkSplit, *, scores: Sequence[str] = SCOR
         check_choice("scores", score, SCORES)
     for name in PAIRS:
         check_edges(getattr(split, name), z.size(0), f"split.{name}")
-    z = z.detach().to("cpu", torch.float32)
+    z = float32_features(z)
     z, unit = unit_scale(z), unit_rows(z)
 
     def measure(metric, score: str, positive: Tensor, negative: Tensor) -> float:

@@ -68,6 +68,9 @@ class Split:
                 several = isinstance(mask, Tensor) and mask.dim() == 2 and mask.dtype == torch.bool
                 hint = "; gnnclr.node.choose_split(data, seed) takes one of several splits" if several else ""
                 raise ValueError(f"'data' must have a boolean '{name}_mask' of shape [n] (got {describe(mask)}){hint}")
+        for name, mask in zip(PARTS, masks):
+            if name != "val" and not bool(mask.any()):
+                raise ValueError(f"'data.{name}_mask' must hold a node (got none of {mask.numel()})")
         split = cls(*masks)
         if data.x is not None:
             split.check(data.x.size(0))

@@ -11,3 +11,15 @@ def unit_scale(x: Tensor) -> Tensor:
         return x
     exponent = torch.frexp(x.abs().max()).exponent.clamp(-126, 126)  # beyond, the power itself is no normal number
     return torch.ldexp(x, -exponent)
+
+
+def float32_features(x: Tensor) -> Tensor:
+    """The matrix in float32 on the CPU, detached. One in float64 whose largest entry is beyond the range of float32 is
+    multiplied by a power of two first: for what is the same at all scales."""
+    x = x.detach().cpu()
+    if x.dtype == torch.float64 and x.numel():
+        exponent = torch.frexp(x.abs().max()).exponent
+        if abs(int(exponent)) > 100:
+            half = exponent // 2  # the power itself may be beyond the range
+            x = torch.ldexp(torch.ldexp(x, -half), half - exponent)
+    return x.float()

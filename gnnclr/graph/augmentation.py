@@ -87,10 +87,10 @@ def augmentation_graph(
         edge_index = edge_index if edges else None
     else:
         labels = class_labels("labels", labels, n)
-        if n:  # a number that no other sample has, nor any class
-            own = labels.amin() - 1 - torch.arange(n, device=labels.device)
-            labels = torch.where(labels == UNLABELED, own, labels)
-        group = torch.unique(labels, return_inverse=True)[1].to(device).repeat(len(views))
+        group = torch.unique(labels, return_inverse=True)[1]
+        # A number that no other sample has, nor any class.
+        group = torch.where(labels == UNLABELED, n + torch.arange(n, device=group.device), group)
+        group = group.to(device).repeat(len(views))
         edge_index = group_pairs(group) if edges else None
     return ContrastGraph(
         x=views[0] if len(views) == 1 else torch.cat(list(views)),

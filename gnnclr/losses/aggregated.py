@@ -96,7 +96,7 @@ class AggregatedLoss(GraphLoss):
         if graph.edge_weight is not None:
             attracts = graph.edge_weight > 0  # a layer without weights would take the others for full ones
             edge_index = edge_index[:, attracts]
-            weights = [graph.edge_weight[attracts].to(source)] if self._weighted else []
+            weights = [_weights_like(source, graph.edge_weight[attracts])] if self._weighted else []
         return check_matrix("conv(x, edge_index)", conv(source, edge_index, *weights)[:n], rows=n, cols=d)
 
     def energy(self, conv: nn.Module, z: Tensor, graph: ContrastGraph) -> Tensor:
@@ -124,6 +124,15 @@ class AggregatedLoss(GraphLoss):
     def extra_repr(self) -> str:
         """Whether sources are constant."""
         return ", ".join(text for text in (super().extra_repr(), "" if self.detach else "detach=False") if text)
+
+
+def _weights_like(source: Tensor, edge_weight: Tensor) -> Tensor:
+    """Positive weights in the type of embeddings, for a layer that takes them as they are."""
+    weight = edge_weight.to(source)
+    if weight.device.type == "cpu" and not bool(((weight > 0) & weight.isfinite()).all()):
+        span = f"{float(edge_weight.min()):.0e} to {float(edge_weight.max()):.0e}"
+        raise ValueError(f"'edge_weight' must hold positive numbers of {source.dtype} for a layer (got {span})")
+    return weight
 
 
 def target_graph(graph: ContrastGraph, owner: Tensor) -> ContrastGraph:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.gather import gather
-from gnnclr.nn import PairConv
+from gnnclr.nn import AlignmentConv, PairConv
 from gnnclr.nn.alignment import anchor_mass
 from gnnclr.ops.agreement import agree
 from gnnclr.ops.check import check_index, check_matrix, describe
@@ -92,6 +92,9 @@ class GraphLoss(nn.Module):
     def __init__(self, conv: PairConv, gather_distributed: bool = False):
         super().__init__()
         self.conv, self.gather_distributed = conv, gather_distributed
+        alignment = getattr(conv, "alignment", conv)
+        if isinstance(alignment, AlignmentConv):
+            self.mean = alignment.mean
 
     def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch of views, stacked in ``graph.x``: views of a sample, or of all samples of a label,

@@ -54,7 +54,7 @@ class InfoNCELoss(GraphLoss):
 
     def forward(
         self,
-        query: Tensor,
+        query: Tensor | None = None,
         key: Tensor | ContrastGraph | None = None,
         negatives: Tensor | FeatureBank | None = None,
         *more: Any,
@@ -63,7 +63,10 @@ class InfoNCELoss(GraphLoss):
         """The loss of queries and keys, or of ``(x, graph)``; anything more is refused."""
         if negatives is not None:
             inputs["negatives"] = negatives
-        return super().forward(query, *(() if key is None and not more else (key, *more)), **inputs)
+        args = [query, key, *more]
+        while args and args[-1] is None:  # not given
+            args.pop()
+        return super().forward(*args, **inputs)
 
     def graph(self, query: Tensor, key: Tensor, negatives: Tensor | FeatureBank | None = None) -> ContrastGraph:
         """The bipartite graph of a batch: queries are anchors, each attracted by its key."""

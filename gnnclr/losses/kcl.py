@@ -4,7 +4,7 @@ from gnnclr.graph import Negatives
 from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
-from gnnclr.ops.check import check_choice, check_positive
+from gnnclr.ops.check import check_choice, check_number, check_positive
 from gnnclr.ops.kernels import Gaussian, InverseMultiquadric, Logarithmic, PairKernel, Riesz
 
 KERNELS = ("gaussian", "log", "imq", "riesz", "gaussian_riesz")
@@ -72,6 +72,8 @@ class KCLLoss(GraphLoss):
         impl: str = "auto",
     ):
         check_choice("kernel", kernel, KERNELS)
+        if check_number("t", t) <= 0 and (t == 0 or "riesz" not in kernel):
+            raise ValueError(f"'t' must be a positive number, or for a Riesz kernel a negative one (got {t!r})")
         check_positive("gamma", gamma)
         check_positive("log_factor", log_factor)
         align, energy = _kernels(kernel, t, log_factor)

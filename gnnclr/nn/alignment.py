@@ -60,6 +60,22 @@ def anchor_share(counts: Tensor, anchor: Tensor | None, dtype: torch.dtype, mean
     return share / share.sum().clamp(min=torch.finfo(dtype).tiny)
 
 
+def relative_weights(edge_weight: Tensor, target: Tensor | None = None, num_nodes: int = 1) -> Tensor:
+    """Weights of positives over the largest one, of all or of each target [e], in float64: only their ratios count, and
+    sums of weights as they are may be no number of their type.
+
+    Args:
+        edge_weight (Tensor): Weights [e].
+        target (Tensor, optional): The anchor of each positive [e]. (default: ``None``, over the largest of all)
+        num_nodes (int, optional): The number of nodes, with ``target``. (default: ``1``)
+    """
+    weight = edge_weight.double()
+    if weight.numel() == 0:
+        return weight
+    most = weight.amax() if target is None else scatter(weight, target, dim_size=num_nodes, reduce="max")[target]
+    return weight / torch.where(most > 0, most, 1)
+
+
 def anchor_mass(graph: ContrastGraph, mean: str = "anchors") -> Tensor:
     """What each node counts in a mean over positive pairs [n], in float64: one, or the weight of its positives.
 
@@ -73,8 +89,9 @@ def anchor_mass(graph: ContrastGraph, mean: str = "anchors") -> Tensor:
         _, group, size = torch.unique(graph.group, return_inverse=True, return_counts=True)
         mass = (size - 1)[group].double()
     else:
-        weight = torch.ones_like(graph.edge_index[1]) if graph.edge_weight is None else graph.edge_weight
-        mass = scatter(weight.double(), graph.edge_index[1], dim_size=graph.num_nodes, reduce="sum")
+        weight = graph.edge_weight
+        weight = torch.ones_like(graph.edge_index[1]).double() if weight is None else relative_weights(weight)
+        mass = scatter(weight, graph.edge_index[1], dim_size=graph.num_nodes, reduce="sum")
     return mass if graph.anchor is None else mass * graph.anchor
 
 
@@ -105,7 +122,7 @@ def _shares(
     # Self-loops are refused where entries are looked at, and weigh nothing where they are not.
     weight = (source != target).to(dtype)
     if edge_weight is not None:
-        weight = weight * edge_weight
+        weight = weight * relative_weights(edge_weight, None if mean == "pairs" else target, num_nodes).to(dtype)
     total = scatter(weight, target, dim_size=num_nodes, reduce="sum")
     weight = weight / total[target].clamp(min=torch.finfo(dtype).tiny)
     return weight, anchor_share(total, anchor, dtype, mean)[target]

@@ -88,5 +88,8 @@ def _between(graph: ContrastGraph, a: int, b: int) -> ContrastGraph:
             if graph.get(name) is not None:
                 part[name] = graph[name][keep]
     part.anchor = (graph.view == a) if graph.anchor is None else (graph.view == a) & graph.anchor
-    part.negatives = replace(graph.negatives, candidates=(b,), scope="all")
+    rule = graph.negatives
+    apart = rule.scope != "all" and (rule.scope == "same") != (a == b)  # the rule has no negatives between these views
+    candidates = (b,) if not apart and (rule.candidates is None or b in rule.candidates) else ()
+    part.negatives = replace(rule, candidates=candidates, scope="all")
     return part

@@ -60,6 +60,9 @@ class PairConv(MessagePassing):
         check_matrix("z", z, finite=True, rows=graph.num_nodes)
         graph.admit(z)
         check_positive("temperature", self.temperature, learnable=True)
+        if torch.is_inference_mode_enabled():  # where layers that differentiate inside could not
+            with torch.inference_mode(False):
+                return self._step(z.clone(), graph)
         with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
             return self.step(z.detach().to(torch.promote_types(z.dtype, torch.float32)), graph)
 

@@ -38,6 +38,8 @@ class PositiveSoftmax:
         self.lse = high + pairs.base + log_mean + some.log()
         #: Log-sum-exp of the anchor minus the score, for each pair [e]; zero where the pair weighs nothing.
         self.shortfall = ((log_mean + some.log())[self.target] - gap).masked_fill(~attracts, 0)
+        #: The softmax itself [e], with the digits of those that are tiny.
+        self.share = self.shortfall.neg().exp().masked_fill(~attracts, 0)
         #: :math:`\epsilon` of each pair [e].
         self.departure = (gap - log_mean[self.target]).expm1()
 

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.utils import scatter
 
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
 from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
@@ -61,7 +62,7 @@ class RandomWalkConv(CoupledConv):
         total = torch.logaddexp(lse, positive.lse).masked_fill(share == 0, 0)
         rest = (lse - total).exp()
         equal = 1 / positive.count[target]
-        inside = (1 + positive.departure) * equal
+        inside = positive.share
         p = inside * (positive.lse - total).exp()[target]
         # P - w without a difference of near-equal numbers: of equal weights only the departure from them is left.
         error = (positive.departure * equal + positive.uneven(equal, weight)) - inside * rest[target]
@@ -70,6 +71,12 @@ class RandomWalkConv(CoupledConv):
         by_error = 2 * share[target] * error * p
         errors = sum_by_anchor(by_error, pairs, n)
         by_total = -2 * share * square - errors
-        # by_error + by_total p, where p = inside (1 - rest): with one positive the first two terms cancel exactly.
+        # by_error + by_total p, where p = inside (1 - rest). What is left of by_error is p times the distance of an
+        # error from their mean, both taken from the error of the strongest positive: where that has nearly all of the
+        # softmax they are small, and with one positive zero.
+        lead = scatter(inside, target, dim_size=n, reduce="max")[target]
+        first = scatter(error.masked_fill(inside < lead, float("-inf")), target, dim_size=n, reduce="max")[target]
+        apart = error - first
+        apart = apart - sum_by_anchor(inside * apart, pairs, n)[target]
         pushed = (errors * rest)[target] * inside - 2 * (share * square)[target] * p
-        return energy, by_error - inside * errors[target] + pushed, (by_total * rest, share * square)
+        return energy, 2 * share[target] * p * apart + pushed, (by_total * rest, share * square)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.nn.alignment import AlignmentConv, PositivePairs, most_positives
+from gnnclr.nn.alignment import AlignmentConv, PositivePairs, most_positives, relative_weights
 from gnnclr.nn.coupled import sum_by_anchor
 from gnnclr.nn.negative_blocks import explicit_negatives, negative_blocks, refuse_extra_negatives
 from gnnclr.nn.pair_conv import PairConv
@@ -64,7 +64,8 @@ class TripletConv(PairConv):
     def _of_all(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs) -> tuple[Tensor, float, Tensor, Tensor]:
         """Sum and weight of all triplets, and gradients of the sum by embeddings and by the scores of positives."""
         target = pairs.edge_index[1]
-        weight = torch.ones_like(pairs.score) if graph.edge_weight is None else graph.edge_weight.to(z)
+        weight = graph.edge_weight
+        weight = torch.ones_like(pairs.score) if weight is None else relative_weights(weight).to(z)
         if graph.anchor is not None:
             weight = weight * graph.anchor[target]
         threshold = self.margin - pairs.score

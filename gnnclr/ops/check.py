@@ -11,8 +11,9 @@ from torch import Tensor
 def describe(value: Any) -> str:
     """A short description of ``value`` for error messages: shape and dtype of tensors, type and value of the rest."""
     if isinstance(value, Tensor):
-        return f"tensor of shape {list(value.shape)} and dtype {value.dtype}"
-    text = repr(value)
+        shape = "nested shape" if value.is_nested else f"shape {list(value.shape)}"
+        return f"tensor of {shape} and dtype {value.dtype}"
+    text = " ".join(repr(value).split())  # arrays have lines
     return f"{type(value).__name__} {text if len(text) <= 80 else text[:77] + '...'}"
 
 
@@ -31,8 +32,13 @@ def check_matrix(
     expected = f"[{'n' if rows is None else rows}, {'d' if cols is None else cols}]"
     if not isinstance(x, Tensor) or x.dim() != 2 or not x.is_floating_point():
         raise ValueError(f"'{name}' must be a floating point tensor of shape {expected} (got {describe(x)})")
-    if x.layout != torch.strided:
-        raise ValueError(f"'{name}' must be a dense tensor of shape {expected} (got layout {x.layout})")
+    if x.layout != torch.strided or x.is_nested:
+        layout = "nested" if x.is_nested else x.layout
+        raise ValueError(f"'{name}' must be a dense tensor of shape {expected} (got layout {layout})")
+    if x.is_meta:
+        raise ValueError(f"'{name}' must have values (got a tensor on device meta)")
+    if x.dtype.itemsize < 2:  # which nothing computes in
+        raise ValueError(f"'{name}' must be of 16 bits or more (got {describe(x)})")
     if (rows is not None and x.size(0) != rows) or (cols is not None and x.size(1) != cols) or x.size(1) == 0:
         raise ValueError(f"'{name}' must have shape {expected} (got {describe(x)})")
     return check_finite(name, x) if finite else x

@@ -25,9 +25,10 @@ def class_labels(name: str, y: Any, size: int | str = "n", *, from_zero: bool = 
             that a label is missing, or something else. (default: ``False``)
 
     Raises:
-        ValueError: If ``y`` is no tensor of one number for each row, or holds a fraction or an infinite number.
+        ValueError: If ``y`` is no tensor of one number for each row, or holds a fraction, an infinite number, or one so
+            large that its type of floats does not tell it from the next.
     """
-    fits = isinstance(y, Tensor) and y.layout == torch.strided and not y.is_complex()
+    fits = isinstance(y, Tensor) and y.layout == torch.strided and not (y.is_complex() or y.is_meta or y.is_nested)
     labels = y.detach().squeeze(1) if fits and y.dim() == 2 and y.size(1) == 1 else y
     if not fits or labels.dim() != 1 or (isinstance(size, int) and labels.numel() != size):
         raise ValueError(f"'{name}' must be an integer tensor of shape [{size}] (got {describe(y)})")
@@ -35,6 +36,9 @@ def class_labels(name: str, y: Any, size: int | str = "n", *, from_zero: bool = 
     if labels.is_floating_point():
         labels = torch.where(labels.isnan(), UNLABELED, labels)
         _refuse(name, labels, (labels != labels.floor()) | labels.isinf(), "whole numbers")
+        # From there on neighboring whole numbers are one in the type: classes may have become one already.
+        most = 2 / torch.finfo(labels.dtype).eps
+        _refuse(name, labels, labels.abs() >= most, f"whole numbers below {most:.0f} in {labels.dtype}")
     labels = labels.to(torch.int64)
     if from_zero:
         _refuse(name, labels, labels < UNLABELED, "classes 0, 1, 2, ...")

@@ -1,8 +1,11 @@
 """What can be known about the settings of a training before it begins."""
 
 from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import AcceleratorRegistry
+from lightning.pytorch.callbacks import Timer
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from gnnclr.ops.check import check_choice, check_count
 from gnnclr.train.module import ContrastiveModule
@@ -37,6 +40,10 @@ def check_trainer(settings: Namespace) -> None:
             raise ValueError(
                 f"'trainer.accelerator' must be one that this machine has: {', '.join(here)} (got {accelerator!r})"
             )
+    try:
+        Timer(settings.max_time)
+    except MisconfigurationException:
+        raise ValueError(f"'trainer.max_time' must be DD:HH:MM:SS (got {settings.max_time!r})") from None
     for name in ("log_every_n_steps", "accumulate_grad_batches"):
         if settings[name] is not None:
             check_count(f"trainer.{name}", settings[name])
@@ -61,6 +68,9 @@ def check_parts(module: ContrastiveModule) -> None:
     Args:
         module (ContrastiveModule): The module.
     """
+    for name, parameter in module.named_parameters():
+        if is_lazy(parameter):
+            raise ValueError(f"'model.{name.rpartition('.')[0]}' must have positive widths (got one that is not known)")
     module.optimizer(parameter_groups(module.method))
     method = module.method
     encoder, projector = (getattr(method, name, None) for name in ("encoder", "projector"))

@@ -4,13 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gnnclr.configs import RecipeError
+from gnnclr.ops.check import describe
 from gnnclr.ops.read_files import check_archive, read_files
 
 #: What a checkpoint of a run has in any case.
 PARTS = ("state_dict", "epoch", "global_step")
+#: What it has besides, if a training is to go on from it.
+OF_TRAINING = ("loops", "optimizer_states", "lr_schedulers", "pytorch-lightning_version")
+KINDS = {"state_dict": dict, "epoch": int, "global_step": int}
 REMEDY = "take another checkpoint, or train anew"
 
 
@@ -44,11 +48,17 @@ def read_checkpoint(path: str | Path, parts: tuple[str, ...] = PARTS) -> dict[st
     missing = [part for part in parts if not isinstance(checkpoint, dict) or part not in checkpoint]
     if missing:
         raise RecipeError(f"'{path}' must be a checkpoint of a run (got a file without {', '.join(missing)}); {REMEDY}")
+    for part, kind in KINDS.items():
+        if part in parts and not isinstance(checkpoint[part], kind):
+            raise RecipeError(
+                f"'{path}' must be a checkpoint of a run (got {describe(checkpoint[part])} as {part}); {REMEDY}"
+            )
     return checkpoint
 
 
 def check_weights(path: str | Path, state: dict[str, Any], module: nn.Module) -> None:
-    """Raises a :class:`RecipeError` if weights have other names or shapes than those of a module.
+    """Raises a :class:`RecipeError` if weights have other names or shapes than those of a module, are no numbers of its
+    kind, or if parameters are NaN or infinite, as after a training that diverged.
 
     Args:
         path (str or Path): The file of the weights, for the message.
@@ -64,3 +74,11 @@ def check_weights(path: str | Path, state: dict[str, Any], module: nn.Module) ->
                 f"'{path}' is a checkpoint of another recipe, whose weights do not fit: {name!r} must have shape "
                 f"{wanted} (got {got})"
             )
+    for name, value in module.state_dict().items():
+        if isinstance(value, Tensor) and value.is_floating_point() != state[name].is_floating_point():
+            raise RecipeError(
+                f"'{path}' must be a checkpoint with {value.dtype} as {name!r} (got {state[name].dtype}); {REMEDY}"
+            )
+    for name, _ in module.named_parameters():
+        if not bool(state[name].isfinite().all()):
+            raise RecipeError(f"'{path}' must be of finite weights (got NaN or infinite entries in {name!r}); {REMEDY}")

@@ -85,11 +85,22 @@ class ContrastiveData(LightningDataModule):
         if self.split is None:
             return {}
 
-        def embedding(method: nn.Module) -> Callable[[], Tensor]:
-            return lambda: self.embed(method)
+        def embedding(name: str, method: nn.Module) -> Callable[[], Tensor]:
+            return lambda: check_embedding(self.embed(method), name)
 
-        features = self.baselines() | {name: embedding(method) for name, method in methods.items()}
+        features = self.baselines() | {name: embedding(name, method) for name, method in methods.items()}
         return evaluate_features(features, self.labels, self.split)
+
+
+def check_embedding(z: Tensor, name: str = "trained") -> Tensor:
+    """Returns the embeddings of a method, and raises a :class:`ValueError` if some are NaN or infinite."""
+    if not bool(z.isfinite().all()):
+        bad = int((~z.isfinite()).sum())
+        raise ValueError(
+            f"the embeddings of the {name} method must be finite (got {bad} NaN or infinite entries); lower "
+            f"'model.optimizer.lr', or look for huge features"
+        )
+    return z
 
 
 def device_of(module: nn.Module) -> torch.device:

@@ -10,6 +10,7 @@ from gnnclr.eval import Split
 from gnnclr.eval.labels import probed_split
 from gnnclr.ops.labels import class_labels
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
+from gnnclr.vision.method import VisionMethod
 
 
 class GraphData(ContrastiveData):
@@ -40,6 +41,12 @@ class GraphData(ContrastiveData):
             if self.graph.y is not None:
                 self.labels = class_labels("data.y", self.graph.y, self.graph.num_nodes, from_zero=True)
                 self.split = probed_split(self.labels, lambda: Split.from_masks(self.graph), "node")
+
+    def check(self, method: nn.Module) -> None:
+        """Raises a :class:`ValueError` if ``method`` takes images, or its encoder expects inputs of another width."""
+        if isinstance(method, VisionMethod):
+            raise ValueError(f"'model.method' must take graphs, which 'data' are (got {type(method).__name__})")
+        super().check(method)
 
     def batches(self) -> Iterable[Data]:
         """The graph: an epoch is one step."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from gnnclr.eval import Split
 from gnnclr.eval.labels import probed_split
 from gnnclr.graph.batches import BatchSelection
+from gnnclr.node import NodeMethod
 from gnnclr.ops.check import check_choice, describe
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
@@ -64,7 +65,7 @@ class ImageData(ContrastiveData):
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
         if dataset == "folder" and size is None:
             raise ValueError("'data.size' must be the height and width of the images (got none)")
-        if batch_size < 2:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 2:
             raise ValueError(f"'data.batch_size' must be at least 2, or nothing repels (got {describe(batch_size)})")
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < batch_size):
             raise ValueError(f"'data.limit' must be at least the batch size of {batch_size} (got {describe(limit)})")
@@ -95,6 +96,12 @@ class ImageData(ContrastiveData):
         rows = torch.arange(len(self.labels)).split([len(part.labels) for part in parts])
         others = 0 if self.images.extra is None else len(self.images.extra)
         self.split = probed_split(self.labels, lambda: Split(*rows), "image", others)
+
+    def check(self, method: nn.Module) -> None:
+        """Raises a :class:`ValueError` if ``method`` takes graphs, or its encoder expects inputs of another width."""
+        if isinstance(method, NodeMethod):
+            raise ValueError(f"'model.method' must take images, which 'data' are (got {type(method).__name__})")
+        super().check(method)
 
     def training_images(self) -> tuple[Tensor, Tensor | None]:
         """The images to train on, and their labels where batches have them."""

@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds in which signals are one request: a terminal and a launcher may both send the same one.
-SAME_REQUEST = 0.5
+SAME_REQUEST = 0.2
 
 
 class TrainingInterrupted(Exception):
@@ -32,7 +32,7 @@ class TrainingInterrupted(Exception):
 
 class ResumableInterrupt(Callback):
     """On Ctrl-C or a termination signal, finishes the step, writes a checkpoint and raises
-    :class:`TrainingInterrupted`. A second signal stops at once; those within half a second of the first one are taken
+    :class:`TrainingInterrupted`. A second signal stops at once; those within 0.2 seconds of the first one are taken
     for the same.
 
     Stopping within a step would leave parameters that are updated and counters that are not, so that the resumed run

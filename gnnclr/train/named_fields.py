@@ -174,7 +174,7 @@ def _is_making(frames: list, part: Part) -> bool:
 def _shows(text: str, value: Any) -> bool:
     """Whether a message shows a value; lists and tuples look alike, and paths are shown in full."""
     values = {str(value), str(expand_path(value))} if isinstance(value, str) else {str(value)}
-    return any(re.search(rf"(?<![\w.]){re.escape(_plain(v))}(?!\w|\.\d)", _plain(text)) for v in values)
+    return any(re.search(rf"(?<![\w.-]){re.escape(_plain(v))}(?!\w|\.\d)", _plain(text)) for v in values)
 
 
 def _plain(text: str) -> str:

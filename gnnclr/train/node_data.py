@@ -81,6 +81,7 @@ class NodeData(GraphData):
         super().__init__(seed)
         if not dataset.endswith(".pt"):
             check_choice("data.dataset", dataset.lower(), (*GENERATED, *DATASETS))
+            dataset = dataset.lower()
         if root is None and dataset not in GENERATED and not dataset.endswith(".pt"):
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
         if size is not None:
@@ -97,7 +98,10 @@ class NodeData(GraphData):
     def load(self) -> Data:
         """The generated graph, or that of the files."""
         if self.dataset in GENERATED:
-            graph = GENERATED[self.dataset](self.size or SIZES[self.dataset])
+            size = self.size or SIZES[self.dataset]
+            graph = GENERATED[self.dataset](size)
+            if not bool(graph.test_mask.any()):
+                raise ValueError(f"'data.size' must be larger, or there is no node for the test (got {size})")
             return graph if self.transform is None else self.transform(graph)
         path = expand_path(self.dataset)
         if self.dataset.endswith(".pt") and not path.is_file():

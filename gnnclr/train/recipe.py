@@ -16,6 +16,9 @@ from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.module import ContrastiveModule
 from gnnclr.train.recipe_errors import explain
 
+PRINT = "--print_config"
+SEED = "the seed of the data is the seed of the run; did you mean '--seed_everything'?"
+
 
 def recipe_parser() -> ArgumentParser:
     """The parser of recipes: ``seed_everything``, ``model``, ``data``, ``trainer``, ``checkpoint``, ``tensorboard``."""
@@ -56,7 +59,7 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
     """
     for override in overrides:
         if re.match(r"--data\.(init_args\.)?seed\b", override):
-            raise RecipeError("the seed of the data is the seed of the run; did you mean '--seed_everything'?")
+            raise RecipeError(SEED)
         if re.match(r"--config\b", override):
             raise RecipeError(
                 f"'config' must be a list where there are several recipes (got {override!r} as an override)"
@@ -64,20 +67,37 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
     configs = [config] if isinstance(config, str) else list(config)
     usual = {"model": {"optimizer": {"class_path": "torch.optim.AdamW"}}}
     settings = open_channels(reduce(merge, [recipe_settings(name) for name in configs], usual))
+    data = settings.get("data")
+    if isinstance(data, dict) and "seed" in (data.get("init_args") or {}):
+        raise RecipeError(f"{', '.join(configs)}: {SEED}")
     parser = recipe_parser()
     arguments = ["--config", yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)]
     try:
-        return parser.parse_args([*arguments, *overrides])
+        # What is printed is not checked.
+        parsed = parser.parse_args([*arguments, *(x for x in overrides if not x.startswith(PRINT))])
     except ArgumentError as error:
-        failure = error
+        parsed, failure = None, error
+    prints = any(x.startswith(PRINT) for x in overrides)
+    if prints and (parsed is not None or "required: dataset" in str(failure)):
+        try:
+            return parser.parse_args([*arguments, *overrides])
+        except ArgumentError as error:
+            parsed, failure = None, error
+    if parsed is not None:
+        if parsed.model.optimizer is None:
+            raise RecipeError("'model.optimizer' must be an optimizer (got null)")
+        return parsed
     if "required: dataset" in str(failure):
         raise RecipeError(
             f"'data.dataset' must be given (got none): {', '.join(configs)} is a method without data; give "
             f"--data.dataset=NAME, or a name with data (see `gnnclr list`)"
         )
     # Whose mistake it is, and what fields there are, is known after the file is read alone.
+    data = settings.get("data")
+    ours = isinstance(data, dict) and str(data.get("class_path")).startswith("gnnclr.")
+    bare = ours and "dataset" not in (data.get("init_args") or {})
     try:
-        recipe = parser.parse_args(arguments)
+        recipe = parser.parse_args([*arguments, "--data.dataset=NAME"] if bare else arguments)
     except ArgumentError as error:
         raise RecipeError(f"{', '.join(configs)}: {explain(error, _options(parser))}") from None
     raise RecipeError(explain(failure, _options(parser, recipe), overrides))

@@ -39,6 +39,9 @@ def explain(error: ArgumentError, options: Sequence[str], overrides: Sequence[st
     found = re.search(r"argument (--[\w.]+): expected one argument", text)
     if found:
         return f"{_without_value(found[1], overrides)!r} needs a value: {_without_value(found[1], overrides)}=VALUE"
+    found = re.match(r'Parser key "([\w.]+)":\s*Unable to load config \'(.*)\'', text)
+    if found:
+        return f"'{found[1]}' must be fields and their values (got {_short(found[2])})"
     found = re.search(r"(?:Option|option|Key) '([\w.]+)'(?: is not (?:accepted|expected))?", text)
     if found and "required" not in text:
         return f"unknown field {found[1]!r}{nearest(found[1], options)}"
@@ -130,7 +133,7 @@ def _class_sentence(field: str, path: str, reason: str) -> str:
 
 def _kind(text: str, came: str) -> str:
     """What jsonargparse expected, in words; nothing if it is unknown."""
-    found = re.search(r"subclass of (?:<class ')?([\w.]+)", text)
+    found = re.search(r"subclass of (?:<class ')?(\w+(?:\.\w+)*)", text)
     if found and found[1] != "spec":
         return _with_article(found[1].rpartition(".")[2])
     found = re.search(r"the following arguments are required: (.*)", text)
@@ -148,7 +151,7 @@ def _kind(text: str, came: str) -> str:
     if not found:
         return ""
     kind = KINDS.get(found[1], _with_article(found[1]))
-    return kind if found[2] is None or _came(found[2]) == came else f"a list with {kind} in each place"
+    return kind if found[2] is None or _came(found[2]).lower() == came.lower() else f"a list with {kind} in each place"
 
 
 def _with_article(name: str) -> str:

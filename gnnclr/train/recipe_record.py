@@ -29,7 +29,7 @@ class RecipeRecord(Callback):
         checkpoint[KEY] = self.record
 
 
-def check_recipe(path: str | Path, checkpoint: dict[str, Any], settings: str) -> None:
+def check_recipe(path: str | Path, checkpoint: dict[str, Any], settings: str, method_only: bool = False) -> None:
     """Raises a :class:`RecipeError` if a checkpoint was made by another ``model``, or on another ``data.dataset``, than
     that of the settings; ``trainer``, ``checkpoint``, ``data.root`` and other paths may differ.
 
@@ -40,14 +40,22 @@ def check_recipe(path: str | Path, checkpoint: dict[str, Any], settings: str) ->
         path (str or Path): The file of the checkpoint, for the message.
         checkpoint (dict): Its contents.
         settings (str): The settings of the run as YAML.
+        method_only (bool, optional): Compare ``model.method`` alone, as where nothing is trained. (default: ``False``)
     """
     if KEY not in checkpoint:
+        if method_only:
+            return
         _notice(
             f"gnnclr: '{path}' was written by an earlier version and does not say which recipe made it: only the "
             f"shapes of its weights are compared with this recipe"
         )
         return
-    difference = _difference(checkpoint[KEY], _record(settings), "")
+    wanted, got = checkpoint[KEY], _record(settings)
+    if not isinstance(wanted, dict) or not isinstance(wanted.get("model"), dict):
+        raise RecipeError(f"'{path}' must say which recipe made it (got {_shown(wanted)}); take another checkpoint")
+    if method_only:
+        wanted, got = ({"model": {"method": x["model"].get("method")}} for x in (wanted, got))
+    difference = _difference(wanted, got, "")
     if difference is not None:
         field, wanted, got = difference
         raise RecipeError(

@@ -5,7 +5,7 @@ import json
 import logging
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,13 +21,14 @@ from torch import nn
 
 import gnnclr
 from gnnclr.configs import RecipeError
+from gnnclr.configs.layers import load
 from gnnclr.ops.atomic import write_text
 from gnnclr.ops.read_files import read_files
 from gnnclr.processes import is_rank_zero
 from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
 from gnnclr.train.channels import read_from_data
 from gnnclr.train.check_settings import check_parts, check_seed, check_trainer
-from gnnclr.train.checkpoint import check_weights, read_checkpoint
+from gnnclr.train.checkpoint import OF_TRAINING, PARTS, check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.elapsed import Elapsed
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
@@ -75,11 +76,14 @@ class Run:
         """Opens the folder of an earlier run.
 
         Raises:
-            RecipeError: If the folder holds no run.
+            RecipeError: If the folder holds no run, or its settings were cut.
         """
         config = Path(folder) / "config.yaml"
         if not config.is_file():
             raise RecipeError(f"{folder} is not the folder of a run: it has no config.yaml")
+        lacking = [part for part in ("model", "data", "trainer", "checkpoint") if not load(config).get(part)]
+        if lacking:  # what is cut between two lines is YAML, with defaults in place of the rest
+            raise RecipeError(f"'{config}' must hold all settings of a run (got none of {', '.join(lacking)})")
         return cls(parse_recipe(str(config), overrides), folder)
 
     @property
@@ -177,20 +181,34 @@ class Run:
                 (self.folder / name).unlink(missing_ok=True)
         task = {"settings": self.settings(), "folder": str(self.folder), "name": self.name}
         task["ckpt_path"] = None if ckpt_path is None else str(ckpt_path)
-        with several_processes(trainer, interrupt, task):
-            trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
-            # The end of training need not be a multiple of the checkpoint interval.
-            trainer.save_checkpoint(self.checkpoint)
-            seconds = elapsed.seconds
+        try:
+            with several_processes(trainer, interrupt, task):
+                trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
+                # The end of training need not be a multiple of the checkpoint interval.
+                trainer.save_checkpoint(self.checkpoint)
+                seconds = elapsed.seconds
+        except Exception:
+            if ckpt_path is None and trainer.global_step == 0 and is_rank_zero():
+                self._clear()
+            raise
         joined = trainer.world_size > 1 and dist.is_initialized()
         return Trained(data, untrained, module.method, trainer.global_step, seconds, joined)
+
+    def _clear(self) -> None:
+        """Takes back what a training wrote that failed before its first step was done."""
+        if self.checkpoint.exists():
+            return
+        for name in ("config.yaml", "metrics.csv"):
+            (self.folder / name).unlink(missing_ok=True)
+        with suppress(OSError):  # not empty, or not there
+            self.checkpoint.parent.rmdir()
 
     @names_fields
     def load(self) -> tuple[nn.Module, nn.Module, ContrastiveData, int]:
         """The untrained method, the method of the last checkpoint, the data, and the number of steps taken.
 
         Raises:
-            RecipeError: If there is no checkpoint.
+            RecipeError: If there is no checkpoint, or it is damaged or of another method.
         """
         if not self.checkpoint.is_file():
             raise RecipeError(f"{self.folder} has no checkpoint {self.checkpoint.relative_to(self.folder)}")
@@ -198,6 +216,7 @@ class Run:
         module, data = built.model, built.data
         untrained = copy.deepcopy(module.method)
         checkpoint = read_checkpoint(self.checkpoint)
+        check_recipe(self.checkpoint, checkpoint, self.settings(), method_only=True)
         check_weights(self.checkpoint, checkpoint["state_dict"], module)
         module.load_state_dict(checkpoint["state_dict"])
         data.prepare_data()
@@ -239,7 +258,7 @@ class Run:
 
     def _check_checkpoint(self, path: Path, module: nn.Module, max_epochs: int | None) -> None:
         """Refuses what is no checkpoint of this recipe, before anything of the run is touched."""
-        checkpoint = read_checkpoint(path)
+        checkpoint = read_checkpoint(path, PARTS + OF_TRAINING)
         check_recipe(path, checkpoint, self.settings())
         check_weights(path, checkpoint["state_dict"], module)
         epoch = checkpoint["epoch"]

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +22,8 @@ from gnnclr.vision.eight_bit_rgb import eight_bit_rgb
 from gnnclr.vision.image_files import ImageFiles, find_images, image_extensions
 from gnnclr.vision.images import Images, Labelled
 
-#: Counts up when images are decoded in another way, so that none is taken from an older cache.
-DECODING = 2
+#: Counts up when images are decoded or kept in another way, so that none is taken from an older cache.
+DECODING = 3
 
 
 def image_folder(
@@ -57,8 +58,9 @@ def image_folder(
         raise ValueError(f"'size' must be a positive integer (got {describe(size)})")
     if not root.exists():
         raise FileNotFoundError(f"'root' must be a folder or a zip file of images (got '{root}', which does not exist)")
-    stamps, read = _open(root)
+    stamps, read, check = _open(root)
     files = find_images(stamps)
+    check({name for part in files.parts.values() for name, _ in part})
     if not files.classes:
         folders = "train/<class>/ and test/<class>/, or <class>/"
         rest = files.describe_rest()
@@ -109,21 +111,30 @@ def cache_folder() -> Path:
     return expand_path(default or "~/.cache") / "gnnclr"
 
 
-def _open(root: Path) -> tuple[dict[PurePosixPath, list[int]], Callable[[PurePosixPath], bytes]]:
-    """The files below ``root``, each with what changes when it does, and a function that reads one."""
+def _open(root: Path) -> tuple[dict[PurePosixPath, list[int]], Callable[[PurePosixPath], bytes], Callable[[set], None]]:
+    """The files below ``root``, each with what changes when it does, a function that reads one, and one that looks at
+    those that are not read."""
     if root.is_dir():
         paths = {PurePosixPath(path.relative_to(root).as_posix()): path for path in _walk(root)}
-        return {name: _stamp(name, path) for name, path in paths.items()}, lambda name: paths[name].read_bytes()
+        stamps = {name: _stamp(name, path) for name, path in paths.items()}
+        return stamps, lambda name: paths[name].read_bytes(), lambda images: None
     try:
         archive = zipfile.ZipFile(root)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
         raise ValueError(f"'root' must be a folder or a zip file of images (got '{root}': {error})") from error
     infos = {PurePosixPath(info.filename): info for info in archive.infolist() if not info.is_dir()}
 
     def read(name: PurePosixPath) -> bytes:
         return read_files(f"{root}/{name}", lambda: archive.read(infos[name]), remedy=f"get '{root}' again")
 
-    return {name: [info.file_size, info.CRC] for name, info in infos.items()}, read
+    def check(images: set[PurePosixPath]) -> None:
+        # A name that is damaged in the table of contents is that of no image, perhaps: files have it as well.
+        for info in archive.infolist():
+            if PurePosixPath(info.filename) not in images:
+                path = f"{root}/{info.filename}"
+                read_files(path, lambda info=info: archive.open(info).close(), remedy=f"get '{root}' again")
+
+    return {name: [info.file_size, info.CRC] for name, info in infos.items()}, read, check
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -156,17 +167,20 @@ def _cached(path: Path, files: list[PurePosixPath], read: Callable[[PurePosixPat
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             return np.stack(list(pool.map(lambda name: _decode(name, read(name), size), files)))
 
-    return torch.from_numpy(cached_array(path, make))
+    return torch.from_numpy(cached_array(path, make, (len(files), 3, size, size)))
 
 
 def _decode(name: PurePosixPath, data: bytes, size: int) -> np.ndarray:
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data)) as image:
             image = eight_bit_rgb(image)
     except MemoryError:
         raise
+    except UnidentifiedImageError:
+        kind = "nothing" if not data else "no image"
+        raise ValueError(f"'root' must hold readable images (got '{name}', which holds {kind})") from None
     except Exception as error:  # what Pillow's readers raise of broken files is of many types
         raise ValueError(f"'root' must hold readable images (got '{name}': {error})") from error
     if image.size != (size, size):

@@ -110,9 +110,9 @@ def test_a_base_that_leads_back_is_refused(tmp_path):
         ),
         ("base: 3", r"bad.yaml: 'base' must be a recipe or a list of recipes \(got 3\)"),
         ("base: [grace, {a: 1}]", r"bad.yaml: 'base' must be a recipe or a list of recipes"),
-        ("model: {method: ]", r"bad.yaml is not YAML: .*line 1"),
-        ("- 1", r"bad.yaml must hold settings of a recipe, 'model', 'data' and so on \(got \[1\]\)"),
-        ("", r"bad.yaml must hold settings of a recipe"),
+        ("model: {method: ]", r"bad.yaml' must hold the settings .* text that is none: .*line 1"),
+        ("- 1", r"bad.yaml' must hold the settings of a recipe as YAML, 'model', 'data' and so on \(got \[1\]\)"),
+        ("", r"bad.yaml' must hold the settings of a recipe .*got nothing"),
     ],
 )
 def test_files_that_are_no_recipes(text, message, tmp_path):

@@ -12,13 +12,15 @@ BLOCKS = 3
 
 
 def block_joint(n, inside=0.6, outside=0.05, sampled=True, seed=0):
-    """The joint distribution of positives of a stochastic block model, all nodes equally likely."""
+    """The joint distribution of positives of a stochastic block model, all nodes equally likely. A node is no positive
+    of itself."""
     block = torch.arange(n) * BLOCKS // n
     a = torch.where(block[:, None] == block, inside, outside).double()
     if sampled:
         generator = torch.Generator().manual_seed(seed)
-        a = (torch.rand(n, n, generator=generator, dtype=a.dtype) < a).double().triu(1) + 1e-3 * torch.eye(n)
+        a = (torch.rand(n, n, generator=generator, dtype=a.dtype) < a).double().triu(1)
         a = a + a.t()
+    a.fill_diagonal_(0)
     for _ in range(500):  # Sinkhorn's iteration, symmetric
         root = a.sum(1).rsqrt()
         a = root[:, None] * a * root

@@ -19,6 +19,8 @@ def test_from_masks():
     assert [split.train.item(), split.val.item(), split.test.item()] == [0, 1, 2]
     with pytest.raises(ValueError, match="'train_mask' of shape"):
         Split.from_masks(Data(x=torch.zeros(3, 1)))
+    with pytest.raises(ValueError, match=r"'data.test_mask' must hold a node \(got none of 6\)"):
+        Split.from_masks(Data(train_mask=torch.ones(6) > 0, val_mask=torch.ones(6) < 0, test_mask=torch.ones(6) < 0))
     with pytest.raises(ValueError, match=r"'train_mask' of shape \[n\]"):
         Split.from_masks(Data(train_mask=masks, val_mask=masks, test_mask=masks))
 

@@ -252,7 +252,7 @@ def test_wrong_arguments():
     with pytest.raises(ValueError, match="'mutual' needs neighbours from the batch"):
         AddKNNPositives(bank=FeatureBank(4, 5), mutual=True)
     for value in ("0.5", True, float("nan")):
-        with pytest.raises(ValueError, match="'min_similarity' must be a number"):
+        with pytest.raises(ValueError, match="'min_similarity' must be a finite number"):
             AddKNNPositives(min_similarity=value)
     with pytest.raises(ValueError, match="'draw' must be a positive integer"):
         AddKNNPositives(draw=0)

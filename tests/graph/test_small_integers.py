@@ -89,7 +89,7 @@ def test_the_same_comes_out(use):
         assert found.dtype == expected.dtype and torch.equal(found, expected)
 
 
-@pytest.mark.parametrize("use", ["GAT", "SAGE", "signed", "edge drop", "leiden", "neighbours", "classes", "graph"])
+@pytest.mark.parametrize("use", ["GAT", "SAGE", "signed", "edge drop", "leiden", "neighbours", "graph"])
 def test_booleans_and_floats_are_no_indices(use):
     for dtype in (torch.bool, torch.float32):
         with pytest.raises(ValueError, match=r"must be (an integer tensor|a Data with 'edge_index'.* of integers)"):

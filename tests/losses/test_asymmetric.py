@@ -1,8 +1,8 @@
 import pytest
 import torch
-from loss_contract import LossContract, make_views, unit, value_and_gradients
+from loss_contract import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
 
-from gnnclr.graph import augmentation_graph
+from gnnclr.graph import Negatives, augmentation_graph
 from gnnclr.losses import AsymmetricInfoNCELoss, HardNegativeLoss
 
 
@@ -103,3 +103,18 @@ def test_wrong_arguments():
         AsymmetricInfoNCELoss(alpha=1.5)
     with pytest.raises(ValueError, match="'variant' must be one of"):
         AsymmetricInfoNCELoss(variant="both")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [Negatives("same"), Negatives("other"), Negatives(candidates=(0,)), Negatives("other", candidates=(1,))],
+    ids=str,
+)
+def test_the_rule_of_a_graph_is_kept(rule):
+    loss = AsymmetricInfoNCELoss(0.3, clean_views=2)
+    views = [view.double() for view in make_views(6, 8, 3)]
+    graph = augmentation_graph(views, negatives=rule)
+    value, grad = value_and_gradients(lambda x: loss(x, graph), [graph.x])
+    explicit = explicit_graph(graph)
+    expected, expected_grad = value_and_gradients(lambda x: loss(x, explicit), [graph.x])
+    assert relative(value, expected) < 1e-11 and float((grad - expected_grad).norm()) < 1e-11

@@ -155,7 +155,7 @@ def test_wrong_arguments():
         ({"weight": 0.0}, "'weight' must lie in"),
         ({"mix": "both"}, "'mix' must be one of"),
         ({"split": True}, "'split' needs a mixture"),
-        ({"arc_cosine": 4}, "'order' must be 1, 2 or 3"),
+        ({"arc_cosine": 4}, "'arc_cosine' must be 1, 2 or 3"),
         ({"arc_cosine": 1, "temperature": 2.0}, "must be at most 1"),
         ({"gamma": -1.0}, "'gamma' must be a positive number"),
     ]:

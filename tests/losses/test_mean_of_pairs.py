@@ -9,11 +9,14 @@ from gnnclr.graph import augmentation_graph
 from gnnclr.losses import (
     CommunityNTXentLoss,
     DCLLoss,
+    GraphLoss,
     HardNegativeLoss,
     KernelInfoNCELoss,
     NTXentLoss,
     SupConLoss,
 )
+from gnnclr.nn import AlignmentConv, ContrastiveConv
+from gnnclr.nn.attention import AttentionAlignmentConv
 
 LABELS = torch.tensor([0, 0, 0, 0, 1, 1, 2, 3, 3])
 TAU = 0.3
@@ -121,3 +124,11 @@ def test_two_processes_give_the_gradient_of_one(gloo):
 def test_wrong_arguments():
     with pytest.raises(ValueError, match=r"'mean' must be one of 'anchors', 'pairs' \(got 'rows'\)"):
         NTXentLoss(mean="rows")
+
+
+def test_a_loss_has_the_mean_of_its_layer():
+    """By which it is gathered."""
+    for alignment in (AlignmentConv(TAU, mean="pairs"), AttentionAlignmentConv(TAU, mean="pairs")):
+        for conv in (alignment, ContrastiveConv(TAU, alignment)):
+            assert GraphLoss(conv).mean == "pairs"
+    assert GraphLoss(ContrastiveConv(TAU)).mean == "anchors"

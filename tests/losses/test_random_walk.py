@@ -1,6 +1,8 @@
+import pytest
 import torch
-from loss_contract import LossContract, make_views, unit
+from loss_contract import LossContract, make_views, relative, unit, value_and_gradients
 
+from gnnclr.graph import augmentation_graph
 from gnnclr.losses import RandomWalkLaplacianLoss
 
 
@@ -49,3 +51,16 @@ def test_is_the_distance_of_two_laplacians():
     target = torch.eye(12).double().roll(6, 0)
     expected = torch.linalg.matrix_norm((torch.eye(12) - walk) - (torch.eye(12) - target)).square()
     torch.testing.assert_close(RandomWalkLaplacianLoss(0.4)(*views).double(), expected, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("form", ["groups", "edges"])
+def test_one_positive_of_many_leads(form):
+    """Views are nearly one and samples of a class are not: of a softmax over positives one has nearly all."""
+    views, labels = make_views(9, 16, noise=0.01), torch.tensor([0, 0, 0, 0, 1, 1, 2, 2, 2])
+    loss = RandomWalkLaplacianLoss(0.03, "mean")
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        graph = augmentation_graph([view.to(dtype) for view in views], labels, edges=form == "edges")
+        found.append(value_and_gradients(lambda x, graph=graph: loss(x, graph), [graph.x]))
+    (value, grad), (expected, expected_grad) = found
+    assert relative(value, expected) < 1e-5 and relative(grad, expected_grad) < 1e-5

@@ -93,16 +93,15 @@ def test_a_few_epochs_lower_the_loss(method, data):
     assert losses[-8:].mean() < losses[:8].mean()
 
 
-@pytest.mark.parametrize("dtype", [torch.int32, torch.uint8])
-def test_edges_may_be_smaller_integers(method, data, dtype):
+def test_edges_may_be_smaller_integers(method, data):
     small = data.clone()
-    small.edge_index = small.edge_index.to(dtype)
+    small.edge_index = small.edge_index.int()
     other = copy.deepcopy(method)
     torch.manual_seed(1)
     expected = method.training_step_loss(data)[0], method.embed(data), method(data)
     torch.manual_seed(1)
     found = other.training_step_loss(small)[0], other.embed(small), other(small)
-    assert all(map(torch.equal, found, expected)) and small.edge_index.dtype == dtype
+    assert all(map(torch.equal, found, expected)) and small.edge_index.dtype == torch.int32
 
 
 def test_every_trainable_parameter_gets_a_gradient(method, data):

@@ -7,7 +7,8 @@ from gnnclr.ops.check import check_nodes
 
 def test_node_mask():
     index = torch.tensor([2, 0], dtype=torch.int32)
-    assert check_nodes("nodes", index, 3) is index
+    wide = check_nodes("nodes", index, 3)
+    assert wide.dtype == torch.int64 and wide.tolist() == [2, 0] and check_nodes("nodes", wide, 3) is wide
     assert node_mask("nodes", index, 4).tolist() == [True, False, True, False]
     assert not node_mask("nodes", index[:0], 2).any()
     for bad, message in (

@@ -10,6 +10,14 @@ def test_dense_and_finite():
     for sparse in (x.to_sparse_csr(), x.to_sparse_coo(), x.to_sparse_csc()):
         with pytest.raises(ValueError, match="'x' must be a dense tensor of shape"):
             check_matrix("x", sparse)
+    with pytest.raises(ValueError, match=r"'x' must be a dense tensor .* \(got layout nested\)"):
+        check_matrix("x", torch.nested.nested_tensor([x[0], x[1, :2]], layout=torch.jagged))
+    with pytest.raises(ValueError, match=r"'x' must have values \(got a tensor on device meta\)"):
+        check_matrix("x", x.to("meta"))
+    with pytest.raises(ValueError, match=r"'x' must be of 16 bits or more \(got .*float8_e4m3fn\)"):
+        check_matrix("x", x.to(torch.float8_e4m3fn))
+    with pytest.raises(ValueError, match=r"^'x' must be .* \(got ndarray array\(\[\[1.*[^\n]*\)$"):
+        check_matrix("x", x.repeat(9, 9).numpy())
     huge = torch.full((4,), 3e38)  # whose sum is not finite
     assert check_finite("x", huge) is huge
     with pytest.raises(ValueError, match=r"'x' must be finite \(got 2 NaN"):

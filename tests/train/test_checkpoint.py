@@ -41,6 +41,16 @@ def cut(path):
     path.write_bytes(path.read_bytes()[:-2000])
 
 
+def change(path, how):
+    parts = torch.load(path, weights_only=True)
+    how(parts)
+    torch.save(parts, path)
+
+
+def whole(state):
+    return {name: value.long() for name, value in state.items()}
+
+
 DAMAGE = {
     "zeroed bytes": (zero_bytes, "the checksum of its part '(last|archive)/data/[0-9]+' is wrong"),
     "cut": (cut, "BadZipFile: File is not a zip file"),
@@ -48,6 +58,18 @@ DAMAGE = {
     "text": (lambda path: path.write_text("no checkpoint"), "BadZipFile"),
     "other contents": (lambda path: torch.save({"x": 1}, path), "must be a checkpoint of a run .*without state_dict"),
     "a list": (lambda path: torch.save([1], path), "must be a checkpoint of a run"),
+    "text as weights": (
+        lambda path: change(path, lambda parts: parts.update(state_dict="x")),
+        "must be a checkpoint of a run .*as state_dict",
+    ),
+    "NaN": (
+        lambda path: change(path, lambda parts: next(iter(parts["state_dict"].values())).fill_(torch.nan)),
+        "must be of finite weights .*NaN or infinite entries in 'method",
+    ),
+    "whole numbers": (
+        lambda path: change(path, lambda parts: parts.update(state_dict=whole(parts["state_dict"]))),
+        r"must be a checkpoint with torch.float32 as 'method.* \(got torch.int64\)",
+    ),
     "an object": (lambda path: torch.save({"state_dict": torch.nn.ReLU()}, path), "GLOBAL torch.nn.modules"),
 }
 
@@ -110,6 +132,22 @@ def test_a_checkpoint_of_another_recipe_is_refused(recipe, overrides, message, f
     assert not (tmp_path / "other" / "config.yaml").exists()
 
 
+def test_an_encoder_of_another_recipe_is_not_evaluated(folder, capsys):
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("temperature: 0.5", "temperature: 0.4"))
+    for arguments in (["evaluate", f"--run={folder}"], ["embed", f"--run={folder}"]):
+        assert main(arguments) == 2
+        assert "of another recipe: 'model.method.loss.temperature' must be 0.5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", ["loops", "optimizer_states", "lr_schedulers"])
+def test_weights_alone_are_not_gone_on_with(part, folder):
+    path = folder / "checkpoints" / "last.ckpt"
+    change(path, lambda parts: parts.pop(part))
+    with pytest.raises(RecipeError, match=rf"must be a checkpoint of a run \(got a file without {part}\)"):
+        Run.open(folder, MORE).fit(path)
+
+
 def test_the_training_and_places_may_differ(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("gnnclr.train.contrastive_data.evaluate_features", lambda *args: {})
     overrides = [*MORE, "--data.root=elsewhere", "--checkpoint.every_n_epochs=1", "--trainer.gradient_clip_val=9"]
@@ -147,9 +185,13 @@ def test_torn_results_are_named_and_can_be_made_anew(text, folder, tmp_path):
 
 def test_a_torn_config_is_named(folder):
     config = folder / "config.yaml"
-    config.write_text(config.read_text()[:200])
+    text = config.read_text()
+    config.write_text(text[: text.index("\ntrainer:") + 1])  # YAML, without what it says of the training
+    with pytest.raises(RecipeError, match=r"config.yaml' must hold all settings of a run \(got none of trainer, check"):
+        Run.open(folder)
+    config.write_text(text[:200])
     with pytest.raises(RecipeError, match=r"config.yaml"):
         Run.open(folder)
     config.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(RecipeError, match=r"'.*config.yaml' must hold the fields of a recipe as YAML"):
+    with pytest.raises(RecipeError, match=r"config.yaml is not YAML"):
         Run.open(folder)

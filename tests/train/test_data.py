@@ -146,7 +146,7 @@ def test_nothing_is_probed_of_one_class_or_none(labels, tmp_path, capsys):
     ("changes", "message"),
     [
         ({"val_mask": lambda graph: graph.val_mask & False}, r"'data\.val_mask' must hold a labelled node"),
-        ({"test_mask": lambda graph: graph.test_mask & False}, "'test' must not be empty"),
+        ({"test_mask": lambda graph: graph.test_mask & False}, "'data.test_mask' must hold a node"),
         ({"y": lambda graph: torch.where(graph.train_mask, -1, graph.y)}, r"'data\.y' must .* a row of 'train'"),
         ({"y": lambda graph: graph.y - 100}, r"'data\.y' must hold classes 0, 1, 2, \.\.\., and -1 or NaN"),
         ({"y": lambda graph: graph.y / 2}, r"'data\.y' must hold whole numbers, .* \(got 0\.5\)"),

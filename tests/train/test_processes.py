@@ -256,6 +256,7 @@ def test_processes_end_together(place):
     os.kill(pids[2][1], signal.SIGKILL)
     assert before.finish(130)[1].count("gnnclr: stopped") == 1
     assert "process 1 of the run was killed by signal 9" in worker.finish(2, seconds=15)[1]
+    time.sleep(0.3)  # until then it is the same request
     assert alive(pids[1][0])
     os.kill(pids[1][0], signal.SIGTERM)
     assert "Traceback" not in twice.finish(130, seconds=5)[1]

@@ -64,6 +64,11 @@ def test_unknown_fields_name_the_nearest(override, meant):
         parse_recipe("simclr-digits", [override])
 
 
+def test_unknown_fields_of_a_method_without_data():
+    with pytest.raises(RecipeError, match=r"unknown option '--trainer.max_epoch'; did you mean '--trainer.max_epochs'"):
+        parse_recipe("grace", ["--data.dataset=sbm", "--trainer.max_epoch=3"])
+
+
 def test_unknown_fields_of_a_file_name_the_nearest(tmp_path):
     (tmp_path / "mine.yaml").write_text("{base: grace-sbm, trainer: {max_epoch: 3}}")
     with pytest.raises(RecipeError, match=r"mine.yaml: unknown field 'max_epoch'; did you mean '--trainer.max_epochs'"):
@@ -83,6 +88,16 @@ def test_several_recipes_are_merged_in_order(tmp_path):
     recipe = parse_recipe(["grace-sbm", mine], ["--seed_everything=6"])
     assert recipe.trainer.max_epochs == 3 and recipe.seed_everything == recipe.data.init_args.seed == 6
     assert parse_recipe([mine, "grace-sbm"]).trainer.max_epochs == 100
+    with pytest.raises(RecipeError, match=r"'config' must be a list .*got '--config=cora' as an override"):
+        parse_recipe("grace-sbm", ["--config=cora"])
+
+
+def test_another_optimizer_does_not_get_the_arguments_of_the_default_one(tmp_path):
+    (tmp_path / "mine.yaml").write_text("{base: grace-sbm, model: {optimizer: {class_path: torch.optim.SGD}}}")
+    assert parse_recipe(str(tmp_path / "mine.yaml")).model.optimizer.init_args.weight_decay == 0
+    (tmp_path / "none.yaml").write_text("{base: grace-sbm, model: {optimizer: null}}")
+    with pytest.raises(RecipeError, match=r"'model\.optimizer' must be an optimizer \(got null\)"):
+        parse_recipe(str(tmp_path / "none.yaml"))
 
 
 def test_value_of_the_wrong_type():

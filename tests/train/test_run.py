@@ -136,7 +136,7 @@ def test_a_second_request_ends_at_once(small_graph, tmp_path, monkeypatch):
     def interrupted(self, data):
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(0.6)
+            time.sleep(0.3)
         pytest.fail("the step went on")
 
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]

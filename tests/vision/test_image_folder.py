@@ -331,6 +331,34 @@ def test_a_damaged_cache_is_made_anew(damage, splits, tmp_path, capsys):
     assert capsys.readouterr().err == "" and sorted(cache.iterdir()) == paths
 
 
+@pytest.mark.parametrize("change", ["name", "shape", "dtype", "npy"])
+def test_a_cache_of_another_array_is_made_anew(change, splits, tmp_path, capsys):
+    cache = tmp_path / "cache"
+    first = image_folder(splits, 32, cache=cache)
+    path = next(cache.glob("*-train.npz"))
+    array, name = np.load(path)["array"] * 0, path.stem
+    others = {
+        "name": lambda file: np.savez(file, array=array, name="others-32-train"),
+        "shape": lambda file: np.savez(file, array=array[1:], name=name),
+        "dtype": lambda file: np.savez(file, array=array.astype(np.float32), name=name),
+        "npy": lambda file: np.save(file, array),
+    }
+    with path.open("wb") as file:
+        others[change](file)
+    assert torch.equal(image_folder(splits, 32, cache=cache).train.images, first.train.images)
+    assert f"the cache '{path}' is damaged and made anew" in capsys.readouterr().err
+
+
+def test_a_damaged_name_in_an_archive_is_no_file_to_pass_over(splits, tmp_path):
+    archive = Path(shutil.make_archive(str(tmp_path / "images"), "zip", splits))
+    data = bytearray(archive.read_bytes())
+    place = data.rindex(b".png")  # in the table of contents
+    data[place + 1] ^= 1
+    archive.write_bytes(data)
+    with pytest.raises(ValueError, match=r"must be complete \(got BadZipFile: File name in directory"):
+        image_folder(archive, 32, cache=tmp_path / "cache")
+
+
 def test_a_cache_that_cannot_be_kept_is_named(splits, tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(OSError, match=re.escape(str(tmp_path / "cache"))):

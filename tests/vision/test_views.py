@@ -135,7 +135,7 @@ def test_empty_batch():
         ({"size": 8, "hue": "rgb"}, "'hue' must be one of 'hsv', 'yiq'"),
         ({"size": 8, "jitter": 0.4}, "'jitter' must be four strengths"),
         ({"size": 8, "std": 0.0}, "'std' must be positive"),
-        ({"size": 8, "jitter_p": 1.5}, "'p' must be a probability"),
+        ({"size": 8, "jitter_p": 1.5}, "'jitter_p' must be a probability"),
     ],
 )
 def test_errors(kwargs, message):

@@ -64,8 +64,7 @@ class ContrastCentroids(CommunityRule):
 
     Centroids are means of the embeddings ``graph.x`` over all views, without gradient, and rows of the bank. As an
     anchor's positives are no negatives, its own centroid is one, of weight zero; with ``weight`` it attracts too, which
-    is the community term of `"Graph Communal Contrastive Learning" <https://arxiv.org/abs/2110.14863>`_. Use it under
-    ``denominator="pair"`` or ``"none"``: in ``"all"`` a positive of weight zero stands in the denominator.
+    is the community term of `"Graph Communal Contrastive Learning" <https://arxiv.org/abs/2110.14863>`_.
 
     Args:
         community (Tensor): The community of each sample of the data [N].
