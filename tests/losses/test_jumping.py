@@ -38,6 +38,7 @@ class TestJumpingKnowledgeLoss(LossContract):
     bank = "rows"  # which do not move
     conservative = False
     learnable = False  # the temperature of the rounds is constant
+    memory_arguments = ()  # each round has the layer of the loss inside, whose memory is measured
     test_anatomy_and_repr = None
     test_message_is_minus_gradient = None
 
