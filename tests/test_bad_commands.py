@@ -176,7 +176,7 @@ def test_paths_are_those_that_a_shell_would_open(text, folder, monkeypatch, caps
     for arguments in (["evaluate", f"--run={text}"], ["embed", f"--run={text}"]):
         assert f"{folder}/graphs is not the folder of a run" in said(arguments, capsys)
     assert f"there is no checkpoint '{folder}/graphs/x'" in said(["fit", f"--ckpt_path={text}/x"], capsys)
-    assert f"'{folder}/graphs' (it is a folder)" in said(["fit", f"--config={text}"], capsys)
+    assert f"(got '{folder}/graphs', a folder)" in said(["fit", f"--config={text}"], capsys)
 
 
 def test_what_no_check_foresaw_says_where_its_traceback_is(folder, monkeypatch, capsys):

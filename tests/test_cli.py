@@ -282,7 +282,10 @@ def test_a_method_takes_data(folder, capsys):
     ("arguments", "message"),
     [
         (["fit", "--config=grace"], "'data.dataset' must be given (got none): grace is a method without data"),
-        (["fit", "--config=grace-sbm", "--config=none.yaml"], "there is no recipe or file 'none.yaml'"),
+        (
+            ["fit", "--config=grace-sbm", "--config=none.yaml"],
+            "must be the name of a recipe or a YAML file (got 'none.yaml', which does not exist)",
+        ),
         (["fit", "--config=grace-sbn"], "did you mean 'grace-sbm'"),
         (["fit", "--config=grace-sbm", "--trainer.max_epoch=3"], "did you mean '--trainer.max_epochs'"),
         (["fit", "--config=grace-cora"], "'data.root' must be the folder"),

@@ -178,6 +178,11 @@ class AlignmentConv(PairConv):
         score, slope = self.pair_scores(z, graph, edge_index)
         return PositivePairs(edge_index, weight * share, score, slope)
 
+    @property
+    def attracts_apart(self) -> bool:
+        """Whether scores attract by weights other than those of their pairs."""
+        return False
+
     def compared(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs) -> PositivePairs:
         r"""The pairs with relative scores. For the dot product these are
         :math:`(\|\mathbf{z}_i\|^2 + \|\mathbf{z}_j\|^2 - \|\mathbf{z}_i - \mathbf{z}_j\|^2 - 2) / 2\tau`: on unit

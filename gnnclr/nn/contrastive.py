@@ -67,7 +67,7 @@ class ContrastiveConv(CoupledConv):
     @property
     def compares_positives(self) -> bool:
         """See :class:`CoupledConv`."""
-        return self.denominator == "all"
+        return self.denominator == "all" or self.alignment.attracts_apart
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""

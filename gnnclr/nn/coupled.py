@@ -71,7 +71,7 @@ class CoupledConv(PairConv):
             graph = copy(graph)
             graph.edge_index = group_pairs(graph.group)
         pairs = self.alignment.pairs(z, graph)
-        if self.compares_positives:
+        if self.compares_positives or pairs.attract is not None:
             pairs = self.alignment.compared(z, graph, pairs)
         options = {"weigh": self.weigh(pairs, z.size(0))} if len(self.sharpness) == 1 else {}
         normalizers = [self.uniformity.normalizer(z, graph, sharpness=c, **options) for c in self.sharpness]
@@ -90,12 +90,13 @@ class CoupledConv(PairConv):
         energy, by_score, by_lse = self.couple(pairs, *normalizers)
         if pairs.attract is None:
             return energy, by_score, by_lse
+        # Of each anchor the rest sums to zero: scores of positives are compared with each other here.
         rest = pairs.weight - pairs.attract
-        return energy + (rest * pairs.score).sum(), by_score + rest, by_lse
+        return energy + (rest * pairs.relative).sum(), by_score + rest, by_lse
 
     def _gradient_by_scale(self, pairs: PositivePairs, by_score: Tensor, by_lse: tuple[Tensor, ...]) -> Tensor:
         """The gradient by the logarithm of the inverse temperature, the part of positives."""
-        if pairs.relative is None:
+        if not self.compares_positives:
             return (by_score * pairs.score).sum()
         # What all scores of an anchor share: as the energy does not change with it, the gradients by them sum to zero.
         common = -sum(c * by.sum() for c, by in zip(self.sharpness, by_lse))

@@ -35,7 +35,7 @@ def check_matrix(
     if x.layout != torch.strided or x.is_nested:
         layout = "nested" if x.is_nested else x.layout
         raise ValueError(f"'{name}' must be a dense tensor of shape {expected} (got layout {layout})")
-    if x.is_meta:
+    if finite and x.is_meta:
         raise ValueError(f"'{name}' must have values (got a tensor on device meta)")
     if x.dtype.itemsize < 2:  # which nothing computes in
         raise ValueError(f"'{name}' must be of 16 bits or more (got {describe(x)})")

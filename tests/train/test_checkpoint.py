@@ -193,5 +193,5 @@ def test_a_torn_config_is_named(folder):
     with pytest.raises(RecipeError, match=r"config.yaml"):
         Run.open(folder)
     config.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(RecipeError, match=r"config.yaml is not YAML"):
+    with pytest.raises(RecipeError, match=r"config.yaml' must hold the settings of a recipe as YAML"):
         Run.open(folder)

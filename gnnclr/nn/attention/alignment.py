@@ -62,6 +62,11 @@ class AttentionAlignmentConv(AlignmentConv):
         """See :class:`~gnnclr.nn.AlignmentConv`."""
         return self.weighs == "row" or super().weighs_rows
 
+    @property
+    def attracts_apart(self) -> bool:
+        """See :class:`~gnnclr.nn.AlignmentConv`."""
+        return self.weighs == "alignment"
+
     def pairs(self, z: Tensor, graph: ContrastGraph) -> PositivePairs:
         """The positives of a graph with the weights of the attention, and their scores."""
         edge_index, weight, share = positive_weights(z, graph, self.mean)
