@@ -100,8 +100,6 @@ class CoupledConv(PairConv):
             return (by_score * pairs.score).sum()
         # What all scores of an anchor share: as the energy does not change with it, the gradients by them sum to zero.
         common = -sum(c * by.sum() for c, by in zip(self.sharpness, by_lse))
-        if pairs.attract is not None:
-            common = common + (pairs.weight - pairs.attract).sum()
         return (by_score * pairs.relative).sum() + common * pairs.base
 
     def _gradient_by_weight(self, pairs: PositivePairs, normalizers: list[Normalizer]) -> list[tuple[Tensor, Tensor]]:
