@@ -3,27 +3,21 @@
 import copy
 import json
 import logging
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import lightning
-import torch
 import torch.distributed as dist
-import torch_geometric
 from jsonargparse import Namespace
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
-import gnnclr
 from gnnclr.configs import RecipeError
 from gnnclr.configs.layers import load
 from gnnclr.ops.atomic import write_text
-from gnnclr.ops.read_files import read_files
 from gnnclr.processes import is_rank_zero
 from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
 from gnnclr.train.channels import read_from_data
@@ -38,6 +32,7 @@ from gnnclr.train.progress import StepProgress
 from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord, check_recipe
 from gnnclr.train.run_folder import claim_folder, claim_number
+from gnnclr.train.run_result import read_result, versions
 from gnnclr.train.save_config import SaveConfig
 from gnnclr.train.step_seed import StepSeed
 from gnnclr.train.workers import FromRankZero, several_processes
@@ -296,35 +291,3 @@ class Trained(NamedTuple):
     step: int
     seconds: float
     joined: bool
-
-
-def read_result(path: Path, remedy: str) -> dict[str, Any]:
-    """The contents of a ``metrics.json``.
-
-    Args:
-        path (Path): The file.
-        remedy (str): What to do about a damaged file, for the message.
-
-    Raises:
-        ValueError: If the file is cut, or not what :class:`Run` wrote.
-    """
-
-    def read() -> dict[str, Any]:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(result, dict) or not {"steps", "seconds", "test", "versions"} <= result.keys():
-            raise ValueError("it lacks steps, seconds, test or versions")
-        return result
-
-    return read_files(path, read, "be the undamaged results of a run", remedy=remedy)
-
-
-def versions() -> dict[str, str]:
-    """The versions a result depends on."""
-    return {
-        "gnnclr": gnnclr.__version__,
-        "torch": torch.__version__,
-        "torch_geometric": torch_geometric.__version__,
-        "lightning": lightning.__version__,
-        "python": platform.python_version(),
-        "threads": str(torch.get_num_threads()),
-    }
