@@ -87,8 +87,6 @@ class KernelInfoNCELoss(GraphLoss):
         check_choice("mix", mix, ("loss", "kernel"))
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight <= 1:
             raise ValueError(f"'weight' must lie in (0, 1] (got {describe(weight)})")
-        if second_temperature is not None:
-            check_positive("second_temperature", second_temperature)
         if arc_cosine is not None and (isinstance(arc_cosine, bool) or arc_cosine not in (1, 2, 3)):
             raise ValueError(f"'arc_cosine' must be 1, 2 or 3 (got {describe(arc_cosine)})")
         if weight == 1 and split:
