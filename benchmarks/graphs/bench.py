@@ -22,7 +22,7 @@ from benchmarks.graphs.inputs import BenchmarkGraph
 from benchmarks.graphs.settings import Settings, settings_hash
 from benchmarks.graphs.training import train
 from gnnclr.eval import LinkSplit, Split, link_prediction
-from gnnclr.node.datasets import choose_split
+from gnnclr.node.datasets.load import choose_split
 
 MEASURES = ["test", "val", "c", "scaling", "tol", *EXTRAS, "seconds", "epoch_seconds", "peak_mb"]
 CONDITIONS = ["threads", "machine", "date", "graph", "hash"]

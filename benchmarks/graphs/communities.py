@@ -48,7 +48,7 @@ from gnnclr.graph.communities import (
 )
 from gnnclr.losses import HardNegativeLoss
 from gnnclr.node import StratifiedNodes, SVDFeatures, TfidfFeatures, load_node_data, propagate_features
-from gnnclr.node.datasets import choose_split
+from gnnclr.node.datasets.load import choose_split
 
 #: Seeds that no setting was chosen by.
 FIRST_SEED = 10

@@ -31,7 +31,7 @@ from benchmarks.graphs.builders import METHODS
 from benchmarks.graphs.features import BASELINES
 from benchmarks.graphs.settings import FILE, Settings, assignment
 from benchmarks.pages import publish
-from gnnclr.node.datasets import DATASETS
+from gnnclr.node.datasets.load import DATASETS
 
 #: What the results depend on.
 PACKAGES = ("gnnclr", "torch", "torch-geometric", "scikit-learn", "faiss-cpu", "faiss-gpu")

@@ -19,8 +19,8 @@ from gnnclr.node import (
     sbm,
     sparse_sbm,
 )
-from gnnclr.node.datasets import DATASETS
-from gnnclr.node.layer_wise import has_layers
+from gnnclr.node.datasets.load import DATASETS
+from gnnclr.node.encoders.layer_wise import has_layers
 from gnnclr.ops.check import check_choice, check_count, describe
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.graph_data import GraphData

@@ -18,7 +18,7 @@ from benchmarks.graphs.recipes import build_recipe, methods_of_recipes
 from benchmarks.graphs.settings import FILE, Settings
 from benchmarks.graphs.training import train
 from gnnclr.node import sbm
-from gnnclr.node.datasets import choose_split, load_node_data
+from gnnclr.node.datasets.load import choose_split, load_node_data
 
 TOY = {"x": "raw", "epochs": 2, "lr": 0.1, "weight_decay": 0.0, "optimizer": "adam", "warmup": None, "kind": "plain"}
 

@@ -28,7 +28,7 @@ from gnnclr.node import (
     csgcl_view,
     sbm,
 )
-from gnnclr.node.step_graph import step_graph
+from gnnclr.node.methods.step_graph import step_graph
 from gnnclr.train import NodeData
 from gnnclr.train.subgraphs import _parts, check_takes_subgraphs
 
