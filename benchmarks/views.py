@@ -23,7 +23,7 @@ from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.pages import publish
 from benchmarks.pages.views import views_records
 from gnnclr.vision import BatchViews
-from gnnclr.vision.normalize import CIFAR_MEAN, CIFAR_STD
+from gnnclr.vision.transforms.normalize import CIFAR_MEAN, CIFAR_STD
 
 PACKAGES = ("torch", "torchvision", "lightly")
 

@@ -17,7 +17,7 @@ from gnnclr.graph.communities import (
     negative_quality,
     propagated_kmeans,
 )
-from gnnclr.graph.neighbours import AddNeighbourPositives
+from gnnclr.graph.rewiring.neighbors import AddNeighbourPositives
 from gnnclr.losses import NTXentLoss
 from gnnclr.node import GRACE, GCNEncoder, grace_view, propagate_features, sbm
 

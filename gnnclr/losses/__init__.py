@@ -2,7 +2,7 @@
 
 from gnnclr.losses.aggregated import AggregatedLoss
 from gnnclr.losses.align_uniform import AlignUniformLoss
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.asymmetric import AsymmetricInfoNCELoss
 from gnnclr.losses.barlow_twins import BarlowTwinsLoss
 from gnnclr.losses.cca_ssg import CCASSGLoss

@@ -1,7 +1,7 @@
 """Alignment and uniformity of Wang and Isola."""
 
 from gnnclr.graph import Negatives
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AlignmentConv, GaussianUniformityConv, WeightedSum
 from gnnclr.ops.check import check_positive

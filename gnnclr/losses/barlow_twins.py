@@ -1,6 +1,6 @@
 """Barlow Twins."""
 
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.feature_loss import FeatureLoss
 from gnnclr.nn.features import BarlowTwinsConv
 

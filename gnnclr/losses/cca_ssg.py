@@ -1,6 +1,6 @@
 """CCA-SSG."""
 
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.feature_loss import FeatureLoss
 from gnnclr.nn.features import CCAConv
 

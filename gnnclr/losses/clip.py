@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import Negatives
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import ContrastiveConv
 from gnnclr.ops.bound import bound

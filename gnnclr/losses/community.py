@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.graph.communities import ExcludeCommunity, WeighCommunity
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AlignmentConv, ContrastiveConv
 from gnnclr.ops.check import check_index, describe

@@ -4,7 +4,7 @@ import functools
 
 from torch import nn
 
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AlignmentConv, ContrastiveConv, FarPositiveAlignmentConv, UniformityConv
 from gnnclr.ops.check import check_positive

@@ -4,7 +4,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.autograd import Function
 
-from gnnclr.ops.first_order import first_order
+from gnnclr.ops.no_double_backward import first_order
 from gnnclr.ops.gather_rows import gather_rows
 
 

@@ -1,6 +1,6 @@
 """Debiased contrastive loss, and hard negatives."""
 
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AlignmentConv, HardNegativeConv
 

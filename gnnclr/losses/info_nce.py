@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
 from gnnclr.graph.shared_structure import shared_structure
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import ContrastiveConv
 from gnnclr.ops.check import check_finite, check_matrix, describe

@@ -1,7 +1,7 @@
 """KCL: kernels in place of the softmax."""
 
 from gnnclr.graph import Negatives
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
 from gnnclr.ops.check import check_choice, check_number, check_positive

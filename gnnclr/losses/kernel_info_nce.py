@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AlignmentConv, ContrastiveConv, PairConv, UniformityConv, WeightedSum
 from gnnclr.ops.check import check_choice, check_positive, describe

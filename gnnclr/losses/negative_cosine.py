@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, augmentation_graph
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import OneSidedAlignmentConv
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
 from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv
 from gnnclr.ops.check import check_matrix

@@ -8,7 +8,7 @@ from torch_geometric.utils import scatter
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
 from gnnclr.graph.communities.centroids import distance_columns
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
 from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv
 from gnnclr.ops.check import check_choice, check_index, check_positive, describe

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import AlignmentConv, ContrastiveConv
 

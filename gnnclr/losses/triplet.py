@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from gnnclr.losses.anatomy import Anatomy
+from gnnclr.losses.objective_card import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
 from gnnclr.nn import TripletConv
 

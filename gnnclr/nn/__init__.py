@@ -6,13 +6,13 @@ from gnnclr.nn.bridge import bridge
 from gnnclr.nn.contra_norm import ContraNorm
 from gnnclr.nn.contrastive import ContrastiveConv
 from gnnclr.nn.coupled import CoupledConv
-from gnnclr.nn.dcl_weight import FarPositiveAlignmentConv
+from gnnclr.nn.far_positive_alignment import FarPositiveAlignmentConv
 from gnnclr.nn.gaussian_uniformity import GaussianUniformityConv
 from gnnclr.nn.hard_negative import HardNegativeConv
 from gnnclr.nn.jumping import JumpingKnowledgeConv
 from gnnclr.nn.mlp_head import MLPHead
 from gnnclr.nn.momentum_encoder import MomentumEncoder
-from gnnclr.nn.one_sided import OneSidedAlignmentConv
+from gnnclr.nn.stop_gradient_alignment import OneSidedAlignmentConv
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.potential import PotentialConv
 from gnnclr.nn.random_walk import RandomWalkConv

@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from gnnclr.nn.update import Update
-from gnnclr.ops.first_order import first_order
+from gnnclr.ops.no_double_backward import first_order
 
 
 class _Bridge(Function):

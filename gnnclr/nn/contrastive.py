@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 from gnnclr.graph import ContrastGraph
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs, anchor_share, most_positives
 from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
-from gnnclr.nn.normalizer import Normalizer, Weigh
+from gnnclr.nn.log_partition import Normalizer, Weigh
 from gnnclr.nn.positive_softmax import PositiveSoftmax
 from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update

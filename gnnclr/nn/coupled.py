@@ -10,7 +10,7 @@ from torch_geometric.utils import scatter
 from gnnclr.graph import ContrastGraph
 from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
-from gnnclr.nn.normalizer import Normalizer, Weigh
+from gnnclr.nn.log_partition import Normalizer, Weigh
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update

@@ -8,7 +8,7 @@ from torch.nn.functional import softplus
 
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
 from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
-from gnnclr.nn.normalizer import Normalizer
+from gnnclr.nn.log_partition import Normalizer
 from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.ops.check import describe
 

@@ -6,7 +6,7 @@ from torch_geometric.utils import scatter
 
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
 from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
-from gnnclr.nn.normalizer import Normalizer
+from gnnclr.nn.log_partition import Normalizer
 from gnnclr.nn.positive_softmax import PositiveSoftmax
 from gnnclr.nn.uniformity import UniformityConv
 

@@ -8,7 +8,7 @@ from gnnclr.graph import ContrastGraph, Negatives
 from gnnclr.graph.pair_exceptions import pair_log_weight
 from gnnclr.nn.alignment import anchor_share
 from gnnclr.nn.negative_blocks import explicit_negatives, repels
-from gnnclr.nn.normalizer import ImplicitNormalizer, JoinedNormalizer, Normalizer, Weigh
+from gnnclr.nn.log_partition import ImplicitNormalizer, JoinedNormalizer, Normalizer, Weigh
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
@@ -99,7 +99,7 @@ class UniformityConv(PairConv):
     ) -> Normalizer:
         """The log-partition of each anchor, over explicit negatives if the graph has them, or over all pairs of a rule
         (default: the graph's), and in both cases over extra negatives. ``sharpness`` divides the temperature, also that
-        of the normalizer's message; for ``weigh`` see :class:`~gnnclr.nn.normalizer.ImplicitNormalizer`."""
+        of the normalizer's message; for ``weigh`` see :class:`~gnnclr.nn.log_partition.ImplicitNormalizer`."""
         extra = self._extra_normalizer(z, graph, sharpness)
         if extra is not None and weigh is not None:
             weigh = JoinedNormalizer.weigh(weigh, extra)

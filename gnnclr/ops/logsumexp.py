@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gnnclr.ops.first_order import first_order
+from gnnclr.ops.no_double_backward import first_order
 from gnnclr.ops.pair_softmax import PairSoftmax
 
 

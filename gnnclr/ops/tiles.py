@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops.exclusion import Exclusion
-from gnnclr.ops.lent_memory import LentMemory
+from gnnclr.ops.workspace import LentMemory
 
 #: Exponents of one sign are kept within this range of each other, half of what float32 can hold.
 SAFE_RANGE = 80.0

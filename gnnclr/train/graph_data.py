@@ -10,7 +10,7 @@ from gnnclr.eval import Split
 from gnnclr.eval.labels import probed_split
 from gnnclr.ops.labels import class_labels
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
-from gnnclr.vision.method import VisionMethod
+from gnnclr.vision.methods.method import VisionMethod
 
 
 class GraphData(ContrastiveData):

@@ -11,10 +11,10 @@ from loss_contract import relative, value_and_gradients
 from rewiring_contract import RewiringContract, batch, shared_queue
 
 from gnnclr.graph import AddKNNPositives, augmentation_graph, banks_of
-from gnnclr.graph.false_negatives import WeighFalseNegatives
+from gnnclr.graph.rewiring.false_negatives import WeighFalseNegatives
 from gnnclr.graph.pair_exceptions import is_among
 from gnnclr.graph.positives import first_per_target, is_positive, top_per_target
-from gnnclr.graph.random_walk import RandomWalkPositives
+from gnnclr.graph.rewiring.random_walk import RandomWalkPositives
 from gnnclr.losses import NTXentLoss
 
 KINDS = [kind for room in ("graph", "graph.communities") for kind in public(room, T.BaseTransform)]

@@ -7,7 +7,7 @@ from loss_contract import LossContract, make_views, relative, unit, value_and_gr
 
 from gnnclr.graph import FeatureBank
 from gnnclr.losses import InfoNCELoss
-from gnnclr.nn.normalizer import ImplicitNormalizer
+from gnnclr.nn.log_partition import ImplicitNormalizer
 
 
 def literal(query, key, temperature, negatives=None):

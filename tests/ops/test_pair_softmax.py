@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from gnnclr.ops import PairSoftmax, append_log_weight, flash, pair_logsumexp, tiles
-from gnnclr.ops.lent_memory import LentMemory
+from gnnclr.ops.workspace import LentMemory
 
 IMPLS = ["auto", "flash", "tiles"]
 

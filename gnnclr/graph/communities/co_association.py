@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gnnclr.graph.communities.labels import check_community
-from gnnclr.graph.communities.simple_graph import sparse_matrix
+from gnnclr.graph.partition import check_community
+from gnnclr.graph.simple_graph import sparse_matrix
 from gnnclr.ops.check import check_count, check_seed, describe
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import to_undirected
 
-from gnnclr.graph.communities.labels import contiguous, joint
+from gnnclr.graph.partition import contiguous, joint
 from gnnclr.graph.communities.rule import CommunityRule, check_graph, positive_edges
 from gnnclr.graph.contrast_graph import ContrastGraph
 

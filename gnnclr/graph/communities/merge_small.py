@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import coalesce
 
-from gnnclr.graph.communities.labels import check_community, contiguous
-from gnnclr.graph.communities.simple_graph import components, simple_edges
+from gnnclr.graph.partition import check_community, contiguous
+from gnnclr.graph.simple_graph import components, simple_edges
 from gnnclr.ops.check import check_count
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import coalesce
 
-from gnnclr.graph.communities.labels import check_community, contiguous, joint, of_nodes
+from gnnclr.graph.partition import check_community, contiguous, joint, of_nodes
 from gnnclr.graph.communities.modularity import modularity
 from gnnclr.graph.communities.rule import CommunityRule, check_graph
 from gnnclr.graph.contrast_graph import ContrastGraph

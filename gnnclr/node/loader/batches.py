@@ -7,7 +7,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gnnclr.graph.batches import EpochBatches
-from gnnclr.graph.communities.labels import check_community, contiguous
+from gnnclr.graph.partition import check_community, contiguous
 from gnnclr.node.loader.induced_subgraphs import InducedSubgraphs
 from gnnclr.ops.check import check_count
 

@@ -10,8 +10,8 @@ from torch_geometric.transforms import BaseTransform, Compose
 from torch_geometric.utils import degree, scatter
 
 from gnnclr.graph.communities import leiden
-from gnnclr.graph.communities.labels import check_community, contiguous
-from gnnclr.graph.communities.simple_graph import simple_edges
+from gnnclr.graph.partition import check_community, contiguous
+from gnnclr.graph.simple_graph import simple_edges
 from gnnclr.node.datasets.data import check_parts
 from gnnclr.node.transforms.adaptive import drop_probability, feature_weight
 from gnnclr.node.transforms.views import keep_edges, mask_columns
