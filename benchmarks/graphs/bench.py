@@ -203,4 +203,4 @@ def _embed(data: Data, row: str, settings: dict[str, Any], seed: int, note: str)
 
 
 def _split(graph: BenchmarkGraph, seed: int) -> Split:
-    return Split.from_masks(choose_split(graph.labelled, seed))
+    return Split.from_masks(choose_split(graph.labeled, seed))

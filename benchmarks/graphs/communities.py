@@ -1,4 +1,4 @@
-"""Community-aware negatives and neighbours as positives in GRACE, each against plain GRACE of the same seed.
+"""Community-aware negatives and neighbors as positives in GRACE, each against plain GRACE of the same seed.
 
     python -m benchmarks.graphs.communities --root DATA --datasets cora citeseer --seeds 5
 

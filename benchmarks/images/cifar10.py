@@ -134,7 +134,7 @@ def main() -> None:
 
     method = build(args)
     untrained = copy.deepcopy(method)
-    run = train(method, data.unlabelled, args)
+    run = train(method, data.unlabeled, args)
     print("probes", file=sys.stderr)
     trained = embed(method, data)
     results = evaluate_features({"SimCLR": trained, "untrained encoder": embed(untrained, data)}, labels, split)

@@ -1,4 +1,4 @@
-"""Every objective of gnnclr on CIFAR-10 with the same encoder, views, steps and optimiser, over several seeds.
+"""Every objective of gnnclr on CIFAR-10 with the same encoder, views, steps and optimizer, over several seeds.
 
     python -m benchmarks.images.objectives --root PATH
     python -m benchmarks.images.objectives --objectives NTXentLoss VICRegLoss --seeds 5

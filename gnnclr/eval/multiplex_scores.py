@@ -18,7 +18,7 @@ class MultiplexScores:
         micro_f1 (float): F1 over all test nodes, which is their accuracy.
         macro_f1 (float): Mean of the F1 of the classes on the test nodes.
         val_micro_f1 (float): Accuracy on the validation nodes.
-        nmi (float): Normalised mutual information of k-means clusters and classes, over all nodes.
+        nmi (float): Normalized mutual information of k-means clusters and classes, over all nodes.
         ari (float): Adjusted Rand index of the same.
         sim5 (float): Share of the five nearest nodes that are of a node's class.
     """

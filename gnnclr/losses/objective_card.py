@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Anatomy:
+class ObjectiveCard:
     """The parts of an objective, as the command ``gnnclr list losses`` and the table of objectives show them.
 
     Args:

@@ -15,7 +15,7 @@ from gnnclr.ops.kernels import PairKernel
 Weigh = Callable[[Tensor, Tensor], Tensor]
 
 
-class Normalizer(Protocol):
+class LogPartition(Protocol):
     r"""The log-partition of every anchor,
     :math:`\ell_i = \log \sum_{j \in \mathcal{N}^{-}(i)} w_{ij} e^{k(\mathbf{z}_i, \mathbf{z}_j) / \tau}`."""
 
@@ -32,7 +32,7 @@ class Normalizer(Protocol):
         logarithm of the inverse temperature, a scalar."""
 
 
-class ImplicitNormalizer:
+class ImplicitLogPartition:
     r"""All pairs that a rule allows, through the engine, in linear memory.
 
     The rule becomes a few blocks of anchors against candidates (one, for most rules), joined by their log-sum-exp.
@@ -76,7 +76,7 @@ class ImplicitNormalizer:
 
     @property
     def mass(self) -> Tensor:
-        """See :class:`Normalizer`."""
+        """See :class:`LogPartition`."""
         mass = self.z.new_zeros(self.z.size(0))
         for block, softmax in zip(self.blocks, self.softmax):
             mass[slice(None) if block.anchors is None else block.anchors] += self._mass(block, softmax)
@@ -89,7 +89,7 @@ class ImplicitNormalizer:
         return weights.lse.exp()
 
     def message(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`Normalizer`."""
+        """See :class:`LogPartition`."""
         out, by_scale = None, self.z.new_zeros(())
         d = self.z.size(1)
         for block, softmax in zip(self.blocks, self.softmax):
@@ -138,20 +138,20 @@ class ImplicitNormalizer:
         return block.of_anchors(a), block.of_candidates(rows)
 
 
-class JoinedNormalizer:
+class JoinedLogPartition:
     r"""Two disjoint sets of negatives, joined by their log-partitions.
 
     Args:
-        first (Normalizer): One set; it may have taken the weights of :meth:`weigh`.
-        second (Normalizer): The other.
+        first (LogPartition): One set; it may have taken the weights of :meth:`weigh`.
+        second (LogPartition): The other.
     """
 
-    def __init__(self, first: Normalizer, second: Normalizer):
+    def __init__(self, first: LogPartition, second: LogPartition):
         self.parts = first, second
         self.lse = torch.logaddexp(first.lse, second.lse)
 
     @staticmethod
-    def weigh(weigh: Weigh, second: Normalizer) -> Weigh:
+    def weigh(weigh: Weigh, second: LogPartition) -> Weigh:
         """The weights of the anchors of the first part, from its log-partition alone."""
 
         def share(lse: Tensor, index: Tensor) -> Tensor:
@@ -162,12 +162,12 @@ class JoinedNormalizer:
 
     @property
     def mass(self) -> Tensor:
-        """See :class:`Normalizer`."""
+        """See :class:`LogPartition`."""
         first, second = self.parts
         return first.mass + second.mass
 
     def message(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`Normalizer`."""
+        """See :class:`LogPartition`."""
         (out, by_scale), (more, by) = (part.message(weight * _share(part.lse, self.lse)) for part in self.parts)
         return out.add_(more), by_scale + by
 

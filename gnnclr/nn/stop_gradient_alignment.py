@@ -6,7 +6,7 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
 
 
-class OneSidedAlignmentConv(AlignmentConv):
+class StopGradientAlignmentConv(AlignmentConv):
     r"""The alignment update with a stop-gradient on the positives: anchors move to their positives, and those stay.
 
     Its energy is that of :class:`~gnnclr.nn.AlignmentConv`; its message is the gradient with every positive held

@@ -44,7 +44,7 @@ from gnnclr.node.methods.sugrl import SUGRL
 from gnnclr.node.methods.two_view import TwoView
 from gnnclr.node.methods.with_features import WithFeatures
 from gnnclr.node.rewiring.fitted_rewiring import FittedRewiring
-from gnnclr.node.rewiring.propagated_neighbors import PropagatedNeighbours
+from gnnclr.node.rewiring.propagated_neighbors import PropagatedNeighbors
 from gnnclr.node.rewiring.stratified_nodes import StratifiedNodes
 from gnnclr.node.sparse.adjacency import normalized_adjacency
 from gnnclr.node.sparse.csr import csr_tensor, spmm
@@ -111,7 +111,7 @@ __all__ = [
     "PPRDiffusion",
     "ProGCL",
     "PropagatedMLP",
-    "PropagatedNeighbours",
+    "PropagatedNeighbors",
     "PyGEncoder",
     "RandomNodeLoader",
     "SGCEncoder",

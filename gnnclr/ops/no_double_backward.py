@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 
 
-def first_order(backward: Callable) -> Callable:
+def no_double_backward(backward: Callable) -> Callable:
     """Decorates the ``backward`` of an autograd function: refuses ``create_graph=True`` instead of giving wrong second
     derivatives.
 

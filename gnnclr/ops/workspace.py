@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 
-class Loan:
-    """Uninitialised memory, lent for as long as someone refers to this object.
+class Scratch:
+    """Uninitialized memory, lent for as long as someone refers to this object.
 
     Attributes:
         memory (Tensor): The entries [entries].
@@ -16,7 +16,7 @@ class Loan:
     memory: Tensor
 
 
-class LentMemory:
+class Workspace:
     """Memory on the CPU that outlives those who use it, and is lent to one at a time.
 
     An operating system clears large new memory page by page, which takes longer than a matrix product that fills it;
@@ -31,7 +31,7 @@ class LentMemory:
         #: A list of one buffer, or none while it is lent: taking it and giving it back are atomic among threads.
         self._free: list[list[Tensor]] = [[torch.empty(0, dtype=torch.uint8, device="cpu")]]
 
-    def lend(self, like: Tensor, entries: int) -> Loan | None:
+    def lend(self, like: Tensor, entries: int) -> Scratch | None:
         """Memory for so many entries of the type of ``like``. ``None`` if another has it, if it is too large, if
         ``like`` is not on the CPU, or while a program is traced, which would keep the tensors of its tracing."""
         size = entries * like.element_size()
@@ -41,7 +41,7 @@ class LentMemory:
             buffer = self._free.pop()
         except IndexError:
             return None
-        loan = Loan()
+        loan = Scratch()
         weakref.finalize(loan, self._free.append, buffer).atexit = False
         if buffer[0].numel() < size:
             # Made in inference mode it could not be written to in training afterwards.

@@ -14,7 +14,7 @@ from gnnclr.vision.methods.method import VisionMethod
 
 
 class GraphData(ContrastiveData):
-    """Base class of data that are one graph, which is the batch, and its labelled nodes for the probes. A graph without
+    """Base class of data that are one graph, which is the batch, and its labeled nodes for the probes. A graph without
     labels can be trained on and embedded; nothing is probed then, as where all labels are of one class. Nodes whose
     label is missing (``-1``, or NaN where labels are floats) are trained on and embedded as others are, and left out of
     the split.

@@ -43,7 +43,7 @@ class LoaderOfGraph(Protocol):
 
 
 class NodeData(GraphData):
-    """One graph, which is the batch, or whose subgraphs are batches, and its labelled nodes for the probes.
+    """One graph, which is the batch, or whose subgraphs are batches, and its labeled nodes for the probes.
 
     Probes see embeddings of the whole graph. Where batches are subgraphs these are made on the CPU, layer by layer if
     :func:`gnnclr.node.layer_wise_embed` takes the encoder.

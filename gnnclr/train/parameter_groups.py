@@ -10,7 +10,7 @@ def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
     vectors and scalars (such as the slope of a PReLU), which it does not.
 
     Args:
-        module (torch.nn.Module): The module to optimise. Parameters that need no gradient are left out.
+        module (torch.nn.Module): The module to optimize. Parameters that need no gradient are left out.
 
     Returns:
         list[dict]: Parameter groups for a :class:`torch.optim.Optimizer`; empty groups are left out.

@@ -8,14 +8,14 @@ from torch._subclasses import FakeTensorMode
 
 from gnnclr.losses import NTXentLoss
 from gnnclr.ops import PairSoftmax, pair_logsumexp, tiles
-from gnnclr.ops.workspace import LentMemory
+from gnnclr.ops.workspace import Workspace
 
 FLOAT = torch.empty(0)
 
 
 @pytest.fixture
 def memory(monkeypatch):
-    memory = LentMemory(2**26)
+    memory = Workspace(2**26)
     monkeypatch.setattr(tiles, "MEMORY", memory)
     return memory
 
@@ -25,7 +25,7 @@ def free(memory):
 
 
 def test_one_at_a_time():
-    memory = LentMemory(1024)
+    memory = Workspace(1024)
     first = memory.lend(FLOAT, 10)
     assert first.memory.shape == (10,) and first.memory.dtype == torch.float32
     assert memory.lend(FLOAT, 10) is None
@@ -35,7 +35,7 @@ def test_one_at_a_time():
 
 
 def test_it_grows_and_is_used_again_by_other_types():
-    memory, places = LentMemory(1024), []
+    memory, places = Workspace(1024), []
     for entries, dtype in ((10, torch.float32), (100, torch.float64), (0, torch.float32), (200, torch.float32)):
         loan = memory.lend(torch.empty(0, dtype=dtype), entries)
         assert loan.memory.shape == (entries,) and loan.memory.dtype == dtype
@@ -45,7 +45,7 @@ def test_it_grows_and_is_used_again_by_other_types():
 
 
 def test_neither_too_much_nor_elsewhere():
-    memory = LentMemory(1024)
+    memory = Workspace(1024)
     assert memory.lend(FLOAT, 257) is None
     assert memory.lend(torch.empty(0, device="meta"), 1) is None
     with FakeTensorMode():
@@ -54,7 +54,7 @@ def test_neither_too_much_nor_elsewhere():
 
 
 def test_it_comes_back_after_an_error(monkeypatch):
-    memory = LentMemory(1024)
+    memory = Workspace(1024)
 
     def fail(*args, **kwargs):
         raise MemoryError
@@ -85,7 +85,7 @@ def test_another_default_device(memory):
     memory._free[0][0] = torch.empty(0, dtype=torch.uint8)
     with torch.device("meta"):
         assert memory.lend(FLOAT, 10).memory.device.type == "cpu"
-        assert LentMemory(1024).lend(FLOAT, 10).memory.device.type == "cpu"
+        assert Workspace(1024).lend(FLOAT, 10).memory.device.type == "cpu"
     assert torch.equal(NTXentLoss()(*z), expected)
 
 

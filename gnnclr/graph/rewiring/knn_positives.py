@@ -1,4 +1,4 @@
-"""Rewiring by nearest neighbours: they become positives."""
+"""Rewiring by nearest neighbors: they become positives."""
 
 import torch
 from torch import Tensor
@@ -22,26 +22,26 @@ from gnnclr.ops.check import check_count, check_number, check_positive, describe
 
 
 class AddKNNPositives(BaseTransform):
-    r"""Adds the nearest neighbours of each node as positives: from the other samples of the batch, or from a bank.
+    r"""Adds the nearest neighbors of each node as positives: from the other samples of the batch, or from a bank.
 
-    Neighbours are found by cosine similarity of ``graph.x``; nodes that are positives already are passed over.
-    Positives are no negatives of each other, so under the default rule neighbours also leave the denominator. With a
+    Neighbors are found by cosine similarity of ``graph.x``; nodes that are positives already are passed over.
+    Positives are no negatives of each other, so under the default rule neighbors also leave the denominator. With a
     bank the idea is that of `"With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of
     Visual Representations"
-    <https://arxiv.org/abs/2104.14548>`_, with neighbours beside the views instead of in their place (for that see
+    <https://arxiv.org/abs/2104.14548>`_, with neighbors beside the views instead of in their place (for that see
     :class:`SwapPositives`).
 
     Args:
-        k (int, optional): Neighbours of each node; ``0`` changes nothing. (default: ``5``)
-        weight (float, optional): Weight of all neighbours of a node together, where each view has weight one. It is
+        k (int, optional): Neighbors of each node; ``0`` changes nothing. (default: ``5``)
+        weight (float, optional): Weight of all neighbors of a node together, where each view has weight one. It is
             shared equally among those that are there, also where they are fewer than :math:`k`. (default: ``0.5``)
-        bank (FeatureBank, optional): Take neighbours from this bank; rows of the node's own sample
+        bank (FeatureBank, optional): Take neighbors from this bank; rows of the node's own sample
             (``graph.sample_id``, where given) are skipped.
             Its rows attract, and do not repel unless they are the graph's bank already. (default: ``None``, the batch)
-        mutual (bool, optional): Of the neighbours in the batch, take only those that have the node among their
-            own neighbours or positives. (default: ``False``)
-        min_similarity (float, optional): The least cosine similarity of a neighbour. (default: ``None``, any)
-        draw (int, optional): Draw this many of the neighbours at random in each call, as `"Mine Your Own vieW"
+        mutual (bool, optional): Of the neighbors in the batch, take only those that have the node among their
+            own neighbors or positives. (default: ``False``)
+        min_similarity (float, optional): The least cosine similarity of a neighbor. (default: ``None``, any)
+        draw (int, optional): Draw this many of the neighbors at random in each call, as `"Mine Your Own vieW"
             <https://arxiv.org/abs/2102.10106>`_ draws one. Those that are not drawn neither attract, nor repel where
             positives do not. (default: ``None``, all)
     """
@@ -59,7 +59,7 @@ class AddKNNPositives(BaseTransform):
         if bank is not None and not isinstance(bank, FeatureBank):
             raise ValueError(f"'bank' must be a FeatureBank (got {describe(bank)})")
         if mutual and bank is not None:
-            raise ValueError("'mutual' needs neighbours from the batch: rows of a bank have none (got a bank)")
+            raise ValueError("'mutual' needs neighbors from the batch: rows of a bank have none (got a bank)")
         if min_similarity is not None:
             check_number("min_similarity", min_similarity)
         if draw is not None and check_count("draw", draw) > k:
@@ -68,7 +68,7 @@ class AddKNNPositives(BaseTransform):
         self.mutual, self.min_similarity, self.draw = mutual, min_similarity, draw
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
-        """The graph with the neighbours of ``data.x`` added to its positives."""
+        """The graph with the neighbors of ``data.x`` added to its positives."""
         check_positives(data)
         if self.k == 0 or data.num_nodes == 0 or (self.bank is not None and len(self.bank) == 0):
             return data

@@ -1,4 +1,4 @@
-"""Rewiring by a graph of neighbours that is known beforehand."""
+"""Rewiring by a graph of neighbors that is known beforehand."""
 
 from dataclasses import replace
 
@@ -13,32 +13,32 @@ from gnnclr.graph.positives import add_positives, check_positives, is_positive
 from gnnclr.ops.check import check_choice, check_index, check_positive, describe
 
 
-class AddNeighbourPositives(BaseTransform):
-    r"""Adds the neighbours of each sample as positives of its views, by a graph between samples that stays the same
-    during training, such as the nearest neighbours of propagated features:
+class AddNeighborPositives(BaseTransform):
+    r"""Adds the neighbors of each sample as positives of its views, by a graph between samples that stays the same
+    during training, such as the nearest neighbors of propagated features:
 
         >>> features = propagate_features(data.x, data.edge_index)
-        >>> rewire = AddNeighbourPositives(knn_graph(features, k=30, cosine=True))
+        >>> rewire = AddNeighborPositives(knn_graph(features, k=30, cosine=True))
 
     Of about 27 rules without labels that were compared in GRACE on Cora, that one gained most: 1.4 to 1.6 points of
-    accuracy with 30 to 100 neighbours, 1.1 with 10, where two hops of edges gained 1.1 and exclusion from the
-    negatives .7. Positives need precision: 300 neighbours, half of them wrong, lost .2. Where plain GRACE was tuned
-    further (200 epochs, PReLU), 100 neighbours gained 1.0 ± 1.0 over five seeds.
+    accuracy with 30 to 100 neighbors, 1.1 with 10, where two hops of edges gained 1.1 and exclusion from the
+    negatives .7. Positives need precision: 300 neighbors, half of them wrong, lost .2. Where plain GRACE was tuned
+    further (200 epochs, PReLU), 100 neighbors gained 1.0 ± 1.0 over five seeds.
 
     A positive is an edge that layers gather embeddings along, some at a time: a batch of :math:`V n` nodes gets
     :math:`V (V - 1) n k` edges.
 
     Args:
-        edge_index (Tensor): Neighbours [2, e] from source, the neighbour, to target, whose positive it becomes.
+        edge_index (Tensor): Neighbors [2, e] from source, the neighbor, to target, whose positive it becomes.
             Samples are numbered by ``graph.sample_id`` in a mini-batch, and by ``graph.sample`` where the batch holds
             all of them. Self-loops and pairs that are positives already are left out.
-        weight (float, optional): Weight of all new neighbours of a node together, where each view has weight one.
+        weight (float, optional): Weight of all new neighbors of a node together, where each view has weight one.
             (default: ``0.5``)
-        edge_weight (Tensor, optional): Relative weight of each neighbour [e]. (default: ``None``, equal weights)
-        scope (str, optional): The views that a neighbour attracts: ``"other"`` than its own, the ``"same"``, or
+        edge_weight (Tensor, optional): Relative weight of each neighbor [e]. (default: ``None``, equal weights)
+        scope (str, optional): The views that a neighbor attracts: ``"other"`` than its own, the ``"same"``, or
             ``"all"``. (default: ``"other"``)
-        in_denominator (bool, optional): Keep the neighbours among the negatives too, where one stands in the
-            denominator of every positive of its anchor, beside that of its own. Neighbours that were no negatives
+        in_denominator (bool, optional): Keep the neighbors among the negatives too, where one stands in the
+            denominator of every positive of its anchor, beside that of its own. Neighbors that were no negatives
             before, such as those of an excluded community, do not become any. (default: ``False``)
     """
 
@@ -70,7 +70,7 @@ class AddNeighbourPositives(BaseTransform):
         self.in_denominator = in_denominator
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
-        """The graph with the neighbours of its samples added to its positives."""
+        """The graph with the neighbors of its samples added to its positives."""
         check_positives(data, with_x=False)
         if self.in_denominator:
             _check_groups_tell(data)
@@ -83,7 +83,7 @@ class AddNeighbourPositives(BaseTransform):
         return add_positives(data, edge_index, self.weight * edge_weight / torch.where(total > 0, total, 1))
 
     def _edges(self, graph: ContrastGraph) -> tuple[Tensor, Tensor]:
-        """The neighbours as edges between the nodes of a batch, with their weights."""
+        """The neighbors as edges between the nodes of a batch, with their weights."""
         sample = graph.sample_id if "sample_id" in graph else graph.sample
         edge_index, edge_weight = self.edge_index.to(sample.device), self.edge_weight.to(sample.device)
         size = max((int(x.max()) + 1 for x in (sample, edge_index) if x.numel()), default=0)

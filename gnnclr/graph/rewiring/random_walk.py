@@ -7,7 +7,6 @@ from torch import Tensor
 from torch_geometric.transforms import BaseTransform
 from torch_geometric.utils import scatter
 
-from gnnclr.graph.simple_graph import sparse_matrix
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.pair_exceptions import is_among
 from gnnclr.graph.positives import (
@@ -17,6 +16,7 @@ from gnnclr.graph.positives import (
     ignore_positives,
     top_per_target,
 )
+from gnnclr.graph.simple_graph import sparse_matrix
 from gnnclr.ops.check import check_count, describe
 
 
@@ -30,7 +30,7 @@ class RandomWalkPositives(BaseTransform):
     positives, as at rows of a bank. Where it ends attracts the anchor in proportion to :math:`S_{ij}`, and where it
     came back to its start says nothing. The weights of an anchor's positives add up to what they did. A positive that
     is cut away does not repel either, where positives do not. So
-    ``T.Compose([AddKNNPositives(5), RandomWalkPositives(2)])`` diffuses over views and neighbours, as
+    ``T.Compose([AddKNNPositives(5), RandomWalkPositives(2)])`` diffuses over views and neighbors, as
     `"Diffusion Improves Graph Learning" <https://arxiv.org/abs/1911.05485>`_ does with coefficients :math:`\theta`.
 
     Products are sparse: time and memory of a step are those of the walk so far times the positives of a node, in all

@@ -1,4 +1,4 @@
-"""Rewiring by nearest neighbours in the place of positives."""
+"""Rewiring by nearest neighbors in the place of positives."""
 
 import torch
 from torch_geometric.transforms import BaseTransform
@@ -12,19 +12,19 @@ from gnnclr.ops.check import describe
 
 
 class SwapPositives(BaseTransform):
-    r"""Puts the nearest neighbour of each positive in its place, after `"With a Little Help from My Friends:
+    r"""Puts the nearest neighbor of each positive in its place, after `"With a Little Help from My Friends:
     Nearest-Neighbor Contrastive Learning of Visual Representations" <https://arxiv.org/abs/2104.14548>`_ (NNCLR).
 
     .. math:: (p \to i) \; \mapsto \; (\mathrm{NN}(\mathbf{x}_p, \mathcal{Q}) \to i), \qquad
         \mathrm{NN}(\mathbf{x}, \mathcal{Q}) = \arg\max_{\mathbf{q} \in \mathcal{Q}} \cos(\mathbf{x}, \mathbf{q})
 
-    The neighbours are constant rows of the bank :math:`\mathcal{Q}`: they attract, and do not repel unless they are the
+    The neighbors are constant rows of the bank :math:`\mathcal{Q}`: they attract, and do not repel unless they are the
     graph's bank already. The positives whose place they take neither attract nor, under the default rule, repel.
     Edges keep their weights; those that come to share both ends are joined, and their weights added. Positives
     from a bank stay.
 
-    Each view stays the anchor against the views of other samples. In NNCLR the neighbour is the anchor: without a
-    graph that is ``InfoNCELoss()(neighbour, view)``, with neighbours ``bank.features[bank.search(x, 1).index[:, 0]]``.
+    Each view stays the anchor against the views of other samples. In NNCLR the neighbor is the anchor: without a
+    graph that is ``InfoNCELoss()(neighbor, view)``, with neighbors ``bank.features[bank.search(x, 1).index[:, 0]]``.
 
     Args:
         bank (FeatureBank): The bank. While it is empty nothing is changed.
@@ -38,7 +38,7 @@ class SwapPositives(BaseTransform):
         self.bank, self.skip_own = bank, skip_own
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
-        """The graph with neighbours as sources of its positives."""
+        """The graph with neighbors as sources of its positives."""
         check_positives(data)
         if self.skip_own and "sample_id" not in data:
             raise ValueError("'data.sample_id' must be given where rows of the own sample are skipped (got none)")

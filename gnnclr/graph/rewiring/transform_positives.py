@@ -17,7 +17,7 @@ class TransformPositives(BaseTransform):
     r"""Applies a transform of PyG to the positives of a batch, as the edges of a plain graph.
 
     Graph diffusion, for example, after `"Diffusion Improves Graph Learning" <https://arxiv.org/abs/1911.05485>`_, over
-    views and neighbours, of which each anchor keeps the 16 nearest:
+    views and neighbors, of which each anchor keeps the 16 nearest:
 
         >>> diffusion = T.GDC(
         ...     diffusion_kwargs={"method": "ppr", "alpha": 0.15},

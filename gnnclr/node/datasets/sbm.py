@@ -26,8 +26,8 @@ def sbm(
         num_nodes (int, optional): Number of nodes, in communities of equal size up to one. (default: ``600``)
         num_classes (int, optional): Number of communities, which are the labels. (default: ``6``)
         num_features (int, optional): Number of words. (default: ``512``)
-        degree (float, optional): Expected number of neighbours. (default: ``6.0``)
-        homophily (float, optional): Expected share of neighbours of the same community. (default: ``0.8``)
+        degree (float, optional): Expected number of neighbors. (default: ``6.0``)
+        homophily (float, optional): Expected share of neighbors of the same community. (default: ``0.8``)
         signal (float, optional): How much likelier the words of its own topic are for a node. (default: ``0.05``)
         seed (int, optional): Seed; the global generator is left alone. (default: ``0``)
 
@@ -45,7 +45,7 @@ def sbm(
         torch.manual_seed(seed)
         y = torch.arange(num_nodes) * num_classes // num_nodes
         size = torch.bincount(y, minlength=num_classes)
-        # Expected neighbours inside and outside the community, divided by the nodes there are.
+        # Expected neighbors inside and outside the community, divided by the nodes there are.
         inside = homophily * degree / max(size.min().item() - 1, 1)
         outside = (1 - homophily) * degree / max(num_nodes - size.min().item(), 1)
         probability = torch.full((num_classes, num_classes), outside).fill_diagonal_(inside).clamp(max=1.0)

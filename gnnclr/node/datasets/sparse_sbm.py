@@ -24,7 +24,7 @@ def sparse_sbm(
     One end of an edge is drawn by weight; with probability :math:`h` the other end is of the same community, and
     otherwise of any other, by weight too. Weights have a power law, :math:`P(\theta) \propto \theta^{-\gamma}`, up to
     :math:`\sqrt{n}`. Features are :math:`s\, \mathbf{c}_{y_i} + \boldsymbol{\varepsilon}_i` with standard normal
-    centres and noise. Defaults have the numbers of nodes, edges, features and classes of `ogbn-arxiv
+    centers and noise. Defaults have the numbers of nodes, edges, features and classes of `ogbn-arxiv
     <https://arxiv.org/abs/2005.00687>`_ and about its homophily, but none of its content: a graph to measure time and
     memory with.
 
@@ -38,7 +38,7 @@ def sparse_sbm(
         homophily (float, optional): The share :math:`h` of edges within communities, before repetitions are drawn
             again, most of which are within. (default: ``0.65``)
         exponent (float, optional): The exponent :math:`\gamma > 1` of the weights. (default: ``2.5``)
-        signal (float, optional): The factor :math:`s` of the centres. (default: ``0.15``)
+        signal (float, optional): The factor :math:`s` of the centers. (default: ``0.15``)
         seed (int, optional): Seed; the global generator is left alone. (default: ``0``)
 
     Returns:
@@ -71,8 +71,8 @@ def sparse_sbm(
     name = torch.randperm(num_nodes, generator=generator)
     y = torch.empty_like(block)
     y[name] = block
-    centre = torch.randn(num_classes, num_features, generator=generator)
-    x = torch.randn(num_nodes, num_features, generator=generator).add_(centre[y], alpha=signal)
+    center = torch.randn(num_classes, num_features, generator=generator)
+    x = torch.randn(num_nodes, num_features, generator=generator).add_(center[y], alpha=signal)
     edge_index = to_undirected(name[edges], num_nodes=num_nodes)
     # Both directions are there, so sorted by source and flipped they are sorted by target.
     data = Data(x=x, edge_index=edge_index.flip(0), y=y)

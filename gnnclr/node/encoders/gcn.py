@@ -89,8 +89,8 @@ class GCNEncoder(nn.Module):
         out_channels (int): Size of the embeddings.
         num_layers (int, optional): Number of convolutions. (default: ``2``)
         act (str or callable, optional): The activation, by PyG's name for it. (default: ``"relu"``)
-        norm (str, optional): The normalisation before each activation, by PyG's name for it. (default: ``None``)
-        act_last (bool, optional): Whether normalisation and activation follow the last convolution too.
+        norm (str, optional): The normalization before each activation, by PyG's name for it. (default: ``None``)
+        act_last (bool, optional): Whether normalization and activation follow the last convolution too.
             (default: ``True``)
 
     Shapes:

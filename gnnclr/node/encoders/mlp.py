@@ -59,7 +59,7 @@ class MLPEncoder(nn.Module):
         num_layers (int, optional): Number of linear layers. (default: ``2``)
         act (str or callable, optional): The activation between layers, by PyG's name for it. (default: ``"relu"``)
         dropout (float, optional): Probability of dropping each entry of a hidden layer. (default: ``0.0``)
-        norm (str, optional): The normalisation before each activation, by PyG's name for it. (default: ``None``)
+        norm (str, optional): The normalization before each activation, by PyG's name for it. (default: ``None``)
         in_dropout (float, optional): Probability of dropping each entry of the features. (default: ``0.0``)
 
     Shapes:

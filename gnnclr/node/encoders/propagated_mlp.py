@@ -26,7 +26,7 @@ class PropagatedMLP(nn.Module):
         alpha (float, optional): The weight :math:`\alpha` of a node's own features in each step of the propagation.
             (default: ``0.1``)
         hops (int, optional): The number :math:`K` of steps. (default: ``8``)
-        centered (bool, optional): Whether propagated features are centred and their rows brought to length one.
+        centered (bool, optional): Whether propagated features are centered and their rows brought to length one.
             (default: ``True``)
         **kwargs (optional): ``act``, ``dropout``, ``in_dropout`` and ``norm`` of :class:`~gnnclr.node.MLPEncoder`.
 

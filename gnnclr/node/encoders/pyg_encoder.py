@@ -30,9 +30,9 @@ class PyGEncoder(nn.Module):
             <https://arxiv.org/abs/1806.03536>`_: ``"last"``, ``"cat"``, ``"max"`` or ``"lstm"`` over the outputs of the
             layers, then a linear map. (default: ``None``)
         act (str or callable, optional): The activation, by PyG's name for it. (default: ``"relu"``)
-        norm (str or torch.nn.Module, optional): The normalisation before each activation, by PyG's name for it, or a
+        norm (str or torch.nn.Module, optional): The normalization before each activation, by PyG's name for it, or a
             module that is copied for each layer. A :class:`~gnnclr.nn.ContraNorm` is given the edges too, so that
-            neighbours do not repel. (default: ``None``)
+            neighbors do not repel. (default: ``None``)
         dropout (float, optional): Probability of dropping each feature between layers. (default: ``0.0``)
         **kwargs (optional): Further settings of the model, such as ``heads``.
 
@@ -77,7 +77,7 @@ class PyGEncoder(nn.Module):
 
 
 class _NormalizedConv(nn.Module):
-    """A layer, and a normalisation that sees its edges."""
+    """A layer, and a normalization that sees its edges."""
 
     def __init__(self, conv: nn.Module, norm: ContraNorm):
         super().__init__()

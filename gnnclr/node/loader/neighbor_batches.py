@@ -1,4 +1,4 @@
-"""Batches of nodes and neighbours sampled around them."""
+"""Batches of nodes and neighbors sampled around them."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from gnnclr.ops.check import check_count
 
 
 def neighbor_batches(data: Data, num_neighbors: Sequence[int] = (15, 10), batch_size: int = 1024, **kwargs):
-    """Batches by the neighbour sampling of `"Inductive Representation Learning on Large Graphs"
+    """Batches by the neighbor sampling of `"Inductive Representation Learning on Large Graphs"
     <https://arxiv.org/abs/1706.02216>`_, from :class:`torch_geometric.loader.NeighborLoader`.
 
-    The first ``batch.batch_size`` nodes are those around which neighbours were sampled; a method contrasts all nodes of
+    The first ``batch.batch_size`` nodes are those around which neighbors were sampled; a method contrasts all nodes of
     the batch. The order is drawn from the global generator, and is not resumable: where that matters, or the packages
     are missing, take :class:`~gnnclr.node.CommunityLoader`.
 
     Args:
         data (Data): The graph, with dense features.
-        num_neighbors (sequence, optional): Neighbours to sample of each node, hop by hop. (default: ``(15, 10)``)
-        batch_size (int, optional): Nodes around which neighbours are sampled. (default: ``1024``)
+        num_neighbors (sequence, optional): Neighbors to sample of each node, hop by hop. (default: ``(15, 10)``)
+        batch_size (int, optional): Nodes around which neighbors are sampled. (default: ``1024``)
         **kwargs (optional): Further arguments of the loader.
 
     Returns:
@@ -33,7 +33,7 @@ def neighbor_batches(data: Data, num_neighbors: Sequence[int] = (15, 10), batch_
     check_count("batch_size", batch_size)
     if not (torch_geometric.typing.WITH_PYG_LIB or torch_geometric.typing.WITH_TORCH_SPARSE):
         raise ImportError(
-            "neighbour sampling needs 'pyg-lib' or 'torch-sparse', compiled for the installed torch: see "
+            "neighbor sampling needs 'pyg-lib' or 'torch-sparse', compiled for the installed torch: see "
             "https://pytorch-geometric.readthedocs.io/en/latest/install/installation.html. 'CommunityLoader' and "
             "'RandomNodeLoader' need neither"
         )

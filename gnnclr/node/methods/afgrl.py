@@ -1,4 +1,4 @@
-"""AFGRL: neighbours in embedding space instead of views."""
+"""AFGRL: neighbors in embedding space instead of views."""
 
 import torch
 from torch import Tensor, nn
@@ -35,10 +35,10 @@ def k_means_labels(z: Tensor, num_clusters: int, num_runs: int, iterations: int 
 
 
 def local_and_global_positives(neighbors: Tensor, edge_index: Tensor, labels: Tensor) -> Tensor:
-    """The nearest neighbours of each node that are also its neighbours in the graph, or in its cluster in some run.
+    """The nearest neighbors of each node that are also its neighbors in the graph, or in its cluster in some run.
 
     Args:
-        neighbors (Tensor): Nearest neighbours as edges [2, m], neighbour and node.
+        neighbors (Tensor): Nearest neighbors as edges [2, m], neighbor and node.
         edge_index (Tensor): Edges of the graph [2, e].
         labels (Tensor): Clusters of the nodes in each run [r, n].
 
@@ -58,14 +58,14 @@ class AFGRL(NodeMethod):
     .. math:: \mathcal{L} = \operatorname{mean}_{(i, j) \in \mathcal{P}} \; 4 - 2 \cos\big(q(\mathbf{h}_i),
         \mathbf{t}_j\big) - 2 \cos\big(q(\mathbf{h}_j), \mathbf{t}_i\big)
 
-    Positives :math:`\mathcal{P}` are each node itself, and those of its :math:`k - 1` nearest neighbours among the
-    copy's embeddings that are neighbours in the graph, or in its cluster in one of several runs of k-means (needs
+    Positives :math:`\mathcal{P}` are each node itself, and those of its :math:`k - 1` nearest neighbors among the
+    copy's embeddings that are neighbors in the graph, or in its cluster in one of several runs of k-means (needs
     scikit-learn). :meth:`after_optimizer_step` moves the copy, and must be called after each step.
 
     Args:
         encoder (torch.nn.Module): Called as ``encoder(x, edge_index)``; the authors' is one convolution with batch
-            normalisation and PReLU.
-        predictor (torch.nn.Module, optional): The map :math:`q`. (default: two layers with batch normalisation and
+            normalization and PReLU.
+        predictor (torch.nn.Module, optional): The map :math:`q`. (default: two layers with batch normalization and
             PReLU between, hidden twice as wide as ``encoder.out_channels``)
         k (int, optional): Positives of a node at most, itself among them. (default: ``4``)
         num_clusters (int, optional): Clusters of a run. (default: ``100``)
@@ -100,7 +100,7 @@ class AFGRL(NodeMethod):
         self.target = MomentumEncoder(encoder, momentum, steps)
 
     def positives(self, h: Tensor, target: Tensor, edge_index: Tensor) -> Tensor:
-        """The pairs of similar nodes [2, m]: neighbours among ``target`` and nodes, each node with itself first.
+        """The pairs of similar nodes [2, m]: neighbors among ``target`` and nodes, each node with itself first.
 
         Args:
             h (Tensor): Unit embeddings [n, d].

@@ -10,7 +10,7 @@ EPS = 1e-4
 
 
 class BetaMixture(nn.Module):
-    r"""Two Beta distributions on :math:`(0, 1)`, fitted by expectation maximisation with moments matched in each step.
+    r"""Two Beta distributions on :math:`(0, 1)`, fitted by expectation maximization with moments matched in each step.
 
     Component 0 starts low (:math:`\alpha = 1, \beta = 2`), component 1 high (:math:`\alpha = 2, \beta = 1`). Parameters
     are buffers, so that a checkpoint holds them.

@@ -21,7 +21,7 @@ class BGRL(NodeMethod):
     .. math:: \mathcal{L} = -\operatorname{mean}_i \cos\big(q(\mathbf{h}^0_i), \mathbf{t}^1_i\big)
         - \operatorname{mean}_i \cos\big(q(\mathbf{h}^1_i), \mathbf{t}^0_i\big)
 
-    :meth:`after_optimizer_step` moves the copy, and must be called after each step. The authors' encoder normalises
+    :meth:`after_optimizer_step` moves the copy, and must be called after each step. The authors' encoder normalizes
     (``GCNEncoder(F, 256, 128, act="prelu", norm="batch_norm")``).
 
     Args:

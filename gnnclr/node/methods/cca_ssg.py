@@ -15,7 +15,7 @@ class CCASSG(TwoView):
         \mathcal{L} = -\tfrac{1}{n} \operatorname{tr}\big(\tilde{\mathbf{Z}}_0^{\top} \tilde{\mathbf{Z}}_1\big)
         + \lambda \sum_v \big\| \tfrac{1}{n} \tilde{\mathbf{Z}}_v^{\top} \tilde{\mathbf{Z}}_v - \mathbf{I} \big\|_F^2
 
-    with columns of :math:`\tilde{\mathbf{Z}}_v` standardised. A step costs :math:`O(n d^2)`, and 20 to 100 steps are
+    with columns of :math:`\tilde{\mathbf{Z}}_v` standardized. A step costs :math:`O(n d^2)`, and 20 to 100 steps are
     enough on citation graphs. The authors' encoder has no activation after the last convolution
     (``GCNEncoder(F, 512, 512, act_last=False)``), and no projector.
 

@@ -1,4 +1,4 @@
-"""How similar nodes are to the centres of communities."""
+"""How similar nodes are to the centers of communities."""
 
 from torch import Tensor
 
@@ -8,12 +8,12 @@ SIMILARITIES = ("cosine", "rbf")
 
 
 def community_similarity(h: Tensor, centers: Tensor, temperature: float, similarity: str = "cosine") -> Tensor:
-    r"""The logarithm of the similarity of nodes and centres: :math:`\mathbf{h}^{\top} \mathbf{c} / \tau`, or
+    r"""The logarithm of the similarity of nodes and centers: :math:`\mathbf{h}^{\top} \mathbf{c} / \tau`, or
     :math:`-\|\mathbf{h} - \mathbf{c}\|^2 / \tau^2` for ``"rbf"``.
 
     Args:
         h (Tensor): Unit rows [n, d].
-        centers (Tensor): Centres [K, d].
+        centers (Tensor): Centers [K, d].
         temperature (float): The temperature :math:`\tau`.
         similarity (str, optional): ``"cosine"`` or ``"rbf"``. (default: ``"cosine"``)
 

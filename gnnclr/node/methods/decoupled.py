@@ -21,7 +21,7 @@ from gnnclr.ops.memo import TensorMemo
 
 class Decoupled(NodeMethod):
     r"""InfoNCE between views that were propagated once: a step encodes two of :math:`C` cached views of sampled nodes
-    by an MLP, and no neighbour of theirs.
+    by an MLP, and no neighbor of theirs.
 
     .. math:: \mathbf{H}_c = \operatorname{PPR}_{\alpha, K}\big(\mathbf{X}, \text{view}_c(\mathcal{G})\big), \qquad
         \mathcal{L} = \ell\big(\operatorname{MLP}(\mathbf{H}_a[\mathcal{B}] \odot \mathbf{m}_a),

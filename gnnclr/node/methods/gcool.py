@@ -20,7 +20,7 @@ from gnnclr.ops.unit_rows import unit_rows
 
 class GCooL(NodeMethod):
     r"""The method of `"Graph Communal Contrastive Learning" <https://arxiv.org/abs/2110.14863>`_: nodes agree between
-    views, and with the centres of communities that are learned to be dense.
+    views, and with the centers of communities that are learned to be dense.
 
     .. math::
         \mathcal{L} &= \mathcal{L}_{\text{node}} + \alpha(t) \big[ \beta(t)\, \mathcal{L}_{\text{DeCA}}
@@ -28,7 +28,7 @@ class GCooL(NodeMethod):
         \alpha(t) &= \max\big(0,\, 1 - t / (r T)\big), \qquad \beta(t) = e^{-t / T}
 
     :math:`\mathcal{L}_{\text{node}}` is InfoNCE between the views in both directions, :math:`\mathcal{L}_{\text{DeCA}}`
-    is :func:`~gnnclr.node.deca_loss` of soft assignments to learned centres, which alone it trains, and
+    is :func:`~gnnclr.node.deca_loss` of soft assignments to learned centers, which alone it trains, and
     :math:`\mathcal{L}_{\text{com}}` is :class:`~gnnclr.losses.ReSCLoss` of the likeliest ones. With the authors'
     :math:`r` the community parts end after a fifth of :math:`T` steps. :meth:`after_optimizer_step` counts the steps
     :math:`t`.
@@ -41,7 +41,7 @@ class GCooL(NodeMethod):
         views (sequence, optional): Two transforms. (default: :func:`~gnnclr.node.gca_view`\ ``(0.4, 0.1)`` by PageRank,
             as the authors do on Photo)
         temperature (float, optional): The temperature :math:`\tau`. (default: ``0.4``)
-        similarity (str, optional): Of nodes and centres, ``"cosine"`` (gCooL-c) or ``"rbf"`` (gCooL-e).
+        similarity (str, optional): Of nodes and centers, ``"cosine"`` (gCooL-c) or ``"rbf"`` (gCooL-e).
             (default: ``"cosine"``)
         deca_weight (float, optional): :math:`\lambda` of :func:`~gnnclr.node.deca_loss`. (default: ``1.0``)
         gamma (float, optional): :math:`\gamma` of :class:`~gnnclr.losses.ReSCLoss`; as in the authors' code, it
@@ -91,7 +91,7 @@ class GCooL(NodeMethod):
         return max(0.0, 1 - t / self.alpha_rate), math.exp(-t)
 
     def assign(self, z: Tensor) -> Tensor:
-        """The probability of each community for each node [n, K]; only the centres get a gradient.
+        """The probability of each community for each node [n, K]; only the centers get a gradient.
 
         Args:
             z (Tensor): Unit projections [n, d].

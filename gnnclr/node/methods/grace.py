@@ -33,7 +33,7 @@ class GRACE(TwoView):
         loss (torch.nn.Module, optional): Called as ``loss(x, graph)`` on the stacked projections.
             (default: ``NTXentLoss(temperature=0.4)``)
         rewire (callable, optional): A transform of the :class:`~gnnclr.graph.ContrastGraph` of the two views, which
-            may add positives or exclude negatives; those by communities or neighbours of the graph are made from it by
+            may add positives or exclude negatives; those by communities or neighbors of the graph are made from it by
             :class:`~gnnclr.node.FittedRewiring`. Batches with ``n_id`` are subgraphs, their nodes those of the whole
             graph. (default: ``None``)
         batch_size (int or callable, optional): Nodes that are contrasted in a step, drawn anew, or what draws them, as

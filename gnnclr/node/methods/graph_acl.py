@@ -1,4 +1,4 @@
-"""GraphACL: a node predicts its neighbours."""
+"""GraphACL: a node predicts its neighbors."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,8 +15,8 @@ from gnnclr.ops.unit_rows import unit_rows
 
 class GraphACL(NodeMethod):
     r"""The method of `"Simple and Asymmetric Graph Contrastive Learning without Augmentations"
-    <https://arxiv.org/abs/2310.18884>`_: a predictor finds what a slow copy makes of a node's neighbours, while all
-    nodes repel; neighbours need not be alike, so it suits heterophilic graphs too.
+    <https://arxiv.org/abs/2310.18884>`_: a predictor finds what a slow copy makes of a node's neighbors, while all
+    nodes repel; neighbors need not be alike, so it suits heterophilic graphs too.
 
     .. math:: \mathcal{L} = \operatorname{mean}_i \operatorname{mean}_{j \in \mathcal{N}(i)} -\log
         \frac{e^{q(\mathbf{h}_i)^{\top} \mathbf{t}_j / \tau}}{e^{q(\mathbf{h}_i)^{\top} \mathbf{t}_j / \tau}
@@ -55,7 +55,7 @@ class GraphACL(NodeMethod):
         self.target = MomentumEncoder(encoder, momentum)
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of the graph, and the mean cosine ``positive`` of predictions and neighbours."""
+        """The loss of the graph, and the mean cosine ``positive`` of predictions and neighbors."""
         data = self.ignore_edge_weights(check_node_data(data))
         h = self.encoder(data.x, data.edge_index)
         target = unit_rows(self.target(data.x, data.edge_index))

@@ -31,7 +31,7 @@ class MultiplexContrast(NodeMethod):
     multiplex graphs of `"Graph Communal Contrastive Learning" <https://arxiv.org/abs/2110.14863>`_, whose own loss is
     :class:`~gnnclr.node.MultiplexGCooL`. Losses on pairs are computed exactly, in memory linear in the nodes.
 
-    Encoders should normalise, as ``GCNEncoder(..., norm="batch_norm")`` does: in dense relations what all nodes share
+    Encoders should normalize, as ``GCNEncoder(..., norm="batch_norm")`` does: in dense relations what all nodes share
     outweighs what tells them apart. On ACM, one convolution without it stayed at the loss of chance,
     :math:`\log(2n - 1)`, for 100 epochs; with it 5 epochs were enough to leave the untrained encoder behind.
 
@@ -45,7 +45,7 @@ class MultiplexContrast(NodeMethod):
             :class:`~gnnclr.node.FeatureMask`, drawn anew for each relation and step; or one for each relation.
             (default: ``None``, relations as they are)
         rewire (callable, optional): A transform of the :class:`~gnnclr.graph.ContrastGraph` of two relations; those by
-            communities or neighbours (:class:`~gnnclr.node.FittedRewiring`) are made from the union of all relations.
+            communities or neighbors (:class:`~gnnclr.node.FittedRewiring`) are made from the union of all relations.
             (default: ``None``)
         fusion (str, optional): The embedding of a node: the ``"mean"`` of those by relations, or all of them one after
             another, ``"cat"``. (default: ``"mean"``)

@@ -25,7 +25,7 @@ class MultiplexGCooL(MultiplexContrast):
         \beta(t) \operatorname*{mean}_{r} \mathcal{L}_{\text{DeCA}}^{(r)}
         + (1 - \beta(t)) \operatorname*{mean}_{r < s} \mathcal{L}_{\text{com}}^{(r, s)} \Big]
 
-    Parts and schedule are those of :class:`~gnnclr.node.GCooL`: communities, whose centres all relations share, are
+    Parts and schedule are those of :class:`~gnnclr.node.GCooL`: communities, whose centers all relations share, are
     dense in each relation, and each relation finds the centroids of the other's. Where the authors' code has random
     views of one graph this has the graphs themselves; for two relations it is :class:`~gnnclr.node.GCooL` with views
     that return them. The embedding is the mean of those by relations.
@@ -37,7 +37,7 @@ class MultiplexGCooL(MultiplexContrast):
         num_communities (int, optional): The number of communities. (default: ``10``)
         views (callable or sequence, optional): As in :class:`~gnnclr.node.MultiplexContrast`. (default: ``None``)
         temperature (float, optional): The temperature :math:`\tau`. (default: ``0.4``)
-        similarity (str, optional): Of nodes and centres, ``"cosine"`` or ``"rbf"``. (default: ``"cosine"``)
+        similarity (str, optional): Of nodes and centers, ``"cosine"`` or ``"rbf"``. (default: ``"cosine"``)
         deca_weight (float, optional): :math:`\lambda` of :func:`~gnnclr.node.deca_loss`. (default: ``1.0``)
         gamma (float, optional): :math:`\gamma` of :class:`~gnnclr.losses.ReSCLoss`, for ``"rbf"`` only.
             (default: ``8e-5``)
@@ -71,7 +71,7 @@ class MultiplexGCooL(MultiplexContrast):
             channels = width(encoder if isinstance(encoder, nn.Module) else encoder[0], "channels")
         settings = {"temperature": temperature, "similarity": similarity, "deca_weight": deca_weight, "gamma": gamma}
         settings |= {"stride": stride, "alpha_rate": alpha_rate, "channels": channels}
-        # Centres, assignments and schedule, and no encoder of its own.
+        # Centers, assignments and schedule, and no encoder of its own.
         self.communities = GCooL(nn.Identity(), None, num_communities, **settings)
 
     def training_step_loss(self, data: MultiplexData) -> tuple[Tensor, dict[str, Tensor]]:

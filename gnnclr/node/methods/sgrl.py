@@ -1,4 +1,4 @@
-"""SGRL: embeddings that scatter, and neighbourhoods that predict them."""
+"""SGRL: embeddings that scatter, and neighborhoods that predict them."""
 
 import copy
 
@@ -19,7 +19,7 @@ from gnnclr.ops.unit_rows import unit_rows
 class SGRL(NodeMethod):
     r"""The method of `"Exploitation of a Latent Mechanism in Graph Contrastive Learning: Representation Scattering"
     <https://openreview.net/forum?id=R8SolCx62K>`_: a target encoder pushes nodes away from their mean, and the encoder
-    predicts it from neighbourhoods.
+    predicts it from neighborhoods.
 
     .. math::
         \mathcal{L} = -\operatorname{mean}_i \cos\big(q(\mathbf{z}_i), \operatorname{sg}(\mathbf{t}_i)\big)

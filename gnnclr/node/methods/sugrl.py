@@ -1,4 +1,4 @@
-"""SUGRL: triplets of a node, its neighbourhood and other nodes."""
+"""SUGRL: triplets of a node, its neighborhood and other nodes."""
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,7 @@ from gnnclr.ops.unit_rows import unit_rows
 class SUGRL(NodeMethod):
     r"""The method of `"Simple Unsupervised Graph Representation Learning"
     <https://ojs.aaai.org/index.php/AAAI/article/view/20748>`_: an MLP of each node is closer to its propagation and to
-    its neighbours than to other nodes, by a margin, and not further than another.
+    its neighbors than to other nodes, by a margin, and not further than another.
 
     .. math::
         \mathcal{L} = \sum_{v=1}^{V} \Big( \tfrac{w_1}{n} \sum_i [d_i^{p} - d_{iv}^{-} + m_1]_+
@@ -27,8 +27,8 @@ class SUGRL(NodeMethod):
         + \tfrac{w_3}{V} \sum_i [d_{iv}^{-} - \operatorname{sg}(d_i^{p}) - m_1 - m_2]_+ \Big)
 
     :math:`d` are distances from :math:`\mathbf{h}_i = \operatorname{MLP}(\mathbf{x}_i)` to
-    :math:`\mathbf{p}_i = (\hat{\mathbf{A}} \mathbf{H})_i`, to the mean :math:`\mathbf{q}_i` of sampled neighbours, and
-    to the rows of :math:`V` permutations of :math:`\mathbf{H}`; a node is a neighbour of its own. As in the authors'
+    :math:`\mathbf{p}_i = (\hat{\mathbf{A}} \mathbf{H})_i`, to the mean :math:`\mathbf{q}_i` of sampled neighbors, and
+    to the rows of :math:`V` permutations of :math:`\mathbf{H}`; a node is a neighbor of its own. As in the authors'
     code the last term is a sum over nodes, where the others are means. Embeddings are the rows of
     :math:`\hat{\mathbf{A}} \mathbf{H}` at length one.
 
@@ -38,7 +38,7 @@ class SUGRL(NodeMethod):
         margins (tuple, optional): The margins :math:`m_1` and :math:`m_2`. (default: ``(0.8, 0.2)``, for Cora)
         weights (tuple, optional): The weights :math:`w_1`, :math:`w_2` and :math:`w_3`. (default: ``(10, 10, 1)``)
         num_negatives (int, optional): The number :math:`V` of permutations. (default: ``4``)
-        num_neighbors (int, optional): Neighbours sampled for each node. (default: ``5``)
+        num_neighbors (int, optional): Neighbors sampled for each node. (default: ``5``)
         dropout (float, optional): Probability of dropping each entry of :math:`\mathbf{H}` before propagation.
             (default: ``0.2``)
 
@@ -69,7 +69,7 @@ class SUGRL(NodeMethod):
         self._adjacency, self._neighbors = TensorMemo(as_adjacency), TensorMemo(_table)
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss with fresh neighbours and permutations, and the mean distances ``positive`` and ``negative``."""
+        """The loss with fresh neighbors and permutations, and the mean distances ``positive`` and ``negative``."""
         data = self.ignore_edge_weights(check_node_data(data))
         n = data.x.size(0)
         h = self.encoder(data.x, data.edge_index)

@@ -13,10 +13,10 @@ from gnnclr.ops.memo import TensorMemo
 class WithFeatures(NodeMethod):
     r"""A method whose embeddings are joined by propagated features.
 
-    .. math:: \big[\operatorname{standardise}(\mathbf{Z}) / \sqrt{d},\;
-        w \cdot \operatorname{normalise}(\operatorname{centre}(\operatorname{PPR}_{\alpha, K}(\mathbf{X})))\big]
+    .. math:: \big[\operatorname{standardize}(\mathbf{Z}) / \sqrt{d},\;
+        w \cdot \operatorname{normalize}(\operatorname{center}(\operatorname{PPR}_{\alpha, K}(\mathbf{X})))\big]
 
-    Columns of :math:`\mathbf{Z}` are standardised and rows of the features have length one, so that both parts weigh
+    Columns of :math:`\mathbf{Z}` are standardized and rows of the features have length one, so that both parts weigh
     about the same at :math:`w = 1`. Training is the method's own. A linear probe of both is better than one of
     :math:`\mathbf{Z}` alone by a point on Cora and PubMed.
 

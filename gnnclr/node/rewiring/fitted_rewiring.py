@@ -15,10 +15,10 @@ from gnnclr.ops.memo import TensorMemo
 
 
 class FittedRewiring(BaseTransform):
-    """A rewiring by what is found in the graph, such as communities or nearest neighbours.
+    """A rewiring by what is found in the graph, such as communities or nearest neighbors.
 
         >>> FittedRewiring(EdgeCommunities("louvain"), ExcludeCommunity)
-        >>> FittedRewiring(PropagatedNeighbours(k=30), AddNeighbourPositives)
+        >>> FittedRewiring(PropagatedNeighbors(k=30), AddNeighborPositives)
 
     :meth:`fit` takes the graph; :class:`~gnnclr.node.GRACE` calls it, and what is found is remembered while the graph
     stays the same. With ``every`` it is found anew after so many epochs, with the next seed: where a search depends on
@@ -32,7 +32,7 @@ class FittedRewiring(BaseTransform):
     Args:
         find (callable): Makes a tensor of ``(x, edge_index, seed)``:
             :class:`~gnnclr.graph.communities.EdgeCommunities`,
-            :class:`~gnnclr.graph.communities.PropagatedCommunities` or :class:`~gnnclr.node.PropagatedNeighbours`.
+            :class:`~gnnclr.graph.communities.PropagatedCommunities` or :class:`~gnnclr.node.PropagatedNeighbors`.
         rule (callable): Makes a rewiring of that tensor, which is the first argument of its class.
         every (int, optional): Epochs until it is found anew. (default: ``None``, never)
         seed (int, optional): The first seed. (default: ``0``)

@@ -1,4 +1,4 @@
-"""Random neighbours of every node."""
+"""Random neighbors of every node."""
 
 import torch
 from torch import Tensor
@@ -23,10 +23,10 @@ class NeighborTable:
 
 
 def sample_neighbors(table: NeighborTable, k: int) -> Tensor:
-    """Draws neighbours of every node, with replacement; a node without any is its own neighbour.
+    """Draws neighbors of every node, with replacement; a node without any is its own neighbor.
 
     Args:
-        table (NeighborTable): The neighbours.
+        table (NeighborTable): The neighbors.
         k (int): How many to draw.
 
     Shapes:

@@ -9,7 +9,7 @@ from gnnclr.ops.check import check_edges, describe
 
 
 def normalized_adjacency(edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None) -> Tensor:
-    r"""The normalised adjacency matrix with self-loops of `"Semi-Supervised Classification with Graph Convolutional
+    r"""The normalized adjacency matrix with self-loops of `"Semi-Supervised Classification with Graph Convolutional
     Networks" <https://arxiv.org/abs/1609.02907>`_, as a sparse CSR matrix.
 
     .. math:: \hat{\mathbf{A}} = \mathbf{D}^{-1/2} (\mathbf{A} + \mathbf{I}) \mathbf{D}^{-1/2}, \qquad
@@ -47,7 +47,7 @@ def normalized_adjacency(edge_index: Tensor, num_nodes: int, edge_weight: Tensor
 
 
 def as_adjacency(edge_index: Tensor, num_nodes: int) -> Tensor:
-    """Returns a sparse CSR matrix as it is, and the normalised adjacency matrix of an ``edge_index`` [2, e]."""
+    """Returns a sparse CSR matrix as it is, and the normalized adjacency matrix of an ``edge_index`` [2, e]."""
     if isinstance(edge_index, Tensor) and edge_index.layout == torch.sparse_csr:
         if edge_index.shape != (num_nodes, num_nodes):
             shape = [num_nodes, num_nodes]

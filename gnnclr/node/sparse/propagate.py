@@ -1,4 +1,4 @@
-"""Features averaged over neighbourhoods: the baseline to beat."""
+"""Features averaged over neighborhoods: the baseline to beat."""
 
 from torch import Tensor
 

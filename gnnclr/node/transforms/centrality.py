@@ -11,7 +11,7 @@ CENTRALITIES = ("degree", "pagerank", "eigenvector")
 
 
 def degree_centrality(edge_index: Tensor, num_nodes: int) -> Tensor:
-    """The number of neighbours of each node, whichever way edges point.
+    """The number of neighbors of each node, whichever way edges point.
 
     Args:
         edge_index (Tensor): Edges [2, e].

@@ -25,7 +25,7 @@ def ppr_matrix(
     eps: float = 1e-4,
     exact_nodes: int = 3000,
 ) -> Tensor:
-    r"""Personalised PageRank, the diffusion of `"Diffusion Improves Graph Learning"
+    r"""Personalized PageRank, the diffusion of `"Diffusion Improves Graph Learning"
     <https://arxiv.org/abs/1911.05485>`_ and of `MVGRL <https://arxiv.org/abs/2006.05582>`_, of which each node keeps
     its :math:`k` largest entries.
 
@@ -122,7 +122,7 @@ def _largest(row: Tensor, col: Tensor, value: Tensor, k: int) -> tuple[Tensor, T
 
 
 class PPRDiffusion(BaseTransform):
-    r"""Replaces the edges of a graph by those of its personalised PageRank, see :func:`ppr_matrix`.
+    r"""Replaces the edges of a graph by those of its personalized PageRank, see :func:`ppr_matrix`.
 
     ``edge_weight`` holds the entries, scaled so that those of edges that end in one node sum to one. A graph is
     diffused once, and again only if its edges change. Encoders and methods of this package do not use the weights, and

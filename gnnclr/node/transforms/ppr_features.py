@@ -1,4 +1,4 @@
-"""Features propagated by personalised PageRank."""
+"""Features propagated by personalized PageRank."""
 
 from torch import Tensor
 

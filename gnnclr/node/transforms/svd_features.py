@@ -16,7 +16,7 @@ class SVDFeatures(BaseTransform):
         \mathbf{X} \leftarrow \mathbf{X} \mathbf{V} \in \mathbb{R}^{n \times K}
 
     After :class:`~gnnclr.node.TfidfFeatures` it is `latent semantic analysis
-    <https://doi.org/10.1002/(SICI)1097-4571(199009)41:6%3C391::AID-ASI1%3E3.0.CO;2-9>`_. The randomised solver only
+    <https://doi.org/10.1002/(SICI)1097-4571(199009)41:6%3C391::AID-ASI1%3E3.0.CO;2-9>`_. The randomized solver only
     multiplies by the sparse matrix: 512 directions of 18,333 nodes with 6,805 words take 4 seconds on a core, where
     :class:`torch_geometric.transforms.SVDFeatureReduction` makes a dense :math:`n \times n` matrix.
 

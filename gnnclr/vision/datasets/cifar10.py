@@ -7,7 +7,7 @@ import torch
 
 from gnnclr.ops.paths import expand_path
 from gnnclr.vision.datasets.image_folder import image_folder
-from gnnclr.vision.datasets.images import Images, Labelled
+from gnnclr.vision.datasets.images import Images, Labeled
 
 
 def cifar10(root: str | Path, cache: str | Path | None = None, seed: int = 0) -> Images:
@@ -39,7 +39,7 @@ def cifar10(root: str | Path, cache: str | Path | None = None, seed: int = 0) ->
 def torchvision_images(name: str, root: str | Path, seed: int = 0) -> Images:
     r"""CIFAR-10, CIFAR-100 or STL-10 as torchvision keeps them on disk. Nothing is downloaded.
 
-    The 100,000 unlabelled images of STL-10, 2.8 GB, are ``extra``: self-supervised training sees them too.
+    The 100,000 unlabeled images of STL-10, 2.8 GB, are ``extra``: self-supervised training sees them too.
 
     Args:
         name (str): ``"CIFAR10"``, ``"CIFAR100"`` or ``"STL10"``.
@@ -64,10 +64,10 @@ def torchvision_images(name: str, root: str | Path, seed: int = 0) -> Images:
         raise FileNotFoundError(f"'root' must be a folder with torchvision's {name} (got '{root}': {error})") from error
     classes = list(parts[0].classes)
     if name == "STL10":
-        train, test = (Labelled(_rows(part.data), torch.as_tensor(part.labels).long()) for part in parts[:2])
+        train, test = (Labeled(_rows(part.data), torch.as_tensor(part.labels).long()) for part in parts[:2])
         return Images.hold_out(train, test, classes, seed=seed, extra=_rows(parts[2].data))
     train, test = (
-        Labelled(_rows(part.data.transpose(0, 3, 1, 2)), torch.as_tensor(part.targets).long()) for part in parts
+        Labeled(_rows(part.data.transpose(0, 3, 1, 2)), torch.as_tensor(part.targets).long()) for part in parts
     )
     return Images.hold_out(train, test, classes, seed=seed)
 

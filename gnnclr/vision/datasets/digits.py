@@ -3,7 +3,7 @@
 import torch
 
 from gnnclr.ops.check import check_count
-from gnnclr.vision.datasets.images import Images, Labelled
+from gnnclr.vision.datasets.images import Images, Labeled
 
 
 def digits(seed: int = 0) -> Images:
@@ -18,7 +18,7 @@ def digits(seed: int = 0) -> Images:
     images = torch.from_numpy(data.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
     labels = torch.from_numpy(data.target).long()
     classes = [str(label) for label in range(10)]
-    every = Labelled(images, labels)
+    every = Labeled(images, labels)
     held = Images.hold_out(every, every, classes, val=0.25, seed=seed)  # no test yet: its place is taken below
     return Images.hold_out(held.train, held.val, classes, seed=seed)
 
@@ -35,7 +35,7 @@ def digits_canvas(size: int = 12, seed: int = 0) -> Images:
     check_count("size", size, least=8)
     data = digits(seed)
     generator = torch.Generator().manual_seed(seed)
-    parts = (Labelled(_place(part.images, size, generator), part.labels) for part in (data.train, data.val, data.test))
+    parts = (Labeled(_place(part.images, size, generator), part.labels) for part in (data.train, data.val, data.test))
     return Images(*parts, data.classes)
 
 

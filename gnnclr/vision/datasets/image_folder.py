@@ -20,7 +20,7 @@ from gnnclr.ops.read_files import read_files
 from gnnclr.vision.datasets.array_cache import cached_array
 from gnnclr.vision.datasets.eight_bit_rgb import eight_bit_rgb
 from gnnclr.vision.datasets.image_files import ImageFiles, find_images, image_extensions
-from gnnclr.vision.datasets.images import Images, Labelled
+from gnnclr.vision.datasets.images import Images, Labeled
 
 #: Counts up when images are decoded or kept in another way, so that none is taken from an older cache.
 DECODING = 3
@@ -33,7 +33,8 @@ def image_folder(
 
     Images are all files that Pillow can read (``.jpg``, ``.png``, ``.tif``, ``.webp``, ``.bmp``, ``.gif``, ``.jp2``,
     ``.ppm`` and others), however deep below the folder of their class; of several frames the first. They become
-    red, green and blue of eight bits as :func:`~gnnclr.vision.datasets.eight_bit_rgb.eight_bit_rgb` says: larger values are
+    red, green and blue of eight bits, as
+    :func:`~gnnclr.vision.datasets.eight_bit_rgb.eight_bit_rgb` says: larger values are
     scaled, and what is transparent is white. Images whose shorter side is not :obj:`size` are resized to it, and their
     central square is taken. One printed line says how many classes and images were read, and which files were passed
     over: those with another extension, hidden ones, and images in no folder of a class.
@@ -70,16 +71,16 @@ def image_folder(
     key = json.dumps([str(root.resolve()), size, of_images, DECODING])
     folder = expand_path(cache) if cache is not None else cache_folder()
     stem = f"{root.stem}-{size}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-    labelled = {}
+    labeled = {}
     for part, found in files.parts.items():
         images = _cached(folder / f"{stem}-{part}.npz", [name for name, _ in found], read, size)
-        labelled[part] = Labelled(images, torch.tensor([files.classes.index(label) for _, label in found]))
-    data = _split(labelled, files.classes, test, seed)
+        labeled[part] = Labeled(images, torch.tensor([files.classes.index(label) for _, label in found]))
+    data = _split(labeled, files.classes, test, seed)
     _say(root, files, data)
     return data
 
 
-def _split(parts: dict[str, Labelled], classes: list[str], test: float, seed: int) -> Images:
+def _split(parts: dict[str, Labeled], classes: list[str], test: float, seed: int) -> Images:
     """Holds out what has no folder of its own."""
     train, val = parts.get("train", parts.get("all")), parts.get("val")
     if "test" not in parts:

@@ -1,4 +1,4 @@
-"""Labelled images in memory."""
+"""Labeled images in memory."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from gnnclr.ops.check import describe
 from gnnclr.ops.labels import UNLABELED
 
 
-class Labelled(NamedTuple):
+class Labeled(NamedTuple):
     """Images ``uint8`` [n, c, h, w] and their labels ``int64`` [n], ``-1`` where one is missing."""
 
     images: Tensor
@@ -19,23 +19,23 @@ class Labelled(NamedTuple):
 
 @dataclass
 class Images:
-    r"""A data set of labelled images in memory.
+    r"""A data set of labeled images in memory.
 
     Self-supervised training sees the images of :obj:`train`, :obj:`val` and :obj:`extra`, never their labels. Probes
     fit on :obj:`train`, choose their settings on :obj:`val`, and are judged once on :obj:`test`. Images whose label is
     missing (``-1``) are trained on, and left out of the probes.
 
     Args:
-        train (Labelled): The images and labels probes fit on.
-        val (Labelled): The images and labels settings are chosen on.
-        test (Labelled): The held-out images and labels.
+        train (Labeled): The images and labels probes fit on.
+        val (Labeled): The images and labels settings are chosen on.
+        test (Labeled): The held-out images and labels.
         classes (list[str]): The names of the labels.
         extra (torch.Tensor, optional): Images without labels. (default: :obj:`None`)
     """
 
-    train: Labelled
-    val: Labelled
-    test: Labelled
+    train: Labeled
+    val: Labeled
+    test: Labeled
     classes: list[str]
     extra: Tensor | None = None
 
@@ -56,8 +56,8 @@ class Images:
     @classmethod
     def hold_out(
         cls,
-        train: Labelled,
-        test: Labelled,
+        train: Labeled,
+        test: Labeled,
         classes: list[str],
         val: float = 0.1,
         seed: int = 0,
@@ -66,8 +66,8 @@ class Images:
         r"""Takes a stratified share of :obj:`train` for validation, the same for the same :obj:`seed`.
 
         Args:
-            train (Labelled): The images and labels to split.
-            test (Labelled): The held-out images and labels.
+            train (Labeled): The images and labels to split.
+            test (Labeled): The held-out images and labels.
             classes (list[str]): The names of the labels.
             val (float, optional): The share of every class that is held out for validation; images without
                 a label stay. (default: ``0.1``)
@@ -82,11 +82,11 @@ class Images:
             index = (train.labels == label).nonzero().squeeze(1)
             order = torch.randperm(len(index), generator=generator)
             held[index[order[: round(val * len(index))]]] = True
-        rest = Labelled(train.images[~held], train.labels[~held])
-        return cls(rest, Labelled(train.images[held], train.labels[held]), test, classes, extra)
+        rest = Labeled(train.images[~held], train.labels[~held])
+        return cls(rest, Labeled(train.images[held], train.labels[held]), test, classes, extra)
 
     @property
-    def unlabelled(self) -> Tensor:
+    def unlabeled(self) -> Tensor:
         """The images that self-supervised training sees: those of ``train``, ``val`` and ``extra``, in this order."""
         parts = [self.train.images, self.val.images]
         return torch.cat(parts if self.extra is None else [*parts, self.extra])

@@ -39,7 +39,7 @@ class SlimResNet(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all weights anew: He's normal initialisation for convolutions."""
+        """Draws all weights anew: He's normal initialization for convolutions."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -21,9 +21,9 @@ class AInfoNCE(VisionMethod):
         \mathcal{L}\big(f(\mathbf{x}^{1}), f(\mathbf{x}^{2}), f(\mathbf{x})\big), \qquad
         \min_f \mathcal{L}\big(f(\mathbf{x}^{1}), f(\mathbf{x}^{2}), f(\mathbf{x}^{*})\big)
 
-    The attack moves pixels after augmentation and before normalisation, within :math:`[0, 1]`. It ascends the loss of
+    The attack moves pixels after augmentation and before normalization, within :math:`[0, 1]`. It ascends the loss of
     training as a function of the adversarial view alone: clean embeddings are made once and held constant. Layers in
-    training mode normalise the adversarial view by its own statistics meanwhile, and record none of them. In the step
+    training mode normalize the adversarial view by its own statistics meanwhile, and record none of them. In the step
     of training that follows all views are one batch.
 
     Args:
@@ -55,7 +55,7 @@ class AInfoNCE(VisionMethod):
         super().__init__(encoder, views)
         if not isinstance(views.normalize, (Normalize, nn.Identity)):
             raise ValueError(
-                f"'views' must normalise by Normalize, or not at all, so that pixels can be attacked "
+                f"'views' must normalize by Normalize, or not at all, so that pixels can be attacked "
                 f"(got {describe(views.normalize)})"
             )
         self.projector = projector
@@ -79,7 +79,7 @@ class AInfoNCE(VisionMethod):
         return loss, view_measures(*z[:2]) | {"adversarial_alignment": adversarial}
 
     def adversarial_view(self, views: list[Tensor]) -> Tensor:
-        """The adversarial view of a batch of clean views, all normalised."""
+        """The adversarial view of a batch of clean views, all normalized."""
         with frozen_statistics(self.encoder, self.projector):
             with torch.no_grad():
                 clean = self._embed(views)
@@ -97,6 +97,6 @@ class AInfoNCE(VisionMethod):
         return torch.addcmul(normalize.mean, images, normalize.std)
 
     def _embed(self, views: list[Tensor]) -> list[Tensor]:
-        # One pass over all views: one batch for the normalisation layers, and larger products.
+        # One pass over all views: one batch for the normalization layers, and larger products.
         x = self.projector(self.encode(torch.cat(views)))
         return list(x.split([len(view) for view in views]))

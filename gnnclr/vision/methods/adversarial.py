@@ -94,9 +94,9 @@ class PGDAttack(nn.Module):
 
 @contextmanager
 def frozen_statistics(*modules: nn.Module) -> Iterator[None]:
-    """Keeps the running statistics of normalisation layers as they are.
+    """Keeps the running statistics of normalization layers as they are.
 
-    Layers in training mode go on normalising by the statistics of the batch, as in the step that the attack is meant
+    Layers in training mode go on normalizing by the statistics of the batch, as in the step that the attack is meant
     for, but record none of them. Layers in evaluation mode are untouched.
 
     Args:

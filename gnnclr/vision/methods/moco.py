@@ -62,7 +62,7 @@ class MoCo(VisionMethod):
     Until the queue is full the negatives are the keys so far; the first batch has none. The queue should hold fewer
     rows than the data set, or earlier keys of the same image are among the negatives.
 
-    A query and its key come from one batch, the queue from other batches: an encoder with batch normalisation can tell
+    A query and its key come from one batch, the queue from other batches: an encoder with batch normalization can tell
     them by the statistics of their batch. The authors shuffle keys among devices, so that no query shares its
     statistics with its key. :obj:`groups` does the same on each device, without communication: queries are encoded in
     groups, and keys in groups of another, random order.

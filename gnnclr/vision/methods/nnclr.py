@@ -1,4 +1,4 @@
-"""NNCLR: the nearest neighbour of a view finds the other view."""
+"""NNCLR: the nearest neighbor of a view finds the other view."""
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from gnnclr.vision.transforms.views import Views
 
 class NNCLR(VisionMethod):
     r"""The method of `"With a Little Help from My Friends: Nearest-Neighbor Contrastive Learning of Visual
-    Representations" <https://arxiv.org/abs/2104.14548>`_: the embedding of a view is replaced by its nearest neighbour
+    Representations" <https://arxiv.org/abs/2104.14548>`_: the embedding of a view is replaced by its nearest neighbor
     among earlier embeddings, and finds the prediction of the other view.
 
     .. math::
@@ -25,7 +25,7 @@ class NNCLR(VisionMethod):
     with :math:`\mathbf{n}_i` the row of the queue that is most similar to :math:`\mathbf{z}_i`, held constant, and
     :math:`\mathbf{p}_i` the prediction from :math:`\mathbf{z}_i`, all of unit length. The embeddings of the first view
     enter the queue after the loss. As in the paper, an embedding of the same image from an earlier epoch may be the
-    nearest. Where the authors start with a queue of random rows, which would be random targets, neighbours are taken
+    nearest. Where the authors start with a queue of random rows, which would be random targets, neighbors are taken
     here among the embeddings so far, and in the first batch each view is its own.
 
     Args:
@@ -36,7 +36,7 @@ class NNCLR(VisionMethod):
         views (Views): Makes two views of a batch; its ``plain`` is what :meth:`forward` encodes.
         queue (FeatureBank): The support set, of all processes; the authors' holds 98,304 rows. Its index, where it
             has one, makes the search approximate.
-        loss (torch.nn.Module, optional): A loss ``loss(neighbours, predictions)``.
+        loss (torch.nn.Module, optional): A loss ``loss(neighbors, predictions)``.
             (default: ``InfoNCELoss(temperature=0.1)``)
 
     Shapes:
@@ -79,17 +79,17 @@ class NNCLR(VisionMethod):
         views = self.views(batch["image"])
         if len(views) != 2:
             raise ValueError(f"'views' must make two views (got {len(views)})")
-        # One pass over both views: one batch for the normalisation layers, and larger products.
+        # One pass over both views: one batch for the normalization layers, and larger products.
         z = self.projector(self.encode(torch.cat(views)))
         p0, p1 = self.predictor(z).chunk(2)
         unit = unit_rows(check_matrix("embeddings", z.detach(), finite=True).float())
-        (z0, z1), (n0, n1) = unit.chunk(2), self.neighbours(unit).chunk(2)
+        (z0, z1), (n0, n1) = unit.chunk(2), self.neighbors(unit).chunk(2)
         loss = (self.loss(n0, p1) + self.loss(n1, p0)) / 2
         self.queue.update(z0, batch.get("index"), gather=True)
         return loss, view_measures(z0, z1)
 
     @torch.no_grad()
-    def neighbours(self, z: Tensor) -> Tensor:
+    def neighbors(self, z: Tensor) -> Tensor:
         """The row of the queue that is most similar to each embedding [n, d]; the embeddings while it is empty.
 
         Args:

@@ -21,7 +21,7 @@ class SiameseMethod(VisionMethod):
         \big)
 
     A subclass says what targets are (:meth:`targets`). All views go through the encoder in one pass, so the statistics
-    of its normalisation layers are those of all views. :meth:`after_optimizer_step` must be called after each step.
+    of its normalization layers are those of all views. :meth:`after_optimizer_step` must be called after each step.
 
     Args:
         encoder (torch.nn.Module): Maps images to features, which are what is kept after training.

@@ -25,7 +25,7 @@ class SimSiam(SiameseMethod):
 
     Args:
         encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
-        projector (torch.nn.Module): Maps features to embeddings; the authors' has three layers and a normalised
+        projector (torch.nn.Module): Maps features to embeddings; the authors' has three layers and a normalized
             output, ``MLPHead(2048, 2048, 2048, 3, last_norm=True)``.
         predictor (torch.nn.Module): Maps embeddings to predictions; the authors' is ``MLPPredictor(2048, 512)``.
         views (Views): Makes two or more views of a batch; its ``plain`` is what :meth:`forward` encodes.

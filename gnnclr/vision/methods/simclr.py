@@ -87,7 +87,7 @@ class SimCLR(VisionMethod):
             <https://arxiv.org/abs/2005.10242>`_.
         """
         views = self.views(batch["image"])
-        # One pass over all views: one batch for the normalisation layers, and larger products.
+        # One pass over all views: one batch for the normalization layers, and larger products.
         features = self.encode(torch.cat(views))
         z = list(self.projector(features).split([len(view) for view in views]))
         loss = self._loss(z, features, batch)

@@ -14,7 +14,7 @@ class TwoTowers(nn.Module):
     embedding of the same sample by the other.
 
     What the modalities are is a part of its own: :class:`~gnnclr.vision.PairedInputs` for images that come with
-    something else, :class:`~gnnclr.vision.LuminanceChrominance` for brightness and colour of one image.
+    something else, :class:`~gnnclr.vision.LuminanceChrominance` for brightness and color of one image.
 
     Args:
         encoders (tuple[torch.nn.Module, torch.nn.Module]): The encoder of each modality.

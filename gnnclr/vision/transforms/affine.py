@@ -11,7 +11,7 @@ from gnnclr.vision.transforms.transform import BatchTransform, Params, Shape, ch
 
 
 class RandomAffine(BatchTransform):
-    r"""Rotates, shears, scales and shifts every image about its centre, with zeros beyond the border, as
+    r"""Rotates, shears, scales and shifts every image about its center, with zeros beyond the border, as
     :class:`torchvision.transforms.v2.RandomAffine` does with bilinear interpolation.
 
     Args:

@@ -1,4 +1,4 @@
-"""Colour distortions that are exactly torchvision's."""
+"""Color distortions that are exactly torchvision's."""
 
 import math
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class ColorJitter(BatchTransform):
         }
 
     def transform(self, images: Tensor, params: Params) -> Tensor:
-        """The images, in other colours."""
+        """The images, in other colors."""
         check_channels(images)
         order = params["order"]
         # Sorted by the turn of the hue, the samples whose hue changes in a turn are a slice.
@@ -166,10 +166,10 @@ def check_channels(images: Tensor) -> Tensor:
     return images
 
 
-def _bounds(name: str, value: Any, centre: float) -> tuple[float, float]:
+def _bounds(name: str, value: Any, center: float) -> tuple[float, float]:
     low, high = (-0.5, 0.5) if name == "hue" else (0.0, float("inf"))
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
-        pair = (max(centre - value, 0.0) if centre else -float(value), centre + value)
+        pair = (max(center - value, 0.0) if center else -float(value), center + value)
     elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
         for bound in value:
             check_number(name, bound)

@@ -1,4 +1,4 @@
-"""Colour distortions as one matrix per image."""
+"""Color distortions as one matrix per image."""
 
 import torch
 from torch import Generator, Tensor
@@ -12,7 +12,7 @@ RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.595716, -0.274453, -0.321263), (0.211456
 
 
 class FusedColorJitter(ColorJitter):
-    r"""Brightness, contrast, saturation, hue and grayscale as one affine map of the colours of every image.
+    r"""Brightness, contrast, saturation, hue and grayscale as one affine map of the colors of every image.
 
     Without the clamps in between, and with the hue turned in the YIQ plane instead of the HSV hexagon, all five
     changes are affine in the three channels, and their composition in any order is one :math:`3 \times 4` matrix:
@@ -20,7 +20,7 @@ class FusedColorJitter(ColorJitter):
     .. math:: \mathbf{x} \leftarrow \mathrm{clamp}(\mathbf{A}_b \mathbf{x} + \mathbf{a}_b, 0, 1)
 
     Parameters are distributed as in :class:`~gnnclr.vision.ColorJitter`; images are not: where values leave
-    :math:`[0, 1]` on the way, or hues turn, colours differ.
+    :math:`[0, 1]` on the way, or hues turn, colors differ.
 
     Args:
         brightness (float or tuple[float, float], optional): Strength, or bounds of the factor. (default: ``0.4``)
@@ -58,9 +58,9 @@ class FusedColorJitter(ColorJitter):
         return params | {"jitter": u[0] < self.jitter_p, "gray": u[1] < self.grayscale_p}
 
     def transform(self, images: Tensor, params: Params) -> Tensor:
-        """The images, in other colours."""
+        """The images, in other colors."""
         n, c = check_channels(images).shape[:2]
-        # The grayscale mean follows the map: all that contrast needs of an image is its mean colour.
+        # The grayscale mean follows the map: all that contrast needs of an image is its mean color.
         mean = images.mean(dim=(2, 3))
         if c == 1:
             mean = mean.expand(n, 3)

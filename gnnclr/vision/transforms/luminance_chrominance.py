@@ -1,4 +1,4 @@
-"""Brightness and colour of an image as two modalities."""
+"""Brightness and color of an image as two modalities."""
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ class LuminanceChrominance(nn.Module):
     r"""The modalities of `"Contrastive Multiview Coding" <https://arxiv.org/abs/1906.05849>`_: the luminance of an
     image, and its chrominance.
 
-    The colour space is YDbDr, a linear map of RGB that the paper compares with Lab.
+    The color space is YDbDr, a linear map of RGB that the paper compares with Lab.
 
     Args:
         views (Views): Makes the views that are split, with values in :math:`[0, 1]`. Of one view, as in the paper, both
@@ -33,14 +33,14 @@ class LuminanceChrominance(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The inputs of both towers."""
-        views = self.views(_check_colour(batch["image"]))
+        views = self.views(_check_color(batch["image"]))
         if len(views) > 2:
             raise ValueError(f"'views' must make one view or two (got {len(views)})")
         return self._convert(views[0], slice(0, 1)), self._convert(views[-1], slice(1, 3))
 
     def plain(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The inputs of both towers, without augmentation."""
-        image = self.views.plain(_check_colour(images))
+        image = self.views.plain(_check_color(images))
         return self._convert(image, slice(0, 1)), self._convert(image, slice(1, 3))
 
     def _convert(self, image: Tensor, rows: slice) -> Tensor:
@@ -50,7 +50,7 @@ class LuminanceChrominance(nn.Module):
         return out.contiguous(memory_format=torch.channels_last)
 
 
-def _check_colour(images: Tensor) -> Tensor:
+def _check_color(images: Tensor) -> Tensor:
     if images.dim() != 4 or images.size(1) != 3:
         raise ValueError(f"'image' must have three channels, [b, 3, h, w] (got {describe(images)})")
     return images

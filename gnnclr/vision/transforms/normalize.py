@@ -32,7 +32,7 @@ class Normalize(nn.Module):
         self.register_buffer("std", std, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalises ``images``."""
+        """Normalizes ``images``."""
         for name, value in (("mean", self.mean), ("std", self.std)):
             if len(value) not in (1, images.size(1)):
                 raise ValueError(

@@ -17,7 +17,7 @@ class NonSemanticPatches(BatchTransform):
     .. math:: \mathbf{Y}[y, x] = \mathbf{X}\big[t_{pq} + y \bmod d,\; l_{pq} + x \bmod d\big], \qquad
         p = \lfloor y / d \rfloor,\; q = \lfloor x / d \rfloor
 
-    It is taken from an augmented view, and the values of pixels are only moved: normalised views may go in. A whole
+    It is taken from an augmented view, and the values of pixels are only moved: normalized views may go in. A whole
     batch is one gather.
 
     Args:

@@ -14,7 +14,7 @@ class RandomPhaseTexture(BatchTransform):
         e^{\mathrm{i} \theta(\boldsymbol{\xi})}, \qquad \theta(-\boldsymbol{\xi}) = -\theta(\boldsymbol{\xi}),
         \quad \theta(\mathbf{0}) = 0
 
-    with :math:`\theta` uniform, and the same for all channels :math:`c`, so that colours go together as before. The
+    with :math:`\theta` uniform, and the same for all channels :math:`c`, so that colors go together as before. The
     mean of every channel is kept; single values may leave the range of the image, and are not cut off, which would
     change the spectrum. Borders are read as periodic.
 

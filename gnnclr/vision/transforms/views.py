@@ -75,7 +75,7 @@ class Views(nn.Module):
 
 class BatchViews(Views):
     r"""The views of `"A Simple Framework for Contrastive Learning of Visual Representations"
-    <https://arxiv.org/abs/2002.05709>`_: a random crop, mirrored or not, colour jitter, grayscale and blur.
+    <https://arxiv.org/abs/2002.05709>`_: a random crop, mirrored or not, color jitter, grayscale and blur.
 
     Defaults are those of SimCLR on CIFAR-10: jitter at half of ImageNet's strength, no blur. Every parameter is
     distributed as in torchvision's transforms of the same names. Images of one channel have no saturation, hue and
@@ -96,7 +96,7 @@ class BatchViews(Views):
         mean (Sequence[float] or float, optional): Mean of every channel, subtracted at the end. (default: CIFAR-10's)
         std (Sequence[float] or float, optional): Deviation of every channel, divided by at the end.
             (default: CIFAR-10's)
-        hue (str, optional): ``"hsv"``: colours exactly as torchvision's (:class:`ColorJitter`); ``"yiq"``: one colour
+        hue (str, optional): ``"hsv"``: colors exactly as torchvision's (:class:`ColorJitter`); ``"yiq"``: one color
             matrix per image, faster and slightly different (:class:`FusedColorJitter`). (default: ``"hsv"``)
         chunk (int, optional): The number of images made at a time on a CPU. (default: ``128``)
 

@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 import torch
 import torch_geometric.transforms as T
+from contracts.loss import explicit_graph, make_views, relative, value_and_gradients
+from contracts.rewiring import RewiringContract
 from literal_nt_xent import edges_of, literal_nt_xent, others
-from loss_contract import explicit_graph, make_views, relative, value_and_gradients
-from rewiring_contract import RewiringContract
 from torch_geometric.data import Data
 
 from gnnclr.graph import AddKNNPositives, FeatureBank, Negatives, augmentation_graph

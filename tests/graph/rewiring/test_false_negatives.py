@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 import torch_geometric.transforms as T
-from loss_contract import explicit_graph
-from rewiring_contract import RewiringContract
+from contracts.loss import explicit_graph
+from contracts.rewiring import RewiringContract
 from torch.nn.functional import normalize
 
 from gnnclr.graph import Negatives, augmentation_graph

@@ -1,9 +1,9 @@
 import pytest
 import torch
 import torch_geometric.transforms as T
+from contracts.loss import relative, value_and_gradients
+from contracts.rewiring import RewiringContract, shared_queue
 from literal_nt_xent import edges_of, literal_nt_xent, others
-from loss_contract import relative, value_and_gradients
-from rewiring_contract import RewiringContract, shared_queue
 from torch.nn.functional import normalize
 
 from gnnclr.graph import AddKNNPositives, ContrastGraph, FeatureBank, augmentation_graph
@@ -26,7 +26,7 @@ def batch(n=8, d=5, seed=0):
     return [torch.randn(n, d, generator=generator) for _ in range(2)]
 
 
-def test_neighbours_of_other_samples_become_positives():
+def test_neighbors_of_other_samples_become_positives():
     graph = augmentation_graph(batch())
     before = graph.edge_index
     graph = AddKNNPositives(k=3, weight=0.6)(graph)
@@ -39,7 +39,7 @@ def test_neighbours_of_other_samples_become_positives():
     assert graph.edge_weight.tolist() == pytest.approx([1.0] * 16 + [0.2] * 48)
 
 
-def test_bank_neighbours_attract_and_do_not_repel():
+def test_bank_neighbors_attract_and_do_not_repel():
     views = batch()
     bank = FeatureBank(32, 5)
     rows = normalize(torch.randn(20, 5, generator=torch.Generator().manual_seed(3)), dim=1)
@@ -100,7 +100,7 @@ def test_nothing_to_add_changes_nothing(transform):
     assert graph.edge_index.size(1) == 16 and graph.edge_weight is None
 
 
-def test_fewer_neighbours_than_k_share_the_weight():
+def test_fewer_neighbors_than_k_share_the_weight():
     graph = AddKNNPositives(k=50, weight=0.6)(augmentation_graph(batch(3)))
     assert graph.edge_index.size(1) == 6 + 6 * 4
     assert graph.edge_weight[6:].tolist() == pytest.approx([0.15] * 24)
@@ -116,7 +116,7 @@ def test_composes():
 
 
 @pytest.mark.parametrize("labels", [None, torch.tensor([0, 0, 1, 1, 1, 2, 3, 3])])
-def test_twice_adds_the_next_neighbours_and_no_edge_twice(labels):
+def test_twice_adds_the_next_neighbors_and_no_edge_twice(labels):
     graph = augmentation_graph(batch(), labels)
     before = graph.edge_index
     once = AddKNNPositives(k=2)(graph)
@@ -146,7 +146,7 @@ def test_twice_from_a_bank_adds_the_next_rows(repels):
     assert ends(twice) == ends(both)
 
 
-def test_neighbours_after_communities_are_excluded_may_be_of_the_community():
+def test_neighbors_after_communities_are_excluded_may_be_of_the_community():
     graph = ExcludeCommunity(torch.zeros(8, dtype=torch.long))(augmentation_graph(batch()))
     plain = AddKNNPositives(k=3)(augmentation_graph(batch()))
     assert torch.equal(AddKNNPositives(k=3)(graph).edge_index, plain.edge_index)
@@ -157,7 +157,7 @@ def similarities(graph):
     return (z @ z.t()).masked_fill(graph.sample[:, None] == graph.sample, -2)
 
 
-def test_mutual_neighbours():
+def test_mutual_neighbors():
     graph = augmentation_graph(batch(12))
     s = similarities(graph)
     lists = [set(row.topk(3).indices.tolist()) for row in s]
@@ -168,7 +168,7 @@ def test_mutual_neighbours():
     total = torch.zeros(24).index_add_(0, out.edge_index[1, 24:], out.edge_weight[24:])
     some = torch.tensor([any((j, i) in expected for j in range(24)) for i in range(24)])
     torch.testing.assert_close(total, 0.6 * some)
-    # All others are neighbours of each other.
+    # All others are neighbors of each other.
     everyone = AddKNNPositives(k=22, mutual=True)(graph)
     assert torch.equal(everyone.edge_index, AddKNNPositives(k=22)(graph).edge_index)
 
@@ -207,7 +207,7 @@ def check(graph, expected, temperature):
     assert relative(value, want) < 1e-10 and float((grad - want_grad).norm()) < 1e-10
 
 
-def test_neighbours_drawn_at_random():
+def test_neighbors_drawn_at_random():
     graph = augmentation_graph([view.double() for view in batch()])
     near = edges_of(AddKNNPositives(k=5)(graph))
     seen = set()
@@ -226,7 +226,7 @@ def test_neighbours_drawn_at_random():
     assert torch.equal(AddKNNPositives(k=5, draw=5)(graph).edge_index, AddKNNPositives(k=5)(graph).edge_index)
 
 
-def test_neighbours_drawn_from_a_bank():
+def test_neighbors_drawn_from_a_bank():
     bank = FeatureBank(32, 5)
     bank.update(torch.randn(20, 5, generator=torch.Generator().manual_seed(3)))
     graph = AddKNNPositives(k=5, draw=1, bank=bank)(augmentation_graph(batch()))
@@ -237,7 +237,7 @@ def test_neighbours_drawn_from_a_bank():
     assert torch.equal(target, torch.arange(16)) and "ignore_index" not in graph
 
 
-def test_gradient_with_neighbours():
+def test_gradient_with_neighbors():
     views = [v.double() for v in batch(5, 4)]
     graph = AddKNNPositives(k=2)(augmentation_graph(views))
     x = graph.x.clone().requires_grad_()
@@ -249,7 +249,7 @@ def test_wrong_arguments():
         AddKNNPositives(k=-1)
     with pytest.raises(ValueError, match="'weight' must be a positive number"):
         AddKNNPositives(weight=0)
-    with pytest.raises(ValueError, match="'mutual' needs neighbours from the batch"):
+    with pytest.raises(ValueError, match="'mutual' needs neighbors from the batch"):
         AddKNNPositives(bank=FeatureBank(4, 5), mutual=True)
     for value in ("0.5", True, float("nan")):
         with pytest.raises(ValueError, match="'min_similarity' must be a finite number"):

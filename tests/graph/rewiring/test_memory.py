@@ -1,9 +1,9 @@
 import pytest
 import torch
 import torch_geometric.transforms as T
+from contracts.loss import make_views, relative, unit, value_and_gradients
+from contracts.rewiring import RewiringContract, shared_memory
 from literal_nt_xent import edges_of, literal_nt_xent, others
-from loss_contract import make_views, relative, unit, value_and_gradients
-from rewiring_contract import RewiringContract, shared_memory
 
 from gnnclr.graph import AddKNNPositives, FeatureBank, augmentation_graph
 from gnnclr.graph.rewiring.memory import AddMemoryPositives

@@ -1,15 +1,15 @@
 import pytest
 import torch
 import torch_geometric.transforms as T
+from contracts.loss import make_views, relative, value_and_gradients
+from contracts.rewiring import RewiringContract
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from literal_nt_xent import edges_of, literal_nt_xent, others
-from loss_contract import make_views, relative, value_and_gradients
-from rewiring_contract import RewiringContract
 
 from gnnclr.graph import AddKNNPositives, ContrastGraph, FeatureBank, augmentation_graph
-from gnnclr.graph.rewiring.drop import DropPositives
 from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.rewiring.drop import DropPositives
 from gnnclr.graph.rewiring.random_walk import RandomWalkPositives
 from gnnclr.losses import NTXentLoss
 
@@ -110,14 +110,14 @@ def test_walks_stay_at_rows_of_a_bank():
     graph = AddKNNPositives(k=1, weight=1.0, bank=bank)(batch())
     weight = dense(graph)
     out = dense(RandomWalkPositives(2, coefficients=[0, 1])(graph))
-    # Half of the walks go to the neighbour and stay, a quarter to the other view and its neighbour; a quarter return.
+    # Half of the walks go to the neighbor and stay, a quarter to the other view and its neighbor; a quarter return.
     expected = (weight[:, 12:] * 0.5 + weight[[(i + 6) % 12 for i in range(12)]][:, 12:] * 0.25) * 2 / 0.75
     torch.testing.assert_close(out[:, 12:], expected)
     torch.testing.assert_close(out.sum(dim=1), torch.full((12,), 2.0, dtype=torch.float64))
 
 
-def test_neighbours_of_neighbours_train():
-    """Neighbours, two steps, drops: the loss of the explicit construction, and a gradient."""
+def test_neighbors_of_neighbors_train():
+    """Neighbors, two steps, drops: the loss of the explicit construction, and a gradient."""
     graph, knn = batch(8), AddKNNPositives(k=2, weight=0.6)
     torch.manual_seed(0)
     out = T.Compose([knn, RandomWalkPositives(2), DropPositives(0.4)])(graph)

@@ -1,8 +1,8 @@
 import pytest
 import torch
+from contracts.loss import make_views, relative, unit, value_and_gradients
+from contracts.rewiring import RewiringContract, shared_queue
 from literal_nt_xent import edges_of, literal_nt_xent, others
-from loss_contract import make_views, relative, unit, value_and_gradients
-from rewiring_contract import RewiringContract, shared_queue
 
 from gnnclr.graph import AddKNNPositives, ContrastGraph, FeatureBank, augmentation_graph
 from gnnclr.graph.rewiring.swap import SwapPositives
@@ -48,7 +48,7 @@ def test_equals_literal_loop(views):
 
 
 def test_a_bank_of_the_views_themselves_only_stops_the_gradient():
-    """Each positive is its own nearest neighbour: NT-Xent, with the positives held constant."""
+    """Each positive is its own nearest neighbor: NT-Xent, with the positives held constant."""
     graph = batch()
     out = SwapPositives(filled(graph.x))(graph)
     loss = NTXentLoss(0.3)
@@ -61,7 +61,7 @@ def test_a_bank_of_the_views_themselves_only_stops_the_gradient():
 
 
 def test_weights_stay_with_their_targets_and_join():
-    """All positives of one anchor have the same neighbour."""
+    """All positives of one anchor have the same neighbor."""
     graph = batch(views=3, labels=torch.tensor([0, 0, 0, 1, 1, 1]))
     graph.edge_weight = torch.rand(graph.edge_index.size(1), generator=torch.Generator().manual_seed(0))
     out = SwapPositives(filled(torch.ones(1, 5, dtype=torch.float64)))(graph)
@@ -108,7 +108,7 @@ def test_only_rows_of_the_own_sample_are_left():
     assert set(edges_of(out)) == {(2, 0), (0, 2), (4, 1), (4, 3)} and out.validate()
 
 
-def test_neighbours_that_were_swapped_do_not_repel():
+def test_neighbors_that_were_swapped_do_not_repel():
     graph = AddKNNPositives(k=2)(batch())
     bank = random_bank()
     out = SwapPositives(bank)(graph)

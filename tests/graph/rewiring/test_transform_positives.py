@@ -1,8 +1,8 @@
 import pytest
 import torch
 import torch_geometric.transforms as T
+from contracts.rewiring import RewiringContract
 from literal_nt_xent import edges_of
-from rewiring_contract import RewiringContract
 from torch_geometric.data import Data
 
 from gnnclr.graph import AddKNNPositives, FeatureBank, augmentation_graph
@@ -30,7 +30,7 @@ def dense(graph):
     return matrix
 
 
-def normalised(a):
+def normalized(a):
     a = a + torch.eye(a.size(0), dtype=a.dtype)
     degree = a.sum(dim=0)
     return a / degree.sqrt()[:, None] / degree.sqrt()
@@ -38,9 +38,9 @@ def normalised(a):
 
 @pytest.mark.parametrize("method", ["ppr", "heat", "coeff"])
 def test_diffusion(method):
-    """GDC on views and neighbours is the closed form of its paper, without the diagonal."""
+    """GDC on views and neighbors is the closed form of its paper, without the diagonal."""
     graph = AddKNNPositives(k=2, weight=0.7)(batch())
-    t = normalised(dense(graph))
+    t = normalized(dense(graph))
     eye = torch.eye(12, dtype=t.dtype)
     arguments, expected = {
         "ppr": ({"alpha": 0.15}, 0.15 * torch.linalg.inv(eye - 0.85 * t)),
@@ -64,7 +64,7 @@ def test_the_largest_entries_of_each_anchor():
     graph = AddKNNPositives(k=3)(batch())
     out = TransformPositives(gdc)(graph)
     assert int(out.edge_index[1].bincount().max()) <= 4
-    full = 0.15 * torch.linalg.inv(torch.eye(12, dtype=torch.float64) - 0.85 * normalised(dense(graph)))
+    full = 0.15 * torch.linalg.inv(torch.eye(12, dtype=torch.float64) - 0.85 * normalized(dense(graph)))
     for i in range(12):
         top = set(full[:, i].topk(4).indices.tolist()) - {i}
         assert {p for p, target in edges_of(out) if target == i} == top

@@ -2,8 +2,8 @@ import inspect
 
 import pytest
 import torch
-from discovery import cases, check_has_test_class, public
-from encoder_contract import EncoderContract
+from contracts.discovery import cases, check_has_test_class, public
+from contracts.encoder import EncoderContract
 from torch import nn
 
 from gnnclr.node import GCNEncoder, MLPEncoder, NodeMethod, sbm

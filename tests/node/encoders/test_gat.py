@@ -1,7 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from encoder_contract import EncoderContract
+from contracts.encoder import EncoderContract
 
 from gnnclr.node import GATEncoder, sbm
 

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from encoder_contract import EncoderContract
+from contracts.encoder import EncoderContract
 from torch_geometric.nn import GCNConv
 from torch_geometric.utils import dropout_edge, erdos_renyi_graph
 
@@ -73,7 +73,7 @@ def test_no_layers():
         GCNEncoder(2, 2, 2, num_layers=0)
 
 
-def test_normalisation_and_a_linear_last_layer(graph):
+def test_normalization_and_a_linear_last_layer(graph):
     x, edge_index = graph
     x = x.float()
     encoder = GCNEncoder(6, 8, 4, norm="batch_norm", act_last=False)

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from discovery import cases
-from encoder_contract import EncoderContract
+from contracts.discovery import cases
+from contracts.encoder import EncoderContract
 from torch import nn
 from torch_geometric.nn import GAT, GCN
 from torch_geometric.utils import to_undirected

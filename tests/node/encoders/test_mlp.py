@@ -1,6 +1,6 @@
 import pytest
 import torch
-from encoder_contract import EncoderContract
+from contracts.encoder import EncoderContract
 from torch_geometric.nn import MLP
 
 from gnnclr.node import FeatureLinear, MLPEncoder
@@ -60,7 +60,7 @@ def test_dropout_of_hidden_layers(x):
     assert (encoder.eval()(x) == 1).all()
 
 
-def test_normalisation(x):
+def test_normalization(x):
     encoder = MLPEncoder(12, 8, 4, norm="batch_norm")
     seen = []
     encoder.activations[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))

@@ -1,6 +1,6 @@
 import torch
 import torch.nn.functional as F
-from encoder_contract import EncoderContract
+from contracts.encoder import EncoderContract
 
 from gnnclr.node import PropagatedMLP, SparseFeatures, ppr_features, sbm
 
@@ -31,7 +31,7 @@ def test_propagation_is_remembered():
     assert len(calls) == 2
 
 
-def test_centred_features():
+def test_centered_features():
     data = sbm(50, num_features=12)
     h = PropagatedMLP(12, 8, 4, alpha=0.2, hops=3).propagate(data.x, data.edge_index)
     features = ppr_features(data.x, data.edge_index, 0.2, 3)

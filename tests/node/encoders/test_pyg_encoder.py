@@ -1,6 +1,6 @@
 import pytest
 import torch
-from encoder_contract import EncoderContract
+from contracts.encoder import EncoderContract
 from torch_geometric.nn import GCN
 
 from gnnclr.nn import ContraNorm
@@ -53,6 +53,6 @@ def test_contra_norm_sees_the_edges(name):
     assert not torch.allclose(plain(data.x, data.edge_index), expected)
 
 
-def test_a_module_normalises():
+def test_a_module_normalizes():
     encoder = PyGEncoder("gcn", 12, 8, 4, norm=torch.nn.LayerNorm(8))
     assert isinstance(encoder.model.norms[0], torch.nn.LayerNorm)

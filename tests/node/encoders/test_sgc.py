@@ -1,5 +1,5 @@
 import torch
-from encoder_contract import EncoderContract
+from contracts.encoder import EncoderContract
 from torch_geometric.nn import SGConv
 
 from gnnclr.node import SGCEncoder, normalized_adjacency, sbm

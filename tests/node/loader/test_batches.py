@@ -2,7 +2,7 @@ from itertools import chain
 
 import pytest
 import torch
-from epoch_contract import EpochContract
+from contracts.epoch import EpochContract
 from torch_geometric.nn import MLP
 
 from gnnclr.graph.communities import EdgeCommunities

@@ -13,7 +13,7 @@ def test_without_the_packages_the_error_names_them(monkeypatch):
         neighbor_batches(sbm(20, num_features=4))
 
 
-def test_batches_are_seeds_and_neighbours():
+def test_batches_are_seeds_and_neighbors():
     if not (torch_geometric.typing.WITH_PYG_LIB or torch_geometric.typing.WITH_TORCH_SPARSE):
         pytest.skip("needs pyg-lib or torch-sparse")
     data = sbm(60, num_features=4)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from node_method_contract import NodeMethodContract
+from contracts.node_method import NodeMethodContract
 
 from gnnclr.node import AFGRL, GCNEncoder, sbm
 from gnnclr.node.methods.afgrl import k_means_labels, local_and_global_positives
@@ -17,7 +17,7 @@ def build(**kwargs):
     return AFGRL(GCNEncoder(20, 8, 8), **kwargs)
 
 
-def test_positives_are_neighbours_in_the_graph_or_the_cluster():
+def test_positives_are_neighbors_in_the_graph_or_the_cluster():
     neighbors = torch.tensor([[1, 2, 3, 0, 3], [0, 0, 0, 1, 2]])
     edge_index = torch.tensor([[1, 0], [0, 3]])  # 1 → 0 counts, 0 → 3 is another direction
     labels = torch.tensor([[0, 1, 0, 2], [0, 1, 2, 2]])  # 0 with 2 in the first run, 2 with 3 in the second

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from node_method_contract import NodeMethodContract
+from contracts.node_method import NodeMethodContract
 
 from gnnclr.losses import CCASSGLoss
 from gnnclr.node import CCASSG, GCNEncoder, sbm
@@ -23,7 +23,7 @@ def test_loss_is_the_papers():
     identity = torch.eye(8)
     expected = -(u.t() @ v).trace() / 40
     expected = expected + 0.01 * sum((identity - h.t() @ h / 40).square().sum() for h in (u, v))
-    # Standardising with n or n − 1 differs by a fortieth.
+    # Standardizing with n or n − 1 differs by a fortieth.
     assert loss.item() == pytest.approx(expected.item(), rel=0.03)
 
 

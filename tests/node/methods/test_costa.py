@@ -1,6 +1,6 @@
 import pytest
 import torch
-from node_method_contract import NodeMethodContract
+from contracts.node_method import NodeMethodContract
 
 from gnnclr.losses import InfoNCELoss
 from gnnclr.node import COSTA, GCNEncoder, sbm

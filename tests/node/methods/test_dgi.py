@@ -1,7 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from node_method_contract import NodeMethodContract
+from contracts.node_method import NodeMethodContract
 from torch_geometric.nn import DeepGraphInfomax
 
 from gnnclr.node import DGI, BilinearDiscriminator, GCNEncoder, sbm

@@ -1,5 +1,5 @@
 import torch
-from node_method_contract import NodeMethodContract
+from contracts.node_method import NodeMethodContract
 
 from gnnclr.losses import NTXentLoss
 from gnnclr.node import GCA, GRACE, GCNEncoder, gca_view, sbm

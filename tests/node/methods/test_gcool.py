@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from node_method_contract import NodeMethodContract
+from contracts.node_method import NodeMethodContract
 
 from gnnclr.losses import InfoNCELoss, ReSCLoss
 from gnnclr.node import GCNEncoder, GCooL, deca_loss, sbm

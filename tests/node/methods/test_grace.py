@@ -1,13 +1,13 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from node_method_contract import NodeMethodContract
+from contracts.node_method import NodeMethodContract
 from torch_geometric.data import Data
 from torch_geometric.nn import GCN, MLP
 from torch_geometric.transforms import Compose
 
 from gnnclr.eval import Split, linear_probe
-from gnnclr.graph import AddKNNPositives, AddNeighbourPositives
+from gnnclr.graph import AddKNNPositives, AddNeighborPositives
 from gnnclr.graph.communities import ExcludeCommunity, SoftCommunity
 from gnnclr.losses import NTXentLoss
 from gnnclr.node import GRACE, GCNEncoder, SparseFeatures, grace_view, propagate_features, sbm
@@ -131,7 +131,7 @@ def test_a_batch_of_all_nodes_is_the_whole_graph():
 def test_rules_find_the_nodes_of_a_batch():
     data = sbm(60)
     edges = torch.tensor([[1, 59], [2, 7]])
-    for rule in (ExcludeCommunity(data.y), AddNeighbourPositives(edges), SoftCommunity(torch.rand(60, 3))):
+    for rule in (ExcludeCommunity(data.y), AddNeighborPositives(edges), SoftCommunity(torch.rand(60, 3))):
         graphs = []
         recorder = Compose([rule, lambda graph, seen=graphs: seen.append(graph) or graph])
         method = build(batch_size=20, rewire=recorder)
@@ -143,7 +143,7 @@ def test_rules_find_the_nodes_of_a_batch():
             if isinstance(rule, ExcludeCommunity):
                 assert graph.group.unique(return_inverse=True)[1].unique().numel() == data.y[node].unique().numel()
                 assert graph.group.eq(graph.group[0]).equal(data.y[node].eq(data.y[node[0]]))
-            if isinstance(rule, AddNeighbourPositives):
+            if isinstance(rule, AddNeighborPositives):
                 pairs = {(int(a), int(b)) for a, b in node[graph.edge_index].T if a != b}
                 present = set(node.tolist())
                 assert pairs == {(a, b) for a, b in edges.T.tolist() if a in present and b in present}

@@ -1,7 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from node_method_contract import NodeMethodContract
+from contracts.node_method import NodeMethodContract
 
 from gnnclr.node import GCNEncoder, GraphMAE, PyGEncoder, sbm, scaled_cosine_error
 

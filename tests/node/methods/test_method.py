@@ -5,8 +5,8 @@ from typing import get_type_hints
 
 import pytest
 import torch
-from discovery import cases, check_has_test_class, public
-from node_method_contract import NodeMethodContract
+from contracts.discovery import cases, check_has_test_class, public
+from contracts.node_method import NodeMethodContract
 from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.nn import MLP
 from torch_geometric.transforms import Compose
@@ -197,7 +197,7 @@ def test_one_node_has_a_finite_loss_or_an_error(method, data):
     assert method.embed(graph).isfinite().all()
     try:
         losses = train(method, graph, 3)
-    except ValueError as error:  # of what compares nodes, as batch normalisation does
+    except ValueError as error:  # of what compares nodes, as batch normalization does
         assert "1" in str(error)
     else:
         assert torch.tensor(losses).isfinite().all()

@@ -1,7 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from node_method_contract import NodeMethodContract
+from contracts.node_method import NodeMethodContract
 
 from gnnclr.losses import NTXentLoss
 from gnnclr.node import GCNEncoder, ProGCL, grace_view, sbm

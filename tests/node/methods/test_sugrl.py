@@ -1,7 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from node_method_contract import NodeMethodContract
+from contracts.node_method import NodeMethodContract
 from torch_geometric.utils import add_self_loops
 
 from gnnclr.node import SUGRL, MLPEncoder, normalized_adjacency, sbm

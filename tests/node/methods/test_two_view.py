@@ -1,5 +1,5 @@
 import torch
-from node_method_contract import NodeMethodContract
+from contracts.node_method import NodeMethodContract
 
 from gnnclr.losses import BarlowTwinsLoss, NTXentLoss, VICRegLoss
 from gnnclr.node import EdgeDrop, GCNEncoder, TwoView, sbm

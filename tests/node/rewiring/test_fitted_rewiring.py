@@ -6,7 +6,7 @@ import torch
 import torch_geometric.transforms as T
 from devices import needs_cuda
 
-from gnnclr.graph import AddNeighbourPositives, DropNegatives, augmentation_graph, knn_graph
+from gnnclr.graph import AddNeighborPositives, DropNegatives, augmentation_graph, knn_graph
 from gnnclr.graph.communities import (
     EdgeCommunities,
     ExcludeCommunity,
@@ -19,7 +19,7 @@ from gnnclr.node import (
     GRACE,
     FittedRewiring,
     GCNEncoder,
-    PropagatedNeighbours,
+    PropagatedNeighbors,
     WithFeatures,
     propagate_features,
     sbm,
@@ -49,8 +49,8 @@ BY_HAND = {
         lambda: WeighCommunity(propagated_kmeans(X, EDGES, 4, rank=8), 0.2),
     ),
     "knn": (
-        FittedRewiring(PropagatedNeighbours(k=5), AddNeighbourPositives),
-        lambda: AddNeighbourPositives(knn_graph(propagate_features(X, EDGES), 5, cosine=True)),
+        FittedRewiring(PropagatedNeighbors(k=5), AddNeighborPositives),
+        lambda: AddNeighborPositives(knn_graph(propagate_features(X, EDGES), 5, cosine=True)),
     ),
 }
 
@@ -123,9 +123,9 @@ def test_copies_are_fitted_on_their_own(twin):
 
 
 def test_repr():
-    rewire = FittedRewiring(PropagatedNeighbours(5), AddNeighbourPositives)
-    assert repr(rewire) == "FittedRewiring(PropagatedNeighbours(k=5, hops=2), not fitted)"
-    assert "AddNeighbourPositives(edges=300" in repr(rewire.fit(DATA))
+    rewire = FittedRewiring(PropagatedNeighbors(5), AddNeighborPositives)
+    assert repr(rewire) == "FittedRewiring(PropagatedNeighbors(k=5, hops=2), not fitted)"
+    assert "AddNeighborPositives(edges=300" in repr(rewire.fit(DATA))
 
 
 @pytest.mark.parametrize(

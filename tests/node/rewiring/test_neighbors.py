@@ -3,7 +3,7 @@ import torch
 from gnnclr.node.rewiring.neighbors import NeighborTable, sample_neighbors
 
 
-def test_neighbours_are_drawn_evenly():
+def test_neighbors_are_drawn_evenly():
     edge_index = torch.tensor([[5, 0, 1, 2, 3, 4, 4], [0, 1, 0, 0, 0, 4, 1]])
     torch.manual_seed(0)
     drawn = sample_neighbors(NeighborTable(edge_index, 6), 4000)

@@ -41,7 +41,7 @@ def test_eigenvector_centrality_equals_networkx(name):
     )
 
 
-def test_degree_counts_neighbours_of_either_direction():
+def test_degree_counts_neighbors_of_either_direction():
     edge_index = torch.tensor([[0, 1, 2, 2], [1, 0, 1, 1]])
     assert centrality(edge_index, 4, "degree").tolist() == [1, 2, 1, 0]
     both = to_undirected(edge_index)

@@ -298,7 +298,7 @@ def test_torchvision_stl10(tmp_path, monkeypatch):
     data = torchvision_images("STL10", tmp_path)
     assert repr(data) == "Images(train=18, val=2, test=8, extra=40, shape=[3, 6, 6], classes=2)"
     assert np.array_equal(data.extra[7, 1].numpy(), columns[7, 1].T)
-    assert data.extra.is_contiguous() and data.unlabelled.shape == (60, 3, 6, 6)
+    assert data.extra.is_contiguous() and data.unlabeled.shape == (60, 3, 6, 6)
 
 
 @pytest.mark.data

@@ -2,7 +2,7 @@ import io
 
 import pytest
 import torch
-from epoch_contract import EpochContract
+from contracts.epoch import EpochContract
 
 from gnnclr.graph.batches import HighLossBatches, SpectralBatches
 from gnnclr.losses import NTXentLoss

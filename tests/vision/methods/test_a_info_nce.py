@@ -1,8 +1,8 @@
 import pytest
 import torch
+from contracts.vision import VisionMethodContract
 from jsonargparse import ArgumentParser
 from torch import nn
-from vision_contract import VisionMethodContract
 
 from gnnclr.losses import AsymmetricInfoNCELoss, NTXentLoss
 from gnnclr.vision import BatchViews, GaussianBlur, MLPHead, RandomAffine, SlimResNet, Views
@@ -123,7 +123,7 @@ def test_features_are_plain(batch):
     torch.testing.assert_close(method(batch["image"]), expected)
 
 
-def test_views_without_normalisation(batch):
+def test_views_without_normalization(batch):
     method = make(views=Views([RandomAffine(degrees=20.0)]))
     clean = method.views(batch["image"])
     before = clean[0].clone()
@@ -132,7 +132,7 @@ def test_views_without_normalisation(batch):
 
 
 def test_errors(batch):
-    with pytest.raises(ValueError, match="'views' must normalise by Normalize, or not at all"):
+    with pytest.raises(ValueError, match="'views' must normalize by Normalize, or not at all"):
         make(views=Views([RandomAffine()], normalize=GaussianBlur(3)))
     with pytest.raises(ValueError, match="2 clean and one adversarial"):
         make(views=BatchViews(8, views=3, mean=0.4, std=0.3)).training_step_loss(batch)

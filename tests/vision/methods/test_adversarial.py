@@ -102,7 +102,7 @@ def test_leaves_the_model_as_it_was(images, model, training):
     assert all(layer.track_running_stats for layer in model.modules() if isinstance(layer, nn.BatchNorm2d))
 
 
-def test_frozen_layers_normalise_by_the_batch(images, model):
+def test_frozen_layers_normalize_by_the_batch(images, model):
     with frozen_statistics(model):
         frozen = model(images)
     torch.testing.assert_close(frozen, model(images))
@@ -135,7 +135,7 @@ def test_the_start_is_uniform_in_the_ball(norm):
     assert torch.equal(before, torch.get_rng_state())
     assert torch.equal(out, attack(images, None, generator()))
     moved = out - images
-    # The mean distance from the centre: 2/3 of the radius in a disc, half of it along a side of a square.
+    # The mean distance from the center: 2/3 of the radius in a disc, half of it along a side of a square.
     length = moved.flatten(1).norm(dim=1) if norm == "l2" else moved.abs().flatten()
     assert abs(float(length.mean()) - 0.2 * (2 / 3 if norm == "l2" else 1 / 2)) < 0.003
     assert length.max() <= 0.2 + 1e-6 and moved.mean().abs() < 0.005

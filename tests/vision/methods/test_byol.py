@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from vision_contract import VisionMethodContract, views_of_digits
+from contracts.vision import VisionMethodContract, views_of_digits
 
 from gnnclr.nn.mlp_head import MLPHead
 from gnnclr.nn.predictors import DirectPred, MLPPredictor

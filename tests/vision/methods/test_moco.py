@@ -1,8 +1,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from contracts.vision import VisionMethodContract, queue_after_a_step, views_of_digits
 from torch import nn
-from vision_contract import VisionMethodContract, queue_after_a_step, views_of_digits
 
 from gnnclr.graph import FeatureBank
 from gnnclr.losses import InfoNCELoss

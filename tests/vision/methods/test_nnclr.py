@@ -1,8 +1,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from contracts.vision import VisionMethodContract, views_of_digits
 from torch import nn
-from vision_contract import VisionMethodContract, views_of_digits
 
 from gnnclr.graph import FeatureBank
 from gnnclr.losses import InfoNCELoss
@@ -71,7 +71,7 @@ def test_the_first_view_enters_the_queue():
     assert method.queue.ids.tolist() == [5, 2, 7] and not method.queue.features.requires_grad
 
 
-def test_a_neighbour_that_is_the_view_itself_gives_info_nce():
+def test_a_neighbor_that_is_the_view_itself_gives_info_nce():
     """With a queue of the views themselves, nothing is replaced."""
     method = linear()
     views = [torch.rand(4, 1, 4, 4), torch.rand(4, 1, 4, 4)]

@@ -1,8 +1,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from contracts.vision import VisionMethodContract
 from torch import nn
-from vision_contract import VisionMethodContract
 
 from gnnclr.eval.few_shot import few_shot
 from gnnclr.losses import NTXentLoss
@@ -108,7 +108,7 @@ def test_learns():
     optimizer = torch.optim.Adam(method.parameters(), 2e-3)
     losses = []
     for _ in range(3):
-        for batch in TensorLoader(data.unlabelled, batch_size=128):
+        for batch in TensorLoader(data.unlabeled, batch_size=128):
             loss, _ = method.training_step_loss(batch)
             optimizer.zero_grad()
             loss.backward()

@@ -3,9 +3,9 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from contracts.vision import views_of_digits
 from jsonargparse import ArgumentParser
 from torch import nn
-from vision_contract import views_of_digits
 
 from gnnclr.losses import NegativeCosineLoss
 from gnnclr.nn.mlp_head import MLPHead

@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from vision_contract import VisionMethodContract, views_of_digits
+from contracts.vision import VisionMethodContract, views_of_digits
 
 from gnnclr.nn.mlp_head import MLPHead
 from gnnclr.nn.predictors import DirectPred, MLPPredictor
@@ -75,7 +75,7 @@ def train(method, epochs=3):
     """Trains on a part of the digits, in another order each epoch and without the batch that is not full."""
     optimizer = torch.optim.SGD(method.parameters(), 0.05)
     losses = []
-    for epoch, loader in enumerate([TensorLoader(digits().unlabelled[:70], batch_size=16)] * epochs):
+    for epoch, loader in enumerate([TensorLoader(digits().unlabeled[:70], batch_size=16)] * epochs):
         method.start_epoch(epoch)
         for batch in loader:
             torch.manual_seed(len(losses))

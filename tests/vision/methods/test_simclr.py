@@ -1,8 +1,8 @@
 import pytest
 import torch
+from contracts.vision import VisionMethodContract
 from torch import nn
 from torch_geometric.transforms import Compose
-from vision_contract import VisionMethodContract
 
 from gnnclr.graph import AddKNNPositives, FeatureBank
 from gnnclr.losses import BarlowTwinsLoss, NTXentLoss
@@ -131,7 +131,7 @@ def test_learns():
     data = digits()
     method = make()
     optimizer = torch.optim.AdamW(method.parameters(), 3e-3)
-    loader, losses = TensorLoader(data.unlabelled, batch_size=128), []
+    loader, losses = TensorLoader(data.unlabeled, batch_size=128), []
     for _ in range(4):
         for batch in loader:
             loss, logs = method.training_step_loss(batch)

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from vision_contract import VisionMethodContract, views_of_digits
+from contracts.vision import VisionMethodContract, views_of_digits
 
 from gnnclr.graph import AddKNNPositives
 from gnnclr.losses import NTXentLoss, SupConLoss, VICRegLoss
@@ -57,7 +57,7 @@ def test_without_labels(method, batch):
         method.training_step_loss(batch)
 
 
-def test_neighbours_join_the_label(method, batch):
+def test_neighbors_join_the_label(method, batch):
     plain = method.training_step_loss(batch)[0]
     method.rewire = AddKNNPositives(2)
     assert not torch.isclose(method.training_step_loss(batch)[0], plain)

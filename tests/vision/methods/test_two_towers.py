@@ -1,13 +1,13 @@
 import pytest
 import torch
+from contracts.vision import VisionMethodContract, views_of_digits
 from torch import nn
-from vision_contract import VisionMethodContract, views_of_digits
 
 from gnnclr.losses import CLIPLoss, InfoNCELoss
 from gnnclr.vision import MLPHead, RandomResizedCrop, SlimResNet, Views
+from gnnclr.vision.methods.two_towers import TwoTowers
 from gnnclr.vision.transforms.luminance_chrominance import LuminanceChrominance
 from gnnclr.vision.transforms.paired_inputs import PairedInputs
-from gnnclr.vision.methods.two_towers import TwoTowers
 
 
 def towers(seed, channels, modalities, **kwargs):
@@ -16,7 +16,7 @@ def towers(seed, channels, modalities, **kwargs):
     return TwoTowers(encoders, (MLPHead(16, 16, 8), MLPHead(16, 16, 8)), modalities, **kwargs)
 
 
-class TestColours(VisionMethodContract):
+class TestColors(VisionMethodContract):
     logs = {"alignment", "uniformity", "temperature"}
     width = 32
 
@@ -25,12 +25,12 @@ class TestColours(VisionMethodContract):
         return towers(seed, (1, 2), LuminanceChrominance(Views([RandomResizedCrop(8, (0.5, 1.0))], views=1)))
 
     def images(self):
-        """Digits whose colour tells them apart as much as their shape."""
-        grey = super().images()
-        return torch.stack([grey, grey.flip(2), grey.transpose(2, 3)], dim=1).squeeze(2)
+        """Digits whose color tells them apart as much as their shape."""
+        gray = super().images()
+        return torch.stack([gray, gray.flip(2), gray.transpose(2, 3)], dim=1).squeeze(2)
 
 
-class TestFixedTemperature(TestColours):
+class TestFixedTemperature(TestColors):
     logs = {"alignment", "uniformity"}
 
     @staticmethod
@@ -68,47 +68,47 @@ def test_other_may_be_anything():
 
 
 def test_the_temperature_is_learned():
-    method = TestColours.make()
-    batch = TestColours().batch(32)
+    method = TestColors.make()
+    batch = TestColors().batch(32)
     optimizer = torch.optim.SGD(method.parameters(), 0.1)
-    _, before = TestColours.step(method, optimizer, batch, 0)
-    _, after = TestColours.step(method, optimizer, batch, 0)
+    _, before = TestColors.step(method, optimizer, batch, 0)
+    _, after = TestColors.step(method, optimizer, batch, 0)
     torch.testing.assert_close(before["temperature"], torch.tensor(0.07))
     assert not torch.equal(before["temperature"], after["temperature"])
 
 
 def test_a_temperature_of_the_callers_is_logged():
-    method = TestColours.make()
+    method = TestColors.make()
     method.loss = CLIPLoss(torch.nn.Parameter(torch.tensor(0.2)))
-    _, logs = method.training_step_loss(TestColours().batch(32))
+    _, logs = method.training_step_loss(TestColors().batch(32))
     torch.testing.assert_close(logs["temperature"], torch.tensor(0.2))
 
 
 def test_features_of_both_towers_side_by_side():
-    method = TestColours.make().eval()
+    method = TestColors.make().eval()
     images = torch.rand(4, 3, 8, 8)
-    light, colour = method.modalities.plain(images)
-    expected = torch.cat([method.encoders[0](light), method.encoders[1](colour)], dim=1)
+    light, color = method.modalities.plain(images)
+    expected = torch.cat([method.encoders[0](light), method.encoders[1](color)], dim=1)
     torch.testing.assert_close(method(images), expected)
 
 
-def test_grey_has_no_colour():
-    light, colour = LuminanceChrominance(Views([], views=1))({"image": torch.rand(5, 1, 4, 4).expand(5, 3, 4, 4)})
-    assert light.shape == (5, 1, 4, 4) and colour.shape == (5, 2, 4, 4)
-    torch.testing.assert_close(colour, torch.zeros(5, 2, 4, 4), atol=1e-6, rtol=0)
+def test_grey_has_no_color():
+    light, color = LuminanceChrominance(Views([], views=1))({"image": torch.rand(5, 1, 4, 4).expand(5, 3, 4, 4)})
+    assert light.shape == (5, 1, 4, 4) and color.shape == (5, 2, 4, 4)
+    torch.testing.assert_close(color, torch.zeros(5, 2, 4, 4), atol=1e-6, rtol=0)
 
 
-def test_colour_space():
+def test_color_space():
     """Luminance is that of the standard; blue and red are at the ends of their axes."""
     primaries = torch.eye(3).view(3, 3, 1, 1)
-    light, colour = (x.flatten(1) for x in LuminanceChrominance(Views([])).plain(primaries))
+    light, color = (x.flatten(1) for x in LuminanceChrominance(Views([])).plain(primaries))
     torch.testing.assert_close(light.squeeze(1), torch.tensor([0.299, 0.587, 0.114]))
-    torch.testing.assert_close(colour[2, 0], torch.tensor(1.333))
-    torch.testing.assert_close(colour[0, 1], torch.tensor(-1.333))
+    torch.testing.assert_close(color[2, 0], torch.tensor(1.333))
+    torch.testing.assert_close(color[0, 1], torch.tensor(-1.333))
     # Differences from blue and red, each over its largest value: 1 - 0.114 and 1 - 0.299.
     blue, red = torch.tensor([0.0, 0, 1]), torch.tensor([1.0, 0, 0])
-    torch.testing.assert_close(colour[:, 0], 1.333 / 0.886 * (blue - light[:, 0]), atol=2e-3, rtol=0)
-    torch.testing.assert_close(colour[:, 1], -1.333 / 0.701 * (red - light[:, 0]), atol=2e-3, rtol=0)
+    torch.testing.assert_close(color[:, 0], 1.333 / 0.886 * (blue - light[:, 0]), atol=2e-3, rtol=0)
+    torch.testing.assert_close(color[:, 1], -1.333 / 0.701 * (red - light[:, 0]), atol=2e-3, rtol=0)
 
 
 def test_one_view_is_split_and_two_are_shared_out():
@@ -117,11 +117,11 @@ def test_one_view_is_split_and_two_are_shared_out():
     two = LuminanceChrominance(Views([RandomResizedCrop(8)], views=2))
     for modalities in (one, two):
         torch.manual_seed(0)
-        light, colour = modalities({"image": images})
+        light, color = modalities({"image": images})
         torch.manual_seed(0)
         views = modalities.views(images)
         torch.testing.assert_close(light, modalities._convert(views[0], slice(0, 1)))
-        torch.testing.assert_close(colour, modalities._convert(views[-1], slice(1, 3)))
+        torch.testing.assert_close(color, modalities._convert(views[-1], slice(1, 3)))
 
 
 def test_errors():

@@ -23,7 +23,7 @@ def reference(images, params):
 @pytest.fixture
 def images():
     images = torch.rand(200, 3, 9, 9, generator=torch.Generator().manual_seed(0))
-    images[:20] = images[:20].round()  # saturated colours
+    images[:20] = images[:20].round()  # saturated colors
     images[20:30] = images[20:30, :1]  # gray
     images[30], images[31] = 0, 1
     images[32, :2] = images[32, 2]

@@ -44,8 +44,8 @@ def test_pixels_are_those_of_the_image_itself():
     out = NonSemanticPatches()(images, generator=generator())
     assert torch.equal((out // (side * side)).flatten(1), torch.arange(n).float().view(n, 1).expand(n, side * side))
     # Channels stay together.
-    colours = torch.cat([images, -images], dim=1)
-    a, b = NonSemanticPatches()(colours, generator=generator()).split(1, dim=1)
+    colors = torch.cat([images, -images], dim=1)
+    a, b = NonSemanticPatches()(colors, generator=generator()).split(1, dim=1)
     assert torch.equal(a, -b)
 
 
@@ -55,9 +55,9 @@ def test_shapes_are_lost():
     grid = torch.arange(side) - 15.5
     disc = (grid.square() + grid.square().unsqueeze(1) < 100).float()
     out = NonSemanticPatches()(disc.expand(1000, 1, side, side), generator=generator())
-    centre, border = out[..., 12:20, 12:20].mean(), out[..., :4, :4].mean()
+    center, border = out[..., 12:20, 12:20].mean(), out[..., :4, :4].mean()
     assert disc[12:20, 12:20].mean() == 1 and disc[:4, :4].mean() == 0
-    assert abs(float(centre - border)) < 0.07
+    assert abs(float(center - border)) < 0.07
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_one_channel():
         assert out[0].abs().max() <= 1
 
 
-def test_plain_normalises_alone(images):
+def test_plain_normalizes_alone(images):
     plain = BatchViews(16, mean=(0.1, 0.2, 0.3), std=0.5).plain(images)
     expected = (images.float() / 255 - torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1)) / 0.5
     torch.testing.assert_close(plain, expected)

@@ -37,7 +37,7 @@ class VisionMethodContract:
         raise NotImplementedError
 
     def images(self):
-        return digits().unlabelled
+        return digits().unlabeled
 
     def loader(self):
         return TensorLoader(self.images(), batch_size=64)

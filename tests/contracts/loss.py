@@ -394,7 +394,7 @@ class LossContract:
         return {}
 
     def reference_of_units(self, views, temperature):
-        """The literal loop without normalising."""
+        """The literal loop without normalizing."""
         raise NotImplementedError
 
     def test_graph_form_equals_view_form(self):
@@ -642,9 +642,9 @@ class LossContract:
     def call_one(self, loss, *views):
         return loss(*views)
 
-    def test_anatomy_and_repr(self):
+    def test_card_and_repr(self):
         loss = self.make(0.1)
-        assert all(vars(type(loss).anatomy).values())
+        assert all(vars(type(loss).card).values())
         assert type(loss.conv).__name__ in str(loss)
 
     def test_empty_batch(self):

@@ -3,7 +3,7 @@
 import functools
 
 import torch
-from loss_contract import make_views, value_and_gradients
+from contracts.loss import make_views, value_and_gradients
 
 from gnnclr.graph import FeatureBank, augmentation_graph
 from gnnclr.losses import NTXentLoss

@@ -6,7 +6,7 @@ from torch_geometric.nn import MessagePassing
 from gnnclr.ops.kernels import PairKernel
 
 
-class KernelExchange(MessagePassing):
+class KernelMessages(MessagePassing):
     r"""Message passing in which a pair sends each end the gradient of the kernel's argument by that end.
 
     Args:
