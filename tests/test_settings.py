@@ -139,6 +139,8 @@ SENSIBLE = {
     ("DropFalseNegatives", "threshold", "minus one"),
     ("WeighFalseNegatives", "threshold", "minus one"),
     ("PyGEncoder", "in_channels", "minus one"),  # PyG finds it out
+    ("SigLIPLoss", "bias", "minus one"),
+    ("SigmoidConv", "bias", "minus one"),
     ("Riesz", "s", "minus one"),  # the distance itself
 }
 

@@ -23,6 +23,7 @@ from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.losses.prototype import PrototypeLoss
 from gnnclr.losses.random_walk import RandomWalkLaplacianLoss
 from gnnclr.losses.resc import ReSCLoss
+from gnnclr.losses.siglip import SigLIPLoss
 from gnnclr.losses.spectral import SpectralContrastiveLoss
 from gnnclr.losses.sup_con import SupConLoss
 from gnnclr.losses.triplet import TripletLoss
@@ -52,6 +53,7 @@ __all__ = [
     "PrototypeLoss",
     "RandomWalkLaplacianLoss",
     "ReSCLoss",
+    "SigLIPLoss",
     "SpectralContrastiveLoss",
     "SupConLoss",
     "TripletLoss",

@@ -1,19 +1,15 @@
 """CLIP: two towers find each other."""
 
-import math
-
-import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import Negatives
-from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.learned_scale import LearnedScaleLoss, own_scalar
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import ContrastiveConv
-from gnnclr.ops.bound import bound
 from gnnclr.ops.check import check_positive
 
 
-class CLIPLoss(GraphLoss):
+class CLIPLoss(LearnedScaleLoss):
     r"""The loss of `"Learning Transferable Visual Models From Natural Language Supervision"
     <https://arxiv.org/abs/2103.00020>`_: each image finds its text among all texts, and each text its image.
 
@@ -50,9 +46,7 @@ class CLIPLoss(GraphLoss):
         weights="one",
         paper="CLIP, https://arxiv.org/abs/2103.00020",
     )
-    #: The largest inverse temperature.
     max_scale = 100.0
-
     rule = Negatives(scope="other")
 
     def __init__(
@@ -63,28 +57,10 @@ class CLIPLoss(GraphLoss):
         impl: str = "auto",
     ):
         check_positive("temperature", temperature, learnable=learnable)
-        start = float(temperature.detach() if isinstance(temperature, Tensor) else temperature)
-        super().__init__(ContrastiveConv(start, impl=impl), gather_distributed)
-        given = (
-            learnable
-            and isinstance(temperature, Tensor)
-            and (temperature.requires_grad or isinstance(temperature, nn.Parameter))
-        )
-        #: The temperature, where it is a parameter of the caller's.
-        self.temperature = temperature if given else None
-        own = torch.tensor(-math.log(start)) if learnable and not given else None
-        #: Logarithm of the inverse temperature, where that is learned.
-        self.log_scale = None if own is None else nn.Parameter(own)
+        temperature = own_scalar("temperature", temperature, learnable)
+        super().__init__(ContrastiveConv(temperature, impl=impl), learnable, gather_distributed)
         self.impl = impl
 
-    def layer(self) -> ContrastiveConv:
-        """The layer at the temperature that is learned, within its bound."""
-        if self.temperature is not None:
-            temperature = bound(self.temperature, low=1 / self.max_scale)
-        elif self.log_scale is not None:
-            temperature = bound(self.log_scale, high=math.log(self.max_scale)).neg().exp()
-        else:
-            return self.conv
-        # The layer that stays has the temperature as a number: one with a history could be neither copied nor saved.
-        self.conv = ContrastiveConv(float(temperature.detach()), impl=self.impl)
+    def layer_at(self, temperature: float | Tensor) -> ContrastiveConv:
+        """The layer at a temperature."""
         return ContrastiveConv(temperature, impl=self.impl)

@@ -16,6 +16,7 @@ from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.potential import PotentialConv
 from gnnclr.nn.random_walk import RandomWalkConv
 from gnnclr.nn.samp import SelfAttentionMessagePassing
+from gnnclr.nn.sigmoid import SigmoidConv
 from gnnclr.nn.signed import SignedMessagePassing
 from gnnclr.nn.stage_memory import StageMemory
 from gnnclr.nn.stop_gradient_alignment import StopGradientAlignmentConv
@@ -40,6 +41,7 @@ __all__ = [
     "PotentialConv",
     "RandomWalkConv",
     "SelfAttentionMessagePassing",
+    "SigmoidConv",
     "SignedMessagePassing",
     "StageMemory",
     "StopGradientAlignmentConv",

@@ -7,7 +7,7 @@ from gnnclr.ops.kernels.hinge import Hinge
 from gnnclr.ops.kernels.mixture import LogConcatenation, LogSum, OnHalf
 from gnnclr.ops.kernels.potentials import Gaussian, InverseMultiquadric, Logarithmic
 from gnnclr.ops.kernels.power import NegativePower, Riesz
-from gnnclr.ops.kernels.similarity import JensenShannonNegative, JensenShannonPositive, Square
+from gnnclr.ops.kernels.similarity import JensenShannonNegative, JensenShannonPositive, Softplus, Square
 
 __all__ = [
     "DIVERGENCES",
@@ -27,6 +27,7 @@ __all__ = [
     "OnHalf",
     "PairKernel",
     "Riesz",
+    "Softplus",
     "Square",
     "f_divergence",
 ]

@@ -30,3 +30,11 @@ class JensenShannonNegative(PairKernel):
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Values and slopes by the similarity."""
         return softplus(x, threshold=50.0).sub_(math.log(2)), x.sigmoid()
+
+
+class Softplus(PairKernel):
+    r"""The term of negatives that are classified by themselves, :math:`\log(1 + e^x)`."""
+
+    def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and slopes by the similarity."""
+        return softplus(x, threshold=50.0), x.sigmoid()

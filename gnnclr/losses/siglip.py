@@ -1,0 +1,71 @@
+"""SigLIP: each pair of two towers is classified by itself."""
+
+import torch
+from torch import Tensor, nn
+
+from gnnclr.graph import Negatives
+from gnnclr.losses.learned_scale import LearnedScaleLoss, own_scalar
+from gnnclr.losses.objective_card import ObjectiveCard
+from gnnclr.nn import SigmoidConv
+from gnnclr.ops.check import check_number, check_positive
+
+
+class SigLIPLoss(LearnedScaleLoss):
+    r"""The loss of `"Sigmoid Loss for Language Image Pre-Training" <https://arxiv.org/abs/2303.15343>`_: of each pair
+    of an image and a text it is asked whether they belong together, whatever the other pairs say.
+
+    .. math::
+        \mathcal{L} = -\frac{1}{n} \sum_i \sum_j \log \sigma\big(y_{ij} (\mathbf{a}_i^\top \mathbf{b}_j / \tau +
+        b)\big), \qquad y_{ij} = \begin{cases} 1 & i = j \\ -1 & i \neq j \end{cases}
+
+    The graph is bipartite: no two nodes of one tower repel. The loss is the mean over the anchors of both towers of
+    the sum over an anchor's pairs; where labels or a graph give an anchor several positives, each is a pair with
+    :math:`y = 1`, and weights of a graph say how the weight of all of them is shared. What is learned is
+    :math:`\log 1/\tau` and the bias :math:`b`, as in the paper, or the parameters that are given in their place.
+
+    Args:
+        temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`, or where it starts. A
+            parameter is used itself, and not copied: its gradient is the one by :math:`\tau`. (default: ``0.1``)
+        bias (float or torch.nn.Parameter, optional): The bias :math:`b`, or where it starts. (default: ``-10.0``)
+        learnable (bool, optional): Whether temperature and bias are learned; where they are not, parameters are
+            refused. (default: ``True``)
+        gather_distributed (bool, optional): Contrast with the samples of all processes, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
+
+    Shapes:
+        - **input:** two views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked views
+          :math:`(2n, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar
+    """
+
+    card = ObjectiveCard(
+        formula="-1/n Σ_i Σ_j log σ(y_ij (a_i·b_j/τ + b)), y_ii = 1, y_ij = -1",
+        kernel="softplus of the dot product",
+        link="sum",
+        pairs="other view, other samples",
+        weights="one",
+        paper="SigLIP, https://arxiv.org/abs/2303.15343",
+    )
+    rule = Negatives(scope="other")
+
+    def __init__(
+        self,
+        temperature: float | nn.Parameter = 0.1,
+        bias: float | nn.Parameter = -10.0,
+        learnable: bool = True,
+        gather_distributed: bool = False,
+        impl: str = "auto",
+    ):
+        check_positive("temperature", temperature, learnable=learnable)
+        temperature, bias = (
+            own_scalar(name, x, learnable) for name, x in (("temperature", temperature), ("bias", bias))
+        )
+        if learnable and not isinstance(bias, Tensor):
+            bias = nn.Parameter(torch.tensor(float(check_number("bias", bias))))
+        super().__init__(SigmoidConv(temperature, bias, impl), learnable, gather_distributed)
+        self.impl = impl
+
+    def layer_at(self, temperature: float | Tensor) -> SigmoidConv:
+        """The layer at a temperature, with the bias that is learned."""
+        return SigmoidConv(temperature, self.conv.bias, self.impl)
