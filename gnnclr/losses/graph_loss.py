@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
 from gnnclr.losses.gather import gather
 from gnnclr.losses.objective_card import ObjectiveCard
+from gnnclr.losses.shared_parameters import save_shared_once
 from gnnclr.nn import AlignmentConv, PairConv
 from gnnclr.nn.alignment import anchor_mass
 from gnnclr.ops.agreement import agree
@@ -95,6 +96,7 @@ class GraphLoss(nn.Module):
         alignment = getattr(conv, "alignment", conv)
         if isinstance(alignment, AlignmentConv):
             self.mean = alignment.mean
+        save_shared_once(self)
 
     def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch of views, stacked in ``graph.x``: views of a sample, or of all samples of a label,
