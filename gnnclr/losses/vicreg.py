@@ -14,7 +14,7 @@ class VICRegLoss(FeatureLoss):
 
     .. math::
         \mathcal{L} = \frac{\lambda}{nd} \|\mathbf{X} - \mathbf{Y}\|_F^2 + \sum_{\mathbf{Z} \in \{\mathbf{X},
-        \mathbf{Y}\}} \frac{\mu}{2d} \sum_k \big[1 - \sqrt{\operatorname{Var}(\mathbf{Z}_{\cdot k}) + 10^{-4}}\big]_{+}
+        \mathbf{Y}\}} \frac{\mu}{2d} \sum_k \big[1 - \sqrt{\operatorname{Var}(\mathbf{Z}_{\cdot k}) + \epsilon}\big]_{+}
         + \frac{\nu}{d} \sum_{k \neq l} \operatorname{Cov}(\mathbf{Z})_{kl}^2
 
     Args:
@@ -23,6 +23,8 @@ class VICRegLoss(FeatureLoss):
         covariance (float, optional): The weight :math:`\nu > 0`. (default: ``1.0``)
         gather_distributed (bool, optional): Take variances over the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        eps (float, optional): The offset :math:`\epsilon > 0` of variances, inside of the square root.
+            (default: ``1e-4``, as in the authors' code)
 
     Shapes:
         - **input:** two or more views :math:`(n, d)` with :math:`n \ge 2`; or stacked views and a
@@ -45,8 +47,9 @@ class VICRegLoss(FeatureLoss):
         variance: float = 25.0,
         covariance: float = 1.0,
         gather_distributed: bool = False,
+        eps: float = 1e-4,
     ):
-        super().__init__(VICRegConv(invariance, variance, covariance), gather_distributed)
+        super().__init__(VICRegConv(invariance, variance, covariance, eps), gather_distributed)
 
     def project(self, x: Tensor) -> Tensor:
         """Rows as they are."""

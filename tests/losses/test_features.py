@@ -84,6 +84,17 @@ class TestVICReg(FeatureContract):
         return total
 
 
+def test_vicreg_with_another_offset_of_variances():
+    views = [0.03 * view.double() for view in make_views(9, 4)]
+    of_variance = [view - view.mean(0) for view in views]
+    for eps in (1e-6, 0.1):
+        change = VICRegLoss(1e-3, 1.0, 1e-3, eps=eps)(*views) - VICRegLoss(1e-3, 1.0, 1e-3)(*views)
+        spread = [x.square().sum(0) / 8 for x in of_variance]
+        expected = sum(((v + 1e-4).sqrt() - (v + eps).sqrt()).mean() / 2 for v in spread)
+        torch.testing.assert_close(change, expected)
+    assert torch.autograd.gradcheck(VICRegLoss(eps=0.1), [view.requires_grad_() for view in views])
+
+
 class TestCCASSG(FeatureContract):
     def make(self, temperature=None, **kwargs):
         return CCASSGLoss(0.01, **kwargs)

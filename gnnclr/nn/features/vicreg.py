@@ -16,24 +16,27 @@ class VICRegConv(FeatureConv):
         \frac{\mu}{2d} \sum_k \big[1 - \sqrt{\operatorname{Var}(\mathbf{Z}_{\cdot k}) + \epsilon}\big]_{+} +
         \frac{\nu}{d} \sum_{k \neq l} \operatorname{Cov}(\mathbf{Z})_{kl}^2
 
-    as in the authors' code: variances and covariances are unbiased, :math:`\epsilon = 10^{-4}`, and the variance term
-    is halved.
+    as in the authors' code: variances and covariances are unbiased, and the variance term is halved.
 
     Args:
         invariance (float, optional): The weight :math:`\lambda`. (default: ``25.0``)
         variance (float, optional): The weight :math:`\mu`. (default: ``25.0``)
         covariance (float, optional): The weight :math:`\nu`. (default: ``1.0``)
+        eps (float, optional): The offset :math:`\epsilon > 0` of variances. (default: ``1e-4``)
 
     Shapes:
         - **input:** embeddings :math:`(n, d)` of any length; graph of two or more views
         - **output:** messages :math:`(n, d)`
     """
 
-    def __init__(self, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0):
+    def __init__(
+        self, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0, eps: float = 1e-4
+    ):
         super().__init__()
         self.invariance = check_positive("invariance", invariance)
         self.variance = check_positive("variance", variance)
         self.covariance = check_positive("covariance", covariance)
+        self.eps = check_positive("eps", eps)
 
     def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See :class:`FeatureConv`."""
@@ -52,7 +55,7 @@ class VICRegConv(FeatureConv):
         n, d = z.shape
         centered = z - z.mean(dim=0)
         covariance = centered.t() @ centered / (n - 1)
-        sigma = (covariance.diagonal() + 1e-4).sqrt()
+        sigma = (covariance.diagonal() + self.eps).sqrt()
         rest = off_diagonal(covariance)
         value = self.variance / (2 * d) * (1 - sigma).clamp(min=0).sum() + self.covariance / d * rest.square().sum()
         # By the covariance matrix; it is symmetric, so each entry off the diagonal counts from both of its sides.
@@ -61,5 +64,6 @@ class VICRegConv(FeatureConv):
         return value, centered @ matrix * (2 / (n - 1))
 
     def extra_repr(self) -> str:
-        """The weights."""
-        return f"invariance={self.invariance:g}, variance={self.variance:g}, covariance={self.covariance:g}"
+        """The weights, and the offset where it is not the default."""
+        eps = "" if self.eps == 1e-4 else f", eps={self.eps:g}"
+        return f"invariance={self.invariance:g}, variance={self.variance:g}, covariance={self.covariance:g}{eps}"
