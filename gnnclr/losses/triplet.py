@@ -4,7 +4,8 @@ from torch import Tensor
 
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
 from gnnclr.losses.objective_card import ObjectiveCard
-from gnnclr.nn import TripletConv
+from gnnclr.nn import SwappedTripletConv, TripletConv
+from gnnclr.ops.check import check_choice, describe
 
 
 class TripletLoss(GraphLoss):
@@ -19,7 +20,7 @@ class TripletLoss(GraphLoss):
     other samples. The mean runs over all triplets, those at zero too; :math:`i` with more positives or negatives has
     more of them, and where a graph weighs positives, triplets weigh as these. With ``positives="mean"`` the first
     distance is the mean over the positives of :math:`i`, and the mean runs over pairs :math:`(i, j)`; with two views
-    that is the same. Distances under :math:`10^{-3}` count as that, and have no slope.
+    that is the same. Euclidean distances under :math:`10^{-3}` count as that, and have no slope.
 
     Args:
         margin (float, optional): The margin :math:`m > 0`. (default: ``1.0``)
@@ -29,6 +30,10 @@ class TripletLoss(GraphLoss):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
         positives (str, optional): ``"all"``, a hinge for each positive; or ``"mean"``, one hinge of their mean
             distance. (default: ``"all"``)
+        distance (str, optional): ``"euclidean"``; or ``"cosine"``, which is :math:`1 - \cos` and has rows of unit
+            length always. (default: ``"euclidean"``)
+        swap (bool, optional): Whether a negative is as near as it is to the anchor or to the positive, whichever is
+            less, as in :class:`torch.nn.TripletMarginLoss`; needs ``positives="all"``. (default: ``False``)
 
     Shapes:
         - **input:** two or more views :math:`(n, d)`, optional keyword ``labels`` :math:`(n)`; or stacked views
@@ -53,9 +58,14 @@ class TripletLoss(GraphLoss):
         gather_distributed: bool = False,
         impl: str = "auto",
         positives: str = "all",
+        distance: str = "euclidean",
+        swap: bool = False,
     ):
-        super().__init__(TripletConv(margin, impl, positives), gather_distributed)
-        self.normalized = normalized
+        if swap and check_choice("positives", positives, ("all", "mean")) != "all":
+            raise ValueError(f"'positives' must be 'all' for a loss with 'swap' (got {describe(positives)})")
+        conv = TripletConv(margin, impl, positives, distance)
+        super().__init__(SwappedTripletConv(margin, impl, distance) if swap else conv, gather_distributed)
+        self.normalized = normalized or distance == "cosine"
 
     def project(self, x: Tensor) -> Tensor:
         """Rows of unit length, or as they are."""

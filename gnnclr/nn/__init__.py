@@ -20,6 +20,7 @@ from gnnclr.nn.sigmoid import SigmoidConv
 from gnnclr.nn.signed import SignedMessagePassing
 from gnnclr.nn.stage_memory import StageMemory
 from gnnclr.nn.stop_gradient_alignment import StopGradientAlignmentConv
+from gnnclr.nn.swapped_triplet import SwappedTripletConv
 from gnnclr.nn.triplet import TripletConv
 from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
@@ -45,6 +46,7 @@ __all__ = [
     "SignedMessagePassing",
     "StageMemory",
     "StopGradientAlignmentConv",
+    "SwappedTripletConv",
     "TripletConv",
     "UniformityConv",
     "Update",

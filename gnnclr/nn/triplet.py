@@ -12,8 +12,14 @@ from gnnclr.nn.update import Update
 from gnnclr.ops import PairSum
 from gnnclr.ops.check import check_choice, check_positive
 from gnnclr.ops.hinge_sum import HingeSum, SortedThresholds
-from gnnclr.ops.kernels import Hinge, NegativePower
+from gnnclr.ops.kernels import CosineHinge, Hinge, NegativePower
 from gnnclr.ops.pair_sum import SUM_IMPLEMENTATIONS
+
+#: Minus the distance of a positive, and the hinge of that of a negative.
+DISTANCES = {
+    "euclidean": (NegativePower(1.0), Hinge()),
+    "cosine": (NegativePower(2.0, temperature=2.0), CosineHinge()),
+}
 
 
 class TripletConv(PairConv):
@@ -37,18 +43,21 @@ class TripletConv(PairConv):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
         positives (str, optional): ``"all"``, a hinge for each positive; or ``"mean"``, one hinge of their mean
             distance. (default: ``"all"``)
+        distance (str, optional): ``"euclidean"``; or ``"cosine"``, one minus the dot product of unit rows.
+            (default: ``"euclidean"``)
 
     Shapes:
         - **input:** embeddings :math:`(n, d)`; graph of :math:`n` nodes
         - **output:** messages :math:`(n, d)`
     """
 
-    def __init__(self, margin: float = 1.0, impl: str = "auto", positives: str = "all"):
+    def __init__(self, margin: float = 1.0, impl: str = "auto", positives: str = "all", distance: str = "euclidean"):
         super().__init__()
         self.margin, self.impl = check_positive("margin", margin), check_choice("impl", impl, SUM_IMPLEMENTATIONS)
         self.positives = check_choice("positives", positives, ("all", "mean"))
-        self.alignment = AlignmentConv(1.0, NegativePower(1.0))
-        self.kernel = Hinge()
+        self.distance = check_choice("distance", distance, tuple(DISTANCES))
+        power, self.kernel = DISTANCES[distance]
+        self.alignment = AlignmentConv(1.0, power)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
@@ -80,7 +89,7 @@ class TripletConv(PairConv):
                     0, block.anchors, torch.arange(q.size(0), device=z.device)
                 )[target]
                 of = place >= 0
-            options = {"exclude": block.groups, "exclude_pairs": block.pairs, "impl": self.impl}
+            options = {"exclude": block.groups, "exclude_pairs": block.pairs, "impl": self.impl, "kernel": self.kernel}
             found = HingeSum(q, k, place[of], threshold[of], weight[of], **options)
             total, mass = total + found.value, mass + float(found.mass)
             message = block.add(message, z, found.to_q, found.to_k)
@@ -145,4 +154,6 @@ class TripletConv(PairConv):
 
     def extra_repr(self) -> str:
         """The margin, and what differs from the default."""
-        return f"margin={self.margin:g}" + ("" if self.positives == "all" else f", positives={self.positives!r}")
+        parts = [f"margin={self.margin:g}"]
+        parts += [f"positives={self.positives!r}"] * (self.positives != "all")
+        return ", ".join(parts + [f"distance={self.distance!r}"] * (self.distance != "euclidean"))

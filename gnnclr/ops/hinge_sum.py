@@ -74,6 +74,7 @@ class HingeSum:
         exclude_pairs (Tensor, optional): Further pairs that take no part. (default: ``None``)
         impl (str, optional): ``"tiles"``, ``"dense"`` (one tile that holds everything), or ``"auto"``, which is tiles.
             (default: ``"auto"``)
+        kernel (Hinge, optional): The hinge, which says what the distance is. (default: ``None``, ``Hinge()``)
 
     Shapes:
         - **input:** queries :math:`(n, d)`, keys :math:`(m, d)`, owner, threshold and weight :math:`(e)`
@@ -92,6 +93,7 @@ class HingeSum:
         exclude: tuple[Tensor, Tensor] | None = None,
         exclude_pairs: Tensor | None = None,
         impl: str = "auto",
+        kernel: Hinge | None = None,
     ):
         check_choice("impl", impl, SUM_IMPLEMENTATIONS)
         check_index("owner", owner, "e")
@@ -99,7 +101,8 @@ class HingeSum:
             if x.shape != owner.shape:
                 raise ValueError(f"'{name}' must have shape {list(owner.shape)} (got {describe(x)})")
         with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
-            pairs, self.kernel = PairSet(q, k, exclude=exclude, exclude_pairs=exclude_pairs), Hinge()
+            self.kernel = Hinge() if kernel is None else kernel
+            pairs = PairSet(q, k, exclude=exclude, exclude_pairs=exclude_pairs)
             threshold, weight = (x.detach().to(pairs.q.dtype) for x in (threshold, weight))
             self._sorted = SortedThresholds(pairs.place_q(owner), threshold, weight, q.size(0))
             self.value, self._counts = pairs.q.new_zeros(()), torch.zeros_like(self._sorted.threshold)

@@ -4,6 +4,7 @@ from contracts.loss import LossContract, explicit_graph, make_views, relative, u
 
 from gnnclr.graph import augmentation_graph
 from gnnclr.losses import TripletLoss
+from gnnclr.nn.negative_pairs import negative_pairs
 
 
 def distance(x, y):
@@ -70,6 +71,91 @@ class TestOfAnyLength(TestTriplet):
         return self.reference_of_units([view.double() for view in views], temperature)
 
 
+def cosine_distance(x, y):
+    return 1 - x @ y
+
+
+def half_square(x, y):
+    """The cosine distance of unit rows, and what the layer takes for it of any rows."""
+    return (x - y).square().sum() / 2
+
+
+class TestCosine(TestTriplet):
+    margin = 0.4
+
+    def make(self, temperature=None, **kwargs):
+        return TripletLoss(self.margin, distance="cosine", **kwargs)
+
+    def reference_of_units(self, views, temperature):
+        return all_triplets(torch.cat(list(views)), views[0].size(0), self.margin, half_square)
+
+
+class TestSwap(TestTriplet):
+    num_views = (2,)
+    margin = 0.3
+
+    def make(self, temperature=None, **kwargs):
+        return TripletLoss(self.margin, swap=True, **kwargs)
+
+    def reference_of_units(self, views, temperature):
+        return all_triplets(torch.cat(list(views)), views[0].size(0), self.margin, distance, swap=True)
+
+
+def all_triplets(z, n, margin, measure, swap=False):
+    """All triplets, one by one."""
+    terms = []
+    for i in range(len(z)):
+        for p in (p for p in range(len(z)) if p != i and p % n == i % n):
+            for j in (j for j in range(len(z)) if j % n != i % n):
+                far = measure(z[i], z[j])
+                far = torch.minimum(far, measure(z[p], z[j])) if swap else far
+                terms.append((measure(z[i], z[p]) - far + margin).clamp(min=0))
+    return sum(terms) / len(terms)
+
+
+@pytest.mark.parametrize("name", ["euclidean", "cosine"])
+def test_swap_of_torch(name):
+    """Its one negative of each anchor, as an edge, and by a rule."""
+    anchor, positive, negative = (view.double() for view in make_views(7, 3, views=3))
+    measure = (lambda x, y: (x - y).norm(dim=1)) if name == "euclidean" else lambda x, y: 1 - (x * y).sum(dim=1)
+    peer = torch.nn.TripletMarginWithDistanceLoss(distance_function=measure, margin=0.5, swap=True)
+    graph = augmentation_graph([anchor, positive, negative])
+    graph.edge_index = torch.stack([torch.arange(7, 14), torch.arange(7)])
+    graph.negative_index = torch.stack([torch.arange(14, 21), torch.arange(7)])
+    value, grad = value_and_gradients(
+        lambda *v: TripletLoss(0.5, swap=True, distance=name)(torch.cat(v), graph), [anchor, positive, negative]
+    )
+    expected, expected_grad = value_and_gradients(lambda *v: peer(*map(unit, v)), [anchor, positive, negative])
+    assert relative(value, expected) < 1e-12 and relative(grad, expected_grad) < 1e-10
+
+
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("name", ["euclidean", "cosine"])
+def test_weights_bank_and_exceptions_agree_with_their_list(name, swap):
+    views = [view.double() for view in make_views(6, 5)]
+    graph = augmentation_graph(views, torch.tensor([0, 0, 0, 1, 1, 2]), bank=make_views(3, 5, 1, seed=4)[0].double())
+    graph.edge_index = torch.cat([graph.edge_index, torch.tensor([[12, 13, 7], [2, 3, 9]])], dim=1)
+    graph.edge_weight = torch.arange(graph.edge_index.size(1)).double() % 4
+    graph.anchor = torch.arange(12) != 4
+    graph.ignore_index = torch.tensor([[5, 14], [0, 3]])
+    loss = TripletLoss(0.7, distance=name, swap=swap)
+    value, grad = value_and_gradients(lambda x: loss(x, graph), [graph.x])
+    nodes, terms, mass = unit(torch.cat([graph.x, graph.bank])), 0.0, 0.0
+    far = negative_pairs(graph)
+    measure = distance if name == "euclidean" else cosine_distance
+    for (p, i), weight in zip(graph.edge_index.t().tolist(), graph.edge_weight):
+        for j in far[0, far[1] == i] if i != 4 else ():
+            near = torch.minimum(*(measure(nodes[k], nodes[j]) for k in (i, p if swap else i)))
+            terms += weight * (measure(nodes[i], nodes[p]) - near + 0.7).clamp(min=0)
+            mass += weight
+    assert relative(value, terms / mass) < 1e-12
+    assert torch.autograd.gradcheck(lambda x: loss(x, graph), graph.x.clone().requires_grad_())
+    listed = graph.clone()
+    listed.negative_index = far
+    again, again_grad = value_and_gradients(lambda x: loss(x, listed), [graph.x])
+    assert relative(again, value) < 1e-12 and relative(again_grad, grad) < 1e-10
+
+
 def test_peer():
     metric_learning = pytest.importorskip("pytorch_metric_learning", reason="pytorch-metric-learning is not installed")
     from pytorch_metric_learning import distances, losses, reducers
@@ -124,3 +210,7 @@ def test_many_positives_in_tiles():
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="'margin' must be a positive number"):
         TripletLoss(margin=-1)
+    with pytest.raises(ValueError, match="'positives' must be 'all' for a loss with 'swap'"):
+        TripletLoss(positives="mean", swap=True)
+    with pytest.raises(ValueError, match="'distance' must be one of 'euclidean', 'cosine'"):
+        TripletLoss(distance="l1")

@@ -29,9 +29,7 @@ class VICRegConv(FeatureConv):
         - **output:** messages :math:`(n, d)`
     """
 
-    def __init__(
-        self, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0, eps: float = 1e-4
-    ):
+    def __init__(self, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0, eps: float = 1e-4):
         super().__init__()
         self.invariance = check_positive("invariance", invariance)
         self.variance = check_positive("variance", variance)

@@ -3,7 +3,7 @@
 from gnnclr.ops.kernels.arccos import LogArcCosine
 from gnnclr.ops.kernels.base import DistanceKernel, PairKernel
 from gnnclr.ops.kernels.divergence import DIVERGENCES, DivergenceNegative, DivergencePositive, f_divergence
-from gnnclr.ops.kernels.hinge import Hinge
+from gnnclr.ops.kernels.hinge import CosineHinge, Hinge, NearerHinge
 from gnnclr.ops.kernels.mixture import LogConcatenation, LogSum, OnHalf
 from gnnclr.ops.kernels.potentials import Gaussian, InverseMultiquadric, Logarithmic
 from gnnclr.ops.kernels.power import NegativePower, Riesz
@@ -11,6 +11,7 @@ from gnnclr.ops.kernels.similarity import JensenShannonNegative, JensenShannonPo
 
 __all__ = [
     "DIVERGENCES",
+    "CosineHinge",
     "DistanceKernel",
     "DivergenceNegative",
     "DivergencePositive",
@@ -23,6 +24,7 @@ __all__ = [
     "LogConcatenation",
     "LogSum",
     "Logarithmic",
+    "NearerHinge",
     "NegativePower",
     "OnHalf",
     "PairKernel",
