@@ -65,3 +65,10 @@ def bank_refusals(rank, banks, cases):
     bank = banks[rank]
     messages = refusals(rank, lambda *args: bank.update(*args, gather=True), cases)
     return messages, int(bank.step)
+
+
+def two_steps(rank, loss, batches):
+    """The mean over processes of a loss in two steps of the same batch, and the keys that it remembers."""
+    values = torch.stack([loss(*(view.requires_grad_() for view in batches[rank])).detach() for _ in range(2)])
+    dist.all_reduce(values)
+    return values / WORLD, loss.memory.bank.features

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
 from gnnclr.losses.gather import gather
+from gnnclr.losses.key_memory import KeyMemory
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.losses.shared_parameters import save_shared_once
 from gnnclr.nn import AlignmentConv, PairConv
@@ -93,6 +94,8 @@ class GraphLoss(nn.Module):
     def __init__(self, conv: PairConv, gather_distributed: bool = False):
         super().__init__()
         self.conv, self.gather_distributed = conv, gather_distributed
+        #: Keys of earlier batches that repel, where a subclass has them.
+        self.memory: KeyMemory | None = None
         alignment = getattr(conv, "alignment", conv)
         if isinstance(alignment, AlignmentConv):
             self.mean = alignment.mean
@@ -154,10 +157,16 @@ class GraphLoss(nn.Module):
             check_matrix("x", x, finite=True, rows=graph.num_nodes)
             graph.admit(x)
             return self._energy(x, graph)
+        value = self._of_views(args, kwargs)
+        if self.memory is not None and self.training and torch.is_grad_enabled():
+            self.memory.remember(args[1])  # only now: the keys of a batch are no negatives of it
+        return value
+
+    def _of_views(self, args: tuple, kwargs: dict[str, Any]) -> Tensor:
         if self.gather_distributed and dist.is_available() and dist.is_initialized():
             return self._gathered(args, kwargs)
         views, inputs = self._views(args, finite=True), self._inputs(kwargs) if kwargs else kwargs
-        graph = self.graph(*views, **inputs)
+        graph = self._remembering(self.graph(*views, **inputs))
         x, graph.x = graph.x, None  # the graph is ours, and what is left of it needs no second copy
         return self._energy(x, graph)
 
@@ -195,7 +204,7 @@ class GraphLoss(nn.Module):
         for name, value in inputs.items():
             if isinstance(value, Tensor):
                 inputs[name] = gather(value.to(views[0].device), sizes[name])
-        graph = self.graph(*(gather(view, sizes["views"]) for view in views), **inputs)
+        graph = self._remembering(self.graph(*(gather(view, sizes["views"]) for view in views), **inputs))
         if not self.mean_over_anchors:
             return self._energy(graph.x, graph)
         start, n = sum(sizes["views"][: dist.get_rank()]), views[0].size(0)
@@ -204,6 +213,10 @@ class GraphLoss(nn.Module):
         share = float(mass[own].sum()) / max(float(mass.sum()), 1e-300)
         graph.anchor = (mass > 0) & own
         return self._energy(graph.x, graph) * (len(sizes["views"]) * share)
+
+    def _remembering(self, graph: ContrastGraph) -> ContrastGraph:
+        """The graph of a batch with the keys that the loss remembers."""
+        return graph if self.memory is None else self.memory.add_to(graph)
 
     def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
         """What every loss does, whatever its layer: an empty batch has a loss of zero, and whatever is compared is

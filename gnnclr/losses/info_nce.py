@@ -1,5 +1,6 @@
 """InfoNCE: queries against keys."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
 from gnnclr.graph.shared_structure import shared_structure
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.key_memory import key_memory
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import ContrastiveConv
 from gnnclr.ops.check import check_finite, check_matrix, describe
@@ -21,7 +23,10 @@ class InfoNCELoss(GraphLoss):
         \mathcal{L} = \operatorname{mean}_{i} -\log \frac{e^{\mathbf{q}_i^\top \mathbf{k}_i / \tau}}
         {e^{\mathbf{q}_i^\top \mathbf{k}_i / \tau} + \sum_{j} e^{\mathbf{q}_i^\top \mathbf{n}_j / \tau}}
 
-    The negatives :math:`\mathbf{n}_j` are the keys of the other queries, unless others are given.
+    The negatives :math:`\mathbf{n}_j` are the keys of the other queries, unless others are given. With
+    ``in_batch=True`` they are both, and negatives of one query are those of all: the loss of retrieval with hard
+    negatives, as of `dense passage retrieval <https://arxiv.org/abs/2004.04906>`_ and of
+    ``MultipleNegativesRankingLoss`` in sentence-transformers, whose ``scale`` is :math:`1 / \tau`.
 
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a
@@ -49,14 +54,21 @@ class InfoNCELoss(GraphLoss):
 
     max_views = 2
 
-    def __init__(self, temperature: float | nn.Parameter = 0.1, gather_distributed: bool = False, impl: str = "auto"):
+    def __init__(
+        self,
+        temperature: float | nn.Parameter = 0.1,
+        gather_distributed: bool = False,
+        impl: str = "auto",
+        memory_bank_size: int | tuple[int, int] = 0,
+    ):
         super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)
+        self.memory = key_memory(memory_bank_size)
 
     def forward(
         self,
         query: Tensor | None = None,
         key: Tensor | ContrastGraph | None = None,
-        negatives: Tensor | FeatureBank | None = None,
+        negatives: Tensor | Sequence[Tensor] | FeatureBank | None = None,
         *more: Any,
         **inputs: Any,
     ) -> Tensor:
@@ -68,21 +80,32 @@ class InfoNCELoss(GraphLoss):
             args.pop()
         return super().forward(*args, **inputs)
 
-    def graph(self, query: Tensor, key: Tensor, negatives: Tensor | FeatureBank | None = None) -> ContrastGraph:
+    def graph(
+        self,
+        query: Tensor,
+        key: Tensor,
+        negatives: Tensor | Sequence[Tensor] | FeatureBank | None = None,
+        in_batch: bool = False,
+    ) -> ContrastGraph:
         """The bipartite graph of a batch: queries are anchors, each attracted by its key."""
         n, d = query.shape
         check_matrix("key", key, rows=n, cols=d)
-        nodes, rule, bank, negative_index = [query, key], Negatives(candidates=(1,)), None, None
+        negatives = _one_tensor(negatives)
+        self.check_input("in_batch", in_batch, n, d)
+        nodes, bank, negative_index, views = [query, key], None, None, {1} if negatives is None or in_batch else set()
         if isinstance(negatives, FeatureBank):
-            bank, rule = negatives.features.to(query.device), Negatives(candidates=())
-        elif isinstance(negatives, Tensor):
-            nodes.append(check_finite("negatives", self._flat(negatives, n, d)))
-            rule = Negatives(candidates=(2,))
-            if negatives.dim() == 3:
+            bank = negatives.features.to(query.device)
+        elif negatives is not None:
+            self.check_input("negatives", negatives, n, d)
+            nodes.append(check_finite("negatives", negatives.reshape(-1, d)))
+            views.add(2)
+            if negatives.dim() == 3 and not in_batch:
                 target = torch.arange(n, device=query.device).repeat_interleave(negatives.size(1))
                 negative_index = torch.stack([torch.arange(target.numel(), device=target.device) + 2 * n, target])
-        elif negatives is not None:
-            raise ValueError(f"'negatives' must be a tensor or a FeatureBank (got {describe(negatives)})")
+        if n and negatives is not None and not in_batch and not (nodes[-1] if bank is None else bank).size(0):
+            raise ValueError(_NO_ROWS.format(got=describe(negatives)))
+        if self.memory is not None and (bank is not None or negative_index is not None):
+            raise ValueError(f"'negatives' must be {_WITH_MEMORY} (got {describe(negatives)})")
         edge_index, sample, view, anchor = _structure(n, sum(map(len, nodes[2:])), query.device)
         return ContrastGraph(
             x=torch.cat(nodes),
@@ -90,25 +113,48 @@ class InfoNCELoss(GraphLoss):
             sample=sample,
             view=view,
             anchor=anchor,
-            negatives=rule,
+            negatives=Negatives(candidates=tuple(sorted(views))),
             negative_index=negative_index,
             bank=bank,
             check=bank is not None,  # the rest is right by construction
         )
 
-    @staticmethod
-    def _flat(negatives: Tensor, n: int, d: int) -> Tensor:
-        paired = negatives.dim() == 3 and negatives.size(0) == n and negatives.size(2) == d
-        if not paired and not (negatives.dim() == 2 and negatives.size(1) == d):
-            raise ValueError(f"'negatives' must have shape [m, {d}] or [{n}, m, {d}] (got {describe(negatives)})")
-        return check_matrix("negatives", negatives.reshape(-1, d))
-
     def check_input(self, name: str, value: Any, n: int, d: int) -> None:
         """See :meth:`GraphLoss.check_input`."""
-        if isinstance(value, Tensor):
-            self._flat(value, n, d)
+        if name == "in_batch":
+            if not isinstance(value, bool):
+                raise ValueError(f"'in_batch' must be True or False (got {describe(value)})")
+        elif isinstance(value, Tensor):
+            _check_rows(value, n, d)
         elif not isinstance(value, FeatureBank) or value.dim != d:
             raise ValueError(f"'negatives' must be a tensor or a FeatureBank of width {d} (got {describe(value)})")
+
+    def _inputs(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        return {name: _one_tensor(value) for name, value in super()._inputs(kwargs).items()}
+
+
+_NO_ROWS = (
+    "'negatives' must have rows: write keys into a bank before the first step (bank.update), or say in_batch=True, so "
+    "that the other keys repel too (got {got})"
+)
+_WITH_MEMORY = "a tensor, shared by all queries or with in_batch=True, for a loss that remembers keys"
+
+
+def _check_rows(negatives: Tensor, n: int, d: int) -> None:
+    paired = negatives.dim() == 3 and negatives.size(0) == n and negatives.size(2) == d
+    if not paired and not (negatives.dim() == 2 and negatives.size(1) == d):
+        raise ValueError(f"'negatives' must have shape [m, {d}] or [{n}, m, {d}] (got {describe(negatives)})")
+    check_matrix("negatives", negatives.reshape(-1, d))
+
+
+def _one_tensor(negatives: Any) -> Any:
+    """Negatives of each query [n, m, d], of a list of matrices with one for each query; others as they are."""
+    if not isinstance(negatives, (list, tuple)) or not negatives:
+        return negatives
+    first = check_matrix("negatives[0]", negatives[0])
+    for i, part in enumerate(negatives):
+        check_matrix(f"negatives[{i}]", part, rows=first.size(0), cols=first.size(1))
+    return torch.stack(list(negatives), dim=1)
 
 
 @shared_structure

@@ -3,6 +3,7 @@
 from torch import nn
 
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.key_memory import key_memory
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv
 
@@ -31,6 +32,10 @@ class NTXentLoss(GraphLoss):
         mean (str, optional): What has equal weight: ``"anchors"``, in the mean over anchors of the mean over each one's
             positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
             numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
+        memory_bank_size (int or tuple, optional): The number of earlier keys that the loss remembers, or that and
+            their width: after each training step it enqueues the keys, which are rows of the second view, and
+            they repel in later steps, beside the negatives of the batch. They are those of all processes, are saved in
+            ``state_dict``, and stay as they are in evaluation and where no gradient is recorded. (default: ``0``, none)
 
     Shapes:
         - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
@@ -59,7 +64,8 @@ class NTXentLoss(GraphLoss):
         gather_distributed: bool = False,
         impl: str = "auto",
         mean: str = "anchors",
+        memory_bank_size: int | tuple[int, int] = 0,
     ):
         alignment = AlignmentConv(temperature, mean=mean)
         super().__init__(ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed)
-        self.mean = mean
+        self.mean, self.memory = mean, key_memory(memory_bank_size)

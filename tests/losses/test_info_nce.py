@@ -1,6 +1,7 @@
 import gc
 import weakref
 
+import distributed_workers
 import pytest
 import torch
 from contracts.loss import LossContract, make_views, relative, unit, value_and_gradients
@@ -68,8 +69,60 @@ def test_bank_negatives():
     assert relative(value, expected) < 1e-5 and relative(grad, expected_grad) < 1e-5
 
 
-def test_empty_bank_has_no_negatives():
-    assert InfoNCELoss(0.2)(*make_views(6), FeatureBank(16, 32)) == 0
+@pytest.mark.parametrize("empty", [FeatureBank(16, 32), torch.zeros(0, 32), torch.zeros(6, 0, 32)])
+def test_negatives_without_rows_are_refused(empty):
+    query, key = make_views(6)
+    with pytest.raises(ValueError, match=r"'negatives' must have rows: write keys into a bank .* \(got"):
+        InfoNCELoss(0.2)(query, key, empty)
+    assert torch.equal(InfoNCELoss(0.2)(query, key, empty, in_batch=True), InfoNCELoss(0.2)(query, key))
+    assert InfoNCELoss(0.2)(query[:0], key[:0], torch.zeros(0, 3, 32)) == 0  # a batch without queries
+
+
+def ranking_loss(anchor, *candidates):
+    """The loss of sentence-transformers: each anchor finds its own among all positives and all hard negatives."""
+    rows = [unit(x) for x in candidates]
+    total = 0.0
+    for i, query in enumerate(unit(anchor)):
+        scores = torch.stack([query @ row for part in rows for row in part]) * 20
+        total = total - torch.log_softmax(scores, dim=0)[i]
+    return total / len(anchor)
+
+
+@pytest.mark.parametrize("impl", ["auto", "tiles"])
+@pytest.mark.parametrize(
+    "form", [lambda *v: v[0], lambda *v: list(v), lambda *v: torch.stack(v, 1), lambda *v: torch.cat(v)]
+)
+def test_hard_negatives_beside_the_batch(form, impl):
+    views = make_views(6, views=4)
+    hard = 1 if form(*views[2:]) is views[2] else 2
+    loss = InfoNCELoss(0.05, impl=impl)
+    value, grad = value_and_gradients(lambda q, k, *n: loss(q, k, form(*n), in_batch=True), views[: 2 + hard])
+    expected, expected_grad = value_and_gradients(ranking_loss, [v.double() for v in views[: 2 + hard]])
+    assert relative(value, expected) < 1e-5 and relative(grad, expected_grad) < 1e-5
+
+
+def test_a_list_of_negatives_is_of_each_query():
+    query, key, *negatives = make_views(6, views=4)
+    expected = InfoNCELoss(0.2)(query, key, torch.stack(negatives, dim=1))
+    assert torch.equal(InfoNCELoss(0.2)(query, key, negatives), expected)
+    with pytest.raises(ValueError, match=r"'negatives\[1\]' must have shape \[6, 32\]"):
+        InfoNCELoss(0.2)(query, key, [negatives[0], negatives[1][:5]])
+    with pytest.raises(ValueError, match="'in_batch' must be True or False"):
+        InfoNCELoss(0.2)(query, key, in_batch=1)
+
+
+def test_hard_negatives_on_two_processes(gloo):
+    views = [view.double() for view in make_views(7, views=4)]
+    sizes = (4, 3)
+    batches = list(zip(*(view.split(sizes) for view in views[:2])))
+    stacked = torch.stack(views[2:], 1)[..., :6]  # as wide as what the encoder gives
+    kwargs = {"negatives": list(stacked.split(sizes)), "in_batch": True}
+    results = gloo(distributed_workers.loss_gradient, InfoNCELoss(0.2, gather_distributed=True), batches, kwargs)
+    torch.manual_seed(0)
+    encoder = torch.nn.Linear(32, 6).double()
+    expected = InfoNCELoss(0.2)(*(encoder(view) for view in views[:2]), stacked, in_batch=True)
+    for value, _ in results:
+        torch.testing.assert_close(value, expected.detach(), rtol=1e-9, atol=0)
 
 
 def test_wrong_negatives():
