@@ -5,6 +5,7 @@ from gnnclr.graph.bank import FeatureBank
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.index import KNNIndex, KNNOutput
 from gnnclr.graph.knn import knn_graph
+from gnnclr.graph.listed_pairs import mask_graph, pair_graph
 from gnnclr.graph.negatives import Negatives
 from gnnclr.graph.rewiring.drop import DropNegatives, DropPositives
 from gnnclr.graph.rewiring.false_negatives import DropFalseNegatives, WeighFalseNegatives
@@ -35,4 +36,6 @@ __all__ = [
     "WeighFalseNegatives",
     "augmentation_graph",
     "knn_graph",
+    "mask_graph",
+    "pair_graph",
 ]
