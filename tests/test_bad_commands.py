@@ -29,7 +29,7 @@ OF_GRAPHS = {
     "--trainer.gradient_clip_val=-1": r"'trainer.gradient_clip_val' must not be negative \(got -1.0\)",
     "--trainer.detect_anomaly=maybe": r"'trainer.detect_anomaly' must be true or false \(got maybe\)",
     "--checkpoint.every_n_epochs=-3": "'checkpoint.every_n_epochs' cannot be -3",
-    "--seed_everything=-1": r"'seed_everything' must lie between 0 and 4294967295 \(got -1\)",
+    "--seed_everything=-1": r"'seed_everything' must be an integer from 0 to 2\^32 - 1 \(got -1\)",
     "--model.method.loss.temperature=-1": r"'model.method.loss.temperature' must be a positive .* \(got float -1.0\)",
     "--model.method.loss.temperature=abc": r"'model.method.loss.temperature' must be a number .* \(got abc\)",
     "--model.method.loss=gnnclr.losses.NTXent": "'model.method.loss' must be a class .*'gnnclr.losses.NTXent'",
@@ -95,7 +95,7 @@ OTHERS = {
     "evaluate --config=grace-sbm --seeds=abc": "--seeds: invalid int value: 'abc'",
     "embed --run=folder": "folder is not the folder of a run",
     "embed": "arguments are required: --run",
-    "demo --seed=-1": r"'seed_everything' must lie between 0 and",
+    "demo --seed=-1": r"'seed_everything' must be an integer from 0 to",
     "demo --out=file": "a part of it is a file where a folder is expected",
 }
 

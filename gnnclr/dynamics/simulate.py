@@ -11,7 +11,7 @@ from gnnclr.dynamics.trajectory import Trajectory
 from gnnclr.graph import ContrastGraph
 from gnnclr.graph.exact import unit_rows
 from gnnclr.nn import PairConv, Update
-from gnnclr.ops.check import check_count, check_matrix, check_positive, describe
+from gnnclr.ops.check import check_count, check_matrix, check_number, check_positive, describe
 
 Layer = Callable[[Tensor, ContrastGraph], Tensor]
 
@@ -74,8 +74,7 @@ def simulate(
     z = _start(graph, z)
     rounds, record_every = check_count("rounds", rounds), check_count("record_every", record_every)
     step_size = float(check_positive("step_size", step_size))
-    if tolerance is not None and not tolerance >= 0:
-        raise ValueError(f"'tolerance' must be a number of at least 0 (got {describe(tolerance)})")
+    check_number("tolerance", tolerance, least=0, optional=True)
     parts = dict(parts or {})
     measures = sphere_measures(graph) if measures is None else dict(measures)
     z = unit_rows(z) if retract else z.clone()

@@ -91,7 +91,7 @@ def few_shot(
     for name, value in (("shots", shots), ("queries", queries), ("episodes", episodes)):
         check_count(name, value)
     classes, size = torch.unique(y, return_counts=True)
-    if check_count("ways", ways) < 2 or ways > classes.numel():
+    if check_count("ways", ways, least=2) > classes.numel():
         raise ValueError(f"'ways' must be an integer from 2 to the {classes.numel()} classes of 'y' (got {ways})")
     if int(size.min()) < shots + queries:
         poor, has = int(classes[size.argmin()]), int(size.min())

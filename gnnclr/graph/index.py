@@ -92,7 +92,7 @@ class KNNIndex:
         self.kind = check_choice("kind", kind, ("flat", "ivf", "hnsw"))
         self.backend = check_choice("backend", backend, ("auto", "faiss", "torch"))
         self.cosine = cosine
-        self.num_cells = num_cells if num_cells is None else check_count("num_cells", num_cells)
+        self.num_cells = check_count("num_cells", num_cells, optional=True)
         self.num_cells_to_visit = check_count("num_cells_to_visit", num_cells_to_visit)
         self.num_links = check_count("num_links", num_links)
         self.ef = check_count("ef", ef)

@@ -7,7 +7,7 @@ from gnnclr.graph.communities import ExcludeCommunity, WeighCommunity
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv
-from gnnclr.ops.check import check_index, describe
+from gnnclr.ops.check import check_index, check_number
 
 
 class CommunityNTXentLoss(GraphLoss):
@@ -58,8 +58,7 @@ class CommunityNTXentLoss(GraphLoss):
         impl: str = "auto",
         mean: str = "anchors",
     ):
-        if isinstance(rho, bool) or not isinstance(rho, (int, float)) or not 0 <= rho < float("inf"):
-            raise ValueError(f"'rho' must not be negative (got {describe(rho)})")
+        check_number("rho", rho, least=0)
         alignment = AlignmentConv(temperature, mean=mean)
         super().__init__(ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed)
         self.rho, self.mean = float(rho), mean

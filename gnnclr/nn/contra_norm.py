@@ -64,7 +64,7 @@ class ContraNorm(nn.Module):
         self.scale, self.temperature = check_positive("scale", scale), check_positive("temperature", temperature)
         if channels is None and (learnable or layer_norm):
             raise ValueError("'channels' must be given for 'learnable' and 'layer_norm' (got None)")
-        self.channels = None if channels is None else check_count("channels", channels)
+        self.channels = check_count("channels", channels, optional=True)
         self.dual_norm, self.identity = dual_norm, identity
         self.weight = nn.Parameter(torch.full((channels,), float(scale))) if learnable else None
         self.norm = nn.LayerNorm(channels, eps=1e-6) if layer_norm else None

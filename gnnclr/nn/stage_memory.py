@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import FeatureBank
-from gnnclr.ops.check import check_count, check_index, check_matrix, describe
+from gnnclr.ops.check import check_count, check_index, check_matrix, check_number
 
 
 class StageMemory(nn.Module):
@@ -38,9 +38,8 @@ class StageMemory(nn.Module):
 
     def __init__(self, size: int, dim: int, mix: float = 0.5, warm_up: int = 51, lag: int = 1):
         super().__init__()
-        if isinstance(mix, bool) or not isinstance(mix, (int, float)) or not 0 <= mix <= 1:
-            raise ValueError(f"'mix' must be a number between 0 and 1 (got {describe(mix)})")
-        self.mix, self.warm_up, self.lag = float(mix), check_count("warm_up", warm_up, least=0), check_count("lag", lag)
+        self.mix = float(check_number("mix", mix, least=0, most=1))
+        self.warm_up, self.lag = check_count("warm_up", warm_up, least=0), check_count("lag", lag)
         self.bank = FeatureBank(size, dim, mode="sample")
         self.register_buffer("epoch", torch.tensor(0))
 

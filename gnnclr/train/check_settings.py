@@ -15,13 +15,6 @@ from gnnclr.train.optim import parameter_groups
 PRECISIONS = ("32", "32-true", "16", "16-mixed", "bf16", "bf16-mixed", "64", "64-true")
 
 
-def check_seed(seed: int) -> int:
-    """Returns a seed that all generators take, and raises a :class:`ValueError` otherwise."""
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"'seed_everything' must lie between 0 and {2**32 - 1} (got {seed})")
-    return seed
-
-
 def check_trainer(settings: Namespace) -> None:
     """Raises a :class:`ValueError` for settings of ``trainer`` that Lightning takes, or refuses later or in other
     terms.
@@ -45,8 +38,7 @@ def check_trainer(settings: Namespace) -> None:
     except MisconfigurationException:
         raise ValueError(f"'trainer.max_time' must be DD:HH:MM:SS (got {settings.max_time!r})") from None
     for name in ("log_every_n_steps", "accumulate_grad_batches"):
-        if settings[name] is not None:
-            check_count(f"trainer.{name}", settings[name])
+        check_count(f"trainer.{name}", settings[name], optional=True)
     if settings.gradient_clip_val is not None and not settings.gradient_clip_val >= 0:
         raise ValueError(f"'trainer.gradient_clip_val' must not be negative (got {settings.gradient_clip_val})")
     for name in ("max_steps", "limit_train_batches"):

@@ -9,7 +9,7 @@ from gnnclr.eval import Split
 from gnnclr.eval.labels import probed_split
 from gnnclr.graph.batches import BatchSelection
 from gnnclr.node import NodeMethod
-from gnnclr.ops.check import check_choice, describe
+from gnnclr.ops.check import check_choice, check_count, describe
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.train.shared_selection import SharedSelection
@@ -65,9 +65,9 @@ class ImageData(ContrastiveData):
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
         if dataset == "folder" and size is None:
             raise ValueError("'data.size' must be the height and width of the images (got none)")
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 2:
+        if check_count("data.batch_size", batch_size) < 2:
             raise ValueError(f"'data.batch_size' must be at least 2, or nothing repels (got {describe(batch_size)})")
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < batch_size):
+        if limit is not None and check_count("data.limit", limit) < batch_size:
             raise ValueError(f"'data.limit' must be at least the batch size of {batch_size} (got {describe(limit)})")
         if selection is not None and not isinstance(selection, BatchSelection):
             raise ValueError(f"'data.selection' must be a BatchSelection (got {describe(selection)})")

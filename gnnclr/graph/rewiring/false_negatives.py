@@ -1,7 +1,6 @@
 """Likely false negatives: candidates so similar to an anchor that they may be of its class."""
 
 import math
-from numbers import Real
 
 import torch
 from torch import Tensor
@@ -10,7 +9,7 @@ from torch_geometric.transforms import BaseTransform
 from gnnclr.graph.candidates import FEATURES, similar_candidates
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives, is_among, pair_log_weight
-from gnnclr.ops.check import check_choice, check_count, check_positive, describe
+from gnnclr.ops.check import check_choice, check_count, check_number, check_positive
 
 
 class DropFalseNegatives(BaseTransform):
@@ -36,11 +35,8 @@ class DropFalseNegatives(BaseTransform):
     """
 
     def __init__(self, k: int | None = None, threshold: float | None = None, features: str = "x"):
-        if k is not None:
-            check_count("k", k, least=0)
-        number = isinstance(threshold, Real) and not isinstance(threshold, bool)
-        if threshold is not None and not (number and math.isfinite(threshold)):
-            raise ValueError(f"'threshold' must be a number (got {describe(threshold)})")
+        check_count("k", k, least=0, optional=True)
+        check_number("threshold", threshold, optional=True)
         if k is None and threshold is None:
             raise ValueError("'k' or 'threshold' must be given (got neither)")
         self.k, self.threshold, self.features = k, threshold, check_choice("features", features, FEATURES)

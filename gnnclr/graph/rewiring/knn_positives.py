@@ -60,8 +60,7 @@ class AddKNNPositives(BaseTransform):
             raise ValueError(f"'bank' must be a FeatureBank (got {describe(bank)})")
         if mutual and bank is not None:
             raise ValueError("'mutual' needs neighbors from the batch: rows of a bank have none (got a bank)")
-        if min_similarity is not None:
-            check_number("min_similarity", min_similarity)
+        check_number("min_similarity", min_similarity, optional=True)
         if draw is not None and check_count("draw", draw) > k:
             raise ValueError(f"'draw' must not be above 'k', which is {k} (got {draw})")
         self.k, self.weight, self.bank = k, check_positive("weight", weight), bank

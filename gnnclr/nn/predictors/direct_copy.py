@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gnnclr.nn.predictors.spectral import SpectralPredictor, check_eps
-from gnnclr.ops.check import check_count
+from gnnclr.nn.predictors.spectral import SpectralPredictor
+from gnnclr.ops.check import check_count, check_number
 
 
 class DirectCopy(SpectralPredictor):
@@ -44,7 +44,7 @@ class DirectCopy(SpectralPredictor):
         iterations: int = 8,
     ):
         super().__init__(channels, decay, frequency, centered)
-        self.eps, self.iterations = check_eps(eps), check_count("iterations", iterations)
+        self.eps, self.iterations = float(check_number("eps", eps, least=0)), check_count("iterations", iterations)
         # A generator of its own: all processes start alike, whatever their seeds.
         start = torch.randn(channels, generator=torch.Generator().manual_seed(0))
         self.register_buffer("direction", F.normalize(start, dim=0))

@@ -10,7 +10,7 @@ from torch_geometric.transforms import BaseTransform, Compose
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.node.datasets.data import check_features
-from gnnclr.ops.check import check_seed, describe
+from gnnclr.ops.check import check_count, check_seed, describe
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -44,9 +44,8 @@ class FittedRewiring(BaseTransform):
         for name, value in (("find", find), ("rule", rule)):
             if not callable(value):
                 raise ValueError(f"'{name}' must be callable (got {describe(value)})")
-        if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
-            raise ValueError(f"'every' must be a positive integer or None (got {describe(every)})")
-        self.find, self.rule, self.every, self.seed = find, rule, every, check_seed("seed", seed)
+        self.find, self.rule = find, rule
+        self.every, self.seed = check_count("every", every, optional=True), check_seed("seed", seed)
         self.epoch = 0
         self._whole: Data | None = None
         self._made = TensorMemo(self._make)

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count
 from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
 from gnnclr.ops.read_files import read_files
@@ -55,8 +55,7 @@ def image_folder(
             folders stand for one part.
     """
     root = expand_path(root)
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ValueError(f"'size' must be a positive integer (got {describe(size)})")
+    check_count("size", size)
     if not root.exists():
         raise FileNotFoundError(f"'root' must be a folder or a zip file of images (got '{root}', which does not exist)")
     stamps, read, check = _open(root)

@@ -27,8 +27,10 @@ class SlimResNet(nn.Module):
 
     def __init__(self, widths: tuple[int, ...] = (32, 64, 128), in_channels: int = 3, stem_stride: int = 2):
         super().__init__()
-        if not widths or any(isinstance(w, bool) or not isinstance(w, int) or w < 1 for w in widths):
+        if not widths:
             raise ValueError(f"'widths' must be positive integers (got {describe(widths)})")
+        for value in widths:
+            check_count("widths", value)
         check_count("stem_stride", stem_stride)
         self.in_channels, self.out_features = check_count("in_channels", in_channels), widths[-1]
         self.stem = nn.Sequential(

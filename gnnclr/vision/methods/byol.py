@@ -57,8 +57,7 @@ class BYOL(SiameseMethod):
         loss: nn.Module | None = None,
     ):
         super().__init__(encoder, projector, predictor, views, loss)
-        if momentum_steps is not None:
-            check_count("momentum_steps", momentum_steps)
+        check_count("momentum_steps", momentum_steps, optional=True)
         self.target = MomentumEncoder(self._online(), momentum, momentum_steps)
 
     def targets(self, images: Tensor, z: Sequence[Tensor], batch: dict[str, Tensor]) -> Sequence[Tensor]:
