@@ -9,9 +9,9 @@ from torch import Tensor
 from gnnclr.dynamics.measures import Measure, sphere_measures
 from gnnclr.dynamics.trajectory import Trajectory
 from gnnclr.graph import ContrastGraph
-from gnnclr.graph.exact import unit_rows
 from gnnclr.nn import PairConv, Update
 from gnnclr.ops.check import check_count, check_matrix, check_number, check_positive, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 Layer = Callable[[Tensor, ContrastGraph], Tensor]
 

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from gnnclr.eval.labels import check_grid, labeled_rows
 from gnnclr.eval.unit_scale import float32_features, unit_scale
-from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.index import load_faiss
 from gnnclr.ops.check import check_choice, check_count, check_matrix
+from gnnclr.ops.unit_rows import unit_rows
 
 BACKENDS = ("auto", "faiss", "sklearn")
 

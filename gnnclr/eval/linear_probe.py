@@ -10,8 +10,8 @@ from gnnclr.eval.labels import check_can_choose, check_features_and_labels, chec
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.split import Split
 from gnnclr.eval.unit_scale import unit_scale
-from gnnclr.graph.exact import unit_rows
 from gnnclr.ops.check import check_choice, check_positive
+from gnnclr.ops.unit_rows import unit_rows
 
 SCALINGS = ("normalize", "standardize", "none")
 

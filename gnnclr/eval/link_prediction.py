@@ -12,8 +12,8 @@ from torch_geometric.utils import remove_self_loops, to_undirected
 from gnnclr.eval.labels import check_grid
 from gnnclr.eval.non_edges import pair_number, sample_non_edges
 from gnnclr.eval.unit_scale import float32_features, unit_scale
-from gnnclr.graph.exact import unit_rows
 from gnnclr.ops.check import check_choice, check_edges, check_index, check_matrix, check_number, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 SCORES = ("cosine", "dot")
 PAIRS = ("val_positive", "val_negative", "test_positive", "test_negative")

@@ -8,7 +8,7 @@ from torch.nn.functional import pad
 
 from gnnclr.graph.bank import FeatureBank
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.exact import unit_rows
+from gnnclr.ops.unit_rows import unit_rows
 
 
 def bank_sources(graph: ContrastGraph, bank: FeatureBank, row: Tensor) -> Tensor:
@@ -38,7 +38,7 @@ def _same_rows(rows: Tensor, features: Tensor) -> bool:
     """Whether both have the same directions, in the same order."""
     if rows.shape != features.shape:
         return False
-    features = features.to(rows)
+    rows, features = rows.detach(), features.detach().to(rows)
     return torch.equal(rows, features) or torch.allclose(unit_rows(rows), unit_rows(features), rtol=0, atol=1e-5)
 
 

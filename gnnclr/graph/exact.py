@@ -4,13 +4,6 @@ import torch
 from torch import Tensor
 from torch_geometric.nn.pool.knn import KNNOutput
 
-from gnnclr.ops.unit_rows import unit_rows as rows_of_unit_length
-
-
-def unit_rows(x: Tensor) -> Tensor:
-    """The rows of ``x`` at unit length as constants, see :func:`gnnclr.ops.unit_rows.unit_rows`."""
-    return rows_of_unit_length(x.detach())
-
 
 def tile_rows(columns: int, device: torch.device) -> int:
     """How many rows of scores against ``columns`` candidates are held at once."""

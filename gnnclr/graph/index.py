@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch_geometric.nn.pool.knn import KNNOutput
 
-from gnnclr.graph.exact import drop_hits, nearest, pad, tile_rows, unit_rows
+from gnnclr.graph.exact import drop_hits, nearest, pad, tile_rows
 from gnnclr.ops.check import check_choice, check_count, check_matrix, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 INSTALL = 'pip install "gnnclr[cpu]"'
 MIN_ROWS_PER_CELL = 8
@@ -175,7 +176,7 @@ class KNNIndex:
 
     def _prepare(self, x: Tensor) -> Tensor:
         if self.cosine:
-            return unit_rows(x).to(torch.float32).contiguous()
+            return unit_rows(x.detach()).to(torch.float32).contiguous()
         largest = float(x.detach().abs().amax()) if x.numel() else 0.0
         # A tiny query is as good as zero, but tiny rows are all alike.
         if largest > LARGEST or (len(self) == 0 and 0 < largest < SMALLEST):

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import scatter
 
-from gnnclr.graph.exact import nearest, tile_rows, unit_rows
+from gnnclr.graph.exact import nearest, tile_rows
 from gnnclr.graph.index import KNNIndex, load_faiss
 from gnnclr.ops.check import check_choice, check_count, check_index, check_matrix, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 # Exact search on one CPU core: FAISS is as fast as torch at 2,048 nodes, and 1.3 to 1.9 times faster from 4,096 on.
 FAISS_NODES = 2048

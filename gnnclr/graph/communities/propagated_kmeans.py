@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
-from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.index import load_faiss
 from gnnclr.graph.partition import contiguous
 from gnnclr.graph.simple_graph import sparse_matrix
 from gnnclr.ops.check import check_count, check_edges, check_seed, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 
 def propagated_kmeans(

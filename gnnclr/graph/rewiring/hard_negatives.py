@@ -6,9 +6,9 @@ from torch_geometric.transforms import BaseTransform
 from gnnclr.graph.bank_sources import append_rows
 from gnnclr.graph.candidates import similar_candidates
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.pair_exceptions import add_extra_negatives
 from gnnclr.ops.check import check_choice, check_count
+from gnnclr.ops.unit_rows import unit_rows
 
 #: What a hard negative is mixed with.
 MODES = ("pairs", "anchor")
@@ -55,8 +55,8 @@ class MixHardNegatives(BaseTransform):
         anchor, first, count = (x[enough].repeat_interleave(self.num) for x in (anchor, first, count))
         if anchor.numel() == 0:
             return data
-        x = unit_rows(data.x)
-        nodes = x if data.bank is None else torch.cat([x, unit_rows(data.bank).to(x)])
+        x = unit_rows(data.x.detach())
+        nodes = x if data.bank is None else torch.cat([x, unit_rows(data.bank.detach()).to(x)])
         draw = torch.rand(3, anchor.numel(), dtype=torch.float64).to(x.device)  # alike on every device
         one = (draw[0] * count).long()
         share = draw[1].to(x).unsqueeze(1)

@@ -7,7 +7,6 @@ from torch_geometric.transforms import BaseTransform
 from gnnclr.graph.bank import FeatureBank
 from gnnclr.graph.bank_sources import bank_sources
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.knn import knn_graph
 from gnnclr.graph.pair_exceptions import is_among
 from gnnclr.graph.positives import (
@@ -19,6 +18,7 @@ from gnnclr.graph.positives import (
     top_per_target,
 )
 from gnnclr.ops.check import check_count, check_number, check_positive, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class AddKNNPositives(BaseTransform):
