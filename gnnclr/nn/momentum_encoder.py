@@ -52,7 +52,7 @@ class MomentumEncoder(nn.Module):
         self.momentum = check_probability("momentum", momentum)
         self.steps = check_count("steps", steps, optional=True)
         self.module = copy.deepcopy(online).requires_grad_(False)
-        self.register_buffer("step", torch.zeros((), dtype=torch.long))
+        self.register_buffer("step", torch.tensor(0))  # updates that are done
 
     @torch.no_grad()
     def forward(self, *args: Any) -> Any:

@@ -41,7 +41,7 @@ class StageMemory(nn.Module):
         self.mix = float(check_number("mix", mix, least=0, most=1))
         self.warm_up, self.lag = check_count("warm_up", warm_up, least=0), check_count("lag", lag)
         self.bank = FeatureBank(size, dim, mode="sample")
-        self.register_buffer("epoch", torch.tensor(0))
+        self.register_buffer("epoch", torch.tensor(0))  # the one that goes on: the training says which
 
     def start_epoch(self, epoch: int) -> None:
         """Says which epoch begins, counted from 0."""

@@ -47,7 +47,7 @@ class SpectralPredictor(nn.Module):
         # Moments of rows with a one appended: the correlation, the mean, and in the corner the number of rows.
         self.register_buffer("moments", torch.zeros(channels + 1, channels + 1))  # the average; all zero at the start
         self.register_buffer("pending", torch.zeros(channels + 1, channels + 1))  # sums since the last step
-        self.register_buffer("step", torch.tensor(0))
+        self.register_buffer("step", torch.tensor(0))  # steps that are done, also those that set no matrix
 
     @property
     def correlation(self) -> Tensor:

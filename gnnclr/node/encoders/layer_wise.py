@@ -15,6 +15,7 @@ from gnnclr.node.encoders.encoder_input import encoder_input
 from gnnclr.node.encoders.pyg_encoder import PyGEncoder
 from gnnclr.node.sparse.node_blocks import InEdges, activate
 from gnnclr.ops.check import check_count, check_edges, describe
+from gnnclr.ops.eval_mode import eval_mode
 
 #: Convolutions whose output at a node is a function of the features and edges that enter it.
 LOCAL = (EdgeConv, GATConv, GATv2Conv, GCNConv, GINConv, PNAConv, SAGEConv)
@@ -52,13 +53,8 @@ def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) ->
     if run is None:
         kinds = "a GCNEncoder, a GATEncoder, a PyGEncoder, a model of PyG, or another with a method 'layer_wise'"
         raise ValueError(f"'encoder' must be {kinds} (got {describe(encoder)})")
-    modes = [(part, part.training) for part in model.modules()]
-    model.eval()
-    try:
+    with eval_mode(model):
         return run(data.x, data.edge_index, batch_size)
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 def has_layers(encoder: nn.Module) -> bool:

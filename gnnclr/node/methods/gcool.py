@@ -12,13 +12,14 @@ from gnnclr.node.datasets.data import check_node_data
 from gnnclr.node.methods.community_similarity import SIMILARITIES, community_similarity
 from gnnclr.node.methods.deca import deca_loss
 from gnnclr.node.methods.method import NodeMethod, check_two_views, width
+from gnnclr.node.methods.step_counter import StepCounter
 from gnnclr.node.methods.two_view import View
 from gnnclr.node.transforms.adaptive import gca_view
 from gnnclr.ops.check import check_choice, check_count, check_number, check_positive
 from gnnclr.ops.unit_rows import unit_rows
 
 
-class GCooL(NodeMethod):
+class GCooL(StepCounter, NodeMethod):
     r"""The method of `"Graph Communal Contrastive Learning" <https://arxiv.org/abs/2110.14863>`_: nodes agree between
     views, and with the centers of communities that are learned to be dense.
 
@@ -83,7 +84,6 @@ class GCooL(NodeMethod):
         self.stride, self.alpha_rate = check_positive("stride", stride), check_positive("alpha_rate", alpha_rate)
         channels = width(encoder, "channels") if channels is None else check_count("channels", channels)
         self.centers = nn.Parameter(torch.randn(num_communities, channels))
-        self.register_buffer("step", torch.zeros((), dtype=torch.long))
 
     def schedule(self) -> tuple[float, float]:
         r"""The weights :math:`\alpha(t)` and :math:`\beta(t)` of the current step."""
@@ -115,7 +115,3 @@ class GCooL(NodeMethod):
         com = self.community_loss(*z, community=communities[0], other_community=communities[1])
         logs |= {"deca": deca.detach(), "communal": com.detach()}
         return loss + alpha * (beta * deca + (1 - beta) * com), logs
-
-    def after_optimizer_step(self) -> None:
-        """Counts the step."""
-        self.step += 1

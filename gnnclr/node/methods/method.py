@@ -10,6 +10,7 @@ from gnnclr.node.datasets.data import check_node_data
 from gnnclr.node.datasets.unused_edge_weights import UnusedEdgeWeights
 from gnnclr.node.rewiring.fitted_rewiring import fitted_parts
 from gnnclr.ops.check import describe
+from gnnclr.ops.eval_mode import eval_mode
 
 
 class NodeMethod(nn.Module):
@@ -64,12 +65,8 @@ class NodeMethod(nn.Module):
     def embed(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d] on the whole graph, in evaluation mode."""
         data = self.ignore_edge_weights(check_node_data(data))
-        training = self.training
-        self.eval()
-        try:
+        with eval_mode(self):
             return self(data)
-        finally:
-            self.train(training)
 
     def forward(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d], differentiable and in the current mode."""

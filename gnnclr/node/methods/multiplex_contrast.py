@@ -17,6 +17,7 @@ from gnnclr.node.methods.method import NodeMethod
 from gnnclr.node.methods.step_graph import step_graph
 from gnnclr.node.methods.two_view import View
 from gnnclr.ops.check import check_choice, check_index, describe
+from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -128,12 +129,8 @@ class MultiplexContrast(NodeMethod):
     @torch.no_grad()
     def embed(self, data: MultiplexData) -> Tensor:
         """The embeddings of all nodes on the whole graph, in evaluation mode."""
-        training = self.training
-        self.eval()
-        try:
+        with eval_mode(self):
             return self(data)
-        finally:
-            self.train(training)
 
     def forward(self, data: MultiplexData) -> Tensor:
         """The embeddings of all nodes, of the relations as they are; differentiable and in the current mode."""
