@@ -231,3 +231,16 @@ class FeatureBank(nn.Module):
         """The settings, for ``repr``."""
         index = "" if self.index is None else f", index={self.index.kind!r}, rebuild_every={self.rebuild_every}"
         return f"size={self.size}, dim={self.dim}, mode={self.mode!r}{index}"
+
+
+def banks_of(transform: Any) -> list[FeatureBank]:
+    """The banks that a transform reads, its ``bank`` and those of its ``transforms``, each once and in order: what a
+    method has to update after a step.
+
+    Args:
+        transform (callable or None): A rewiring, such as a :class:`torch_geometric.transforms.Compose` of several.
+    """
+    banks = [getattr(transform, "bank", None)]
+    for part in getattr(transform, "transforms", []):
+        banks.extend(banks_of(part))
+    return list(dict.fromkeys(bank for bank in banks if isinstance(bank, FeatureBank)))

@@ -20,9 +20,8 @@ from torch_geometric.datasets import Amazon, Coauthor, Planetoid, WikiCS
 from torch_geometric.transforms import RandomNodeSplit
 from torch_geometric.utils import to_undirected
 
-from gnnclr.node.datasets.data import SparseFeatures, check_node_data
+from gnnclr.node.datasets.data import SparseFeatures, check_node_data, node_mask
 from gnnclr.node.datasets.multiplex import load_multiplex_data
-from gnnclr.node.datasets.node_mask import node_mask
 from gnnclr.ops.check import check_choice, check_edges, check_seed, describe
 from gnnclr.ops.labels import UNLABELED, class_labels
 from gnnclr.ops.notice import notice

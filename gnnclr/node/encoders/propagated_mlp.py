@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from gnnclr.node.encoders.mlp import MLPEncoder
-from gnnclr.node.transforms.ppr_features import centered_rows, ppr_features
+from gnnclr.node.sparse.propagate import centered_rows, ppr_features
 from gnnclr.ops.check import check_count, check_probability
 from gnnclr.ops.memo import TensorMemo
 

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gnnclr.node.methods.method import NodeMethod
-from gnnclr.node.transforms.ppr_features import centered_rows, ppr_features
+from gnnclr.node.sparse.propagate import centered_rows, ppr_features
 from gnnclr.ops.check import check_count, check_positive, check_probability
 from gnnclr.ops.memo import TensorMemo
 
