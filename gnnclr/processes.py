@@ -1,4 +1,4 @@
-"""What a process knows and does as one of several, without the heavy imports."""
+"""Functions for one of several processes, without the heavy imports."""
 
 import os
 import signal

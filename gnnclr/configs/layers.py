@@ -45,7 +45,7 @@ def lineage(kind: str, name: str) -> tuple[str, ...]:
 
 
 def bases(settings: Mapping[str, Any], origin: str = "recipe") -> list[str]:
-    """What ``base`` says, as a list."""
+    """The value of ``base`` as a list."""
     base = settings.get("base", [])
     base = [base] if isinstance(base, str) else base
     if not isinstance(base, list) or not all(isinstance(name, str) for name in base):

@@ -1,4 +1,4 @@
-"""Settings over settings."""
+"""Merges settings: later ones replace earlier ones."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is measured by default while points move."""
+"""Default measures of a simulation."""
 
 from collections.abc import Callable
 

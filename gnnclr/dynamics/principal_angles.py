@@ -1,4 +1,4 @@
-"""How far apart two subspaces are."""
+"""Angles between two subspaces."""
 
 import torch
 from torch import Tensor

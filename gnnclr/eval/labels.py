@@ -1,4 +1,4 @@
-"""Which rows have a label, and whether features, labels and a split belong together."""
+"""Checks of features, labels and splits, and the choice of rows that have a label."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -58,7 +58,7 @@ def labeled_rows(name: str, y: Any, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int = 0) -> Split | None:
-    """What probes see of the split of a data set; ``None`` where there is nothing to probe. Says in printed lines what
+    """The part of a split that probes see; ``None`` where there is nothing to probe. Says in printed lines what
     is left out and why.
 
     Args:

@@ -1,4 +1,4 @@
-"""Which nodes or images a probe is trained, chosen and tested on."""
+"""Splits of nodes or images into training, validation and test."""
 
 from dataclasses import dataclass
 from typing import Any

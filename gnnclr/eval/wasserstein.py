@@ -1,4 +1,4 @@
-"""How far the similarities of embeddings are from those of uniform points."""
+"""Distance between the similarities of embeddings and those of uniform points."""
 
 import math
 

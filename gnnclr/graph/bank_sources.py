@@ -43,7 +43,7 @@ def _same_rows(rows: Tensor, features: Tensor) -> bool:
 
 
 def _held(graph: ContrastGraph, rows: Tensor) -> Tensor:
-    """Which row of the graph's bank that attracts already each of ``rows`` is [u], -1 for none."""
+    """The row of the graph's bank that equals each of ``rows`` and attracts already [u], -1 for none."""
     known = torch.unique(graph.edge_index[0]) - graph.num_nodes
     known = known[known >= 0]
     key = torch.unique(torch.cat([graph.bank[known], rows]), dim=0, return_inverse=True)[1]

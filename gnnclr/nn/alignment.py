@@ -77,7 +77,7 @@ def relative_weights(edge_weight: Tensor, target: Tensor | None = None, num_node
 
 
 def anchor_mass(graph: ContrastGraph, mean: str = "anchors") -> Tensor:
-    """What each node counts in a mean over positive pairs [n], in float64: one, or the weight of its positives.
+    """The weight of each node in a mean over positive pairs [n], in float64: one, or the weight of its positives.
 
     Args:
         graph (ContrastGraph): The graph.
@@ -168,8 +168,8 @@ class AlignmentConv(PairConv):
 
     @property
     def weighs_rows(self) -> bool:
-        """Whether the weights of positives are meant for all that a softmax objective says of a pair, so that anchors
-        weigh unequally in the uniformity too."""
+        """Whether the weights of positives also weigh the log-partition of their anchors, so that anchors weigh
+        unequally in the uniformity too."""
         return self.mean == "pairs"
 
     def pairs(self, z: Tensor, graph: ContrastGraph) -> PositivePairs:

@@ -93,7 +93,7 @@ class ContraNorm(nn.Module):
         return x if self.norm is None else self.norm(x)
 
     def _messages(self, x: Tensor, edge_index: Tensor | None) -> Tensor:
-        """What the features receive, before the scale."""
+        """The messages to the features, before the scale."""
         (n, d), unit = x.shape[-2:], unit_rows(x)
         if edge_index is None and not self.dual_norm:
             # Fused attention wants four dimensions: sets, heads, tokens and channels.

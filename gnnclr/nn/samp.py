@@ -61,7 +61,7 @@ class SelfAttentionMessagePassing(nn.Module):
         return x
 
     def adapt(self, support: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
-        """Refines the samples of an episode together, to unit length: the ``transform`` of
+        """Refines the samples of an episode together and normalizes them: the ``transform`` of
         :func:`gnnclr.eval.few_shot`.
 
         Args:

@@ -15,12 +15,12 @@ class TensorMap:
         self._values: dict[int, tuple[weakref.ref, Any]] = {}
 
     def get(self, tensor: Any) -> Any:
-        """What belongs to a tensor, or ``None``."""
+        """The value of a tensor, or ``None``."""
         entry = self._values.get(id(tensor))
         return entry[1] if entry is not None and entry[0]() is tensor else None
 
     def set(self, tensor: Tensor, value: Any) -> None:
-        """Gives something to a tensor."""
+        """Sets the value of a tensor."""
         key = id(tensor)
         self._values[key] = weakref.ref(tensor, lambda _: self._values.pop(key, None)), value
 
@@ -94,7 +94,7 @@ def _outside(memo: TensorMemo, *args: Any) -> Any:
 
 
 class _Seen(NamedTuple):
-    """What a tensor is told by."""
+    """The identity and version of a tensor."""
 
     tensor: weakref.ref
     version: int

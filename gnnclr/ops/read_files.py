@@ -17,7 +17,7 @@ def read_files(
     downloads: bool = False,
     remedy: str = REMEDY,
 ) -> T:
-    """What a function reads.
+    """Calls a function that reads files, and names a broken one.
 
     Args:
         path (str or Path): The file or folder, for the message.

@@ -1,4 +1,4 @@
-"""Rows of unit length, whatever their length was."""
+"""Rows of unit length, and lengths of rows of any size."""
 
 import torch
 from torch import Tensor

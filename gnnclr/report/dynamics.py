@@ -1,4 +1,4 @@
-"""How alignment and uniformity move while a model trains."""
+"""Plots of alignment, uniformity and other metrics over a training."""
 
 import csv
 from collections.abc import Mapping, Sequence

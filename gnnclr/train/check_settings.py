@@ -1,4 +1,4 @@
-"""What can be known about the settings of a training before it begins."""
+"""Checks of settings before a training begins."""
 
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException

@@ -1,4 +1,4 @@
-"""What data modules of one graph share."""
+"""The base of data modules that hold one graph."""
 
 from collections.abc import Iterable, Iterator
 

@@ -56,7 +56,7 @@ def names_fields(method: F) -> F:
 
 
 def name_field(error: Exception, recipe: Namespace) -> str | None:
-    """What an error says about a recipe, with the dotted name of the field; ``None`` if it is about something else.
+    """The message of an error about a recipe, with the dotted name of the field; ``None`` for any other error.
 
     Args:
         error (Exception): What was raised where parts of the recipe were made or used.

@@ -24,7 +24,7 @@ NO_TYPE_FITS = "Does not validate against any of the Union subtypes"
 
 
 def explain(error: ArgumentError, options: Sequence[str], overrides: Sequence[str] = ()) -> str:
-    """What jsonargparse says about a recipe, in a line: the field, what it must be, and what it was.
+    """The message of jsonargparse about a recipe, in a line: the field, what it must be, and what came.
 
     Args:
         error (ArgumentError): The error.
@@ -70,7 +70,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def innermost(error: BaseException) -> BaseException:
-    """What an error that jsonargparse wrapped was about: the error that the class of a field raised.
+    """The error that the class of a field raised, out of the one that jsonargparse wrapped it in.
 
     Args:
         error (BaseException): The error.

@@ -279,8 +279,8 @@ class Run:
 
 
 class Trained(NamedTuple):
-    """What a training leaves: the data, the method before and after, the steps, the seconds, and whether processes are
-    still joined, as those of a launcher are."""
+    """The result of a training: the data, the method before and after, the steps, the seconds, and whether processes
+    are still joined, as those of a launcher are."""
 
     data: ContrastiveData
     untrained: nn.Module

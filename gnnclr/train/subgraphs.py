@@ -1,4 +1,4 @@
-"""Which methods can be trained on subgraphs."""
+"""Checks that a method can be trained on subgraphs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from gnnclr.node import FittedRewiring
 
 
 def bind_rewirings(method: nn.Module, data: Data) -> None:
-    """Says to the rewirings of a method of which graph its steps see subgraphs.
+    """Tells the rewirings of a method the graph whose subgraphs its steps see.
 
     Args:
         method (torch.nn.Module): The method.

@@ -181,8 +181,8 @@ def _watched(interrupt: ResumableInterrupt, workers: list[subprocess.Popen]) -> 
 
 
 class FromRankZero:
-    """Gives all processes of a training what the first one has found, however long that takes it. Made by all at the
-    same time, while the processes are joined."""
+    """Gives all processes of a training the value that the first one finds, however long that takes it. Made by all at
+    the same time, while the processes are joined."""
 
     def __init__(self) -> None:
         self._group = dist.new_group(backend="gloo", timeout=timedelta(days=30))

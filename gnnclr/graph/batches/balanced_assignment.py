@@ -42,7 +42,7 @@ def balanced_assignment(cost: Tensor) -> Tensor:
 
 
 def _prices(cost: Tensor, stages: int = 5, passes: int = 10) -> Tensor:
-    """What a place in each cluster is worth [K], nearly: the potentials of balanced optimal transport."""
+    """The price of a place in each cluster [K], nearly: the potentials of balanced optimal transport."""
     price = cost.new_zeros(cost.size(1))
     for stage in range(stages):
         smoothing = 0.5 * 4.0**-stage  # 0.5 to 0.002 of the mean cost

@@ -1,4 +1,4 @@
-"""How much denser communities are inside than chance would make them."""
+"""Modularity: the edges inside of communities, compared with those expected by chance."""
 
 import torch
 from torch import Tensor

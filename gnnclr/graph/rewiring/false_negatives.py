@@ -58,7 +58,7 @@ class DropFalseNegatives(BaseTransform):
 
 
 class WeighFalseNegatives(DropFalseNegatives):
-    r"""Weighs the most similar candidates of each anchor by :math:`\rho` among its negatives: what
+    r"""Weighs the most similar candidates of each anchor by :math:`\rho` among its negatives: those that
     :class:`DropFalseNegatives` takes, in part.
 
     A weight of one changes nothing, and a small one is near to dropping. The pairs are ignored, and put back as extra

@@ -1,4 +1,4 @@
-"""What a method for graphs expects of its data."""
+"""Checks of graphs for methods, and sparse features."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Weights of edges that nobody looks at."""
+"""Warnings about weights of edges that a method does not use."""
 
 import warnings
 from typing import Any

@@ -1,4 +1,4 @@
-"""An encoder that looks at each node alone."""
+"""A multi-layer perceptron on each node."""
 
 from itertools import pairwise
 

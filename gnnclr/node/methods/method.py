@@ -54,12 +54,12 @@ class NodeMethod(nn.Module):
         raise NotImplementedError
 
     def start_epoch(self, epoch: int) -> None:
-        """What precedes each epoch: a rewiring, where a method has one, is told which epoch begins."""
+        """Prepares an epoch: tells a rewiring, where the method has one, which epoch begins."""
         for part in fitted_parts(getattr(self, "rewire", None)):
             part.start_epoch(epoch)
 
     def after_optimizer_step(self) -> None:
-        """What follows each step of the optimizer, such as the update of a target encoder; nothing here."""
+        """Follows each step of the optimizer, for example with the update of a target encoder; does nothing here."""
 
     @torch.no_grad()
     def embed(self, data: Data) -> Tensor:

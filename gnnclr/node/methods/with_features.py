@@ -1,4 +1,4 @@
-"""Learned embeddings beside the features they were learned from."""
+"""Learned embeddings joined by the features that they were learned from."""
 
 import torch
 from torch import Tensor
@@ -44,7 +44,7 @@ class WithFeatures(NodeMethod):
         return self.method.training_step_loss(data)
 
     def start_epoch(self, epoch: int) -> None:
-        """What the method does before an epoch."""
+        """Prepares an epoch of the method."""
         if hasattr(self.method, "start_epoch"):
             self.method.start_epoch(epoch)
 

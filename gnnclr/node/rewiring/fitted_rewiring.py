@@ -1,4 +1,4 @@
-"""Rewirings that are made from the graph that is learned from."""
+"""Rewirings that are made from the graph of the training."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from gnnclr.ops.memo import TensorMemo
 
 
 class FittedRewiring(BaseTransform):
-    """A rewiring by what is found in the graph, such as communities or nearest neighbors.
+    """A rewiring made from findings in the graph, such as communities or nearest neighbors.
 
         >>> FittedRewiring(EdgeCommunities("louvain"), ExcludeCommunity)
         >>> FittedRewiring(PropagatedNeighbors(k=30), AddNeighborPositives)

@@ -1,4 +1,4 @@
-"""How central the nodes of a graph are."""
+"""Centralities of nodes."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Which files of a folder are images of which class, and which are none."""
+"""Sorts the files of a folder into classes of images."""
 
 from collections import Counter
 from collections.abc import Iterable

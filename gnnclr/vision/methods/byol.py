@@ -1,4 +1,4 @@
-"""BYOL: one view predicts what a slow copy makes of the other."""
+"""BYOL: one view predicts the embedding of the other by a slow copy of the encoder."""
 
 from collections.abc import Sequence
 
@@ -61,7 +61,7 @@ class BYOL(SiameseMethod):
         self.target = MomentumEncoder(self._online(), momentum, momentum_steps)
 
     def targets(self, images: Tensor, z: Sequence[Tensor], batch: dict[str, Tensor]) -> Sequence[Tensor]:
-        """What the copy makes of the views."""
+        """The embeddings of the views by the copy."""
         return self.target(images).chunk(len(z))
 
     def after_optimizer_step(self) -> None:

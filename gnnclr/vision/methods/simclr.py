@@ -96,7 +96,7 @@ class SimCLR(VisionMethod):
         return loss, view_measures(*z[:2])
 
     def loss_arguments(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What the loss is told of a batch besides its views: nothing."""
+        """Further arguments of the loss, from a batch: none."""
         return {}
 
     def _loss(self, z: list[Tensor], features: Tensor, batch: dict[str, Tensor]) -> Tensor:

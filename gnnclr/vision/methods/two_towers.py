@@ -1,4 +1,4 @@
-"""Two encoders of two modalities that find each other."""
+"""Two encoders of two modalities, trained to agree."""
 
 import torch
 from torch import Tensor, nn
