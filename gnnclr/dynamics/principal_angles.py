@@ -17,7 +17,8 @@ def principal_angles(a: Tensor, b: Tensor) -> Tensor:
         \cos \theta_i = \sigma_i(\mathbf{Q}_a^\top \mathbf{Q}_b), \qquad
         \sin \theta_i = \varsigma_i\big((\mathbf{I} - \mathbf{Q}_a \mathbf{Q}_a^\top) \mathbf{Q}_b\big)
 
-    and the angle is read from the sine where the cosine is near one, so that small angles keep their digits.
+    and the angle is read from the sine where the cosine is near one, so that small angles keep their digits; half of
+    them are lost in some angles of :func:`scipy.linalg.subspace_angles`.
 
     Args:
         a (Tensor): One matrix. Columns may depend on each other; only what they span counts.

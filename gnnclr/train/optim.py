@@ -113,7 +113,8 @@ def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
 
 def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup_steps: int = 0, final: float = 0.0) -> LambdaLR:
     r"""A linear warm-up followed by half a cosine, as in `"SGDR: Stochastic Gradient Descent with Warm Restarts"
-    <https://arxiv.org/abs/1608.03983>`_ without restarts.
+    <https://arxiv.org/abs/1608.03983>`_ without restarts. A function of the step alone, where torch's own cosine goes
+    on from the last rate, with its rounding.
 
     .. math::
         \eta_t = \eta \cdot \begin{cases} (t + 1) / w & t < w \\
