@@ -58,7 +58,7 @@ class KNNIndex:
 
     The score is higher for nearer rows: the similarity :math:`\cos(\mathbf{q}, \mathbf{x}_j)` if :obj:`cosine`, else
     the negative squared distance :math:`-\lVert \mathbf{q} - \mathbf{x}_j \rVert^2`. Results carry no gradient, and
-    equal rows added in equal order give equal results.
+    equal rows added in equal order give equal results. PyG's class of this name needs FAISS, and a class for each kind.
 
     Args:
         kind (str, optional): ``"flat"`` is exact. ``"ivf"`` visits the nearest cells of a k-means partition, which is

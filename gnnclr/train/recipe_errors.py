@@ -35,7 +35,7 @@ def explain(error: ArgumentError, options: Sequence[str], overrides: Sequence[st
     found = re.search(r"unrecognized arguments: (\S+)", text)
     if found:
         word = found[1].split("=")[0]
-        return f"unknown option {word!r}{nearest(word, options)}"
+        return f"unknown option {word!r}{did_you_mean(word, options)}"
     found = re.search(r"argument (--[\w.]+): expected one argument", text)
     if found:
         return f"{_without_value(found[1], overrides)!r} needs a value: {_without_value(found[1], overrides)}=VALUE"
@@ -44,7 +44,7 @@ def explain(error: ArgumentError, options: Sequence[str], overrides: Sequence[st
         return f"'{found[1]}' must be fields and their values (got {_short(found[2])})"
     found = re.search(r"(?:Option|option|Key) '([\w.]+)'(?: is not (?:accepted|expected))?", text)
     if found and "required" not in text:
-        return f"unknown field {found[1]!r}{nearest(found[1], options)}"
+        return f"unknown field {found[1]!r}{did_you_mean(found[1], options)}"
     field, message = _innermost(error)
     required = re.match(r"the following arguments are required: (.*)", message)
     if required and not field:
@@ -54,7 +54,7 @@ def explain(error: ArgumentError, options: Sequence[str], overrides: Sequence[st
     return _sentence(field, message, text)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``"; did you mean ...?"`` with the known word that is spelt most alike, or nothing.
 
     Args:
@@ -128,7 +128,7 @@ def _class_sentence(field: str, path: str, reason: str) -> str:
         known = dir(importlib.import_module(module))
     except (ImportError, ValueError):
         known = []
-    return f"'{field}' must be a class (got {path!r}: {reason.rstrip('.')}){nearest(name, known)}"
+    return f"'{field}' must be a class (got {path!r}: {reason.rstrip('.')}){did_you_mean(name, known)}"
 
 
 def _kind(text: str, came: str) -> str:
