@@ -57,7 +57,9 @@ class FeatureBank(nn.Module):
         self.rebuild_every = check_count("rebuild_every", rebuild_every)
         self.index = KNNIndex(index, cosine=True) if isinstance(index, str) else index
         if self.index is not None and not (isinstance(self.index, KNNIndex) and self.index.cosine):
-            raise ValueError(f"'index' must be a KNNIndex with cosine=True or the kind of one (got {describe(index)})")
+            raise ValueError(
+                f"'index' must be 'flat', 'ivf', 'hnsw' or a KNNIndex with cosine=True (got {describe(index)})"
+            )
         if self.index is not None:
             self.index = copy.copy(self.index)
             self.index.reset()

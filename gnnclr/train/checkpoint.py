@@ -83,7 +83,7 @@ def check_weights(path: str | Path, state: dict[str, Any], module: nn.Module) ->
             )
     for name, _ in module.named_parameters():
         if not bool(state[name].isfinite().all()):
-            raise RecipeError(f"'{path}' must be of finite weights (got NaN or infinite entries in {name!r}); {REMEDY}")
+            raise RecipeError(f"'{path}' must hold finite weights (got NaN or infinite entries in {name!r}); {REMEDY}")
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

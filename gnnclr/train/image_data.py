@@ -66,8 +66,7 @@ class ImageData(ContrastiveData):
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
         if dataset == "folder" and size is None:
             raise ValueError("'data.size' must be the height and width of the images (got none)")
-        if check_count("data.batch_size", batch_size) < 2:
-            raise ValueError(f"'data.batch_size' must be at least 2, or nothing repels (got {describe(batch_size)})")
+        check_count("data.batch_size", batch_size, least=2)  # with one image nothing repels
         if limit is not None and check_count("data.limit", limit) < batch_size:
             raise ValueError(f"'data.limit' must be at least the batch size of {batch_size} (got {describe(limit)})")
         if selection is not None and not isinstance(selection, BatchSelection):

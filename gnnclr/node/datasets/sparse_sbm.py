@@ -55,8 +55,9 @@ def sparse_sbm(
     check_probability("homophily", homophily)
     check_positive("signal", signal)
     check_number("exponent", exponent, above=1)
-    if 8 * num_edges > num_nodes * (num_nodes // num_classes - 1):
-        raise ValueError(f"'num_edges' must be few for {num_nodes} nodes in {num_classes} classes (got {num_edges})")
+    most = num_nodes * (num_nodes // num_classes - 1) // 8
+    if num_edges > most:
+        raise ValueError(f"'num_edges' must be at most {most}, a quarter of the pairs within classes (got {num_edges})")
     generator = torch.Generator().manual_seed(check_seed("seed", seed))
     block = torch.arange(num_nodes) * num_classes // num_nodes
     # By inversion; cut at the root of n, so that no hub has a large share of all edges.

@@ -99,7 +99,7 @@ class MultiplexContrast(NodeMethod):
         encoders = _each("encoder", self.encoder, len(graphs))
         h = [encoder(graph.x, graph.edge_index) for encoder, graph in zip(encoders, graphs)]
         if len({part.size(0) for part in h}) > 1:
-            raise ValueError(f"'views' must leave the number of nodes alone (got {[part.size(0) for part in h]})")
+            raise ValueError(f"'views' must keep the number of nodes (got {[part.size(0) for part in h]})")
         return h
 
     def contrast(self, z: Sequence[Tensor], data: MultiplexData) -> tuple[Tensor, dict[str, Tensor]]:
