@@ -163,8 +163,8 @@ def _class_sizes(y: Tensor, ways: int, shots: int, queries: int) -> Tensor:
 
 
 def _accuracies(support: Tensor, query: Tensor) -> Tensor:
-    """The share of the queries [b, ways * queries, d] whose nearest prototype is that of their class [b]. Prototypes are
-    the means of the support [b, ways, shots, d]."""
+    """The share of the queries [b, ways * queries, d] whose nearest prototype is that of their class [b]; prototypes
+    are the means of the support [b, ways, shots, d]."""
     truth = torch.arange(support.size(1), device=query.device).repeat_interleave(query.size(1) // support.size(1))
     nearest = torch.cdist(query, support.mean(dim=2)).argmin(dim=-1)
     return (nearest == truth).double().mean(dim=-1)
