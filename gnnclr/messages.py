@@ -5,7 +5,7 @@ import os
 import tempfile
 import traceback
 
-#: What is wrong and what to do, by the number of an error of the system.
+#: The mistake and its remedy, by the number of an error of the system.
 REASONS = {
     errno.ENOSPC: "no space is left on its disk; free some, or choose another folder",
     errno.EDQUOT: "no space is left in the user's quota; free some, or choose another folder",

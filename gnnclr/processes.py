@@ -34,8 +34,8 @@ def end_with_parent() -> None:
 
 @contextmanager
 def sigterm_interrupts() -> Iterator[None]:
-    """While the block runs, a request to terminate ends it like Ctrl-C, by a :class:`KeyboardInterrupt`: what was begun
-    is cleaned up. Only in the main thread."""
+    """While the block runs, a request to terminate ends it like Ctrl-C, by a :class:`KeyboardInterrupt`: the block
+    cleans up. Only in the main thread."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

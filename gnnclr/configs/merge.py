@@ -13,7 +13,7 @@ def merge(base: Any, changes: Any) -> Any:
 
     Args:
         base (dict): Settings as YAML gives them.
-        changes (dict): What differs.
+        changes (dict): The settings that differ.
 
     Returns:
         dict: New settings; neither argument is changed.

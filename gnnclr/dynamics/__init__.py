@@ -1,4 +1,4 @@
-"""Contrastive updates without an encoder: points on the sphere under message passing, and what spectra say of them."""
+"""Contrastive updates without an encoder: points on the sphere under message passing, and their spectra."""
 
 from gnnclr.dynamics.measures import sphere_measures
 from gnnclr.dynamics.principal_angles import principal_angles

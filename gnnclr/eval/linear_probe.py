@@ -35,7 +35,7 @@ def linear_probe(
 
     The scaling of the features and :math:`C` are the ones with the best accuracy on the validation rows (on a tie the
     stronger regularization); the test rows are looked at once, with those. The regression is fitted on the training
-    rows only, and on one thread: what is small is fitted up to ten times faster so, and no result depends on the
+    rows only, and on one thread: small problems are fitted up to ten times faster so, and no result depends on the
     number of threads.
 
     Args:

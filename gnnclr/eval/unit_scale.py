@@ -7,8 +7,8 @@ from gnnclr.ops.unit_rows import power_of_two, scale_down
 
 
 def unit_scale(x: Tensor) -> Tensor:
-    """The matrix times the power of two that brings its largest entry to about one: exact, and of no effect on what is
-    the same at all scales. Squares of huge or tiny entries would be infinite or zero."""
+    """The matrix times the power of two that brings its largest entry to about one: exact, and of no effect on results
+    that are the same at all scales. Squares of huge or tiny entries would be infinite or zero."""
     return scale_down(x, power_of_two(x.abs().max())) if x.numel() else x
 
 

@@ -139,7 +139,7 @@ class FeatureBank(nn.Module):
         self.storage[row], self.storage_id[row], self.written[row] = x, ids, self.step
 
     def _check_rows(self, x: Tensor, ids: Tensor | None) -> dict[str, Tensor | None]:
-        """What is to be written, as it is stored."""
+        """The rows and samples to write, as they are stored."""
         check_matrix("x", x, cols=self.dim)
         if ids is None and self.mode == "sample":
             raise ValueError("'ids' must be given to a bank with mode='sample' (got None)")
@@ -236,8 +236,8 @@ class FeatureBank(nn.Module):
 
 
 def banks_of(transform: Any) -> list[FeatureBank]:
-    """The banks that a transform reads, its ``bank`` and those of its ``transforms``, each once and in order: what a
-    method has to update after a step.
+    """The banks that a transform reads, its ``bank`` and those of its ``transforms``, each once and in order: a method
+    has to update them after a step.
 
     Args:
         transform (callable or None): A rewiring, such as a :class:`torch_geometric.transforms.Compose` of several.

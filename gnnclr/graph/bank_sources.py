@@ -53,7 +53,7 @@ def _held(graph: ContrastGraph, rows: Tensor) -> Tensor:
 
 
 def append_rows(graph: ContrastGraph, rows: Tensor) -> Tensor:
-    """Appends rows to the bank of a graph that are candidates of nobody, in place; their numbers as sources [r].
+    """Appends rows to the bank of a graph that are no candidates of any anchor, in place; their numbers as sources [r].
 
     Args:
         graph (ContrastGraph): The graph.

@@ -100,7 +100,7 @@ class KNNIndex:
         self.reset()
 
     def reset(self) -> None:
-        """Removes all rows, and what was trained on them."""
+        """Removes all rows, and the index that was trained on them."""
         self._dim: int | None = None
         self._index: Any = None  # the FAISS index
         self._rows: Tensor | None = None  # the rows, where torch searches or may have to

@@ -30,7 +30,7 @@ class JumpingKnowledgeLoss(GraphLoss):
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
 
     Shapes:
-        - **input:** what the loss takes
+        - **input:** that of the loss
         - **output:** scalar
 
     Example:

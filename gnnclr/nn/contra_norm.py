@@ -112,7 +112,7 @@ class ContraNorm(nn.Module):
         return (torch.cat(out, dim=-2) + back).to(x.dtype)
 
     def _tile(self, unit: Tensor, value: Tensor, rows: slice, exclusion: Exclusion | None) -> tuple[Tensor, Tensor]:
-        """The message to some rows, and what those rows send to all (zero, unless both directions are wanted)."""
+        """The message to some rows, and that from those rows to all (zero, unless both directions are wanted)."""
         score = unit[..., rows, :] @ unit.mT / self.temperature
         if exclusion is not None:
             score = exclusion.mask_(score, rows, slice(0, unit.size(-2)), float("-inf"))

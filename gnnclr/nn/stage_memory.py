@@ -18,7 +18,7 @@ class StageMemory(nn.Module):
     :obj:`warm_up` epochs are done, and for samples not yet written, :math:`\mathbf{t}_i = \mathbf{z}_i`.
 
     Targets of a batch are read before it is written, so one row a sample is enough: a sample comes once an epoch, and
-    what it reads is of an earlier epoch. Samples that an epoch leaves out keep what they have. Writes of all processes
+    it reads a row of an earlier epoch. Samples that an epoch leaves out keep their rows. Writes of all processes
     reach all of them. :meth:`start_epoch` must be called at the start of every epoch.
 
     Args:
@@ -28,7 +28,7 @@ class StageMemory(nn.Module):
         warm_up (int, optional): Epochs, from the first, whose targets are not mixed. (default: ``51``, as in the
             authors' code)
         lag (int, optional): Epochs from one write to the next: every epoch whose number is a multiple of it writes.
-            With a lag of one what is read is one epoch old; otherwise its age is one to :obj:`lag` epochs.
+            With a lag of one the row that is read is one epoch old; otherwise its age is one to :obj:`lag` epochs.
             (default: ``1``)
 
     Shapes:

@@ -1,4 +1,4 @@
-"""Argument checks whose messages name the argument, what was expected and what came."""
+"""Checks of arguments, whose messages name the argument, the expected value and the value that came."""
 
 import math
 from numbers import Integral, Real

@@ -124,7 +124,8 @@ def _order(group: Tensor) -> Tensor | None:
 def _arrange(
     group_q: Tensor | None, group_k: Tensor | None, symmetric: bool, ranges: bool
 ) -> tuple[Tensor | None, Tensor | None, Exclusion]:
-    """The orders of queries and keys, and what groups exclude: the same through an epoch, if its batches are alike."""
+    """The orders of queries and keys, and the exclusions by groups: the same through an epoch, if its batches are
+    alike."""
     order_q = _order(group_q) if ranges else None
     order_k = order_q if symmetric or not ranges else _order(group_k)
     groups = (x if x is None or order is None else x[order] for x, order in ((group_q, order_q), (group_k, order_k)))

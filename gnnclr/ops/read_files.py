@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-#: What to do about a file that cannot be read.
+#: The remedy for a file that cannot be read.
 REMEDY = "remove it and get it again"
 
 

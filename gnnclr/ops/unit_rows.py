@@ -39,7 +39,7 @@ def _lengths(x: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, bool]
 
 
 def _inverse(length: Tensor) -> Tensor:
-    """What a zero row is divided by, so that it stays zero and gets no gradient."""
+    """Divisors of rows, infinite for a zero row, so that it stays zero and gets no gradient."""
     return length.masked_fill(length == 0, float("inf"))
 
 

@@ -1,4 +1,4 @@
-"""The optimizer of large batches, what optimizers decay, and the learning rate over time."""
+"""The optimizer of large batches, groups of decayed parameters, and the learning rate over time."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -23,8 +23,8 @@ class LARS(Optimizer):
 
     with learning rate :math:`\gamma`. As in `"A Simple Framework for Contrastive Learning of Visual Representations"
     <https://arxiv.org/abs/2002.05709>`_, vectors and scalars (biases, norm scales) are not adapted:
-    :math:`\lambda = 1`, and so it is while a weight or its gradient is zero. What is not decayed is for the parameter
-    groups to say: :func:`~gnnclr.train.parameter_groups` gives vectors and scalars no decay.
+    :math:`\lambda = 1`, and so it is while a weight or its gradient is zero. Parameter groups say which parameters
+    decay: :func:`~gnnclr.train.parameter_groups` gives vectors and scalars no decay.
 
     SimCLR takes :math:`\gamma = 0.3\, B / 256` for batches of :math:`B` images, a decay of :math:`10^{-6}` and ten
     epochs of warm-up.

@@ -19,7 +19,7 @@ KINDS = {
     "tuple": "a list",
     "dict": "fields and their values",
 }
-#: The first words of what jsonargparse says where none of several types fits.
+#: The first words of jsonargparse's message where none of several types fits.
 NO_TYPE_FITS = "Does not validate against any of the Union subtypes"
 
 
@@ -28,7 +28,7 @@ def explain(error: ArgumentError, options: Sequence[str], overrides: Sequence[st
 
     Args:
         error (ArgumentError): The error.
-        options (list): All options ``--FIELD`` there are, for what was meant perhaps.
+        options (list): All options ``--FIELD`` there are, for a hint at the nearest one.
         overrides (list, optional): The arguments of the command line. (default: none)
     """
     text = str(error)
@@ -58,8 +58,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``"; did you mean ...?"`` with the known word that is spelt most alike, or nothing.
 
     Args:
-        word (str): What was given.
-        known (list): What is accepted. Dotted names also match by their last part.
+        word (str): The word that came.
+        known (list): The accepted words. Dotted names also match by their last part.
     """
     known = list(known)
     close = difflib.get_close_matches(word, known, 1, cutoff=0.6)
@@ -132,7 +132,7 @@ def _class_sentence(field: str, path: str, reason: str) -> str:
 
 
 def _kind(text: str, came: str) -> str:
-    """What jsonargparse expected, in words; nothing if it is unknown."""
+    """The kind of value that jsonargparse expected, in words; nothing if it is unknown."""
     found = re.search(r"subclass of (?:<class ')?(\w+(?:\.\w+)*)", text)
     if found and found[1] != "spec":
         return _with_article(found[1].rpartition(".")[2])

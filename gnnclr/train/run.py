@@ -187,7 +187,7 @@ class Run:
         return Trained(data, untrained, module.method, trainer.global_step, seconds, joined)
 
     def _clear(self) -> None:
-        """Takes back what a training wrote that failed before its first step was done."""
+        """Removes the files of a training that failed before its first step was done."""
         if self.checkpoint.exists():
             return
         for name in ("config.yaml", "metrics.csv"):
@@ -249,7 +249,7 @@ class Run:
         return result
 
     def _check_checkpoint(self, path: Path, module: nn.Module, max_epochs: int | None) -> None:
-        """Refuses what is no checkpoint of this recipe, before anything of the run is touched."""
+        """Refuses a file that is no checkpoint of this recipe, before anything of the run is touched."""
         checkpoint = read_checkpoint(path, PARTS + OF_TRAINING)
         check_recipe(path, checkpoint, self.settings())
         check_weights(path, checkpoint["state_dict"], module)

@@ -35,7 +35,7 @@ def several_processes(trainer: Trainer, interrupt: ResumableInterrupt, task: dic
     Args:
         trainer (Trainer): The trainer of this process.
         interrupt (ResumableInterrupt): Its callback that hears of signals.
-        task (dict): What :mod:`gnnclr.worker` needs: ``settings``, ``folder``, ``name``, ``ckpt_path``.
+        task (dict): The input of :mod:`gnnclr.worker`: ``settings``, ``folder``, ``name``, ``ckpt_path``.
 
     Raises:
         RecipeError: If the strategy starts processes in another way.

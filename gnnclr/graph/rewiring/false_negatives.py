@@ -27,8 +27,8 @@ class DropFalseNegatives(BaseTransform):
         k (int, optional): Candidates of each anchor; ``0`` changes nothing. (default: ``None``, all above the
             threshold, at most 128 of each anchor)
         threshold (float, optional): The cosine similarity that they must exceed. (default: ``None``)
-        features (str, optional): What is compared: ``"x"``, the embeddings, or ``"features"``, what the encoder made of
-            the nodes, where the graph has it. (default: ``"x"``)
+        features (str, optional): The rows that are compared: ``"x"``, the embeddings, or ``"features"``, the
+            output of the encoder, where the graph has it. (default: ``"x"``)
 
     Raises:
         ValueError: If neither ``k`` nor ``threshold`` is given.
@@ -62,15 +62,15 @@ class WeighFalseNegatives(DropFalseNegatives):
     :class:`DropFalseNegatives` takes, in part.
 
     A weight of one changes nothing, and a small one is near to dropping. The pairs are ignored, and put back as extra
-    negatives of log-weight :math:`\log \rho`, beside what the rule of the graph gives them; log-weights that are added
-    to the rule later do not reach them.
+    negatives of log-weight :math:`\log \rho`, beside the log-weight by the rule of the graph; log-weights that are
+    added to the rule later do not reach them.
 
     Args:
         k (int, optional): Candidates of each anchor; ``0`` changes nothing. (default: ``None``, all above the
             threshold, at most 128 of each anchor)
         threshold (float, optional): The cosine similarity that they must exceed. (default: ``None``)
         weight (float, optional): The weight :math:`\rho > 0`. (default: ``0.5``)
-        features (str, optional): What is compared, ``"x"`` or ``"features"``. (default: ``"x"``)
+        features (str, optional): The rows that are compared, ``"x"`` or ``"features"``. (default: ``"x"``)
     """
 
     def __init__(self, k: int | None = None, threshold: float | None = None, weight: float = 0.5, features: str = "x"):

@@ -10,7 +10,7 @@ from gnnclr.graph.pair_exceptions import add_extra_negatives
 from gnnclr.ops.check import check_choice, check_count
 from gnnclr.ops.unit_rows import unit_rows
 
-#: What a hard negative is mixed with.
+#: The partners that a hard negative is mixed with.
 MODES = ("pairs", "anchor")
 
 
@@ -28,7 +28,7 @@ class MixHardNegatives(BaseTransform):
         \alpha\, \mathbf{x}_i + (1 - \alpha)\, \mathbf{n}_j, \;\; \alpha \sim U(0, 1/2) & \text{"anchor"}
         \end{cases}
 
-    Mixtures are constant rows of the graph's bank that are candidates of nobody, and extra
+    Mixtures are constant rows of the graph's bank that are no candidates of any anchor, and extra
     negatives (``extra_index``) of the anchor that they were made for. MoCHi has both kinds: use the transform twice.
     Random numbers are from torch's global generator.
 

@@ -28,8 +28,8 @@ class RandomWalkPositives(BaseTransform):
 
     A walk goes from an anchor to one of its positives, drawn by weight, and on from there; it stays where there are no
     positives, as at rows of a bank. Where it ends attracts the anchor in proportion to :math:`S_{ij}`, and where it
-    came back to its start says nothing. The weights of an anchor's positives add up to what they did. A positive that
-    is cut away does not repel either, where positives do not. So
+    came back to its start says nothing. The sum of the weights of an anchor's positives stays as it was. A positive
+    that is cut away does not repel either, where positives do not. So
     ``T.Compose([AddKNNPositives(5), RandomWalkPositives(2)])`` diffuses over views and neighbors, as
     `"Diffusion Improves Graph Learning" <https://arxiv.org/abs/1911.05485>`_ does with coefficients :math:`\theta`.
 

@@ -22,7 +22,7 @@ from gnnclr.ops.memo import TensorMemo, copy_of
 
 def check_node_data(data: Data, *, finite: bool = True) -> Data:
     """Returns ``data`` if it is a graph with node features, and raises a :class:`ValueError` otherwise. Where its edges
-    are smaller integers, what is returned is a copy whose edges are int64.
+    are smaller integers, a copy with int64 edges is returned.
 
     Entries of features and edges are looked at once, and again only if they change.
 

@@ -1,4 +1,4 @@
-"""Checks of what encoders are given: features, edges and widths of layers."""
+"""Checks of the input of encoders: features, edges and widths of layers."""
 
 import torch
 from torch import Tensor

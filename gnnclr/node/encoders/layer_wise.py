@@ -27,7 +27,7 @@ def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) ->
     computed for all nodes before the next, block by block of nodes, as in :meth:`BasicGNN.inference
     <torch_geometric.nn.models.GCN.inference>`.
 
-    In memory are the input and the output of one layer and what a block needs: the rows of the product of a
+    In memory are the input and the output of one layer and the needs of a block: the rows of the product of a
     :class:`~gnnclr.node.GCNEncoder`, or the messages that PyG's layers gather, which for all edges at once are
     :math:`e \cdot d` numbers. Nothing is sampled.
 
@@ -99,7 +99,7 @@ def _pyg(model: BasicGNN, x: Tensor, edge_index: Tensor, batch_size: int) -> Ten
 
 
 def _is_local(conv: nn.Module) -> bool:
-    """Whether the output at a node is a function of what enters it: norms of PyG may be over all nodes."""
+    """Whether the output at a node is a function of the edges that enter it: norms of PyG may be over all nodes."""
     if not isinstance(conv, LOCAL) or conv.flow != "source_to_target":
         return False
     by_column = (torch_geometric.nn.BatchNorm, nn.BatchNorm1d)

@@ -31,7 +31,7 @@ class SubgraphLoader(EpochBatches):
 
     Returns:
         Iterating gives :class:`~torch_geometric.data.Data`, which any :class:`~gnnclr.node.NodeMethod` takes: ``x``,
-        ``edge_index``, what else the graph has for its nodes and edges (``y``, masks), and ``n_id``, the nodes.
+        ``edge_index``, further tensors of its nodes and edges (``y``, masks), and ``n_id``, the nodes.
     """
 
     def __init__(self, data: Data, batch_size: int = 4096, seed: int = 0, rank: int = 0, world_size: int = 1):

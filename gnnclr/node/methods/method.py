@@ -40,7 +40,7 @@ class NodeMethod(nn.Module):
 
     def ignore_edge_weights(self, data: Any) -> Any:
         """Returns the graph as it is, and warns once if it has weights or attributes of edges and the method does not
-        use them. A subclass passes on what it is given, and the views that it makes, through it.
+        use them. A subclass calls it with its graph and with the views that it makes.
 
         Args:
             data (Data): The graph.

@@ -32,8 +32,8 @@ class MultiplexContrast(NodeMethod):
     multiplex graphs of `"Graph Communal Contrastive Learning" <https://arxiv.org/abs/2110.14863>`_, whose own loss is
     :class:`~gnnclr.node.MultiplexGCooL`. Losses on pairs are computed exactly, in memory linear in the nodes.
 
-    Encoders should normalize, as ``GCNEncoder(..., norm="batch_norm")`` does: in dense relations what all nodes share
-    outweighs what tells them apart. On ACM, one convolution without it stayed at the loss of chance,
+    Encoders should normalize, as ``GCNEncoder(..., norm="batch_norm")`` does: in dense relations the features that all
+    nodes share outweigh their differences. On ACM, one convolution without it stayed at the loss of chance,
     :math:`\log(2n - 1)`, for 100 epochs; with it 5 epochs were enough to leave the untrained encoder behind.
 
     Args:

@@ -20,6 +20,6 @@ class StepCounter(nn.Module):
         self.register_buffer("step", torch.tensor(0))
 
     def after_optimizer_step(self) -> None:
-        """Counts the step, after what else follows one."""
+        """Counts the step, after the updates of the method itself."""
         super().after_optimizer_step()
         self.step += 1

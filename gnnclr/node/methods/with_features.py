@@ -49,7 +49,7 @@ class WithFeatures(NodeMethod):
             self.method.start_epoch(epoch)
 
     def after_optimizer_step(self) -> None:
-        """What the method does after a step."""
+        """Follows each step of the optimizer, as the method does."""
         if hasattr(self.method, "after_optimizer_step"):
             self.method.after_optimizer_step()
 

@@ -76,7 +76,7 @@ def _exact(edge_index: Tensor, num_nodes: int, alpha: float, k: int) -> tuple[Te
         sparsification_kwargs={"method": "topk", "k": k, "dim": 0},
     )
     data = gdc(Data(edge_index=edge_index, num_nodes=num_nodes))
-    # Column i of GDC's matrix holds what reaches node i.
+    # Column i of GDC's matrix holds the walks that reach node i.
     col, row = data.edge_index
     kept = data.edge_attr > 0
     order = torch.argsort(row[kept], stable=True)

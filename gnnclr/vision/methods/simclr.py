@@ -26,9 +26,9 @@ class SimCLR(VisionMethod):
     With another :obj:`loss` this is another method: Barlow Twins, VICReg, DHEL, or any of :mod:`gnnclr.losses`.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         projector (torch.nn.Module): Maps features to the embeddings that the loss sees.
-        views (Views): Makes the views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        views (Views): Makes the views of a batch; its ``plain`` makes the input of :meth:`forward`.
         loss (torch.nn.Module, optional): A loss ``loss(z0, z1)`` of views, and ``loss(x, graph)`` of a graph where a
             rewiring is used. (default: ``NTXentLoss(temperature=0.5)``)
         rewire (callable, optional): Maps the graph of a batch to another, a transform of PyG or a
