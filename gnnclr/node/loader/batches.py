@@ -82,7 +82,8 @@ class CommunityLoader(SubgraphLoader):
     Communities stand in a random order, anew in each epoch, which is cut into batches of equal size: at most two
     communities of a batch are cut. With communities much smaller than a batch few edges are lost; a larger one is split
     at random, and loses most of them, so take a ``resolution`` of :func:`~gnnclr.graph.communities.leiden` that makes
-    them small. Negatives of one community are hard, and some are false.
+    them small. Negatives of one community are hard, and some are false. :class:`torch_geometric.loader.ClusterLoader`
+    needs METIS from compiled extensions, and takes no other communities.
 
     Args:
         data (Data): The graph; ``x`` may be sparse CSR.
