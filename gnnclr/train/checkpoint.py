@@ -83,7 +83,9 @@ def check_weights(path: str | Path, state: dict[str, Any], module: nn.Module) ->
             )
     for name, _ in module.named_parameters():
         if not bool(state[name].isfinite().all()):
-            raise RecipeError(f"'{path}' must hold finite weights (got NaN or infinite entries in {name!r}); {REMEDY}")
+            raise RecipeError(
+                f"'{path}' must be a checkpoint with finite weights (got NaN or infinite entries in {name!r}); {REMEDY}"
+            )
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
