@@ -1,4 +1,4 @@
-"""What the command ``gnnclr list`` shows."""
+"""The output of the command ``gnnclr list``."""
 
 import inspect
 import re

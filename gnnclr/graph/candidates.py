@@ -4,12 +4,13 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.exact import nearest, tile_rows, unit_rows
+from gnnclr.graph.exact import nearest, tile_rows
 from gnnclr.graph.pair_exceptions import is_among
 from gnnclr.graph.positives import first_per_target
 from gnnclr.ops.check import check_choice, check_matrix, describe
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.tiles import slices
+from gnnclr.ops.unit_rows import unit_rows
 
 #: What candidates are compared by.
 FEATURES = ("x", "features")
@@ -53,7 +54,7 @@ class _Pool:
 
     def __init__(self, graph: ContrastGraph, features: str):
         self.graph, self.n = graph, graph.num_nodes
-        self.rows = unit_rows(graph[features])
+        self.rows = unit_rows(graph[features].detach())
         # Rows of the bank are of no sample, of no group, and unless the graph says it of no view.
         self.sample, self.group = (torch.unique(graph[name], return_inverse=True)[1] for name in ("sample", "group"))
         self.view, self.allowed = graph.view, torch.ones_like(graph.view, dtype=torch.bool)
@@ -64,7 +65,7 @@ class _Pool:
             none = self.sample.new_full((graph.bank.size(0),), -1)
             bank_view, candidate = graph.bank_view, graph.bank_candidate
             candidate = none.bool() if candidate is None else candidate
-            self.rows = torch.cat([self.rows, unit_rows(graph.bank).to(self.rows)])
+            self.rows = torch.cat([self.rows, unit_rows(graph.bank.detach()).to(self.rows)])
             self.sample, self.group = torch.cat([self.sample, none]), torch.cat([self.group, none])
             self.view = torch.cat([self.view, (none if bank_view is None else bank_view).to(self.view)])
             self.allowed = torch.cat([self.allowed, candidate & graph.negatives.bank])

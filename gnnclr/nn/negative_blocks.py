@@ -187,7 +187,7 @@ def _index(mask: Tensor | None) -> Tensor | None:
 
 
 def _excluded_pairs(graph: ContrastGraph, rule: Negatives, group: Tensor) -> Tensor | None:
-    """Positives that groups do not tell, in both directions, and ignored pairs; as pairs of anchor and candidate."""
+    """Positive pairs across groups, in both directions, and ignored pairs; as pairs of anchor and candidate."""
     edge_index, n, parts = graph.edge_index, group.numel(), []
     if rule.exclude == "positives" and edge_index is not None:
         pairs = edge_index[:, ~same_group(group, edge_index)].flip(0)

@@ -1,4 +1,4 @@
-"""What happens during a training beside its steps."""
+"""Callbacks: the progress bar, the seed of each step, the file of settings."""
 
 import sys
 import time

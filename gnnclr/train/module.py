@@ -105,7 +105,7 @@ class ContrastiveModule(LightningModule):
         return loss
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """One step of the optimizer, and what the method does after it."""
+        """One step of the optimizer, and the updates of the method after it."""
         super().optimizer_step(*args, **kwargs)
         after = getattr(self.method, "after_optimizer_step", None)
         if after is not None:
