@@ -5,7 +5,7 @@ from torch import Tensor
 
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.exact import nearest, tile_rows, unit_rows
-from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.pairs import is_among
 from gnnclr.graph.positives import first_per_target
 from gnnclr.ops.check import check_choice, check_matrix, describe
 from gnnclr.ops.exclusion import Exclusion

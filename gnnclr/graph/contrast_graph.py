@@ -1,5 +1,6 @@
 """A contrastive batch as a PyG graph."""
 
+from copy import copy
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch_geometric.data import Data
 
 from gnnclr.graph.door import INDICES, check_graph_parts
 from gnnclr.graph.negatives import Negatives
+from gnnclr.graph.pairs import group_pairs
 from gnnclr.ops.check import as_int64, check_matrix, describe
 
 #: Parts that read as ``None`` when absent, as PyG does for 'x' or 'y'.
@@ -149,6 +151,26 @@ class ContrastGraph(Data):
     def num_views(self) -> int:
         """The number of views."""
         return int(self.view.max()) + 1 if self.view.numel() else 0
+
+    @property
+    def positives(self) -> Tensor:
+        r"""The positives as edges [2, e]: ``edge_index``, or where that is missing all pairs of a group, sorted by
+        target.
+
+        Implicit positives are listed anew by each call, and a group of :math:`g` nodes has :math:`g (g - 1)` of them:
+        few where groups are the views of a sample, quadratically many where they are classes. Layers that can sum over
+        groups look at ``edge_index`` and ``group`` instead.
+        """
+        edge_index = self.edge_index
+        return group_pairs(self.group) if edge_index is None else edge_index
+
+    def with_edges(self) -> "ContrastGraph":
+        """A graph whose :attr:`positives` are its edges: itself where it has some, else a shallow copy."""
+        if self.edge_index is not None:
+            return self
+        graph = copy(self)
+        graph.edge_index = self.positives
+        return graph
 
     @property
     def has_positive(self) -> Tensor:

@@ -6,12 +6,6 @@ from torch import Tensor
 from gnnclr.graph.contrast_graph import ContrastGraph
 
 
-def is_among(edge_index: Tensor, known: Tensor, num_nodes: int) -> Tensor:
-    """Whether each pair of a candidate and a node is one of ``known`` [e]."""
-    one, other = (source * num_nodes + target for source, target in (edge_index, known))
-    return torch.isin(one, other)
-
-
 def ignore_negatives(graph: ContrastGraph, edge_index: Tensor) -> ContrastGraph:
     """Takes pairs of candidate and anchor from the negatives of a graph, in place; returns the graph.
 

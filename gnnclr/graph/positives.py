@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from gnnclr.graph.augmentation import group_pairs
+from gnnclr.graph.check_graph import check_graph
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.pair_exceptions import ignore_negatives, is_among
-from gnnclr.ops.check import describe
+from gnnclr.graph.pair_exceptions import ignore_negatives
+from gnnclr.graph.pairs import is_among
 
 
 def check_positives(data: ContrastGraph, with_x: bool = True) -> ContrastGraph:
@@ -17,10 +17,8 @@ def check_positives(data: ContrastGraph, with_x: bool = True) -> ContrastGraph:
         data (ContrastGraph): The graph.
         with_x (bool, optional): Whether it must have embeddings. (default: ``True``)
     """
-    if not isinstance(data, ContrastGraph) or "negatives" not in data or (with_x and data.x is None):
-        raise ValueError(f"'data' must be a ContrastGraph with {'x' if with_x else 'nodes'!r} (got {describe(data)})")
-    if data.edge_index is None:
-        data.edge_index = group_pairs(data.group)
+    check_graph(data, with_x)
+    data.edge_index = data.positives
     return data
 
 

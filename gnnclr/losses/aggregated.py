@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.graph.augmentation import group_pairs
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.info_nce import InfoNCELoss
 from gnnclr.ops.check import check_matrix, describe
@@ -101,9 +100,7 @@ class AggregatedLoss(GraphLoss):
 
     def energy(self, conv: nn.Module, z: Tensor, graph: ContrastGraph) -> Tensor:
         """The loss of projected rows and their targets."""
-        if graph.edge_index is None:
-            graph = graph.clone()
-            graph.edge_index = group_pairs(graph.group)
+        graph = graph.with_edges()
         target = self._aggregate(conv, z.detach() if self.detach else z, graph)
         owner = graph.has_positive.nonzero().view(-1)
         return self.loss(torch.cat([z, target[owner].to(z)]), target_graph(graph, owner))

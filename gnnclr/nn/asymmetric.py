@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.coupled import CoupledConv
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
@@ -75,7 +74,7 @@ def _between(graph: ContrastGraph, a: int, b: int) -> ContrastGraph:
         return (graph.view[edge_index[0]] == b) & (graph.view[edge_index[1]] == a)
 
     part = copy(graph)
-    edge_index = group_pairs(graph.group) if graph.edge_index is None else graph.edge_index
+    edge_index = graph.positives
     part.edge_index = edge_index[:, kept(edge_index)]
     if graph.edge_weight is not None:
         part.edge_weight = graph.edge_weight[kept(edge_index)]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.pairs import is_among, same_group
 from gnnclr.ops.memo import TensorMemo
 
 #: Positives of a node up to which blocks are remembered: what longer lists give takes too much memory to keep.
@@ -197,14 +197,6 @@ def _excluded_pairs(graph: ContrastGraph, rule: Negatives, group: Tensor) -> Ten
     if not any(part.numel() for part in parts):
         return None
     return torch.cat(parts, dim=1)
-
-
-def same_group(group: Tensor, edge_index: Tensor) -> Tensor:
-    """Whether the nodes of each pair are of one group; rows of a bank are of none."""
-    source, target = edge_index
-    if group.numel() == 0:
-        return source < 0
-    return (group[source.clamp(max=group.numel() - 1)] == group[target]) & (source < group.numel())
 
 
 def _both_ways(pairs: Tensor, n: int) -> bool:

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.graph.augmentation import group_pairs
 from gnnclr.graph.pair_exceptions import pair_log_weight
 from gnnclr.nn.negative_pairs import negative_pairs
 from gnnclr.ops.unit_rows import unit_rows
@@ -62,7 +61,7 @@ def draw_batch_graph(
             *position[[i, j]].t(), color=REPEL, linewidth=0.5 + 1.1 * strength, alpha=0.15 + 0.4 * strength, zorder=1
         )
 
-    source, target = (group_pairs(graph.group) if graph.edge_index is None else graph.edge_index).cpu()
+    source, target = graph.positives.cpu()
     inside = source < len(z)
     for i, j in {tuple(sorted(edge)) for edge in zip(source[inside].tolist(), target[inside].tolist())}:
         own = bool(sample[i] == sample[j])

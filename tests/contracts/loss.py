@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gnnclr.graph import ContrastGraph, augmentation_graph
-from gnnclr.graph.augmentation import group_pairs
+from gnnclr.graph.pairs import group_pairs
 from gnnclr.graph.positives import ignore_positives
 from gnnclr.nn import PairConv
 

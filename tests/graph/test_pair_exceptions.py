@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives, is_among, pair_log_weight
+from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives, pair_log_weight
 
 
 def index(*pairs):
@@ -56,12 +56,6 @@ def test_exceptions_add_up():
     add_extra_negatives(graph, index((2, 3), (0, 3)), log_weight=torch.tensor([-1.0, -2.0]))
     assert graph.extra_index.tolist() == [[0, 1, 2, 0], [1, 2, 3, 3]] and graph.validate()
     assert graph.extra_scale.tolist() == [1, 2, 1, 1] and graph.extra_log_weight.tolist() == [0, 0, -1, -2]
-
-
-def test_pairs_are_found_in_their_direction():
-    known = index((0, 1), (5, 2))
-    assert is_among(index((0, 1), (1, 0), (5, 2), (5, 1)), known, 4).tolist() == [True, False, True, False]
-    assert not is_among(index((0, 1)), known[:, :0], 4).any()
 
 
 def test_log_weights_of_pairs():

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import scatter
 
-from gnnclr.graph.communities.rule import CommunityRule, check_graph, positive_edges
+from gnnclr.graph.check_graph import check_graph
+from gnnclr.graph.communities.rule import CommunityRule
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.log_weight import add_log_weight, weight_dtype
 from gnnclr.graph.partition import of_nodes
@@ -93,7 +94,7 @@ class ContrastCentroids(CommunityRule):
         n, start = data.num_nodes, data.num_candidates
         if n == 0:
             return data
-        edge_index, centroid = positive_edges(data), scatter(x, label, dim=0, reduce="mean")
+        edge_index, centroid = data.positives, scatter(x, label, dim=0, reduce="mean")
         edge_weight = x.new_ones(edge_index.size(1)) if data.edge_weight is None else data.edge_weight.to(x.dtype)
         own = torch.stack([start + label, torch.arange(n, device=label.device)])
         data.edge_index = torch.cat([edge_index, own], dim=1)

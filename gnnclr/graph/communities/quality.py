@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import coalesce
 
+from gnnclr.graph.check_graph import check_graph
 from gnnclr.graph.communities.modularity import modularity
-from gnnclr.graph.communities.rule import CommunityRule, check_graph
+from gnnclr.graph.communities.rule import CommunityRule
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.pairs import is_among
 from gnnclr.graph.partition import check_community, contiguous, joint, of_nodes
 from gnnclr.ops.check import check_matrix, describe
 from gnnclr.ops.labels import UNLABELED, class_labels

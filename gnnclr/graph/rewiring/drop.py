@@ -4,7 +4,7 @@ import torch
 from torch_geometric.transforms import BaseTransform
 from torch_geometric.utils import scatter
 
-from gnnclr.graph.communities.rule import check_graph
+from gnnclr.graph.check_graph import check_graph
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.log_weight import add_log_weight, weight_dtype
 from gnnclr.graph.positives import check_positives, edge_weights, ignore_positives
