@@ -9,7 +9,7 @@ import torch_geometric.transforms as T
 from contracts.loss import make_views, relative, unit, value_and_gradients
 from contracts.rewiring import RewiringContract
 
-from gnnclr.graph import AddKNNPositives, ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph import AddKNNPositives, Bank, ContrastGraph, Negatives, augmentation_graph
 from gnnclr.graph.communities import (
     ContrastCentroids,
     ExcludeCommunity,
@@ -450,6 +450,6 @@ def test_wrong_graphs():
     with pytest.raises(ValueError, match=r"'data\.bank' must be absent or repel"):
         ContrastCentroids(COMMUNITY)(graph)
     graph = augmentation_graph(batch(), bank=torch.ones(1, 6).double())
-    graph.bank_view = torch.zeros(1, dtype=torch.long)
-    with pytest.raises(ValueError, match=r"'data\.bank_view' must be absent"):
+    graph.bank = Bank(graph.bank.rows, view=torch.zeros(1, dtype=torch.long))
+    with pytest.raises(ValueError, match=r"'data\.bank\.view' must be absent"):
         ContrastCentroids(COMMUNITY)(graph)
