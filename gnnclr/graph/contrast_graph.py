@@ -151,8 +151,8 @@ class ContrastGraph(Data):
 
     @property
     def positives(self) -> Tensor:
-        r"""The positives as edges [2, e]: ``edge_index``, or where that is missing all pairs of a group, sorted by
-        target.
+        r"""Lists the positives as edges [2, e]: ``edge_index``, or where that is missing all pairs of a group, sorted
+        by target.
 
         Implicit positives are listed anew by each call, and a group of :math:`g` nodes has :math:`g (g - 1)` of them:
         few where groups are the views of a sample, quadratically many where they are classes. Layers that can sum over
@@ -162,7 +162,7 @@ class ContrastGraph(Data):
         return group_pairs(self.group) if edge_index is None else edge_index
 
     def with_edges(self) -> "ContrastGraph":
-        """A graph whose :attr:`positives` are its edges: itself where it has some, else a shallow copy."""
+        """Returns a graph whose :attr:`positives` are its edges: itself where it has edges, else a shallow copy."""
         if self.edge_index is not None:
             return self
         graph = copy(self)

@@ -8,8 +8,8 @@ from gnnclr.graph.pairs import is_among
 
 
 def explicit_negatives(graph: ContrastGraph) -> Tensor:
-    """The pairs of ``graph.negative_index`` that repel [2, e]: whose target is an anchor and whose source is another
-    node, without those that are ignored. A pair that is listed twice counts twice.
+    """Lists the pairs of ``graph.negative_index`` that repel [2, e]: whose target is an anchor and whose source is
+    another node, without those that are ignored. A pair that is there twice counts twice.
 
     Args:
         graph (ContrastGraph): The graph, with ``negative_index``.
@@ -22,8 +22,8 @@ def explicit_negatives(graph: ContrastGraph) -> Tensor:
 
 
 def extra_negatives(graph: ContrastGraph) -> ExtraNegatives | None:
-    """The pairs of ``graph.extra`` that repel: as :func:`explicit_negatives`, but also those that are ignored, as a
-    pair that is ignored and extra is one of another weight. ``None`` for a graph that has no extra negatives."""
+    """Returns the pairs of ``graph.extra`` that repel: as :func:`explicit_negatives`, but also those that are ignored,
+    as a pair that is ignored and extra is one of another weight. ``None`` for a graph that has no extra negatives."""
     extra = graph.extra
     return None if extra is None or len(extra) == 0 else extra.keep(_may_repel(graph, extra.index))
 

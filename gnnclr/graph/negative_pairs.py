@@ -8,8 +8,9 @@ from gnnclr.graph.explicit_negatives import explicit_negatives
 
 
 def negative_pairs(graph: ContrastGraph) -> Tensor:
-    r"""The negatives that layers see, by the rule of a graph or its ``negative_index``, as candidate and anchor [2, e];
-    each once, ordered by anchor. Candidates from ``num_nodes`` on are rows of the bank. ``extra`` ones are not here.
+    r"""Lists the negatives that layers see, by the rule of a graph or its ``negative_index``, as candidate and anchor
+    [2, e]; each once, ordered by anchor. Candidates from ``num_nodes`` on are rows of the bank. Those of
+    ``graph.extra`` are not here.
 
     For pictures and tables of one batch: rules have quadratically many pairs, which layers never list.
 

@@ -116,19 +116,18 @@ class Negatives(TensorGroup):
         return keep & (inside | (source >= graph.num_nodes) if anywhere else inside)
 
     def reached(self, graph: "ContrastGraph") -> Tensor:
-        """The mask of the nodes and rows of the bank that some anchor may reach [n + m]."""
-        masks = [self._nodes(graph)]
-        if masks[0] is None:
-            masks[0] = torch.ones_like(graph.view, dtype=torch.bool)
-        if graph.bank is not None:
-            rows = graph.bank.candidate
-            rows = masks[0].new_ones(len(graph.bank)) if rows is None else rows
-            masks.append(rows & self.bank)
-        return torch.cat(masks)
+        """Marks the nodes and the rows of the bank that some anchor may reach [n + m]."""
+        nodes, bank = self._nodes(graph), graph.bank
+        if nodes is None:
+            nodes = torch.ones_like(graph.view, dtype=torch.bool)
+        if bank is None:
+            return nodes
+        rows = nodes.new_ones(len(bank)) if bank.candidate is None else bank.candidate
+        return torch.cat([nodes, rows & self.bank])
 
     def sides(self, graph: "ContrastGraph") -> list[Side]:
-        """The pairs that :meth:`reaches` allows, as a few products of anchors and candidates: one for all views, or one
-        for each view where the scope is one; the same again for rows of the bank, if they repel."""
+        """Splits the pairs that :meth:`reaches` allows into a few products of anchors and candidates: one for all
+        views, or one for each view where the scope is one; the same again for rows of the bank, if they repel."""
         sides = [Side(*side, False) for side in self._by_view(graph, self._nodes(graph), graph.view)]
         bank = graph.bank
         if self.bank and bank is not None and len(bank):
@@ -136,19 +135,19 @@ class Negatives(TensorGroup):
         return sides
 
     def groups(self, graph: "ContrastGraph") -> Tensor:
-        """The groups whose nodes do not repel each other [n]."""
+        """Returns the groups whose nodes do not repel each other [n]."""
         if self.exclude == "self":
             return torch.arange(graph.sample.numel(), device=graph.sample.device)
         return graph.sample if self.exclude == "sample" else graph.group
 
     def listed(self, graph: "ContrastGraph") -> Tensor:
-        """The pairs of candidate and anchor that are excluded one by one [2, e]: positive edges where they are spared,
-        and ``graph.ignore_index``."""
+        """Lists the pairs of candidate and anchor that are excluded one by one [2, e]: positive edges where they are
+        spared, and ``graph.ignore_index``."""
         spared, ignored = self.spared(graph), graph.ignore_index
         return spared if ignored is None else torch.cat([spared, ignored], dim=1)
 
     def spared(self, graph: "ContrastGraph") -> Tensor:
-        """The positive edges that do not repel, whatever their weight, both ways [2, e]; those of a group, where
+        """Lists the positive edges that do not repel, whatever their weight, both ways [2, e]; those of a group, where
         positives are implicit, are not listed."""
         if graph.edge_index is None or not self.spares_positives:
             return graph.sample.new_empty(2, 0)
@@ -166,12 +165,11 @@ class Negatives(TensorGroup):
 
     @property
     def settings(self) -> tuple[str, str, tuple[int, ...] | None]:
-        """What tells the negatives of two rules apart that have no weights, on a graph without a bank: the first
-        arguments of a rule."""
+        """The first arguments of a rule: what tells two apart where there is no bank and nothing is weighed."""
         return self.scope, self.exclude, self.candidates
 
     def between(self, anchors: int, candidates: int) -> "Negatives":
-        """The rule for anchors of one view, with none but the candidates of another.
+        """Narrows the rule to anchors of one view and candidates of another, and returns it.
 
         Args:
             anchors (int): The view of the anchors; the mask of the graph says that others are none.

@@ -5,7 +5,8 @@ from torch import Tensor
 
 
 def group_pairs(group: Tensor) -> Tensor:
-    r"""All ordered pairs of different nodes of one group [2, e], sorted by target; :math:`e = \sum_g |g|(|g| - 1)`.
+    r"""Lists all ordered pairs of different nodes of one group [2, e], sorted by target:
+    :math:`e = \sum_g |g|(|g| - 1)`.
 
     Args:
         group (Tensor): The group of each node [n].
@@ -23,8 +24,8 @@ def group_pairs(group: Tensor) -> Tensor:
 
 
 def same_group(group: Tensor, edge_index: Tensor) -> Tensor:
-    """Whether the nodes of each pair are of one group [e]; rows of a bank, sources from ``len(group)`` on, are of
-    none."""
+    """Tells whether the nodes of each pair are of one group [e]; rows of a bank, sources from ``len(group)`` on, are
+    of none."""
     source, target = edge_index
     if group.numel() == 0:
         return source < 0
@@ -32,11 +33,11 @@ def same_group(group: Tensor, edge_index: Tensor) -> Tensor:
 
 
 def both_ways(edge_index: Tensor, num_nodes: int) -> Tensor:
-    """Edges, and behind them those between nodes the other way round [2, e]: rows of a bank are no targets."""
+    """Appends to edges those between nodes the other way round [2, e]: rows of a bank are no targets."""
     return torch.cat([edge_index, edge_index[:, edge_index[0] < num_nodes].flip(0)], dim=1)
 
 
 def is_among(edge_index: Tensor, known: Tensor, num_nodes: int) -> Tensor:
-    """Whether each pair of a candidate and a node is one of ``known`` [e]."""
+    """Tells whether each pair of a candidate and a node is one of ``known`` [e]."""
     one, other = (source * num_nodes + target for source, target in (edge_index, known))
     return torch.isin(one, other)
