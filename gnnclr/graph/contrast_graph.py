@@ -9,7 +9,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gnnclr.graph.constant_bank import Bank
-from gnnclr.graph.door import INDICES, check_graph_parts
+from gnnclr.graph.door import GROUPS, INDICES, check_graph_parts
 from gnnclr.graph.extra_negatives import ExtraNegatives
 from gnnclr.graph.negatives import Negatives
 from gnnclr.graph.pairs import group_pairs
@@ -27,8 +27,6 @@ OPTIONAL = (
     "extra",
     "features",
 )
-#: Parts that are groups of tensors: a tensor in their place is the first of the group alone.
-GROUPS = {"bank": Bank, "extra": ExtraNegatives}
 
 
 class ContrastGraph(Data):

@@ -1,6 +1,7 @@
 """What the parts of a graph must be: looked at where it enters a layer, and again only where it has changed."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import torch
@@ -14,11 +15,8 @@ from gnnclr.ops.memo import TensorMap, original
 
 #: Parts that hold numbers of nodes, samples, views or groups: integers of any size become int64 where they enter.
 INDICES = frozenset(("edge_index", "negative_index", "ignore_index", "sample", "sample_id", "view", "group"))
-#: Parts that are groups: their kind, and how messages name their tensors; the first of them by the part itself.
-GROUPS = {
-    "bank": (Bank, {"bank": "rows", "bank.view": "view", "bank.candidate": "candidate"}),
-    "extra": (ExtraNegatives, {"extra": "index", "extra.scale": "scale", "extra.log_weight": "log_weight"}),
-}
+#: Parts that are groups of tensors. The first of a group goes by the name of the part: alone it stands for the group.
+GROUPS = {"bank": Bank, "extra": ExtraNegatives}
 #: What each tensor was found to be right as.
 _RIGHT = TensorMap()
 
@@ -74,13 +72,14 @@ def check_graph_parts(
 
 
 def _spread(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Parts with the tensors of groups in the place of the groups."""
+    """Parts with the tensors of groups in the place of the groups: ``bank``, ``bank.view``, ``bank.candidate``."""
     spread = dict(parts)
-    for part, (kind, names) in GROUPS.items():
+    for part, kind in GROUPS.items():
         group = parts.get(part)
         if isinstance(group, kind):
-            found = {name: getattr(group, attribute) for name, attribute in names.items()}
-            spread.update((name, value) for name, value in found.items() if value is not None)
+            names = [part, *(f"{part}.{field.name}" for field in fields(kind)[1:])]
+            found = [(name, getattr(group, field.name)) for name, field in zip(names, fields(kind))]
+            spread.update((name, value) for name, value in found if value is not None)
     return spread
 
 

@@ -95,15 +95,14 @@ def _remembered(
 
 
 def _all_blocks(graph: ContrastGraph, rule: Negatives, n: int) -> list[NegativeBlock]:
-    group = rule.groups(graph)
-    excluded = rule.listed(graph)
-    excluded = excluded[:, ~same_group(group, excluded)].flip(0)  # what groups do not tell, as anchor and candidate
-    blocks = []
+    group, excluded, blocks = rule.groups(graph), rule.listed(graph), []
+    if excluded.size(1):
+        excluded = excluded[:, ~same_group(group, excluded)].flip(0)  # what groups do not tell, as anchor and candidate
     for block in _blocks(graph, rule):
         if block.bank is None:
             groups = block.of_anchors(group)
             block.groups = groups, groups if block.symmetric else block.of_candidates(group)
-        if excluded.numel():
+        if excluded.size(1):
             block.pairs = _local_pairs(block, excluded, n)
             if block.symmetric and graph.ignore_index is not None:
                 block.symmetric = _both_ways(block.pairs, n)

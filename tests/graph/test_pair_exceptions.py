@@ -1,12 +1,8 @@
-import copy
-import pickle
-
 import pytest
 import torch
 
 from gnnclr.graph import Bank, ContrastGraph, ExtraNegatives, Negatives
 from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives, pair_log_weight
-from gnnclr.graph.tensor_group import TensorGroup
 
 
 def index(*pairs):
@@ -51,57 +47,6 @@ def test_absent_parts_read_as_none():
 def test_wrong_parts_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         ContrastGraph(**({"x": torch.zeros(4, 3), "bank": torch.zeros(2, 3)} | arguments))
-
-
-def test_parts_move_with_the_graph():
-    bank = Bank(torch.zeros(2, 3), view=torch.zeros(2).int(), candidate=torch.ones(2).bool())
-    pairs = extra(scale=torch.ones(1), log_weight=torch.zeros(1))
-    rule = Negatives(log_weight=(torch.zeros(4, 1), torch.zeros(6, 1)))
-    parts = {"bank": bank, "extra": pairs, "ignore_index": index((0, 1)), "features": torch.zeros(4, 2)}
-    graph = ContrastGraph(x=torch.zeros(4, 3), negatives=rule, **parts)
-    assert graph.validate() and graph.num_nodes == 4
-    for twin in (copy.copy(graph), copy.deepcopy(graph), pickle.loads(pickle.dumps(graph)), graph.clone()):
-        assert twin.validate() and list(map(str, tensors_of(twin))) == list(map(str, tensors_of(graph)))
-    twin = graph.clone()
-    twin.bank.rows.add_(1), twin.extra.scale.add_(1), twin.negatives.log_weight[0].add_(1)
-    assert not graph.bank.rows.any() and graph.extra.scale == 1 and not graph.negatives.log_weight[0].any()
-    assert graph.clone().detach_().contiguous().detach().validate()
-    for moved in (graph.to("meta"), graph.apply(lambda x: x.to("meta"))):
-        found = tensors_of(moved)
-        assert len(found) == 14 and {value.device.type for value in found} == {"meta"}
-
-
-def tensors_of(graph):
-    """All tensors of a graph, also those in groups."""
-    found = []
-    for _, value in graph:
-        if isinstance(value, torch.Tensor):
-            found.append(value)
-        elif isinstance(value, TensorGroup):
-            value.map(lambda x: (found.append(x), x)[1])
-    return found
-
-
-def test_a_tensor_in_the_place_of_a_group_is_its_first():
-    graph = ContrastGraph(x=torch.zeros(4, 3), bank=torch.ones(2, 3), extra=index((5, 0)).int())
-    assert isinstance(graph.bank, Bank) and isinstance(graph.extra, ExtraNegatives)
-    assert len(graph.bank) == 2 and len(graph.extra) == 1 and graph.extra.index.dtype == torch.int64
-    graph.bank, graph["extra"] = torch.ones(3, 3), index((6, 1), (0, 1))
-    assert len(graph.bank) == 3 and len(graph.extra) == 2 and graph.num_candidates == 7 and graph.validate()
-    assert repr(graph.bank) == "Bank(rows=[3, 3])" and "extra=ExtraNegatives(index=[2, 2])" in repr(graph)
-
-
-def test_a_bank_grows_and_shrinks():
-    bank, more = Bank(torch.zeros(2, 3).half()), torch.ones(1, 3)
-    assert bank.append(more, candidate=True).candidate is None
-    grown = bank.append(more, candidate=False)
-    assert grown.candidate.tolist() == [True, True, False] and grown.rows.dtype == torch.float32
-    assert grown.append(more, candidate=True).candidate.tolist() == [True, True, False, True]
-    assert grown.only(torch.tensor([False, True, True])).candidate.tolist() == [False, True, False]
-    of_views = Bank(torch.zeros(2, 3), view=torch.tensor([0, 1]))
-    assert of_views.append(more, candidate=False).view.tolist() == [0, 1, -1]
-    with pytest.raises(ValueError, match=r"'data\.bank\.view' must be absent"):
-        of_views.append(more, candidate=True)
 
 
 def test_exceptions_add_up():
