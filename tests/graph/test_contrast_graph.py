@@ -44,6 +44,16 @@ def test_labels():
     assert torch.equal(implicit.has_positive, graph.has_positive)
 
 
+def test_positives_are_edges_also_where_they_are_implicit():
+    labels = torch.tensor([5, -1, 5, 2])
+    graph, implicit = (augmentation_graph(views(), labels, edges=edges) for edges in (True, False))
+    assert graph.positives is graph.edge_index and graph.with_edges() is graph
+    assert torch.equal(implicit.positives, graph.edge_index) and implicit.edge_index is None
+    explicit = implicit.with_edges()
+    assert torch.equal(explicit.edge_index, graph.edge_index) and explicit.x is implicit.x
+    assert implicit.edge_index is None  # a copy got them
+
+
 def test_it_is_a_pyg_graph():
     graph = augmentation_graph(views(), negatives=Negatives(log_weight=(torch.ones(8, 1), torch.ones(8, 1))))
     moved = graph.clone().to("meta")
