@@ -1,4 +1,4 @@
-"""What a transform of a batch is given."""
+"""The check of the graph that a transform is given."""
 
 from typing import Any
 

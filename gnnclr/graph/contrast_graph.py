@@ -223,7 +223,7 @@ for _name in OPTIONAL:
 
 
 def _as_part(key: str, value: Any) -> Any:
-    """What a graph keeps of a part: indices as int64, and a tensor in the place of a group as a group."""
+    """The form in which a graph keeps a part: indices as int64, and a tensor in the place of a group as a group."""
     if key in INDICES and getattr(value, "dtype", torch.int64) != torch.int64:
         return as_int64(value)
     return GROUPS[key](value) if key in GROUPS and isinstance(value, Tensor) else value

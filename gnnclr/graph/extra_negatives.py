@@ -46,7 +46,7 @@ class ExtraNegatives(TensorGroup):
 
 
 def _joined(first: ExtraNegatives, second: ExtraNegatives, name: str, default: float) -> Tensor | None:
-    """What belongs to the pairs of two groups, where one has it at least."""
+    """The scales or log-weights of the pairs of two groups, where one of them has some."""
     old, new = getattr(first, name), getattr(second, name)
     if old is None and new is None:
         return None

@@ -97,7 +97,7 @@ def _remembered(
 def _all_blocks(graph: ContrastGraph, rule: Negatives, n: int) -> list[NegativeBlock]:
     group, excluded, blocks = rule.groups(graph), rule.listed(graph), []
     if excluded.size(1):
-        excluded = excluded[:, ~same_group(group, excluded)].flip(0)  # what groups do not tell, as anchor and candidate
+        excluded = excluded[:, ~same_group(group, excluded)].flip(0)  # across groups, as anchor and candidate
     for block in _blocks(graph, rule):
         if block.bank is None:
             groups = block.of_anchors(group)
@@ -111,7 +111,7 @@ def _all_blocks(graph: ContrastGraph, rule: Negatives, n: int) -> list[NegativeB
 
 
 def _blocks(graph: ContrastGraph, rule: Negatives) -> Iterator[NegativeBlock]:
-    """The sides of a rule that have pairs, without what is excluded."""
+    """The sides of a rule that have pairs, as blocks from which nothing is excluded yet."""
     symmetric_weight = rule.log_weight is None or rule.symmetric_weight
     for side in rule.sides(graph):
         bank = graph.bank.rows if side.of_bank else None

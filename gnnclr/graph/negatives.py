@@ -29,7 +29,8 @@ class Side(NamedTuple):
 class Negatives(TensorGroup):
     r"""Which pairs of an anchor and a candidate repel: a rule, never a matrix.
 
-    What a rule means stands in :meth:`allows`, pair by pair; layers walk over its :meth:`sides` instead, which are few.
+    The meaning of a rule stands in :meth:`allows`, pair by pair; layers walk over its :meth:`sides` instead, which are
+    few.
 
     ====================================================  =========================================
     rule                                                  objective
@@ -165,7 +166,7 @@ class Negatives(TensorGroup):
 
     @property
     def settings(self) -> tuple[str, str, tuple[int, ...] | None]:
-        """The first arguments of a rule: what tells two apart where there is no bank and nothing is weighed."""
+        """The first arguments of a rule, which decide alone where there is no bank and nothing is weighed."""
         return self.scope, self.exclude, self.candidates
 
     def between(self, anchors: int, candidates: int) -> "Negatives":

@@ -16,7 +16,7 @@ class TensorGroup:
     """
 
     def map(self: Group, function: Callable[[Tensor], Tensor]) -> Group:
-        """Applies a function to all tensors of the group, and returns the group of what it gave."""
+        """Applies a function to all tensors of the group, and returns the group of the results."""
         changed = {}
         for field in fields(self):
             value = getattr(self, field.name)
