@@ -1,4 +1,4 @@
-"""What the command ``gnnclr list`` shows."""
+"""The output of the command ``gnnclr list``."""
 
 import inspect
 import re
@@ -28,7 +28,7 @@ def listing(what: str, names_only: bool = False) -> str:
     elif what == "configs":
         entries = dict.fromkeys(available_recipes(), "")
     elif what == "losses":
-        entries = {name: _card(loss) for name, loss in _objects(import_module(ROOMS[what]), True).items()}
+        entries = {name: _objective_card(loss) for name, loss in _objects(import_module(ROOMS[what]), True).items()}
     else:
         entries = _objects(import_module(ROOMS[what]), False)
     if names_only:
@@ -98,7 +98,7 @@ def _objects(module: ModuleType, losses: bool) -> dict:
     return {name: _summary(value) for name, value in values.items() if not inspect.ismodule(value)}
 
 
-def _card(loss: type) -> dict[str, str]:
+def _objective_card(loss: type) -> dict[str, str]:
     arguments = inspect.signature(loss).parameters.values()
     return vars(loss.card) | {"arguments": ", ".join(f"{a.name}={a.default!r}" for a in arguments)}
 

@@ -1,6 +1,7 @@
 """Imports run downward, and importing is light."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -99,3 +100,29 @@ def test_import_is_light(module, absent):
     code = f"import sys, {module}; print([name for name in {absent} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_folder_is_a_package_of_at_most_35_files():
+    folders = {path.parent for path in PACKAGE.rglob("*.py")}
+    for folder in folders:
+        assert (folder / "__init__.py").is_file(), f"{folder} has no __init__.py, and would be missing in a wheel"
+        assert len(list(folder.glob("*.py"))) <= 35, f"{folder} has too many files: make wings"
+
+
+#: Each wing of the nodes, and the wings that it may use.
+WINGS = {
+    "sparse": set(),
+    "datasets": {"sparse"},
+    "transforms": {"sparse", "datasets"},
+    "loader": {"sparse", "datasets"},
+    "rewiring": {"sparse", "datasets"},
+    "encoders": {"sparse", "datasets", "transforms"},
+    "methods": {"sparse", "datasets", "transforms", "rewiring", "encoders"},
+}
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_wings_of_nodes_have_no_circle(wing):
+    for path in (PACKAGE / "node" / wing).glob("*.py"):
+        used = set(re.findall(r"from gnnclr\.node\.(\w+)", path.read_text(encoding="utf-8")))
+        assert used <= WINGS[wing] | {wing}, f"{path} imports upward"

@@ -26,8 +26,7 @@ from benchmarks.pages import publish
 from benchmarks.pages.cifar10 import cifar10_records
 from gnnclr.eval import Split, effective_rank, evaluate_features, knn_probe
 from gnnclr.losses import NTXentLoss
-from gnnclr.train.parameter_groups import parameter_groups
-from gnnclr.train.schedule import warmup_cosine
+from gnnclr.train.optim import parameter_groups, warmup_cosine
 from gnnclr.vision import BatchViews, Images, MLPHead, SimCLR, SlimResNet, TensorLoader, cifar10
 
 

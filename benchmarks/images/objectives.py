@@ -38,8 +38,7 @@ from benchmarks.pages import publish
 from benchmarks.pages.objectives import MEASURES, objectives_records
 from gnnclr import losses
 from gnnclr.eval import effective_rank, uniformity
-from gnnclr.train.parameter_groups import parameter_groups
-from gnnclr.train.schedule import warmup_cosine
+from gnnclr.train.optim import parameter_groups, warmup_cosine
 from gnnclr.vision import BatchViews, Images, TensorLoader, cifar10
 
 

@@ -1,4 +1,4 @@
-"""What recipes are: method, paper, formula."""
+"""Cards of recipes: method, paper, formula."""
 
 from typing import Any
 

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from gnnclr.eval.labels import check_grid, labeled_rows
 from gnnclr.eval.unit_scale import float32_features, unit_scale
-from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.index import load_faiss
 from gnnclr.ops.check import check_choice, check_count, check_matrix
+from gnnclr.ops.unit_rows import unit_rows
 
 BACKENDS = ("auto", "faiss", "sklearn")
 
@@ -81,7 +81,7 @@ def clustering_scores(
     if classes < 2:
         raise ValueError(f"'labels' must hold at least two classes (got {classes})")
     k = classes if num_clusters is None else num_clusters
-    if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= n:
+    if check_count("num_clusters", k, least=2) > n:
         raise ValueError(f"'num_clusters' must be an integer from 2 to the {n} labeled rows of 'z' (got {k!r})")
     check_grid("seeds", seeds)
     check_count("num_init", num_init)

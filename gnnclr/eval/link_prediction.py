@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 
 import torch
 from torch import Tensor
@@ -13,8 +12,8 @@ from torch_geometric.utils import remove_self_loops, to_undirected
 from gnnclr.eval.labels import check_grid
 from gnnclr.eval.non_edges import pair_number, sample_non_edges
 from gnnclr.eval.unit_scale import float32_features, unit_scale
-from gnnclr.graph.exact import unit_rows
-from gnnclr.ops.check import check_choice, check_edges, check_index, check_matrix, describe
+from gnnclr.ops.check import check_choice, check_edges, check_index, check_matrix, check_number, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 SCORES = ("cosine", "dot")
 PAIRS = ("val_positive", "val_negative", "test_positive", "test_negative")
@@ -95,8 +94,7 @@ class LinkSplit:
         """
         from torch_geometric.transforms import RandomLinkSplit
 
-        real = isinstance(val, Real) and isinstance(test, Real)
-        if not (real and 0 < val < 1 and 0 < test < 1 and val + test < 1):
+        if check_number("val", val, above=0, below=1) + check_number("test", test, above=0, below=1) >= 1:
             raise ValueError(f"'val' and 'test' must be positive shares whose sum is below 1 (got {val} and {test})")
         if not isinstance(data, Data):
             raise ValueError(f"'data' must be a Data with edges 'edge_index' (got {describe(data)})")

@@ -9,7 +9,7 @@ from torch.nn.functional import pad
 from gnnclr.graph.bank import FeatureBank
 from gnnclr.graph.constant_bank import Bank
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.exact import unit_rows
+from gnnclr.ops.unit_rows import unit_rows
 
 
 def bank_sources(graph: ContrastGraph, bank: FeatureBank, row: Tensor) -> Tensor:
@@ -39,12 +39,12 @@ def _same_rows(rows: Tensor, features: Tensor) -> bool:
     """Whether both have the same directions, in the same order."""
     if rows.shape != features.shape:
         return False
-    features = features.to(rows)
+    rows, features = rows.detach(), features.detach().to(rows)
     return torch.equal(rows, features) or torch.allclose(unit_rows(rows), unit_rows(features), rtol=0, atol=1e-5)
 
 
 def _held(graph: ContrastGraph, rows: Tensor) -> Tensor:
-    """Which row of the graph's bank that attracts already each of ``rows`` is [u], -1 for none."""
+    """The row of the graph's bank that equals each of ``rows`` and attracts already [u], -1 for none."""
     known = torch.unique(graph.edge_index[0]) - graph.num_nodes
     known = known[known >= 0]
     key = torch.unique(torch.cat([graph.bank.rows[known], rows]), dim=0, return_inverse=True)[1]
@@ -54,7 +54,7 @@ def _held(graph: ContrastGraph, rows: Tensor) -> Tensor:
 
 
 def append_rows(graph: ContrastGraph, rows: Tensor) -> Tensor:
-    """Appends rows to the bank of a graph that are candidates of nobody, in place; their numbers as sources [r].
+    """Appends rows to the bank of a graph that are no candidates of any anchor, in place; their numbers as sources [r].
 
     Args:
         graph (ContrastGraph): The graph.

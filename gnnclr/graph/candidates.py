@@ -4,13 +4,14 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.exact import nearest, tile_rows, unit_rows
+from gnnclr.graph.exact import nearest, tile_rows
 from gnnclr.graph.explicit_negatives import explicit_negatives
 from gnnclr.graph.pairs import both_ways, is_among
 from gnnclr.graph.positives import first_per_target
 from gnnclr.ops.check import check_choice, check_matrix, describe
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.tiles import slices
+from gnnclr.ops.unit_rows import unit_rows
 
 #: What candidates are compared by.
 FEATURES = ("x", "features")
@@ -54,12 +55,12 @@ class _Pool:
 
     def __init__(self, graph: ContrastGraph, features: str):
         self.graph, self.n = graph, graph.num_nodes
-        self.rows = unit_rows(graph[features])
+        self.rows = unit_rows(graph[features].detach())
         # Rows of the bank are of no sample and of no group.
         self.sample, self.group = (torch.unique(graph[name], return_inverse=True)[1] for name in ("sample", "group"))
         if features == "x" and graph.bank is not None:
             none = self.sample.new_full((len(graph.bank),), -1)
-            self.rows = torch.cat([self.rows, unit_rows(graph.bank.rows).to(self.rows)])
+            self.rows = torch.cat([self.rows, unit_rows(graph.bank.rows.detach()).to(self.rows)])
             self.sample, self.group = torch.cat([self.sample, none]), torch.cat([self.group, none])
 
     def search(self, k: int) -> tuple[Tensor, Tensor]:

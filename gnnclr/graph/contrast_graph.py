@@ -180,8 +180,8 @@ class ContrastGraph(Data):
         return size[group] > 1
 
     def admit(self, like: Tensor | None = None, everywhere: bool = False) -> None:
-        """What a layer asks of a graph that enters it: raises a :class:`ValueError` that names a part that is wrong.
-        What was right costs nothing the next time.
+        """Checks a graph that enters a layer, and raises a :class:`ValueError` that names a wrong part. What was right
+        costs nothing the next time.
 
         Args:
             like (Tensor, optional): The embeddings that come with the graph [n, d].

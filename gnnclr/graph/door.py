@@ -1,4 +1,4 @@
-"""What the parts of a graph must be: looked at where it enters a layer, and again only where it has changed."""
+"""Checks the parts of a graph where it enters a layer, and again only after a change."""
 
 from collections.abc import Mapping
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""The pairs that repel, one by one."""
+"""The list of the pairs that repel."""
 
 import torch
 from torch import Tensor

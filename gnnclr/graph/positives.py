@@ -1,4 +1,4 @@
-"""Changes of the positives of a graph, none of them twice."""
+"""Changes of the positives of a graph; none is added twice."""
 
 import torch
 from torch import Tensor
@@ -77,7 +77,7 @@ def drop_extra_positives(graph: ContrastGraph) -> ContrastGraph:
 
 
 def ignore_positives(graph: ContrastGraph, edge_index: Tensor) -> ContrastGraph:
-    """Keeps positives that attract no longer from the negatives, in place, under a rule where positives do not repel.
+    """Stops removed positives from becoming negatives, in place, under a rule where positives do not repel.
 
     Args:
         graph (ContrastGraph): The graph.

@@ -12,8 +12,8 @@ from gnnclr.ops.memo import copy_of
 def shared_structure(function: Callable[..., tuple[Tensor, ...]]) -> Callable[..., tuple[Tensor, ...]]:
     """Remembers the tensors of a function of sizes and devices, for the last few of them, and hands out copies.
 
-    What is derived from these tensors is remembered in turn, for all copies that nobody has written into. A caller may
-    do with a copy what they like: no other graph sees it.
+    Values derived from these tensors are remembered in turn, for all copies that are unchanged. A caller may change a
+    copy: no other graph sees it.
 
     Args:
         function (callable): Takes hashable arguments and returns tensors.

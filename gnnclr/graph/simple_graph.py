@@ -28,7 +28,7 @@ def scipy_adjacency(edge_index: Tensor, num_nodes: int):
 
 
 def sparse_matrix(index: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
-    """A sparse COO matrix with entries ``value`` [e] at ``index`` [2, e]; what stands at one place adds up."""
+    """A sparse COO matrix with entries ``value`` [e] at ``index`` [2, e]; entries at one place add up."""
     return torch.sparse_coo_tensor(index, value, size, check_invariants=False).coalesce()
 
 

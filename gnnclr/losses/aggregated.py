@@ -75,7 +75,7 @@ class AggregatedLoss(GraphLoss):
         return self.loss.project_bank(bank)
 
     def targets(self, x: Tensor, graph: ContrastGraph) -> Tensor:
-        """The target of each node [n, d]; of nodes without positives, whatever the layer makes of none.
+        """The target of each node [n, d]; of nodes without positives, the output of the layer for no neighbors.
 
         Args:
             x (Tensor): Embeddings of any length [n, d].
@@ -183,7 +183,7 @@ def _moved(pairs: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _sees_itself(conv: nn.Module, like: Tensor) -> bool:
-    """Whether what a node gets depends on its own features where it has one neighbor, so that no weight can tell."""
+    """Whether the output at a node with one neighbor depends on the node's own features, which a target must not."""
     conv = deepcopy(conv).eval()
     edge_index = torch.tensor([[1, 0, 3, 2], [0, 1, 2, 3]], device=like.device)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):  # what is lazy draws its weights here

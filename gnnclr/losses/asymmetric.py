@@ -6,7 +6,7 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AsymmetricConv, ContrastiveConv, HardNegativeConv
-from gnnclr.ops.check import check_choice, check_positive, describe
+from gnnclr.ops.check import check_choice, check_count, check_number, check_positive
 
 
 class AsymmetricInfoNCELoss(GraphLoss):
@@ -68,10 +68,8 @@ class AsymmetricInfoNCELoss(GraphLoss):
     ):
         check_choice("variant", variant, ("ip", "hn", "ip+hn"))
         check_positive("adversarial_weight", adversarial_weight)
-        if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 <= alpha <= 1:
-            raise ValueError(f"'alpha' must lie in [0, 1] (got {describe(alpha)})")
-        if isinstance(clean_views, bool) or not isinstance(clean_views, int) or clean_views < 1:
-            raise ValueError(f"'clean_views' must be a positive integer (got {describe(clean_views)})")
+        check_number("alpha", alpha, least=0, most=1)
+        check_count("clean_views", clean_views)
         HardNegativeConv(0.5, beta, tau_plus)  # which refuses them, also where they are not used
         self.num_views = clean_views + 1
         hard = variant != "ip"

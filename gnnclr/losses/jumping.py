@@ -30,7 +30,7 @@ class JumpingKnowledgeLoss(GraphLoss):
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
 
     Shapes:
-        - **input:** what the loss takes
+        - **input:** that of the loss
         - **output:** scalar
 
     Example:
@@ -79,11 +79,11 @@ class JumpingKnowledgeLoss(GraphLoss):
         self.loss.check_input(name, value, n, d)
 
     def project_bank(self, bank: Tensor) -> Tensor:
-        """What the loss makes of a bank."""
+        """The rows of a bank as the loss projects them."""
         return self.loss.project_bank(bank)
 
     def energy(self, conv: PairConv, z: Tensor, graph: ContrastGraph) -> Tensor:
-        """What the loss makes of the energy of the rounds, such as a sum over anchors."""
+        """The loss by the energy of the rounds, such as a sum over anchors."""
         return self.loss.energy(conv, z, graph)
 
     def __repr__(self) -> str:

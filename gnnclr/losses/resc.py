@@ -1,7 +1,5 @@
 """ReSC: nodes against the centroids of communities."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch_geometric.utils import scatter
@@ -11,7 +9,7 @@ from gnnclr.graph.communities.centroids import distance_columns
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv
-from gnnclr.ops.check import check_choice, check_index, check_positive, describe
+from gnnclr.ops.check import check_choice, check_index, check_number, check_positive
 from gnnclr.ops.kernels import NegativePower
 
 
@@ -68,8 +66,7 @@ class ReSCLoss(GraphLoss):
     ):
         check_positive("temperature", temperature, learnable=similarity == "cosine")
         check_choice("similarity", similarity, ("cosine", "rbf"))
-        if isinstance(gamma, bool) or not isinstance(gamma, (int, float)) or not 0 <= gamma < math.inf:
-            raise ValueError(f"'gamma' must not be negative (got {describe(gamma)})")
+        check_number("gamma", gamma, least=0)
         if similarity == "cosine":
             conv = ContrastiveConv(temperature, impl=impl)
         else:

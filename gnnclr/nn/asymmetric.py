@@ -27,7 +27,7 @@ class AsymmetricConv(PairConv):
     Args:
         conv (CoupledConv): The layer of one pair of views.
         weights (dict): :math:`(c_{ab}, \alpha_{ab})` for each ordered pair :math:`(a, b)` of views.
-        total (float, optional): What the sum of energies is divided by. (default: the sum of the weights)
+        total (float, optional): The divisor of the sum of energies. (default: the sum of the weights)
 
     Shapes:
         - **input:** embeddings :math:`(n, d)`, unit rows; graph of the views named in ``weights``

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count, check_probability
 
 
 @torch.no_grad()
@@ -49,13 +49,10 @@ class MomentumEncoder(nn.Module):
     # lags from the first step, and has statistics of its own.
     def __init__(self, online: nn.Module, momentum: float = 0.99, steps: int | None = None):
         super().__init__()
-        if isinstance(momentum, bool) or not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
-            raise ValueError(f"'momentum' must be a probability between 0 and 1 (got {describe(momentum)})")
-        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
-            raise ValueError(f"'steps' must be a positive integer or None (got {describe(steps)})")
-        self.momentum, self.steps = momentum, steps
+        self.momentum = check_probability("momentum", momentum)
+        self.steps = check_count("steps", steps, optional=True)
         self.module = copy.deepcopy(online).requires_grad_(False)
-        self.register_buffer("step", torch.zeros((), dtype=torch.long))
+        self.register_buffer("step", torch.tensor(0))  # updates that are done
 
     @torch.no_grad()
     def forward(self, *args: Any) -> Any:

@@ -129,7 +129,7 @@ class PairConv(MessagePassing):
 
     @staticmethod
     def candidates(z: Tensor, graph: ContrastGraph) -> Tensor:
-        """Nodes followed by the rows of the bank: what sources of edges index."""
+        """Nodes followed by the rows of the bank: the rows that sources of edges index."""
         return z if graph.bank is None else torch.cat([z, graph.bank.rows.to(z)])
 
     def extra_repr(self) -> str:

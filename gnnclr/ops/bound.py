@@ -26,7 +26,7 @@ class _Bound(Function):
 def bound(x: Tensor, low: float | None = None, high: float | None = None) -> Tensor:
     """``x`` within bounds, with a gradient that leads back inside.
 
-    ``clamp`` has no gradient beyond a bound, so that what is learned and has overshot never returns. Here the gradient
+    ``clamp`` has no gradient beyond a bound, so that a parameter that has overshot never returns. Here the gradient
     passes unless it leads further out: at and beyond ``low`` it is zero where a step would lower ``x``, at and beyond
     ``high`` where it would raise it.
 

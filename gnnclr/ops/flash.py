@@ -13,7 +13,7 @@ from gnnclr.ops.tiles import slices
 
 #: Queries of one call: the CPU kernel runs at full speed from 768 rows on, that for GPUs shares rows among processors.
 CHUNK = {"cpu": 1024, "cuda": 4096}
-#: What the kernels for GPUs want the number of columns to be a multiple of.
+#: The kernels for GPUs want a number of columns that is a multiple of it.
 ALIGNMENT = 8
 
 

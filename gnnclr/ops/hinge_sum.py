@@ -14,7 +14,7 @@ THRESHOLDS_AT_ONCE = 1 << 22
 
 
 class SortedThresholds:
-    """Thresholds of queries, sorted within each; what all of them together say of a distance.
+    """Thresholds of queries, sorted within each, and the sums of their hinges at a distance.
 
     Args:
         owner (Tensor): The query of each threshold [e].
@@ -114,7 +114,7 @@ class HingeSum:
             self.mass = (pairs.count[owner] * weight).sum()
 
     def _add(self, pairs: PairSet, rows: slice, width: int) -> None:
-        """Adds what a block of queries has to say."""
+        """Adds the sums and messages of a block of queries."""
         threshold, weights, weighted, own, place = self._sorted.rows(rows)
         if not own.numel():
             return

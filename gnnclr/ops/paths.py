@@ -34,7 +34,7 @@ def naming_file(path: str | Path) -> Iterator[None]:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error, what it was raised from, and so on, the innermost last."""
+    """An error, the error that it was raised from, and so on, the innermost last."""
     seen = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

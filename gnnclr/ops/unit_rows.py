@@ -1,4 +1,4 @@
-"""Rows of unit length, whatever their length was."""
+"""Rows of unit length, and lengths of rows of any size."""
 
 import torch
 from torch import Tensor
@@ -39,7 +39,7 @@ def _lengths(x: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, bool]
 
 
 def _inverse(length: Tensor) -> Tensor:
-    """What a zero row is divided by, so that it stays zero and gets no gradient."""
+    """Divisors of rows, infinite for a zero row, so that it stays zero and gets no gradient."""
     return length.masked_fill(length == 0, float("inf"))
 
 
@@ -99,8 +99,9 @@ def normalize(x: Tensor) -> Tensor:
 
 def unit_rows(x: Tensor) -> Tensor:
     r"""Rows of unit length, computed in float32 at least, by operations that autograd differentiates as often as it is
-    asked; a zero row stays zero, and gets no gradient. :func:`torch.nn.functional.normalize` makes rows shorter than
-    :math:`10^{-12}` too short, and longer than :math:`10^{19}` zero.
+    asked; a zero row stays zero, and gets no gradient. For everything but losses: see :func:`normalize`. Not
+    :func:`torch.nn.functional.normalize`, which makes rows shorter than :math:`10^{-12}` too short, and longer than
+    :math:`10^{19}` zero.
 
     Args:
         x (Tensor): Rows of any length [..., d].

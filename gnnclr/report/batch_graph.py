@@ -88,7 +88,7 @@ def _strongest(graph: ContrastGraph, z: Tensor, temperature: float, count: int) 
     """The pairs of nodes that repel each other the most, and how strongly, at most one."""
     graph, n = copy.copy(graph).to("cpu"), len(z)
     pairs = negative_pairs(graph)
-    bank = z.new_empty(0, z.size(1)) if graph.bank is None else F.normalize(graph.bank.rows.float(), dim=1)
+    bank = z.new_empty(0, z.size(1)) if graph.bank is None else unit_rows(graph.bank.rows.float())
     score = z.double() @ torch.cat([z, bank]).double().t() / temperature
     logit = score[pairs[1], pairs[0]]
     log_weight = pair_log_weight(graph, pairs, score.dtype)

@@ -10,6 +10,7 @@ import torch
 
 from gnnclr.eval import results_table
 from gnnclr.graph import AddKNNPositives, augmentation_graph
+from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.report.batch_graph import draw_batch_graph
 from gnnclr.report.dynamics import plot_dynamics
@@ -89,8 +90,7 @@ def _batch_section(runs: Mapping[str, Run]) -> Section:
     torch.manual_seed(0)
     rows = torch.randperm(len(data.images.train.labels))[:20]
     batch, labels = data.images.train.images[rows], data.images.train.labels[rows]
-    method.eval()
-    with torch.no_grad():
+    with torch.no_grad(), eval_mode(method):
         views = method.views(batch)
         z = [unit_rows(method.projector(method.encoder(view))) for view in views]
     graph = AddKNNPositives(k=1)(augmentation_graph(z))

@@ -12,7 +12,7 @@ from gnnclr.train.contrastive_data import ContrastiveData
 
 #: Stands for a number that is read from the data, as in PyG.
 FROM_DATA = -1
-#: What is read, by the part of a method and the argument.
+#: The numbers that are read, by the part of a method and the argument.
 NUMBERS = {
     "method": {"in_channels": "channels", "num_communities": "classes"},
     "encoder": {"in_channels": "channels"},

@@ -1,18 +1,20 @@
-"""Checkpoints are read here, and nowhere else."""
+"""Reads and writes checkpoints, so that a file is complete or absent."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
 from gnnclr.configs import RecipeError
+from gnnclr.ops.atomic import atomic_write
 from gnnclr.ops.check import describe
 from gnnclr.ops.read_files import check_archive, read_files
 
-#: What a checkpoint of a run has in any case.
+#: The keys of every checkpoint of a run.
 PARTS = ("state_dict", "epoch", "global_step")
-#: What it has besides, if a training is to go on from it.
+#: Further keys that a training needs to go on from it.
 OF_TRAINING = ("loops", "optimizer_states", "lr_schedulers", "pytorch-lightning_version")
 KINDS = {"state_dict": dict, "epoch": int, "global_step": int}
 REMEDY = "take another checkpoint, or train anew"
@@ -26,7 +28,7 @@ def read_checkpoint(path: str | Path, parts: tuple[str, ...] = PARTS) -> dict[st
 
     Args:
         path (str or Path): The file.
-        parts (tuple, optional): What it must hold. (default: ``("state_dict", "epoch", "global_step")``)
+        parts (tuple, optional): The keys it must hold. (default: ``("state_dict", "epoch", "global_step")``)
 
     Raises:
         RecipeError: If there is no such file, or it is damaged, or no checkpoint of a run.
@@ -81,4 +83,25 @@ def check_weights(path: str | Path, state: dict[str, Any], module: nn.Module) ->
             )
     for name, _ in module.named_parameters():
         if not bool(state[name].isfinite().all()):
-            raise RecipeError(f"'{path}' must be of finite weights (got NaN or infinite entries in {name!r}); {REMEDY}")
+            raise RecipeError(
+                f"'{path}' must be a checkpoint with finite weights (got NaN or infinite entries in {name!r}); {REMEDY}"
+            )
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its final name, flushes it to disk and renames it.
+
+    Lightning writes to the system's temporary folder and moves the file, which is a copy, and so not atomic, when
+    that folder is on another disk. Checkpoints are loaded with ``weights_only=True``.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Saves ``checkpoint`` so that ``path`` holds either the old or the new one at any time."""
+        with atomic_write(path, "wb") as file:
+            torch.save(checkpoint, file)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = lambda storage, _: storage, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """Loads a checkpoint of tensors and plain values, see :func:`gnnclr.train.read_checkpoint`."""
+        return read_checkpoint(path, parts=())

@@ -1,4 +1,4 @@
-"""What a run needs of its data."""
+"""The base of data modules: batches to train on, and labeled examples for probes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

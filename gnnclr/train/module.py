@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from gnnclr.graph import FeatureBank
 from gnnclr.ops.check import check_count, check_probability
 from gnnclr.train.contrastive_data import ContrastiveData
-from gnnclr.train.parameter_groups import parameter_groups
-from gnnclr.train.schedule import warmup_cosine
+from gnnclr.train.optim import parameter_groups, warmup_cosine
 
 
 class ContrastiveModule(LightningModule):
@@ -106,7 +105,7 @@ class ContrastiveModule(LightningModule):
         return loss
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """One step of the optimizer, and what the method does after it."""
+        """One step of the optimizer, and the updates of the method after it."""
         super().optimizer_step(*args, **kwargs)
         after = getattr(self.method, "after_optimizer_step", None)
         if after is not None:

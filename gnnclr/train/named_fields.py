@@ -16,9 +16,9 @@ from gnnclr.ops.paths import expand_path
 from gnnclr.train.recipe_errors import innermost
 
 F = TypeVar("F", bound=Callable[..., Any])
-#: What libraries raise about a setting.
+#: The errors of libraries about a setting.
 OF_A_LIBRARY = (MisconfigurationException, ValueError, TypeError, AssertionError, ImportError, ZeroDivisionError)
-#: What classes raise that are made of settings that do not fit, or get tensors of a shape that does not fit.
+#: The errors of classes whose settings, or the shapes of their tensors, do not fit.
 OF_A_PART = (ValueError, TypeError, AssertionError, RuntimeError, IndexError, ZeroDivisionError, AttributeError)
 #: Where libraries are whose settings are fields of ``trainer`` and ``checkpoint``.
 LIGHTNING = re.compile(r"[\\/](?:lightning|lightning_fabric|pytorch_lightning)[\\/]")
@@ -56,10 +56,10 @@ def names_fields(method: F) -> F:
 
 
 def name_field(error: Exception, recipe: Namespace) -> str | None:
-    """What an error says about a recipe, with the dotted name of the field; ``None`` if it is about something else.
+    """The message of an error about a recipe, with the dotted name of the field; ``None`` for any other error.
 
     Args:
-        error (Exception): What was raised where parts of the recipe were made or used.
+        error (Exception): The error raised where parts of the recipe were made or used.
         recipe (Namespace): The recipe.
     """
     inner = innermost(error)

@@ -11,30 +11,27 @@ from typing import Any, NamedTuple
 import torch.distributed as dist
 from jsonargparse import Namespace
 from lightning.pytorch import Trainer, seed_everything
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
 from gnnclr.configs import RecipeError
 from gnnclr.configs.layers import load
 from gnnclr.ops.atomic import write_text
+from gnnclr.ops.check import check_seed
 from gnnclr.processes import is_rank_zero
-from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
+from gnnclr.train.callbacks import SaveConfig, StepProgress, StepSeed
 from gnnclr.train.channels import read_from_data
-from gnnclr.train.check_settings import check_parts, check_seed, check_trainer
-from gnnclr.train.checkpoint import OF_TRAINING, PARTS, check_weights, read_checkpoint
+from gnnclr.train.check_settings import check_parts, check_trainer
+from gnnclr.train.checkpoint import OF_TRAINING, PARTS, AtomicCheckpointIO, check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
-from gnnclr.train.elapsed import Elapsed
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
 from gnnclr.train.metrics_csv import MetricsCSV
 from gnnclr.train.named_fields import names_fields
-from gnnclr.train.progress import StepProgress
 from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord, check_recipe
 from gnnclr.train.run_folder import claim_folder, claim_number
 from gnnclr.train.run_result import read_result, versions
-from gnnclr.train.save_config import SaveConfig
-from gnnclr.train.step_seed import StepSeed
 from gnnclr.train.workers import FromRankZero, several_processes
 
 
@@ -106,7 +103,7 @@ class Run:
         """Makes ``model``, with the initial weights that the seed gives, ``data``, and the arguments of the trainer.
         Numbers of channels that the recipe leaves to the data are in :attr:`recipe` from then on."""
         self.recipe, data = read_from_data(self.recipe)
-        seed_everything(check_seed(self.recipe.seed_everything), verbose=False)
+        seed_everything(check_seed("seed_everything", self.recipe.seed_everything, bits=32), verbose=False)
         built = recipe_parser().instantiate(self.recipe)
         built.data = built.data if data is None else data
         return built
@@ -162,8 +159,8 @@ class Run:
         built = self.build()
         module, data = built.model, built.data
         check_trainer(built.trainer)
-        elapsed, interrupt = Elapsed(), ResumableInterrupt(self.checkpoint)
-        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), [elapsed, interrupt])
+        timer, interrupt = Timer(), ResumableInterrupt(self.checkpoint)
+        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), [timer, interrupt])
         if ckpt_path is not None and is_rank_zero():
             self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
         data.prepare_data()
@@ -181,7 +178,7 @@ class Run:
                 trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
                 # The end of training need not be a multiple of the checkpoint interval.
                 trainer.save_checkpoint(self.checkpoint)
-                seconds = elapsed.seconds
+                seconds = timer.time_elapsed("train")  # of the sessions before as well
         except Exception:
             if ckpt_path is None and trainer.global_step == 0 and is_rank_zero():
                 self._clear()
@@ -190,7 +187,7 @@ class Run:
         return Trained(data, untrained, module.method, trainer.global_step, seconds, joined)
 
     def _clear(self) -> None:
-        """Takes back what a training wrote that failed before its first step was done."""
+        """Removes the files of a training that failed before its first step was done."""
         if self.checkpoint.exists():
             return
         for name in ("config.yaml", "metrics.csv"):
@@ -252,7 +249,7 @@ class Run:
         return result
 
     def _check_checkpoint(self, path: Path, module: nn.Module, max_epochs: int | None) -> None:
-        """Refuses what is no checkpoint of this recipe, before anything of the run is touched."""
+        """Refuses a file that is no checkpoint of this recipe, before anything of the run is touched."""
         checkpoint = read_checkpoint(path, PARTS + OF_TRAINING)
         check_recipe(path, checkpoint, self.settings())
         check_weights(path, checkpoint["state_dict"], module)
@@ -282,8 +279,8 @@ class Run:
 
 
 class Trained(NamedTuple):
-    """What a training leaves: the data, the method before and after, the steps, the seconds, and whether processes are
-    still joined, as those of a launcher are."""
+    """The result of a training: the data, the method before and after, the steps, the seconds, and whether processes
+    are still joined, as those of a launcher are."""
 
     data: ContrastiveData
     untrained: nn.Module

@@ -35,7 +35,7 @@ def several_processes(trainer: Trainer, interrupt: ResumableInterrupt, task: dic
     Args:
         trainer (Trainer): The trainer of this process.
         interrupt (ResumableInterrupt): Its callback that hears of signals.
-        task (dict): What :mod:`gnnclr.worker` needs: ``settings``, ``folder``, ``name``, ``ckpt_path``.
+        task (dict): The input of :mod:`gnnclr.worker`: ``settings``, ``folder``, ``name``, ``ckpt_path``.
 
     Raises:
         RecipeError: If the strategy starts processes in another way.
@@ -181,8 +181,8 @@ def _watched(interrupt: ResumableInterrupt, workers: list[subprocess.Popen]) -> 
 
 
 class FromRankZero:
-    """Gives all processes of a training what the first one has found, however long that takes it. Made by all at the
-    same time, while the processes are joined."""
+    """Gives all processes of a training the value that the first one finds, however long that takes it. Made by all at
+    the same time, while the processes are joined."""
 
     def __init__(self) -> None:
         self._group = dist.new_group(backend="gloo", timeout=timedelta(days=30))

@@ -134,7 +134,7 @@ def test_one_community_has_no_negatives():
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match="'gamma' must not be negative"):
+    with pytest.raises(ValueError, match="'gamma' must be a finite number, at least 0"):
         ReSCLoss(gamma=-1)
     with pytest.raises(ValueError, match="'similarity' must be one of"):
         ReSCLoss(similarity="dot")

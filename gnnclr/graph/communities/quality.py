@@ -1,4 +1,4 @@
-"""How many of the negatives that a rule takes away were false, and how many false ones it leaves."""
+"""Counts of the true and false negatives that a rule removes and leaves."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

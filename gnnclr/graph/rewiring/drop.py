@@ -52,8 +52,8 @@ class DropPositives(BaseTransform):
 
 
 class DropNegatives(BaseTransform):
-    r"""Lets each candidate, a node or a row of the bank, repel nobody with probability :math:`p` in each call. It stays
-    an anchor, and attracts as before.
+    r"""Drops each candidate, a node or a row of the bank, from all negatives with probability :math:`p` in each call.
+    It stays an anchor, and attracts as before.
 
     .. math:: \sum_{j \in \mathcal{N}^{-}(i)} e^{s_{ij}} \; \mapsto \;
         \sum_{j \in \mathcal{N}^{-}(i)} b_j e^{s_{ij}}, \qquad b_j \sim \mathrm{Bernoulli}(1 - p)

@@ -112,7 +112,7 @@ class AddNeighborPositives(BaseTransform):
 
 
 def _check_groups_tell(graph: ContrastGraph) -> None:
-    """Raises where exclusion by group would change what a graph excludes."""
+    """Raises where exclusion by group would change the excluded pairs of a graph."""
     source, target = graph.edge_index
     if not graph.negatives.spares_positives:
         return

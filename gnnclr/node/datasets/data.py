@@ -1,4 +1,4 @@
-"""What a method for graphs expects of its data."""
+"""Checks of graphs for methods, and sparse features."""
 
 import copy
 
@@ -8,13 +8,21 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from gnnclr.node.sparse.csr import csr_tensor
-from gnnclr.ops.check import check_edges, check_finite, check_index, check_probability, describe, is_integer
+from gnnclr.ops.check import (
+    check_edges,
+    check_finite,
+    check_index,
+    check_nodes,
+    check_probability,
+    describe,
+    is_integer,
+)
 from gnnclr.ops.memo import TensorMemo, copy_of
 
 
 def check_node_data(data: Data, *, finite: bool = True) -> Data:
     """Returns ``data`` if it is a graph with node features, and raises a :class:`ValueError` otherwise. Where its edges
-    are smaller integers, what is returned is a copy whose edges are int64.
+    are smaller integers, a copy with int64 edges is returned.
 
     Entries of features and edges are looked at once, and again only if they change.
 
@@ -122,3 +130,10 @@ class SparseFeatures(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(max_density={self.max_density})"
+
+
+def node_mask(name: str, index: Tensor, num_nodes: int) -> Tensor:
+    """The mask [n] of the nodes ``index`` [m]; arguments are those of :func:`~gnnclr.ops.check.check_nodes`."""
+    mask = torch.zeros(num_nodes, dtype=torch.bool)
+    mask[check_nodes(name, index, num_nodes)] = True
+    return mask

@@ -9,8 +9,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
-from gnnclr.node.datasets.data import SparseFeatures
-from gnnclr.node.datasets.node_mask import node_mask
+from gnnclr.node.datasets.data import SparseFeatures, node_mask
 from gnnclr.ops.check import check_choice, check_edges, check_index, describe
 from gnnclr.ops.paths import expand_path
 from gnnclr.ops.read_files import read_files

@@ -31,7 +31,7 @@ class SubgraphLoader(EpochBatches):
 
     Returns:
         Iterating gives :class:`~torch_geometric.data.Data`, which any :class:`~gnnclr.node.NodeMethod` takes: ``x``,
-        ``edge_index``, what else the graph has for its nodes and edges (``y``, masks), and ``n_id``, the nodes.
+        ``edge_index``, further tensors of its nodes and edges (``y``, masks), and ``n_id``, the nodes.
     """
 
     def __init__(self, data: Data, batch_size: int = 4096, seed: int = 0, rank: int = 0, world_size: int = 1):
@@ -82,7 +82,8 @@ class CommunityLoader(SubgraphLoader):
     Communities stand in a random order, anew in each epoch, which is cut into batches of equal size: at most two
     communities of a batch are cut. With communities much smaller than a batch few edges are lost; a larger one is split
     at random, and loses most of them, so take a ``resolution`` of :func:`~gnnclr.graph.communities.leiden` that makes
-    them small. Negatives of one community are hard, and some are false.
+    them small. Negatives of one community are hard, and some are false. :class:`torch_geometric.loader.ClusterLoader`
+    needs METIS from compiled extensions, and takes no other communities.
 
     Args:
         data (Data): The graph; ``x`` may be sparse CSR.

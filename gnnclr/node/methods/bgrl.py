@@ -15,8 +15,8 @@ from gnnclr.node.transforms.views import grace_view
 
 class BGRL(NodeMethod):
     r"""The method of `"Large-Scale Representation Learning on Graphs via Bootstrapping"
-    <https://arxiv.org/abs/2102.06514>`_: a predictor on the online encoder finds what a slow copy of the encoder makes
-    of the other view.
+    <https://arxiv.org/abs/2102.06514>`_: a predictor on the online encoder finds the embeddings of the other view by a
+    slow copy of the encoder.
 
     .. math:: \mathcal{L} = -\operatorname{mean}_i \cos\big(q(\mathbf{h}^0_i), \mathbf{t}^1_i\big)
         - \operatorname{mean}_i \cos\big(q(\mathbf{h}^1_i), \mathbf{t}^0_i\big)

@@ -1,4 +1,4 @@
-"""GCA: GRACE with views that spare what is central."""
+"""GCA: GRACE with views that keep central edges and features more often."""
 
 from torch import nn
 

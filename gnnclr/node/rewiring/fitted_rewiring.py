@@ -1,4 +1,4 @@
-"""Rewirings that are made from the graph that is learned from."""
+"""Rewirings that are made from the graph of the training."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -10,12 +10,12 @@ from torch_geometric.transforms import BaseTransform, Compose
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.node.datasets.data import check_features
-from gnnclr.ops.check import check_seed, describe
+from gnnclr.ops.check import check_count, check_seed, describe
 from gnnclr.ops.memo import TensorMemo
 
 
 class FittedRewiring(BaseTransform):
-    """A rewiring by what is found in the graph, such as communities or nearest neighbors.
+    """A rewiring made from findings in the graph, such as communities or nearest neighbors.
 
         >>> FittedRewiring(EdgeCommunities("louvain"), ExcludeCommunity)
         >>> FittedRewiring(PropagatedNeighbors(k=30), AddNeighborPositives)
@@ -44,9 +44,8 @@ class FittedRewiring(BaseTransform):
         for name, value in (("find", find), ("rule", rule)):
             if not callable(value):
                 raise ValueError(f"'{name}' must be callable (got {describe(value)})")
-        if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
-            raise ValueError(f"'every' must be a positive integer or None (got {describe(every)})")
-        self.find, self.rule, self.every, self.seed = find, rule, every, check_seed("seed", seed)
+        self.find, self.rule = find, rule
+        self.every, self.seed = check_count("every", every, optional=True), check_seed("seed", seed)
         self.epoch = 0
         self._whole: Data | None = None
         self._made = TensorMemo(self._make)

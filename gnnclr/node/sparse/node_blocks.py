@@ -25,8 +25,8 @@ def activate(activation: nn.Module, x: Tensor, batch_size: int) -> Tensor:
 
 
 class InEdges:
-    """The edges of a graph by the node they enter, for convolutions whose output at a node is a function of what enters
-    it.
+    """The edges of a graph by the node they enter, for convolutions whose output at a node is a function of those
+    edges.
 
     Args:
         edge_index (Tensor): Edges [2, e].

@@ -1,4 +1,4 @@
-"""Views that spare strong communities."""
+"""Views that keep the edges and features of strong communities more often."""
 
 from collections.abc import Callable
 from typing import ClassVar

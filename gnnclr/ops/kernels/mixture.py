@@ -5,15 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count, check_number
 from gnnclr.ops.kernels.base import PairKernel
-
-
-def check_share(value: float) -> float:
-    """Returns ``value`` if it lies strictly between 0 and 1, and raises a :class:`ValueError` otherwise."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
-        raise ValueError(f"'weight' must lie between 0 and 1 (got {describe(value)})")
-    return value
 
 
 class LogSum(PairKernel):
@@ -27,7 +20,7 @@ class LogSum(PairKernel):
     """
 
     def __init__(self, first: PairKernel, second: PairKernel, weight: float = 0.5):
-        self.first, self.second, self.weight = first, second, check_share(weight)
+        self.first, self.second, self.weight = first, second, check_number("weight", weight, above=0, below=1)
         #: Whether both read the same argument, such as the squared distance.
         self._one = type(first).tile is type(second).tile
 
@@ -76,7 +69,7 @@ class LogConcatenation(PairKernel):
     """
 
     def __init__(self, first: PairKernel, second: PairKernel, weight: float = 0.5):
-        self.first, self.second, self.weight = first, second, check_share(weight)
+        self.first, self.second, self.weight = first, second, check_number("weight", weight, above=0, below=1)
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Values, and slopes by the two arguments, stacked."""
@@ -120,9 +113,7 @@ class OnHalf(PairKernel):
     """
 
     def __init__(self, kernel: PairKernel, half: int):
-        if isinstance(half, bool) or half not in (0, 1):
-            raise ValueError(f"'half' must be 0 or 1 (got {describe(half)})")
-        self.kernel, self.half = kernel, half
+        self.kernel, self.half = kernel, check_count("half", half, least=0, most=1)
         self.evaluate = kernel.evaluate
 
     def tile(self, q: Tensor, k: Tensor) -> Tensor:

@@ -1,11 +1,11 @@
-"""Which files of a folder are images of which class, and which are none."""
+"""Sorts the files of a folder into classes of images."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-#: What the folder of a part may be called, in small or capital letters.
+#: Names of the folder of a part, in small or capital letters.
 PARTS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 #: Formats that Pillow knows and does not read, or only with other programs.
 UNREADABLE = ("BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF")
@@ -13,7 +13,7 @@ UNREADABLE = ("BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF")
 
 @dataclass
 class ImageFiles:
-    """The images of a folder by part, and what was passed over.
+    """The images of a folder by part, and the files that were passed over.
 
     Args:
         parts (dict): Part to its images, each a name and a class: ``"train"`` with ``"val"``, ``"test"`` or both, or
@@ -27,7 +27,7 @@ class ImageFiles:
     passed_over: Counter
 
     def describe_rest(self) -> str:
-        """What was passed over, in words; empty if nothing was."""
+        """The files that were passed over, in words; empty if there are none."""
         if not self.passed_over:
             return ""
         total = sum(self.passed_over.values())

@@ -13,8 +13,8 @@ class VisionMethod(nn.Module):
     ``after_optimizer_step()``, which :class:`~gnnclr.train.ContrastiveModule` calls.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
-        views (Views): Makes the views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
+        views (Views): Makes the views of a batch; its ``plain`` makes the input of :meth:`forward`.
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`

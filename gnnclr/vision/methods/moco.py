@@ -68,10 +68,10 @@ class MoCo(VisionMethod):
     groups, and keys in groups of another, random order.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         projector (torch.nn.Module): Maps features to the embeddings that the loss sees; two layers in the second
             version.
-        views (Views): Makes two views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        views (Views): Makes two views of a batch; its ``plain`` makes the input of :meth:`forward`.
         queue (FeatureBank): Holds the keys, those of all processes; the authors' holds 65,536 rows.
         loss (torch.nn.Module, optional): A loss ``loss(x, graph)``. (default: ``InfoNCELoss(temperature=0.2)``)
         momentum (float, optional): The momentum of the copy. (default: ``0.999``)

@@ -20,15 +20,15 @@ class SiameseMethod(VisionMethod):
     .. math:: \mathcal{L} = \operatorname{mean}_{v \neq w} \ell\big(q(\mathbf{Z}^v), \operatorname{sg}(\mathbf{T}^w)
         \big)
 
-    A subclass says what targets are (:meth:`targets`). All views go through the encoder in one pass, so the statistics
+    A subclass defines the targets (:meth:`targets`). All views go through the encoder in one pass, so the statistics
     of its normalization layers are those of all views. :meth:`after_optimizer_step` must be called after each step.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         projector (torch.nn.Module): Maps features to embeddings.
         predictor (torch.nn.Module): The map :math:`q` between embeddings. If it has ``after_optimizer_step()``, as
             :class:`~gnnclr.nn.predictors.DirectPred` has, that is called after each step.
-        views (Views): Makes two or more views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        views (Views): Makes two or more views of a batch; its ``plain`` makes the input of :meth:`forward`.
         loss (torch.nn.Module, optional): Called as ``loss(predictions, targets)`` for every pair of views.
             (default: ``NegativeCosineLoss()``)
 

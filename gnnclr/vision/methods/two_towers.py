@@ -1,4 +1,4 @@
-"""Two encoders of two modalities that find each other."""
+"""Two encoders of two modalities, trained to agree."""
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ class TwoTowers(nn.Module):
     <https://arxiv.org/abs/2103.00020>`_ for any two modalities: the embedding of a sample by one encoder finds the
     embedding of the same sample by the other.
 
-    What the modalities are is a part of its own: :class:`~gnnclr.vision.PairedInputs` for images that come with
+    The choice of modalities is a part of its own: :class:`~gnnclr.vision.PairedInputs` for images that come with
     something else, :class:`~gnnclr.vision.LuminanceChrominance` for brightness and color of one image.
 
     Args:
@@ -59,7 +59,7 @@ class TwoTowers(nn.Module):
         """The loss of a batch.
 
         Args:
-            batch (dict): What :obj:`modalities` reads, such as ``image`` :math:`(B, C, H, W)`.
+            batch (dict): The input of :obj:`modalities`, such as ``image`` :math:`(B, C, H, W)`.
 
         Returns:
             The loss, and detached scalars to log: ``alignment`` of both towers and ``uniformity`` of the first, after

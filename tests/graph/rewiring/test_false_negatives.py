@@ -258,7 +258,7 @@ def test_wrong_arguments_and_repr():
         DropFalseNegatives(k=-1)
     with pytest.raises(ValueError, match="'k' or 'threshold' must be given"):
         DropFalseNegatives()
-    with pytest.raises(ValueError, match="'threshold' must be a number"):
+    with pytest.raises(ValueError, match="'threshold' must be a finite number or None"):
         DropFalseNegatives(threshold=float("nan"))
     with pytest.raises(ValueError, match="'weight' must be a positive number"):
         WeighFalseNegatives(k=2, weight=0.0)

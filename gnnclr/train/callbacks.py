@@ -1,12 +1,17 @@
-"""One progress bar for a whole run."""
+"""Callbacks: the progress bar, the seed of each step, the file of settings."""
 
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from tqdm import tqdm
+
+from gnnclr.ops.atomic import write_text
 
 
 class StepProgress(ProgressBar):
@@ -87,3 +92,39 @@ class StepProgress(ProgressBar):
         elif self._next < float("inf"):
             self._write(trainer)
         self._next = float("inf")
+
+
+class StepSeed(Callback):
+    """Seeds the generators of torch before every batch from ``(seed, epoch, batch, rank)``.
+
+    A run that was killed and resumed then draws the same views, masks and dropped edges as one that was not, without
+    the state of any generator in the checkpoint.
+
+    Args:
+        seed (int): The seed of the run.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Seeds torch for this batch."""
+        entropy = (self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1))
+
+
+class SaveConfig(Callback):
+    """Writes ``config.yaml`` when training starts: settings that fail before leave the folder as it was.
+
+    Args:
+        path (Path): The file.
+        settings (str): Its text.
+    """
+
+    def __init__(self, path: Path, settings: str) -> None:
+        self.path, self.settings = path, settings
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes the file."""
+        if trainer.is_global_zero:
+            write_text(self.path, self.settings)
