@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from copy import copy
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -210,7 +211,7 @@ class GraphLoss(nn.Module):
             return x.sum()  # no anchors: a zero that keeps the graph, so that no process waits for another
         if graph.bank is not None:
             graph = copy(graph)
-            graph.bank = self.project_bank(graph.bank)
+            graph.bank = replace(graph.bank, rows=self.project_bank(graph.bank.rows))
         return self.energy(self.layer(), self.project(x), graph)
 
     def extra_repr(self) -> str:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
-from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph import Bank, ContrastGraph, Negatives, augmentation_graph
 from gnnclr.graph.communities.centroids import distance_columns
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
 from gnnclr.losses.objective_card import ObjectiveCard
@@ -93,12 +93,10 @@ class ReSCLoss(GraphLoss):
         # Rows of the bank: centroids of the first view, then of the second.
         first = centroids[0].size(0)
         row = torch.cat([labels[1] + first, labels[0]])  # the one that each node is drawn to
-        graph.bank = torch.cat(centroids)
-        graph.bank_view = torch.arange(2, device=row.device).repeat_interleave(
-            torch.tensor([c.size(0) for c in centroids], device=row.device)
-        )
+        size = torch.tensor([c.size(0) for c in centroids], device=row.device)
+        graph.bank = Bank(torch.cat(centroids), view=torch.arange(2, device=row.device).repeat_interleave(size))
         graph.edge_index = torch.stack([2 * n + row, torch.arange(2 * n, device=row.device)])
-        graph.negatives = Negatives("other", candidates=(), log_weight=self._log_weight(graph.bank, row))
+        graph.negatives = Negatives("other", candidates=(), log_weight=self._log_weight(graph.bank.rows, row))
         return graph
 
     def _log_weight(self, bank: Tensor, row: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
@@ -104,7 +103,7 @@ def positive_weights(z: Tensor, graph: ContrastGraph, mean: str = "anchors") -> 
         graph (ContrastGraph): The graph.
         mean (str, optional): The units of equal shares, ``"anchors"`` or ``"pairs"``. (default: ``"anchors"``)
     """
-    edge_index = group_pairs(graph.group) if graph.edge_index is None else graph.edge_index
+    edge_index = graph.positives
     return edge_index, *_shares(edge_index, graph.edge_weight, graph.anchor, z.size(0), z.dtype, mean)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.nn.negative_blocks import NegativeBlock, negative_blocks
+from gnnclr.graph.negative_blocks import NegativeBlock, negative_blocks
 from gnnclr.ops import KernelSoftmax, PairSoftmax, append_log_weight
 from gnnclr.ops.kernels import PairKernel
 

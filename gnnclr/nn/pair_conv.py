@@ -130,7 +130,7 @@ class PairConv(MessagePassing):
     @staticmethod
     def candidates(z: Tensor, graph: ContrastGraph) -> Tensor:
         """Nodes followed by the rows of the bank: the rows that sources of edges index."""
-        return z if graph.bank is None else torch.cat([z, graph.bank.to(z)])
+        return z if graph.bank is None else torch.cat([z, graph.bank.rows.to(z)])
 
     def extra_repr(self) -> str:
         """The temperature, and the kernel where it is not the dot product."""

@@ -8,7 +8,8 @@ from torch_geometric.transforms import BaseTransform
 
 from gnnclr.graph.candidates import FEATURES, similar_candidates
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives, is_among, pair_log_weight
+from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives, pair_log_weight
+from gnnclr.graph.pairs import is_among
 from gnnclr.ops.check import check_choice, check_count, check_number, check_positive
 
 

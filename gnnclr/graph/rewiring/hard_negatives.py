@@ -29,7 +29,7 @@ class MixHardNegatives(BaseTransform):
         \end{cases}
 
     Mixtures are constant rows of the graph's bank that are no candidates of any anchor, and extra
-    negatives (``extra_index``) of the anchor that they were made for. MoCHi has both kinds: use the transform twice.
+    negatives (``graph.extra``) of the anchor that they were made for. MoCHi has both kinds: use the transform twice.
     Random numbers are from torch's global generator.
 
     Args:
@@ -56,7 +56,7 @@ class MixHardNegatives(BaseTransform):
         if anchor.numel() == 0:
             return data
         x = unit_rows(data.x.detach())
-        nodes = x if data.bank is None else torch.cat([x, unit_rows(data.bank.detach()).to(x)])
+        nodes = x if data.bank is None else torch.cat([x, unit_rows(data.bank.rows.detach()).to(x)])
         draw = torch.rand(3, anchor.numel(), dtype=torch.float64).to(x.device)  # alike on every device
         one = (draw[0] * count).long()
         share = draw[1].to(x).unsqueeze(1)

@@ -8,7 +8,7 @@ from gnnclr.graph.bank import FeatureBank
 from gnnclr.graph.bank_sources import bank_sources
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.knn import knn_graph
-from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.pairs import is_among
 from gnnclr.graph.positives import (
     add_positives,
     check_positives,

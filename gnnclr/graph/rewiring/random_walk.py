@@ -8,7 +8,7 @@ from torch_geometric.transforms import BaseTransform
 from torch_geometric.utils import scatter
 
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.pairs import is_among
 from gnnclr.graph.positives import (
     check_positives,
     drop_extra_positives,

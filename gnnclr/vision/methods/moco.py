@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.eval.geometry import view_measures
-from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
+from gnnclr.graph import ContrastGraph, ExtraNegatives, FeatureBank, Negatives
 from gnnclr.losses import InfoNCELoss
 from gnnclr.nn.momentum_encoder import MomentumEncoder
 from gnnclr.ops.check import check_count, check_positive, describe
@@ -160,10 +160,10 @@ class MoCo(VisionMethod):
         # A version without meaning is no view of its image: it is a sample of its own.
         index, own = torch.arange(n, device=device), torch.arange(n, n + m, device=device)
         view = torch.cat([torch.full_like(x, k) for k, x in enumerate((index, index, own))])
-        extra = {}
+        extra = None
         if apart is not None:
             scale = torch.full((m,), float(self.non_semantic.alpha), device=device)
-            extra = {"extra_index": torch.stack([own + n, own % n]), "extra_scale": scale}
+            extra = ExtraNegatives(torch.stack([own + n, own % n]), scale)
         return ContrastGraph(
             x=torch.cat([query, key] if apart is None else [query, key, apart]),
             edge_index=torch.stack([index + n, index]),
@@ -172,8 +172,8 @@ class MoCo(VisionMethod):
             anchor=view == 0,
             negatives=Negatives(candidates=()),
             bank=self.queue.features.to(device),
+            extra=extra,
             check=False,  # right by construction, and the queue was checked when it was written
-            **extra,
         )
 
     def after_optimizer_step(self) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.graph.negatives import Negatives
+from gnnclr.graph.pairs import same_group
 from gnnclr.ops.memo import TensorMemo
 
 #: Positives of a node up to which blocks are remembered: what longer lists give takes too much memory to keep.
@@ -55,32 +56,6 @@ class NegativeBlock:
         return _add(out, z, self.candidates, to_candidates)
 
 
-def explicit_negatives(graph: ContrastGraph) -> Tensor:
-    """The pairs of ``graph.negative_index`` whose target is an anchor, without loops and ignored pairs [2, e]."""
-    edge_index = graph.negative_index
-    keep = repels(graph, edge_index)
-    if graph.ignore_index is not None and graph.ignore_index.numel():
-        keep &= ~is_among(edge_index, graph.ignore_index, graph.num_nodes)
-    return edge_index[:, keep]
-
-
-def repels(graph: ContrastGraph, edge_index: Tensor) -> Tensor:
-    """Which explicit pairs have an anchor as target, and something else as source [e]."""
-    source, target = edge_index
-    keep = source != target
-    return keep if graph.anchor is None else keep & graph.anchor[target]
-
-
-def refuse_extra_negatives(graph: ContrastGraph, layer: object) -> None:
-    """Raises a :class:`ValueError` if a graph has extra negatives: for layers where a pair has neither scale nor
-    weight."""
-    if graph.extra_index is not None and graph.extra_index.numel():
-        raise ValueError(
-            f"'graph.extra_index' must be absent: pairs of {type(layer).__name__} have neither scale nor weight (got "
-            f"{graph.extra_index.size(1)} extra negatives)"
-        )
-
-
 def negative_blocks(z: Tensor, graph: ContrastGraph, rule: Negatives) -> list[NegativeBlock]:
     """The blocks of a rule on a graph: one for most rules, one for each view where the scope is a view, and one for the
     bank. Ignored pairs are excluded; extra negatives are not here.
@@ -91,13 +66,13 @@ def negative_blocks(z: Tensor, graph: ContrastGraph, rule: Negatives) -> list[Ne
         rule (Negatives): The rule.
     """
     edge_index, n = graph.edge_index, z.size(0)
-    banked = rule.bank and graph.bank is not None and graph.bank.size(0) > 0
+    banked = rule.bank and graph.bank is not None and len(graph.bank) > 0
     many = graph.ignore_index is not None or (edge_index is not None and edge_index.size(1) > FEW * n)
     if banked or many:
         return _all_blocks(graph, rule, n)
     # Batches of one size have one structure, which need not be derived anew for each.
     structure = (edge_index, graph.sample, graph.view, graph.group, graph.anchor)
-    blocks = _remembered(*structure, n, rule.scope, rule.exclude, rule.candidates)
+    blocks = _remembered(*structure, n, rule.settings)
     if rule.log_weight is None or rule.symmetric_weight:
         return blocks
     return [replace(block, symmetric=False) for block in blocks]
@@ -111,27 +86,23 @@ def _remembered(
     group: Tensor,
     anchor: Tensor | None,
     n: int,
-    scope: str,
-    exclude: str,
-    candidates: tuple[int, ...] | None,
+    settings: tuple[str, str, tuple[int, ...] | None],
 ) -> list[NegativeBlock]:
     """The blocks of graphs without a bank, ignored pairs and weights; not to be changed."""
     parts = {"edge_index": edge_index, "sample": sample, "view": view, "group": group, "anchor": anchor}
-    rule = Negatives(scope=scope, exclude=exclude, candidates=candidates)
+    rule = Negatives(*settings)
     return _all_blocks(ContrastGraph(**parts, negatives=rule, check=False), rule, n)
 
 
 def _all_blocks(graph: ContrastGraph, rule: Negatives, n: int) -> list[NegativeBlock]:
-    group = {"positives": graph.group, "group": graph.group, "sample": graph.sample}.get(rule.exclude)
-    if group is None:
-        group = torch.arange(n, device=graph.sample.device)
-    excluded = _excluded_pairs(graph, rule, group)
-    blocks = []
+    group, excluded, blocks = rule.groups(graph), rule.listed(graph), []
+    if excluded.size(1):
+        excluded = excluded[:, ~same_group(group, excluded)].flip(0)  # across groups, as anchor and candidate
     for block in _blocks(graph, rule):
         if block.bank is None:
             groups = block.of_anchors(group)
             block.groups = groups, groups if block.symmetric else block.of_candidates(group)
-        if excluded is not None:
+        if excluded.size(1):
             block.pairs = _local_pairs(block, excluded, n)
             if block.symmetric and graph.ignore_index is not None:
                 block.symmetric = _both_ways(block.pairs, n)
@@ -140,71 +111,24 @@ def _all_blocks(graph: ContrastGraph, rule: Negatives, n: int) -> list[NegativeB
 
 
 def _blocks(graph: ContrastGraph, rule: Negatives) -> Iterator[NegativeBlock]:
-    anchor, candidate = graph.anchor, None
-    if rule.candidates is not None:
-        candidate = torch.isin(graph.view, torch.tensor(rule.candidates, device=graph.view.device).to(graph.view))
+    """The sides of a rule that have pairs, as blocks from which nothing is excluded yet."""
     symmetric_weight = rule.log_weight is None or rule.symmetric_weight
-    if rule.scope == "all":
-        sides = [(anchor, candidate)]
-    else:
-        views = [graph.view == v for v in range(graph.num_views)]
-        same = rule.scope == "same"
-        sides = [(_both(anchor, view), _both(candidate, view if same else ~view)) for view in views]
-    for anchors, candidates in sides:
-        symmetric = anchors is candidates or (
-            anchors is not None and candidates is not None and torch.equal(anchors, candidates)
-        )
-        anchors = _index(anchors)
-        candidates = anchors if symmetric else _index(candidates)
+    for side in rule.sides(graph):
+        bank = graph.bank.rows if side.of_bank else None
+        symmetric = not side.of_bank and _equal(side.anchors, side.candidates)
+        anchors = _index(side.anchors)
+        candidates = anchors if symmetric else _index(side.candidates)
         if all(index is None or index.numel() for index in (anchors, candidates)):
-            yield NegativeBlock(anchors, candidates, None, symmetric and symmetric_weight)
-    if rule.bank and graph.bank is not None and graph.bank.size(0):
-        allowed = graph.bank_candidate
-        sides = [(anchor, allowed)]
-        if rule.scope != "all" and graph.bank_view is not None:
-            same = rule.scope == "same"
-            numbers = range(graph.num_views)
-            sides = [
-                (
-                    _both(anchor, graph.view == v),
-                    _both(allowed, graph.bank_view == v if same else graph.bank_view != v),
-                )
-                for v in numbers
-            ]
-        for anchors, rows in sides:
-            anchors, rows = _index(anchors), _index(rows)
-            if all(index is None or index.numel() for index in (anchors, rows)):
-                yield NegativeBlock(anchors, rows, graph.bank, False)
+            yield NegativeBlock(anchors, candidates, bank, symmetric and symmetric_weight)
 
 
-def _both(a: Tensor | None, b: Tensor) -> Tensor:
-    return b if a is None else a & b
+def _equal(a: Tensor | None, b: Tensor | None) -> bool:
+    return a is b or (a is not None and b is not None and torch.equal(a, b))
 
 
 def _index(mask: Tensor | None) -> Tensor | None:
     """The nodes of a mask; ``None`` for all nodes."""
     return None if mask is None or bool(mask.all()) else mask.nonzero().view(-1)
-
-
-def _excluded_pairs(graph: ContrastGraph, rule: Negatives, group: Tensor) -> Tensor | None:
-    """Positive pairs across groups, in both directions, and ignored pairs; as pairs of anchor and candidate."""
-    edge_index, n, parts = graph.edge_index, group.numel(), []
-    if rule.exclude == "positives" and edge_index is not None:
-        pairs = edge_index[:, ~same_group(group, edge_index)].flip(0)
-        parts += [pairs, pairs[:, pairs[1] < n].flip(0)]
-    if graph.ignore_index is not None:
-        parts.append(graph.ignore_index[:, ~same_group(group, graph.ignore_index)].flip(0))
-    if not any(part.numel() for part in parts):
-        return None
-    return torch.cat(parts, dim=1)
-
-
-def same_group(group: Tensor, edge_index: Tensor) -> Tensor:
-    """Whether the nodes of each pair are of one group; rows of a bank are of none."""
-    source, target = edge_index
-    if group.numel() == 0:
-        return source < 0
-    return (group[source.clamp(max=group.numel() - 1)] == group[target]) & (source < group.numel())
 
 
 def _both_ways(pairs: Tensor, n: int) -> bool:

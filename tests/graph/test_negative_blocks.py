@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from gnnclr.graph import Negatives, augmentation_graph
-from gnnclr.nn.negative_blocks import FEW, negative_blocks
+from gnnclr.graph.negative_blocks import FEW, negative_blocks
 
 VIEWS = list(torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0)))
 WEIGHT = (torch.rand(12, 2), torch.rand(12, 2))
