@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from copy import copy
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 import torch.distributed as dist
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
 from gnnclr.losses.gather import gather
+from gnnclr.losses.loss_call import CalledLikeGraph, called_like
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PairConv
 from gnnclr.nn.alignment import anchor_mass
@@ -96,11 +97,16 @@ class GraphLoss(nn.Module):
         if isinstance(alignment, AlignmentConv):
             self.mean = alignment.mean
 
-    def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "graph" in vars(cls) and "forward" not in vars(cls):
+            cls.forward = called_like(cls.graph)(cls.forward)
+
+    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch of views, stacked in ``graph.x``: views of a sample, or of all samples of a label,
         attract each other, and :attr:`rule` says which of the others repel."""
         # Labels of few classes have quadratically many pairs: layers that can sum over groups need none of them.
-        return augmentation_graph(views, labels, negatives=self.rule, edges=labels is None)
+        return augmentation_graph((z0, z1, *views), labels, negatives=self.rule, edges=labels is None)
 
     @property
     def inputs(self) -> tuple[str, ...] | None:
@@ -143,6 +149,10 @@ class GraphLoss(nn.Module):
         """
         return conv.energy(z, graph)
 
+    if TYPE_CHECKING:
+        __call__: CalledLikeGraph
+
+    @called_like(graph)
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The loss of ``(x, graph)``, or of a batch of views."""
         if len(args) == 2 and isinstance(args[1], ContrastGraph):
