@@ -1,6 +1,6 @@
 """Which nodes or images a probe is trained, chosen and tested on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
 
@@ -33,6 +33,7 @@ class Split:
     train: Tensor
     val: Tensor
     test: Tensor
+    _rows: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         sizes = {}

@@ -71,6 +71,21 @@ class ContrastGraph(Data):
           :math:`(e)`, ``features`` :math:`(n, D)`
     """
 
+    sample: Tensor
+    view: Tensor
+    group: Tensor
+    anchor: Tensor | None
+    negatives: Negatives
+    negative_index: Tensor | None
+    bank: Tensor | None
+    bank_view: Tensor | None
+    bank_candidate: Tensor | None
+    ignore_index: Tensor | None
+    extra_index: Tensor | None
+    extra_scale: Tensor | None
+    extra_log_weight: Tensor | None
+    features: Tensor | None
+
     def __init__(
         self,
         x: Tensor | None = None,

@@ -77,16 +77,16 @@ class GraphLoss(nn.Module):
     #: What the loss is made of, in words.
     card: ClassVar[ObjectiveCard | None] = None
     #: The least number of views of a batch.
-    min_views: ClassVar[int] = 2
+    min_views: int = 2
     #: The largest number of views of a batch, if there is one.
-    max_views: ClassVar[int | None] = None
+    max_views: int | None = None
     #: The rule for the pairs that repel in :meth:`graph`; ``None`` is everything but positives.
     rule: ClassVar[Negatives | None] = None
     #: Keywords of :meth:`graph` that hold an integer for each sample.
     per_sample: ClassVar[tuple[str, ...]] = ("labels", "community", "other_community")
     #: Whether the loss is a mean over anchors, so that each process can take its own. Others are computed by every
     #: process on the joined batch.
-    mean_over_anchors: ClassVar[bool] = True
+    mean_over_anchors: bool = True
     #: What has equal weight in the mean over positive pairs, ``"anchors"`` or ``"pairs"``.
     mean: str = "anchors"
 
@@ -169,7 +169,7 @@ class GraphLoss(nn.Module):
         x, graph.x = graph.x, None  # the graph is ours, and what is left of it needs no second copy
         return self._energy(x, graph)
 
-    def _views(self, args: tuple, finite: bool) -> list[Tensor]:
+    def _views(self, args: tuple[Any, ...], finite: bool) -> list[Tensor]:
         views = [check_matrix(f"views[{i}]", view, finite=finite) for i, view in enumerate(args)]
         if len(views) < self.min_views or (self.max_views is not None and len(views) > self.max_views):
             least = {1: "one", 2: "two"}.get(self.min_views, str(self.min_views))
@@ -188,7 +188,7 @@ class GraphLoss(nn.Module):
             raise ValueError(f"'{name}' is {what}, which takes {wanted} (got {describe(value)})")
         return {name: value for name, value in kwargs.items() if value is not None}
 
-    def _gathered(self, args: tuple, kwargs: dict[str, Any]) -> Tensor:
+    def _gathered(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         def check() -> dict[str, Any]:
             views, inputs = self._views(args, finite=False), self._inputs(kwargs)
             n, d = views[0].shape
@@ -229,7 +229,7 @@ class GraphLoss(nn.Module):
 
 
 @lru_cache
-def _keywords(function: Callable) -> tuple[str, ...] | None:
+def _keywords(function: Callable[..., Any]) -> tuple[str, ...] | None:
     """The optional arguments of a function, or ``None`` if it takes any."""
     parameters = inspect.signature(function).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):

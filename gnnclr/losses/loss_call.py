@@ -33,9 +33,10 @@ class LossCall(Protocol[Batch]):
 class CalledLikeGraph(Protocol):
     """A method with the arguments of the method ``graph`` beside it, whichever class overrides that."""
 
-    def __get__(self, loss: MakesGraph[Batch], kind: type | None = None, /) -> LossCall[Batch]:
-        """The method of a loss."""
-        ...
+    @overload
+    def __get__(self, loss: None, kind: type, /) -> Callable[..., Tensor]: ...
+    @overload
+    def __get__(self, loss: MakesGraph[Batch], kind: type | None = None, /) -> LossCall[Batch]: ...
 
 
 def called_like(graph: Callable[..., ContrastGraph]) -> Callable[[Callable[..., Tensor]], CalledLikeGraph]:

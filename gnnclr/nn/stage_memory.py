@@ -36,6 +36,8 @@ class StageMemory(nn.Module):
         - **output:** targets :math:`(n, D)`, without gradients
     """
 
+    epoch: Tensor
+
     def __init__(self, size: int, dim: int, mix: float = 0.5, warm_up: int = 51, lag: int = 1):
         super().__init__()
         if isinstance(mix, bool) or not isinstance(mix, (int, float)) or not 0 <= mix <= 1:

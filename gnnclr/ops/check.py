@@ -89,11 +89,14 @@ def check_number(name: str, value: Any, least: float = -math.inf, most: float = 
         most (float, optional): The largest that is allowed. (default: ``math.inf``)
     """
     check_constant(name, value)
-    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or not least <= value <= most:
+    if not _is_finite(value) or not least <= value <= most:
         bounds = [f"at least {least:g}"] * (least > -math.inf) + [f"at most {most:g}"] * (most < math.inf)
         raise ValueError(f"'{name}' must be {', '.join(['a finite number', *bounds])} (got {describe(value)})")
     return value
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_seed(name: str, value: Any, bits: int = 63) -> int:

@@ -1,6 +1,7 @@
 """What a method for graphs expects of its data."""
 
 import copy
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -10,6 +11,8 @@ from torch_geometric.transforms import BaseTransform
 from gnnclr.node.sparse.csr import csr_tensor
 from gnnclr.ops.check import check_edges, check_finite, check_index, check_probability, describe, is_integer
 from gnnclr.ops.memo import TensorMemo, copy_of
+
+Graph = TypeVar("Graph", bound=Data)
 
 
 def check_node_data(data: Data, *, finite: bool = True) -> Data:
@@ -72,7 +75,7 @@ def _is_finite(x: Tensor) -> bool:
     return True
 
 
-def check_all_edges(num_nodes: int, *edges: str | Tensor) -> list[Tensor]:
+def check_all_edges(num_nodes: int, *edges: Any) -> list[Tensor]:
     """Returns all edges as int64, and raises a :class:`ValueError` unless they are between nodes.
 
     Args:
@@ -85,13 +88,13 @@ def check_all_edges(num_nodes: int, *edges: str | Tensor) -> list[Tensor]:
 
 
 @TensorMemo
-def _wide_edges(num_nodes: int, *edges: str | Tensor) -> list[Tensor | None]:
+def _wide_edges(num_nodes: int, *edges: Any) -> list[Tensor | None]:
     """Edges that had to be converted, and ``None`` for others."""
     checked = [check_edges(edge_index, num_nodes, name) for name, edge_index in zip(edges[::2], edges[1::2])]
     return [new if new.dtype != old.dtype else None for new, old in zip(checked, edges[1::2])]
 
 
-def with_parts(data: Data, **parts: Tensor) -> Data:
+def with_parts(data: Graph, **parts: Tensor) -> Graph:
     """A copy of a graph with other tensors as some of its parts."""
     data = copy.copy(data)
     for name, value in parts.items():

@@ -1,6 +1,7 @@
 """Any loss of two views of the nodes."""
 
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from gnnclr.node.transforms.views import grace_view
 from gnnclr.ops.check import check_count
 
 #: A transform of a :class:`~torch_geometric.data.Data`. Recipes could not name a class for a fuller annotation.
-View = Callable
+View: TypeAlias = Callable[[Data], Data]
 
 
 class TwoView(NodeMethod):
@@ -43,7 +44,7 @@ class TwoView(NodeMethod):
         loss: nn.Module,
         projector: nn.Module | None = None,
         views: tuple[View, View] | None = None,
-        batch_size: int | Callable | None = None,
+        batch_size: int | Callable[..., Any] | None = None,
     ):
         super().__init__(encoder)
         self.loss = loss
