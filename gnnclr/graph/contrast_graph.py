@@ -72,7 +72,6 @@ class ContrastGraph(Data):
     """
 
     sample: Tensor
-    view: Tensor
     group: Tensor
     anchor: Tensor | None
     negatives: Negatives

@@ -45,7 +45,7 @@ def graphs(loss: GraphLoss, z: Tensor, y: Tensor) -> None:
     assert_type(ReSCLoss()(z, graph), Tensor)
     assert_type(InfoNCELoss()(z, graph), Tensor)
     loss(z, graph, labels=y)  # pyright: ignore[reportArgumentType]
-    loss(graph, z)  # pyright: ignore[reportCallIssue]
+    loss(graph, z)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 def other_arguments(z: Tensor, y: Tensor, bank: FeatureBank) -> None:

@@ -14,7 +14,7 @@ from gnnclr.node.transforms.views import grace_view
 from gnnclr.ops.check import check_count
 
 #: A transform of a :class:`~torch_geometric.data.Data`. Recipes could not name a class for a fuller annotation.
-View: TypeAlias = Callable[[Data], Data]
+View: TypeAlias = Callable[..., Any]
 
 
 class TwoView(NodeMethod):

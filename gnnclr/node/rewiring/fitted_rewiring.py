@@ -40,7 +40,7 @@ class FittedRewiring(BaseTransform):
 
     def __init__(
         self,
-        find: Callable[[Tensor, Tensor, int], Tensor],
+        find: Callable[..., Any],
         rule: Callable[[Tensor], BaseTransform],
         every: int | None = None,
         seed: int = 0,
