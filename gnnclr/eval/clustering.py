@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 from gnnclr.eval.labels import check_grid, labeled_rows
@@ -100,7 +101,7 @@ def clustering_scores(
     return ClusteringResult(*map(statistics.fmean, (nmi, ari)), *(_deviation(values) for values in (nmi, ari)))
 
 
-def _faiss_kmeans(x, k, seed, num_init, max_iter):
+def _faiss_kmeans(x: np.ndarray, k: int, seed: int, num_init: int, max_iter: int) -> np.ndarray:
     # FAISS would train on 256 rows a cluster only.
     rows = {"max_points_per_centroid": len(x), "min_points_per_centroid": 1}
     kmeans = load_faiss().Kmeans(x.shape[1], k, niter=max_iter, nredo=num_init, seed=seed, **rows)
@@ -108,7 +109,7 @@ def _faiss_kmeans(x, k, seed, num_init, max_iter):
     return kmeans.index.search(x, 1)[1][:, 0]
 
 
-def _sklearn_kmeans(x, k, seed, num_init, max_iter):
+def _sklearn_kmeans(x: np.ndarray, k: int, seed: int, num_init: int, max_iter: int) -> np.ndarray:
     from sklearn.cluster import KMeans
 
     return KMeans(k, n_init=num_init, max_iter=max_iter, random_state=seed).fit_predict(x)

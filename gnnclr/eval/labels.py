@@ -78,17 +78,17 @@ def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int =
         notice(f"all labels are of class {int(classes)}: nothing is probed")
         return None
     say_unlabeled(y, y, noun, others)
-    split = split().labeled(y, "data.y" if noun == "node" else "labels")
-    if split.val.numel() == 0:
+    found = split().labeled(y, "data.y" if noun == "node" else "labels")
+    if found.val.numel() == 0:
         name = "data.val_mask" if noun == "node" else "val"
         raise ValueError(f"'{name}' must hold a labeled {noun}, by which probes choose their settings (got none)")
-    learned, tested = (y[getattr(split, part)].unique() for part in ("train", "test"))
+    learned, tested = (y[getattr(found, part)].unique() for part in ("train", "test"))
     unseen = tested[~torch.isin(tested, learned)]
     if unseen.numel():
-        count = int(torch.isin(y[split.test], unseen).sum())
+        count = int(torch.isin(y[found.test], unseen).sum())
         which = ", ".join(map(str, unseen[:10].tolist())) + (", ..." if unseen.numel() > 10 else "")
         notice(f"no training {noun} is of class {which}: the {count} of the test count as wrong")
-    return split
+    return found
 
 
 def check_features_and_labels(x: Tensor, y: Tensor, split: Split) -> tuple[Tensor, Tensor, Split]:
@@ -109,7 +109,7 @@ def check_features_and_labels(x: Tensor, y: Tensor, split: Split) -> tuple[Tenso
     return float32_features(x), labels, split
 
 
-def check_grid(name: str, values: Any) -> Sequence:
+def check_grid(name: str, values: Any) -> Sequence[Any]:
     """Returns ``values`` if it is a sequence of settings to choose from, and raises a :class:`ValueError` otherwise."""
     if not isinstance(values, Sequence) or isinstance(values, str):
         raise ValueError(f"'{name}' must be a sequence (got {describe(values)})")

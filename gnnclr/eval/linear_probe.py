@@ -1,7 +1,7 @@
 """Linear probe: logistic regression on frozen features."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -90,7 +90,16 @@ def linear_probe(
     return ProbeResult(test=test, val=val, settings={"C": c, "scaling": scaling}, predicted=predicted)
 
 
-def _path(x, y, split, grid, best, patience, max_iter, tol):
+def _path(
+    x: Tensor,
+    y: Tensor,
+    split: Split,
+    grid: Sequence[float],
+    best: float,
+    patience: int,
+    max_iter: int,
+    tol: float,
+) -> Iterator[tuple[float, float, Tensor, Tensor]]:
     """Yields (validation accuracy, C, weight, bias) each time the accuracy is better than the best so far."""
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import ThreadpoolController

@@ -1,7 +1,7 @@
 """Link prediction: whether similar embeddings are the ends of edges that training never saw."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -179,7 +179,7 @@ def link_prediction(z: Tensor, split: LinkSplit, *, scores: Sequence[str] = SCOR
     z = float32_features(z)
     z, unit = unit_scale(z), unit_rows(z)
 
-    def measure(metric, score: str, positive: Tensor, negative: Tensor) -> float:
+    def measure(metric: Callable[..., float], score: str, positive: Tensor, negative: Tensor) -> float:
         rows = unit if score == "cosine" else z
         pairs = torch.cat([positive, negative], dim=1).cpu()
         similarity = torch.cat([(rows[i] * rows[j]).sum(dim=1) for i, j in pairs.split(1 << 16, dim=1)])

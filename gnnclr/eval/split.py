@@ -1,6 +1,6 @@
 """Splits of nodes or images into training, validation and test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -32,6 +32,7 @@ class Split:
     train: Tensor
     val: Tensor
     test: Tensor
+    _rows: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         sizes = {}

@@ -42,6 +42,15 @@ class FeatureBank(nn.Module):
           far, in storage order: row by row of the buffer, not by age
     """
 
+    storage: Tensor
+    storage_id: Tensor
+    written: Tensor
+    pointer: Tensor
+    step: Tensor
+    indexed: Tensor
+    indexed_written: Tensor
+    indexed_step: Tensor
+
     def __init__(
         self,
         size: int,
@@ -138,7 +147,7 @@ class FeatureBank(nn.Module):
             x, ids = x[last], row
         self.storage[row], self.storage_id[row], self.written[row] = x, ids, self.step
 
-    def _check_rows(self, x: Tensor, ids: Tensor | None) -> dict[str, Tensor | None]:
+    def _check_rows(self, x: Tensor, ids: Tensor | None) -> dict[str, Any]:
         """The rows and samples to write, as they are stored."""
         check_matrix("x", x, cols=self.dim)
         if ids is None and self.mode == "sample":

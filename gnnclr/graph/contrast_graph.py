@@ -66,6 +66,16 @@ class ContrastGraph(Data):
           :math:`(2, e)`, ``features`` :math:`(n, D)`
     """
 
+    sample: Tensor
+    group: Tensor
+    anchor: Tensor | None
+    negatives: Negatives
+    negative_index: Tensor | None
+    bank: Bank | None
+    ignore_index: Tensor | None
+    extra: ExtraNegatives | None
+    features: Tensor | None
+
     def __init__(
         self,
         x: Tensor | None = None,

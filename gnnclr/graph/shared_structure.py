@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -20,16 +21,16 @@ def shared_structure(function: Callable[..., tuple[Tensor, ...]]) -> Callable[..
     """
 
     @lru_cache(maxsize=4)
-    def remembered(*args) -> tuple[Tensor, ...]:
+    def remembered(*args: Any) -> tuple[Tensor, ...]:
         return function(*args)
 
-    @torch.compiler.disable  # it cannot see versions of tensors
     @wraps(function)
-    def structure(*args) -> tuple[Tensor, ...]:
+    def structure(*args: Any) -> tuple[Tensor, ...]:
         # Made in inference mode they could not be used in training afterwards.
         if torch.is_inference_mode_enabled():
             with torch.inference_mode(False):
                 return structure(*args)
         return tuple(map(copy_of, remembered(*args)))
 
-    return structure
+    # A compiler cannot see versions of tensors.
+    return cast(Callable[..., tuple[Tensor, ...]], torch.compiler.disable(structure))

@@ -82,14 +82,14 @@ class AsymmetricInfoNCELoss(GraphLoss):
             conv = AsymmetricConv(conv, _weights(clean_views, alpha, adversarial_weight), total=self.num_views)
         super().__init__(conv, gather_distributed)
 
-    def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of clean views and an adversarial one: views of a sample, or of a label, attract, all others
         repel."""
-        if len(views) != self.num_views:
+        if 2 + len(views) != self.num_views:
             raise ValueError(
-                f"'views' must be {self.num_views - 1} clean and one adversarial matrix [n, d] (got {len(views)})"
+                f"'views' must be {self.num_views - 1} clean and one adversarial matrix [n, d] (got {2 + len(views)})"
             )
-        return super().graph(*views, labels=labels)
+        return super().graph(z0, z1, *views, labels=labels)
 
 
 def _weights(clean: int, alpha: float, adversarial: float) -> dict[tuple[int, int], tuple[float, float]]:

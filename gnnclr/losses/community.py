@@ -63,14 +63,22 @@ class CommunityNTXentLoss(GraphLoss):
         super().__init__(ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed)
         self.rho, self.mean = float(rho), mean
 
-    def graph(self, *views: Tensor, community: Tensor | None = None, labels: Tensor | None = None) -> ContrastGraph:
+    def graph(
+        self,
+        z0: Tensor,
+        z1: Tensor,
+        /,
+        *views: Tensor,
+        community: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> ContrastGraph:
         """The graph of a batch: views of a sample, or of a label, attract, all others repel, those of its community
         less."""
-        n = views[0].size(0)
+        n = z0.size(0)
         if community is None:
             raise ValueError(f"'community' must be an integer tensor of shape [{n}] (got none)")
         community = check_index("community", community, n)
-        graph = super().graph(*views, labels=labels)
+        graph = super().graph(z0, z1, *views, labels=labels)
         if n == 0:
             return graph
         rule = WeighCommunity(community, self.rho) if self.rho else ExcludeCommunity(community)

@@ -65,9 +65,9 @@ class JumpingKnowledgeLoss(GraphLoss):
         super().__init__(conv, gather_distributed)
         self.loss, self.min_views, self.max_views = loss, loss.min_views, loss.max_views
 
-    def graph(self, *views: Tensor, **kwargs) -> ContrastGraph:
+    def graph(self, *views: Tensor, **inputs: Any) -> ContrastGraph:
         """The graph of the loss."""
-        return self.loss.graph(*views, **kwargs)
+        return self.loss.graph(*views, **inputs)
 
     @property
     def inputs(self) -> tuple[str, ...] | None:

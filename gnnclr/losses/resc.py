@@ -76,10 +76,16 @@ class ReSCLoss(GraphLoss):
         self.gamma = float(gamma)
 
     def graph(
-        self, *views: Tensor, community: Tensor | None = None, other_community: Tensor | None = None
+        self,
+        z0: Tensor,
+        z1: Tensor,
+        /,
+        *,
+        community: Tensor | None = None,
+        other_community: Tensor | None = None,
     ) -> ContrastGraph:
         """The graph of a batch: views, and the centroids of both views as its bank."""
-        n = views[0].size(0)
+        n, views = z0.size(0), (z0, z1)
         if community is None:
             raise ValueError(f"'community' must be an integer tensor of shape [{n}] (got none)")
         communities = [community, community if other_community is None else other_community]

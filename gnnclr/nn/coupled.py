@@ -111,7 +111,7 @@ class CoupledConv(PairConv):
             weight = pairs.learned.detach().requires_grad_()
             name = "weight" if pairs.attract is None else "attract"
             energy, *_ = self._couple(replace(pairs, **{name: weight}), log_partitions)
-            return [(pairs.learned, *torch.autograd.grad(energy, weight))]
+            return [(pairs.learned, torch.autograd.grad(energy, weight)[0])]
 
     def _gradients(self, by_log_scale: Tensor) -> list[tuple[Tensor, Tensor]]:
         tau = self.temperature

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from gnnclr.ops.check import check_count, check_probability
@@ -44,6 +44,8 @@ class MomentumEncoder(nn.Module):
     Shapes:
         - as the encoder's
     """
+
+    step: Tensor
 
     # Not torch's AveragedModel, which copies the online model at its first update and all buffers at each: a target
     # lags from the first step, and has statistics of its own.

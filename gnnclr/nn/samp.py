@@ -69,7 +69,8 @@ class SelfAttentionMessagePassing(nn.Module):
             query (Tensor): Features of the queries [..., q, d].
         """
         out = unit_rows(self(torch.cat([support, query], dim=-2)))
-        return out.split([support.size(-2), query.size(-2)], dim=-2)
+        first, second = out.split([support.size(-2), query.size(-2)], dim=-2)
+        return first, second
 
     def extra_repr(self) -> str:
         """Channels and heads."""

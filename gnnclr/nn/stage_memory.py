@@ -36,6 +36,8 @@ class StageMemory(nn.Module):
         - **output:** targets :math:`(n, D)`, without gradients
     """
 
+    epoch: Tensor
+
     def __init__(self, size: int, dim: int, mix: float = 0.5, warm_up: int = 51, lag: int = 1):
         super().__init__()
         self.mix = float(check_number("mix", mix, least=0, most=1))

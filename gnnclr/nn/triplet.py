@@ -44,6 +44,8 @@ class TripletConv(PairConv):
         - **output:** messages :math:`(n, d)`
     """
 
+    kernel: Hinge
+
     def __init__(self, margin: float = 1.0, impl: str = "auto", positives: str = "all"):
         super().__init__()
         self.margin, self.impl = check_positive("margin", margin), check_choice("impl", impl, SUM_IMPLEMENTATIONS)

@@ -32,7 +32,7 @@ class SortedThresholds:
         self.count = torch.bincount(owner, minlength=n)
         self.start = torch.nn.functional.pad(self.count.cumsum(0), (1, 0))
 
-    def rows(self, rows: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def rows(self, rows: slice) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """The thresholds of some queries [b, p], the last ones of each row if it has fewer, sums of weights, and of
         weighted thresholds, from each on [b, p + 1], and where each stands in its row [e of the rows]."""
         count = self.count[rows]
@@ -44,7 +44,8 @@ class SortedThresholds:
         padded[own, place] = self.threshold[part]
         sums = self.threshold.new_zeros(2, count.numel(), width + 1)
         sums[0, own, place], sums[1, own, place] = self.weight[part], self.weight[part] * self.threshold[part]
-        return padded, *sums.flip(2).cumsum(2).flip(2), own, place
+        weight, weighted = sums.flip(2).cumsum(2).flip(2)
+        return padded, weight, weighted, own, place
 
     def ranks(self, target: Tensor, distance: Tensor) -> Tensor:
         """How many thresholds of a query are no larger, for each of some distances [m]."""

@@ -67,7 +67,7 @@ class TensorMemo:
     def __init__(self, function: Callable[..., Any]):
         self.function = function
         #: Key and value in one place: a thread that finds the key finds its value.
-        self._last: tuple[tuple | None, Any] = (None, None)
+        self._last: tuple[tuple[Any, ...] | None, Any] = (None, None)
 
     def __call__(self, *args: Any) -> Any:
         """The value of the function."""

@@ -1,5 +1,7 @@
 """The pairs of queries and keys that take part in a sum."""
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor
 
@@ -7,6 +9,9 @@ from gnnclr.ops.check import check_index, check_matrix, describe
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.memo import TensorMemo
 from gnnclr.ops.tiles import single_tile
+
+#: What there is for each row, or nothing.
+Part = TypeVar("Part", Tensor, None)
 
 
 class PairSet:
@@ -58,11 +63,11 @@ class PairSet:
         """The number of keys that take part with each query [n], in the caller's order."""
         return self.unsort_q(self.exclusion.count(self.q.size(0), self.k.size(0)).to(self.q.device))
 
-    def sort_q(self, x: Tensor | None) -> Tensor | None:
+    def sort_q(self, x: Part) -> Part:
         """Values of queries [n, ...], in the order of the engines."""
         return x if x is None or self._order_q is None else x[self._order_q]
 
-    def sort_k(self, x: Tensor | None) -> Tensor | None:
+    def sort_k(self, x: Part) -> Part:
         """Values of keys [m, ...], in the order of the engines."""
         return x if x is None or self._order_k is None else x[self._order_k]
 
@@ -101,7 +106,7 @@ class PairSet:
             return None, None
         if not isinstance(exclude, tuple) or len(exclude) != 2:
             raise ValueError(f"'exclude' must be the groups of queries and of keys (got {describe(exclude)})")
-        return tuple(check_index(f"exclude[{i}]", exclude[i], size) for i, size in enumerate((n, m)))
+        return check_index("exclude[0]", exclude[0], n), check_index("exclude[1]", exclude[1], m)
 
     @staticmethod
     def _rank(index: Tensor, order: Tensor | None) -> Tensor:

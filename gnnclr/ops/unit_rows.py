@@ -1,5 +1,7 @@
 """Rows of unit length, and lengths of rows of any size."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.autograd import Function
@@ -58,7 +60,7 @@ def row_lengths(x: Tensor) -> Tensor:
 
 class _Normalize(Function):
     @staticmethod
-    def forward(ctx, x):
+    def forward(ctx: Any, x: Tensor) -> Tensor:
         z = x.to(torch.promote_types(x.dtype, torch.float32))
         # An error of the length is one of all scores of the row, and those are divided by small temperatures.
         wide = z.dtype if z.device.type == "mps" else torch.float64  # which has no float64
@@ -77,7 +79,7 @@ class _Normalize(Function):
 
     @staticmethod
     @no_double_backward
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         z, length = ctx.saved_tensors
         along = torch.linalg.vecdot(grad, z).unsqueeze(-1)
         grad = torch.addcmul(grad, along, z, value=-1).div_(length)

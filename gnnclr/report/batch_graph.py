@@ -15,6 +15,7 @@ from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.report.figure import ATTRACT, INK, MUTED, NEIGHBOR, REPEL, class_color, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -127,7 +128,7 @@ def _spread(position: Tensor, gap: float, rounds: int = 400) -> Tensor:
     return position
 
 
-def _draw_images(axis, position: Tensor, images: Tensor, colors: list[str]) -> None:
+def _draw_images(axis: "Axes", position: Tensor, images: Tensor, colors: list[str]) -> None:
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     images = images.detach().float().cpu().clamp(0, 1)
@@ -141,7 +142,7 @@ def _draw_images(axis, position: Tensor, images: Tensor, colors: list[str]) -> N
     axis.scatter(*position.t(), s=0)
 
 
-def _legend(axis, knn: bool, repel: bool) -> None:
+def _legend(axis: "Axes", knn: bool, repel: bool) -> None:
     from matplotlib.lines import Line2D
 
     lines = [Line2D([], [], color=ATTRACT, linewidth=2.0, label="views of one sample attract")]

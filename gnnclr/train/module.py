@@ -1,5 +1,8 @@
 """Contrastive pretraining as a Lightning module."""
 
+# pyright: reportAttributeAccessIssue=false
+# Lightning sets attributes of its trainer where a type checker does not look.
+
 from typing import Any
 
 import torch

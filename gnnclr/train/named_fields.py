@@ -4,7 +4,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from jsonargparse import Namespace
@@ -52,7 +52,7 @@ def names_fields(method: F) -> F:
                 raise
             raise (FileNotFoundError if isinstance(error, FileNotFoundError) else RecipeError)(text) from error
 
-    return named
+    return cast(F, named)
 
 
 def name_field(error: Exception, recipe: Namespace) -> str | None:
@@ -148,7 +148,7 @@ def _of_part(error: Exception, part: Part) -> str:
     return f"'{name}' must fit {kind} (got {type(error).__name__}: {_sentence(reason)})"
 
 
-def _used(frames: list, recipe: Namespace) -> Part | None:
+def _used(frames: list[Any], recipe: Namespace) -> Part | None:
     """The part of the recipe that was at work when an error was raised: the innermost one."""
     named = [part for part in parts(recipe) if part.class_path]
     for frame, _ in reversed(frames):
@@ -161,7 +161,7 @@ def _used(frames: list, recipe: Namespace) -> Part | None:
     return None
 
 
-def _is_making(frames: list, part: Part) -> bool:
+def _is_making(frames: list[Any], part: Part) -> bool:
     """Whether the part was being made, not used."""
     kind = part.class_path.rpartition(".")[2]
     return any(

@@ -40,6 +40,7 @@ class LoaderOfGraph(Protocol):
 
     def __call__(self, data: Data, *, seed: int, rank: int, world_size: int) -> SubgraphLoader:
         """The loader."""
+        ...
 
 
 class NodeData(GraphData):

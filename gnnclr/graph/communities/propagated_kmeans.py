@@ -68,8 +68,9 @@ def _propagate(x: Tensor, edge_index: Tensor, hops: int) -> Tensor:
     if hops == 0:
         return x
     # As node.propagate_features does, which this room knows nothing of.
-    edge_index, weight = gcn_norm(edge_index, num_nodes=x.size(0), dtype=x.dtype)
-    adjacency = sparse_matrix(edge_index.flip(0), weight, (x.size(0), x.size(0)))
+    index, weight = gcn_norm(edge_index, num_nodes=x.size(0), dtype=x.dtype)
+    assert isinstance(index, Tensor)  # as what it is made of
+    adjacency = sparse_matrix(index.flip(0), weight, (x.size(0), x.size(0)))
     for _ in range(hops):
         x = adjacency @ x
     return x

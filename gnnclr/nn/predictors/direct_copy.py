@@ -34,6 +34,8 @@ class DirectCopy(SpectralPredictor):
         - **output:** predictions :math:`(n, D)`
     """
 
+    direction: Tensor
+
     def __init__(
         self,
         channels: int,

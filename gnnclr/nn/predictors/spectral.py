@@ -39,6 +39,10 @@ class SpectralPredictor(nn.Module):
         - **output:** predictions :math:`(n, D)`
     """
 
+    moments: Tensor
+    pending: Tensor
+    step: Tensor
+
     def __init__(self, channels: int, decay: float = 0.3, frequency: int = 1, centered: bool = False):
         super().__init__()
         self.channels, self.frequency = check_count("channels", channels), check_count("frequency", frequency)

@@ -1,6 +1,7 @@
 """Checks of graphs for methods, and sparse features."""
 
 import copy
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +19,8 @@ from gnnclr.ops.check import (
     is_integer,
 )
 from gnnclr.ops.memo import TensorMemo, copy_of
+
+Graph = TypeVar("Graph", bound=Data)
 
 
 def check_node_data(data: Data, *, finite: bool = True) -> Data:
@@ -80,7 +83,7 @@ def _is_finite(x: Tensor) -> bool:
     return True
 
 
-def check_all_edges(num_nodes: int, *edges: str | Tensor) -> list[Tensor]:
+def check_all_edges(num_nodes: int, *edges: Any) -> list[Tensor]:
     """Returns all edges as int64, and raises a :class:`ValueError` unless they are between nodes.
 
     Args:
@@ -93,13 +96,13 @@ def check_all_edges(num_nodes: int, *edges: str | Tensor) -> list[Tensor]:
 
 
 @TensorMemo
-def _wide_edges(num_nodes: int, *edges: str | Tensor) -> list[Tensor | None]:
+def _wide_edges(num_nodes: int, *edges: Any) -> list[Tensor | None]:
     """Edges that had to be converted, and ``None`` for others."""
     checked = [check_edges(edge_index, num_nodes, name) for name, edge_index in zip(edges[::2], edges[1::2])]
     return [new if new.dtype != old.dtype else None for new, old in zip(checked, edges[1::2])]
 
 
-def with_parts(data: Data, **parts: Tensor) -> Data:
+def with_parts(data: Graph, **parts: Tensor) -> Graph:
     """A copy of a graph with other tensors as some of its parts."""
     data = copy.copy(data)
     for name, value in parts.items():

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ class MultiplexData(Data):
         x: Tensor | None = None,
         relations: Mapping[str, Tensor] | None = None,
         y: Tensor | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(x=x, y=y, **kwargs)
         if relations is not None and not isinstance(relations, Mapping):

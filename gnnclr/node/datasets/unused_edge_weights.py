@@ -39,5 +39,5 @@ class UnusedEdgeWeights:
                 text = f"{method} does not use {' and '.join(found)} of the graph: all edges count alike"
                 warnings.warn(text, stacklevel=4)
 
-    def __deepcopy__(self, memo: dict) -> "UnusedEdgeWeights":
+    def __deepcopy__(self, memo: dict[int, Any]) -> "UnusedEdgeWeights":
         return self

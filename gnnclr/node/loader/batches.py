@@ -1,6 +1,7 @@
 """Batches of a large graph: subgraphs that its communities, or random nodes, induce."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,7 +38,7 @@ class SubgraphLoader(EpochBatches):
     def __init__(self, data: Data, batch_size: int = 4096, seed: int = 0, rank: int = 0, world_size: int = 1):
         super().__init__(seed, rank, world_size)
         self.batch_size = check_count("batch_size", batch_size)
-        self.subgraphs, self.num_nodes = InducedSubgraphs(data), data.num_nodes
+        self.subgraphs, self.num_nodes = InducedSubgraphs(data), int(data.num_nodes)
         self._length = -(-self.num_nodes // (batch_size * world_size))
         if not 0 < self._length * world_size <= self.num_nodes:
             raise ValueError(f"'data' must have a node for each of {world_size} processes (got {self.num_nodes} nodes)")
@@ -96,7 +97,7 @@ class CommunityLoader(SubgraphLoader):
         **kwargs (optional): ``seed``, ``rank`` and ``world_size`` of :class:`SubgraphLoader`.
     """
 
-    def __init__(self, data: Data, community: Tensor | Callable, batch_size: int = 4096, **kwargs: int):
+    def __init__(self, data: Data, community: Tensor | Callable[..., Any], batch_size: int = 4096, **kwargs: int):
         super().__init__(data, batch_size, **kwargs)
         if callable(community):
             community = community(data.x, data.edge_index, self.seed)

@@ -20,6 +20,11 @@ class BetaMixture(nn.Module):
         iterations (int, optional): Steps of the fit. (default: ``10``)
     """
 
+    alpha: Tensor
+    beta: Tensor
+    weight: Tensor
+    fitted: Tensor
+
     def __init__(self, weight: float = 0.05, iterations: int = 10):
         super().__init__()
         check_number("weight", weight, above=0, below=1)

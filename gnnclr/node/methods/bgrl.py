@@ -65,8 +65,7 @@ class BGRL(NodeMethod):
         views = [self.ignore_edge_weights(view(data)) for view in self.views]
         h0, h1 = (self.encoder(view.x, view.edge_index) for view in views)
         t0, t1 = (self.target(view.x, view.edge_index) for view in views)
-        pairs = ((self.predictor(h0), t1), (self.predictor(h1), t0))
-        loss = sum(self.loss(prediction, target) for prediction, target in pairs)
+        loss = self.loss(self.predictor(h0), t1) + self.loss(self.predictor(h1), t0)
         return loss, view_measures(h0, h1)
 
     def after_optimizer_step(self) -> None:

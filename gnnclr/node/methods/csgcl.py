@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,8 @@ class CSGCL(StepCounter, GRACE):
     #: Communities of a subgraph would be others in every batch.
     of_whole_graph: ClassVar[bool] = True
 
+    step: Tensor
+
     def __init__(
         self,
         encoder: nn.Module,
@@ -61,7 +63,7 @@ class CSGCL(StepCounter, GRACE):
         gamma: float = 10.0,
         start: int = 1000,
         detector: Detector = leiden,
-        batch_size: int | Callable | None = None,
+        batch_size: int | Callable[..., Any] | None = None,
     ):
         if views is None:
             views = (csgcl_view(0.2, 0.1, detector), csgcl_view(0.7, 0.2, detector))

@@ -1,6 +1,8 @@
 """gCooL: communities learned beside the embeddings."""
 
 import math
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +59,8 @@ class GCooL(StepCounter, NodeMethod):
         - **output:** embeddings :math:`(n, d)`
     """
 
+    step: Tensor
+
     def __init__(
         self,
         encoder: nn.Module,
@@ -111,7 +115,7 @@ class GCooL(StepCounter, NodeMethod):
         if alpha == 0:
             return loss, logs
         r = [self.assign(view) for view in z]
-        deca = 0.5 * sum(deca_loss(a, view.edge_index, self.deca_weight) for a, view in zip(r, views))
+        deca = 0.5 * reduce(add, (deca_loss(a, v.edge_index, self.deca_weight) for a, v in zip(r, views)))
         communities = [a.argmax(dim=1) for a in r]
         com = self.community_loss(*z, community=communities[0], other_community=communities[1])
         logs |= {"deca": deca.detach(), "communal": com.detach()}

@@ -1,6 +1,6 @@
 """The base of methods for graphs."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -68,17 +68,23 @@ class NodeMethod(nn.Module):
         with eval_mode(self):
             return self(data)
 
+    if TYPE_CHECKING:  # torch says that any module returns anything
+
+        def __call__(self, data: Data) -> Tensor:
+            """The embeddings of all nodes [n, d]."""
+            ...
+
     def forward(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d], differentiable and in the current mode."""
         data = check_node_data(data)
         return self.encoder(data.x, data.edge_index)
 
 
-def check_two_views(views: tuple) -> tuple:
+def check_two_views(views: Any) -> tuple[Any, Any]:
     """Returns ``views`` as a tuple if they are two transforms, and raises a :class:`ValueError` otherwise."""
     if not isinstance(views, (tuple, list)) or len(views) != 2 or not all(map(callable, views)):
         raise ValueError(f"'views' must be two transforms (got {describe(views)})")
-    return tuple(views)
+    return views[0], views[1]
 
 
 def width(encoder: nn.Module, wanted_by: str) -> int:

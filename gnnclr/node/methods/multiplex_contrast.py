@@ -66,7 +66,7 @@ class MultiplexContrast(NodeMethod):
         loss: nn.Module | None = None,
         projector: nn.Module | None = None,
         views: View | Sequence[View] | None = None,
-        rewire: Callable | None = None,
+        rewire: Callable[..., Any] | None = None,
         fusion: str = "mean",
     ):
         super().__init__(encoder if isinstance(encoder, nn.Module) else nn.ModuleList(encoder))
@@ -156,13 +156,13 @@ def check_multiplex_data(data: MultiplexData) -> MultiplexData:
     return with_parts(data, **{PREFIX + name: edge_index for name, edge_index in zip(data.relations, wide)})
 
 
-def _each(name: str, value: Any, count: int) -> Sequence:
+def _each(name: str, value: Any, count: int) -> Sequence[Any]:
     """A part for each relation: those of a sequence, or the one for all."""
     if not isinstance(value, (nn.ModuleList, list, tuple)):
         return [value] * count
     if len(value) != count:
         raise ValueError(f"'{name}' must be one, or one for each of the {count} relations (got {len(value)})")
-    return value
+    return list(value)
 
 
 def _union(x: Tensor, *edges: Tensor) -> Data:

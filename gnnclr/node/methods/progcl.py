@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +51,8 @@ class ProGCL(StepCounter, TwoView):
         - **output:** embeddings :math:`(n, d)`
     """
 
+    step: Tensor
+
     def __init__(
         self,
         encoder: nn.Module,
@@ -59,7 +62,7 @@ class ProGCL(StepCounter, TwoView):
         start: int = 400,
         weight: float = 0.15,
         num_negatives: int = 512,
-        batch_size: int | Callable | None = None,
+        batch_size: int | Callable[..., Any] | None = None,
     ):
         if views is None:
             views = (gca_view(0.6, 0.2, "eigenvector"), gca_view(0.3, 0.3, "eigenvector"))

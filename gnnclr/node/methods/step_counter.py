@@ -3,10 +3,12 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from gnnclr.node.methods.method import NodeMethod
 
 
-class StepCounter(nn.Module):
+class StepCounter(NodeMethod):
     """Mixin of methods whose loss changes during training: counts the steps of the optimizer, also in checkpoints.
 
     It stands before the class of the method, whose arguments it passes on.

@@ -77,7 +77,7 @@ class SUGRL(NodeMethod):
         q = h[index.t().flatten()].view(self.num_neighbors, n, -1).mean(dim=0)
         near, neighbor = F.pairwise_distance(h, p), F.pairwise_distance(h, q)
         (m1, m2), (w1, w2, w3) = self.margins, self.weights
-        loss, total = 0.0, 0.0
+        loss, total = h.new_zeros(()), h.new_zeros(())
         for _ in range(self.num_negatives):
             far = F.pairwise_distance(h, h[torch.randperm(n, device=h.device)])
             loss = loss + w1 * F.relu(near - far + m1).mean() + w2 * F.relu(neighbor - far + m1).mean()

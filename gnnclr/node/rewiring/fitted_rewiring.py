@@ -39,7 +39,11 @@ class FittedRewiring(BaseTransform):
     """
 
     def __init__(
-        self, find: Callable, rule: Callable[[Tensor], BaseTransform], every: int | None = None, seed: int = 0
+        self,
+        find: Callable[..., Any],
+        rule: Callable[[Tensor], BaseTransform],
+        every: int | None = None,
+        seed: int = 0,
     ):
         for name, value in (("find", find), ("rule", rule)):
             if not callable(value):
@@ -86,7 +90,7 @@ class FittedRewiring(BaseTransform):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FittedRewiring":
         other = memo[id(self)] = type(self).__new__(type(self))
-        other.__dict__.update(copy.deepcopy(self.__getstate__(), memo), _whole=self._whole)  # one graph for both
+        vars(other).update(copy.deepcopy(self.__getstate__(), memo), _whole=self._whole)  # one graph for both
         return other
 
     def __getstate__(self) -> dict[str, Any]:
@@ -96,7 +100,7 @@ class FittedRewiring(BaseTransform):
         return f"{type(self).__name__}({self.find}, {self._rewire or 'not fitted'})"
 
 
-def fitted_parts(rewire: Callable | None) -> Iterator[FittedRewiring]:
+def fitted_parts(rewire: Callable[..., Any] | None) -> Iterator[FittedRewiring]:
     """The rewirings to fit, of one rewiring or of those that are composed in it."""
     if isinstance(rewire, Compose):
         for part in rewire.transforms:

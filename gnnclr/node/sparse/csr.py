@@ -1,6 +1,7 @@
 """Products of sparse and dense matrices."""
 
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,12 +53,12 @@ def spmm(matrix: Tensor, x: Tensor) -> Tensor:
 
 class _SparseProduct(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, matrix: Tensor, x: Tensor) -> Tensor:
+    def forward(ctx: Any, matrix: Tensor, x: Tensor) -> Tensor:
         ctx.matrix = matrix
         return matrix @ x
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[None, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
         # Through the same function, so that it can be differentiated again.
         return None, _SparseProduct.apply(_transpose(ctx.matrix), grad.contiguous())
 

@@ -103,7 +103,8 @@ def _series(adjacency: Tensor, alpha: float, k: int, steps: int, eps: float) -> 
         (row, col), value = coalesce(torch.stack([row, col]), value, num_nodes=n)
         row, col, value = _largest(row, col, value, k)
         parts.append((row + start, col, value))
-    return tuple(torch.cat(part) for part in zip(*parts))
+    row, col, value = (torch.cat(part) for part in zip(*parts))
+    return row, col, value
 
 
 def _largest(row: Tensor, col: Tensor, value: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:

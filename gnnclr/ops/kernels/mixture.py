@@ -46,13 +46,14 @@ class LogSum(PairKernel):
         if self._one:
             return self.first.pull_tile(weight, q, k)
         parts = [kernel.pull_tile(w, q, k) for w, kernel in zip(weight, (self.first, self.second))]
-        return tuple(a + b for a, b in zip(*parts))
+        (first_q, first_k), (second_q, second_k) = parts
+        return first_q + second_q, first_k + second_k
 
     def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """The gradients by ``a``."""
         if self._one:
             return self.first.pull_rows(weight, a, b)
-        return sum(kernel.pull_rows(w, a, b) for w, kernel in zip(weight, (self.first, self.second)))
+        return self.first.pull_rows(weight[0], a, b) + self.second.pull_rows(weight[1], a, b)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.first!r}, {self.second!r}, weight={self.weight:g})"
@@ -88,7 +89,8 @@ class LogConcatenation(PairKernel):
         """The gradients by rows, half beside half."""
         halves = self._halves(q, k)
         parts = [kernel.pull_tile(w, a, b) for w, (kernel, a, b) in zip(weight, halves)]
-        return tuple(torch.cat(side, dim=1) for side in zip(*parts))
+        (first_q, first_k), (second_q, second_k) = parts
+        return torch.cat([first_q, second_q], dim=1), torch.cat([first_k, second_k], dim=1)
 
     def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """The gradients by ``a``, half beside half."""
@@ -146,7 +148,7 @@ class OnHalf(PairKernel):
         return f"{type(self).__name__}({self.kernel!r}, half={self.half})"
 
 
-def _mix(mixture, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+def _mix(mixture: LogSum | LogConcatenation, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
     """Value of a mixture, the share of its first part, and the slopes of both parts."""
     a, slope_a = mixture.first.evaluate(x)
     b, slope_b = mixture.second.evaluate(y)

@@ -24,7 +24,7 @@ class ImageFiles:
 
     parts: dict[str, list[tuple[PurePosixPath, str]]]
     classes: list[str]
-    passed_over: Counter
+    passed_over: Counter[str]
 
     def describe_rest(self) -> str:
         """The files that were passed over, in words; empty if there are none."""
@@ -88,7 +88,7 @@ def _part(folder: str) -> str | None:
 
 
 def _by_part(
-    images: list[tuple[PurePosixPath, tuple[str, ...]]], passed_over: Counter
+    images: list[tuple[PurePosixPath, tuple[str, ...]]], passed_over: Counter[str]
 ) -> dict[str, list[tuple[PurePosixPath, str]]]:
     """The images of each part and their classes, or all of them where there are no parts."""
     tops = {where[0] for _, where in images if len(where) > 1}

@@ -111,7 +111,9 @@ def cache_folder() -> Path:
     return expand_path(default or "~/.cache") / "gnnclr"
 
 
-def _open(root: Path) -> tuple[dict[PurePosixPath, list[int]], Callable[[PurePosixPath], bytes], Callable[[set], None]]:
+def _open(
+    root: Path,
+) -> tuple[dict[PurePosixPath, list[int]], Callable[[PurePosixPath], bytes], Callable[[set[PurePosixPath]], None]]:
     """The files below ``root``, each with what changes when it does, a function that reads one, and one that looks at
     those that are not read."""
     if root.is_dir():

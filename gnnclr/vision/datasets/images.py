@@ -93,7 +93,8 @@ class Images:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the images."""
-        return tuple(self.train.images.shape[1:])
+        channels, height, width = self.train.images.shape[1:]
+        return channels, height, width
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name}={len(getattr(self, name).labels)}" for name in ("train", "val", "test"))

@@ -1,5 +1,8 @@
 """torchvision's networks as encoders."""
 
+# pyright: reportAttributeAccessIssue=false
+# torchvision gives no types to the parts of its models.
+
 from torch import nn
 
 from gnnclr.ops.check import check_choice, describe

@@ -1,5 +1,7 @@
 """The base of methods for images."""
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +26,12 @@ class VisionMethod(nn.Module):
     def __init__(self, encoder: nn.Module, views: Views):
         super().__init__()
         self.encoder, self.views = encoder, views
+
+    if TYPE_CHECKING:  # torch says that any module returns anything
+
+        def __call__(self, images: Tensor) -> Tensor:
+            """The features of ``images``, without augmentation."""
+            ...
 
     def forward(self, images: Tensor) -> Tensor:
         """The features of ``images``, without augmentation."""

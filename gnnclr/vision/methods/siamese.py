@@ -1,6 +1,8 @@
 """The base of methods in which one view predicts another."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +81,7 @@ class SiameseMethod(VisionMethod):
         p, z = self.predictor(z).chunk(len(views)), z.chunk(len(views))
         t = self.targets(images, z, batch)
         pairs = [(v, w) for v in range(len(views)) for w in range(len(views)) if v != w]
-        loss = sum(self.loss(p[v], t[w]) for v, w in pairs) / len(pairs)
+        loss = reduce(add, (self.loss(p[v], t[w]) for v, w in pairs)) / len(pairs)
         with torch.no_grad():
             std = unit_rows(z[0].float()).std(dim=0, correction=0).mean() * z[0].size(1) ** 0.5
         return loss, view_measures(*z[:2]) | {"std": std}

@@ -1,7 +1,7 @@
 """SimCLR, on the graph of a batch."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +57,7 @@ class SimCLR(VisionMethod):
         projector: nn.Module,
         views: Views,
         loss: nn.Module | None = None,
-        rewire: Callable | None = None,
+        rewire: Callable[..., Any] | None = None,
         bank: FeatureBank | None = None,
     ):
         super().__init__(encoder, views)

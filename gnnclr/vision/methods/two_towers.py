@@ -1,5 +1,7 @@
 """Two encoders of two modalities, trained to agree."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -73,12 +75,13 @@ class TwoTowers(nn.Module):
         loss = self.loss(z0, z1)
         logs = view_measures(z0, z1)
         if any(getattr(self.loss, name, None) is not None for name in ("log_scale", "temperature")):
-            logs["temperature"] = z0.new_tensor(float(self.loss.conv.temperature), dtype=torch.float32)
+            conv = getattr(self.loss, "conv", None)
+            logs["temperature"] = z0.new_tensor(float(conv.temperature), dtype=torch.float32)
         return loss, logs
 
 
-def _check_two(name: str, parts: tuple) -> tuple:
+def _check_two(name: str, parts: Any) -> tuple[Any, Any]:
     if not isinstance(parts, (tuple, list)) or len(parts) != 2:
         got = f"{len(parts)}" if isinstance(parts, (tuple, list)) else describe(parts)
         raise ValueError(f"'{name}' must be two, one for each modality (got {got})")
-    return tuple(parts)
+    return parts[0], parts[1]
