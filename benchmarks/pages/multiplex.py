@@ -13,7 +13,8 @@ PLAIN, UNTRAINED = "NT-Xent", "untrained"
 
 def multiplex_records(folder: Path) -> Records:
     """A row a method and seed."""
-    return runs(folder / "multiplex_runs.csv", "row", (*SCORES, "seconds an epoch", "validation"))
+    columns = (*SCORES, "seconds an epoch", "validation")
+    return runs(folder / "multiplex_runs.csv", "row", columns, ("recipe", "overrides"))
 
 
 def text(folder: Path, name: str) -> str:

@@ -14,7 +14,7 @@ from gnnclr.train.multiplex_data import MultiplexNodeData
 from gnnclr.train.node_data import NodeData
 from gnnclr.train.parameter_groups import parameter_groups
 from gnnclr.train.progress import StepProgress
-from gnnclr.train.recipe import parse_recipe, recipe_parser
+from gnnclr.train.recipe import build_recipe, parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord
 from gnnclr.train.run import Run
 from gnnclr.train.schedule import warmup_cosine
@@ -40,6 +40,7 @@ __all__ = [
     "StepSeed",
     "TrainingInterrupted",
     "available_recipes",
+    "build_recipe",
     "parameter_groups",
     "parse_recipe",
     "read_checkpoint",
