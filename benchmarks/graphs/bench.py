@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from benchmarks.common.machine import machine
+from benchmarks.common.recipes import COLUMNS, override
 from benchmarks.common.records import Records
 from benchmarks.graphs.evaluation import EXTRAS, extras, probe
 from benchmarks.graphs.features import BASELINES, GRIDS, RANDOM, join
@@ -22,7 +23,7 @@ from gnnclr.eval import LinkSplit, Split, link_prediction
 from gnnclr.node.datasets import choose_split
 
 MEASURES = ["test", "val", "c", "scaling", "tol", *EXTRAS, "seconds", "epoch_seconds", "peak_mb"]
-CONDITIONS = ["threads", "machine", "date", "graph", "recipe", "overrides", "hash"]
+CONDITIONS = ["threads", "machine", "date", "graph", *COLUMNS, "hash"]
 #: The columns of each file of results; what a recipe said is there once for all runs that have its hash.
 FIELDS = {
     "runs": ["dataset", "row", "seed", *MEASURES, *CONDITIONS],
@@ -155,7 +156,7 @@ class Bench:
         grid = GRIDS.get(name, {}) if name in BASELINES else grid
         for values in itertools.product(*grid.values()):
             chosen = dict(zip(grid, values))
-            extra = [f"--{key}={json.dumps(value, separators=(',', ':'))}" for key, value in chosen.items()]
+            extra = [override(key, value) for key, value in chosen.items()]
             yield Row(name, dataset, [*self.overrides, *extra], chosen)
 
     def _missing(self, graph: BenchmarkGraph, row: Row, seeds: range) -> list[int]:

@@ -26,9 +26,10 @@ from torch_geometric.transforms import Compose
 
 from benchmarks.common import RESULTS, add_out, add_root
 from benchmarks.common.machine import environment, note_origin
+from benchmarks.common.recipes import Settings, check_overrides, parse_overrides
 from benchmarks.graphs.community_rules import DEBIASED, FEATURES, LEARNED, PLAIN, RULES, STRATIFIED
 from benchmarks.graphs.grace_recipes import COMMUNITIES, build, changed
-from benchmarks.graphs.recipes import Settings, check_overrides, parse_overrides
+from benchmarks.graphs.recipes import transform_of
 from benchmarks.graphs.training import fit
 from benchmarks.pages import publish
 from benchmarks.pages.communities import MEASURES, communities_records
@@ -63,7 +64,7 @@ def quality(rule: object, data: Data) -> dict[str, float]:
 @cache
 def graph_of(name: str, root: str, settings: Settings) -> Data:
     """The graph, whose splits are drawn later."""
-    return load_node_data(name, root, transform=settings.transform, split_seed=None)
+    return load_node_data(name, root, transform=transform_of(settings), split_seed=None)
 
 
 @cache
@@ -94,7 +95,7 @@ def run(name: str, root: str, settings: Settings, rule: str, seed: int, device: 
     method = module.method
     method.rewire = copy.copy(rewire)
     if DEBIASED in rule:
-        method.loss = HardNegativeLoss(method.loss.temperature, beta=0.0, tau_plus=TAU_PLUS)
+        method.loss = HardNegativeLoss(method.loss.conv.temperature, beta=0.0, tau_plus=TAU_PLUS)
     data = moved(name, root, settings, device)
     if rule == STRATIFIED:
         method.batch_size = StratifiedNodes(EdgeCommunities(min_size=20), method.batch_size)

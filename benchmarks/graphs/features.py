@@ -67,7 +67,7 @@ TITLES = {"raw": "raw features", "untrained": "untrained GCN", "sgc": "A²X (SGC
 TITLES |= {"ppr-searched": "PPR X, searched", "lsa": "PPR LSA, searched"}
 
 
-def settings_of(name: str, dataset: str) -> dict[str, Any]:
+def baseline_settings(name: str, dataset: str) -> dict[str, Any]:
     """The settings of a baseline on a data set."""
     found = SEARCHED.get(name, {}).get(dataset)
     return SETTINGS[name] | ({} if found is None else dict(zip(("alpha", "hops"), found)))

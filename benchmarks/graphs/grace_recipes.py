@@ -1,39 +1,20 @@
 """What benchmarks of GRACE override in its recipes, and why."""
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from benchmarks.graphs.recipes import Settings
+from benchmarks.common.recipes import Settings, override, part
 from gnnclr.train import ContrastiveModule
 
-
-def override(field: str, value: Any) -> str:
-    """An argument as those of ``gnnclr fit``."""
-    return f"--{field}={value if isinstance(value, str) else json.dumps(value, separators=(',', ':'))}"
-
-
-def fields(prefix: str, **values: Any) -> tuple[str, ...]:
-    """Overrides of some fields of a part."""
-    return tuple(override(f"{prefix}.{name}", value) for name, value in values.items())
-
-
-def part(class_path: str, **init_args: Any) -> dict[str, Any]:
-    """A part of a recipe."""
-    return {"class_path": class_path} | ({"init_args": init_args} if init_args else {})
-
-
-METHOD = "model.method"
+METHOD, GRACE_VIEW = "model.method", "gnnclr.node.grace_view"
 #: All nodes of PubMed at once take 8 seconds an epoch, so a search chose settings for fewer epochs of them.
 FEW_EPOCHS = (
-    *fields(f"{METHOD}.encoder", out_channels=128, act="relu"),
+    override(f"{METHOD}.encoder.out_channels", 128),
+    override(f"{METHOD}.encoder.act", "relu"),
     override(f"{METHOD}.projector.channel_list", [128, 128, 128]),
-    override(
-        f"{METHOD}.views", [part("gnnclr.node.grace_view", edge_p=e, feature_p=f) for e, f in ((0.4, 0.0), (0.1, 0.2))]
-    ),
+    override(f"{METHOD}.views", [part(GRACE_VIEW, edge_p=e, feature_p=f) for e, f in ((0.4, 0.0), (0.1, 0.2))]),
     override(f"{METHOD}.loss.temperature", 0.7),
     override(f"{METHOD}.batch_size", None),
     override("trainer.max_epochs", 50),
@@ -62,13 +43,13 @@ EPOCH_OF_ALL = Settings("grace-photo", (override(f"{METHOD}.batch_size", None),)
 
 
 def changed(settings: dict[str, Settings], overrides: Sequence[str]) -> dict[str, Settings]:
-    """The settings with further overrides."""
-    return {name: Settings(one.recipe, (*one.overrides, *overrides)) for name, one in settings.items()}
+    """The settings of all data sets with further overrides."""
+    return {name: one.with_overrides(*overrides) for name, one in settings.items()}
 
 
 def build(settings: Settings, data: Data) -> ContrastiveModule:
     """GRACE for a graph, with an activation of the projector that differs in rounding, and is faster."""
-    module = settings.build(data)
+    module = settings.build(data.num_features)
     module.method.projector.act = FastELU()
     return module
 

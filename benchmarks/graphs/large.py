@@ -27,7 +27,7 @@ from benchmarks.common import add_out
 from benchmarks.common.cells import measure_alone
 from benchmarks.common.machine import environment, words_of
 from benchmarks.common.memory import watch_peak
-from benchmarks.graphs.recipes import Settings
+from benchmarks.common.recipes import Settings
 from benchmarks.graphs.training import fit
 from benchmarks.pages import publish
 from benchmarks.pages.large import FULL, MEASURES, large_records
@@ -59,7 +59,7 @@ def generate(nodes: int, edges: int, seed: int) -> Data:
 
 
 def grace(data: Data, loss: nn.Module | None = None) -> ContrastiveModule:
-    module = GRACE.build(data)
+    module = GRACE.build(data.num_features)
     module.method.loss = module.method.loss if loss is None else loss
     return module
 
@@ -102,7 +102,7 @@ def propagated(data: Data, args: argparse.Namespace) -> dict[str, float]:
 
 def decoupled(data: Data, args: argparse.Namespace) -> dict[str, float]:
     sizes = (f"--model.method.batch_size={args.batch}", f"--model.method.copies={args.copies}")
-    module = Settings("decoupled-arxiv", sizes).build(data)
+    module = Settings("decoupled-arxiv", sizes).build(data.num_features)
     start = time.perf_counter()
     module.method.training_step_loss(data)  # makes the cache
     preparation = time.perf_counter() - start

@@ -28,9 +28,10 @@ import torch
 
 from benchmarks.common import add_out, add_root
 from benchmarks.common.machine import environment, note_origin, words_of
+from benchmarks.common.recipes import check_overrides, parse_overrides
 from benchmarks.graphs.bench import FIRST_SEARCH_SEED, Bench
 from benchmarks.graphs.features import BASELINES, GRIDS
-from benchmarks.graphs.recipes import METHODS, Settings, check_overrides, is_file, parse_overrides
+from benchmarks.graphs.recipes import METHODS, is_file, settings_of
 from benchmarks.pages import publish
 from gnnclr.node.datasets import DATASETS
 
@@ -95,7 +96,7 @@ def check(p: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     if args.search and not (args.methods and args.grid) and not GRIDS.keys() & set(args.baselines):
         p.error(f"--search needs --methods and a --grid, or --baselines of {', '.join(GRIDS)}")
     if args.overrides:
-        check_overrides(p, [Settings.of(name, each, args.overrides) for name in args.methods for each in args.datasets])
+        check_overrides(p, [settings_of(name, each, args.overrides) for name in args.methods for each in args.datasets])
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from benchmarks.common import add_out, add_root
 from benchmarks.common.machine import environment, note_origin
-from benchmarks.graphs.grace_recipes import METHOD, fields, override, part
-from benchmarks.graphs.recipes import Settings
+from benchmarks.common.recipes import Settings, override, part
+from benchmarks.graphs.grace_recipes import METHOD
 from benchmarks.graphs.training import fit
 from benchmarks.pages import publish
 from benchmarks.pages.multiplex import PLAIN, SCORES, UNTRAINED, multiplex_records
@@ -34,7 +34,7 @@ from gnnclr.node.multiplex_scores import multiplex_scores
 ENCODER = {"hidden_channels": 64, "out_channels": 64, "num_layers": 1, "act": "prelu", "norm": "batch_norm"}
 #: GRACE with the parts of the other rows; no edge is dropped.
 AS_OTHERS = (
-    *fields(f"{METHOD}.encoder", **ENCODER),
+    *(override(f"{METHOD}.encoder.{name}", value) for name, value in ENCODER.items()),
     override(f"{METHOD}.projector.channel_list", [64, 64, 64]),
     override(f"{METHOD}.views", [part("gnnclr.node.FeatureMask", p=0.3)] * 2),
     override(f"{METHOD}.loss.temperature", 0.4),
@@ -74,7 +74,7 @@ def settings_of(name: str, epochs: int) -> Settings:
         return base
     changed = [override("trainer.max_epochs", epochs)]
     changed += [override(f"{METHOD}.stride", epochs)] if name == "gCooL" else []
-    return Settings(base.recipe, (*base.overrides, *changed))
+    return base.with_overrides(*changed)
 
 
 def run(data: MultiplexData, name: str, seed: int, settings: Settings | None, device: str) -> dict[str, float]:
@@ -82,7 +82,7 @@ def run(data: MultiplexData, name: str, seed: int, settings: Settings | None, de
     torch.manual_seed(seed)
     if settings is None:
         return scores(FEATURES[name](data), data)
-    module, found = settings.build(data, int(data.y.max()) + 1).to(device), {}
+    module, found = settings.build(data.num_features, int(data.y.max()) + 1).to(device), {}
     graph = (data.union() if isinstance(module.method, GRACE) else data).to(device)
     if name != UNTRAINED:
         seconds = fit(module, [graph], settings.epochs, f"{name}, seed {seed}")

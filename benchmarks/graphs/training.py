@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 from tqdm import tqdm
 
 from benchmarks.common.memory import watch_peak
-from benchmarks.graphs.recipes import Settings
+from benchmarks.common.recipes import Settings
 from gnnclr.train import ContrastiveModule, warmup_cosine
 
 
@@ -39,7 +39,7 @@ def train(settings: Settings, data: Data, seed: int, note: str = "") -> Run:
     peak = watch_peak(device)
     start = time.perf_counter()
     seed_everything(seed)
-    module = settings.build(data).to(device)
+    module = settings.build(data.num_features).to(device)
     seconds = fit(module, [data], epochs, note)
     z = module.method.embed(data).detach().float().cpu()
     return Run(z, time.perf_counter() - start, statistics.median(seconds) if seconds else 0.0, peak())

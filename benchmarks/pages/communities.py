@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.common.machine import origin
 from benchmarks.common.paired import gain
+from benchmarks.common.recipes import COLUMNS
 from benchmarks.common.records import Line, Records, numbers, runs
 from benchmarks.graphs.community_rules import FEATURES, ORACLE, PLAIN, RULES
 from benchmarks.graphs.grace_recipes import COMMUNITIES, changed
@@ -28,12 +29,13 @@ differences to plain GRACE of the same seed, ± their standard deviation; it is 
 Student's t leaves out zero, as one in twenty does by chance. Communities are found once and are the same for all \
 seeds. Precision and recall, judged by labels, are those of the pairs that a rule takes from the negatives, by weight, \
 or makes positives; false negatives left are the share of pairs with one label among the others. The oracle is told \
-the labels of all nodes, test nodes among them: a diagnostic and no method. Seconds are the median of the seeds."""
+the labels of all nodes, test nodes among them: a diagnostic and no method. Seconds are the median of the seeds. \
+Settings are those of recipes; those of CS and Physics were chosen for Photo:"""
 
 
 def communities_records(folder: Path) -> Records:
     """A row a rule, seed and settings, the data set among them."""
-    return runs(folder / "communities_runs.csv", "rule", MEASURES + DETAILS, ("recipe", "overrides"))
+    return runs(folder / "communities_runs.csv", "rule", MEASURES + DETAILS, COLUMNS)
 
 
 def arranged(folder: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Rules], dict[str, dict[str, Rules]]]:
@@ -67,7 +69,7 @@ def text(folder: Path, name: str, overrides: Sequence[str] = ()) -> str:
     if not present:
         return ""
     settings = {dataset: changed(COMMUNITIES, overrides)[dataset] for dataset in present}
-    parts = ["## Gains", ABOUT, "\n".join(f"- {dataset}: {one.source}" for dataset, one in settings.items())]
+    parts = ["## Gains", ABOUT, "\n".join(f"- {dataset}: {one.words}" for dataset, one in settings.items())]
     parts += [origin(folder, name)]
     if len(present) > 1:
         parts += [gains_table(present), "In bold are differences whose 95 % interval leaves out zero."]

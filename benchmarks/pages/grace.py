@@ -4,12 +4,13 @@ import statistics
 from pathlib import Path
 
 from benchmarks.common.machine import origin
+from benchmarks.common.recipes import COLUMNS
 from benchmarks.common.records import Records, numbers
 from benchmarks.graphs.grace_recipes import FULL_BATCH
 from gnnclr.eval import results_table
 
 MEASURES = ("linear", "linear_val", "knn", "knn_val", "epoch_seconds", "peak_gb", "threads")
-FIELDS = ("dataset", "row", "seed", *MEASURES, "recipe", "overrides", "hash")
+FIELDS = ("dataset", "row", "seed", *MEASURES, *COLUMNS, "hash")
 
 
 def grace_records(folder: Path) -> Records:

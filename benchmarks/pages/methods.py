@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.common.machine import origin
+from benchmarks.common.recipes import Settings
 from benchmarks.common.records import Line, Records
 from benchmarks.graphs import recipes
 from benchmarks.graphs.bench import records
 from benchmarks.graphs.features import BASELINES, TITLES, source
-from benchmarks.graphs.recipes import METHODS, Settings, is_file
+from benchmarks.graphs.recipes import METHODS, is_file
 from benchmarks.graphs.rows import LINKS, WITH_PX, Row
 from gnnclr.configs import RecipeError
 from gnnclr.eval import results_table
@@ -181,7 +182,7 @@ def dataset_part(dataset: str, rows: dict, rest: dict, several: set[str]) -> lis
 def _settings(dataset: str, row: str, line: Line) -> str:
     if row in BASELINES:
         return f"`{json.dumps(Row(row, dataset).own)}`, {source(row, dataset)}"
-    return Settings(line["recipe"], tuple(shlex.split(line["overrides"]))).source
+    return Settings.read(line).source
 
 
 def _title(row: str) -> str:
