@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from gnnclr.configs import RecipeError, RecipeName, recipe_card, recipe_settings
-from gnnclr.train import ContrastiveModule, build_recipe, parse_recipe
+from gnnclr.train import ContrastiveModule, build_module, parse_recipe
 
 #: Part of every hash: results of another protocol are other results.
 PROTOCOL = 1
@@ -48,7 +48,7 @@ class Settings:
 
     def build(self, channels: int, classes: int | None = None) -> ContrastiveModule:
         """The method for data of some channels and classes, with its optimizer."""
-        return build_recipe(self.parsed, channels, classes).model
+        return build_module(self.parsed, channels, classes)
 
     @property
     def written(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from torch_geometric.data import Data
 from benchmarks.common.recipes import Settings
 from gnnclr.configs import RecipeName
 from gnnclr.configs.layers import names
-from gnnclr.train import build_recipe
+from gnnclr.train import build_data
 
 #: The order of rows: contrast of nodes, decorrelation, bootstrapping, contrast with summaries, others.
 FIRST = ("grace", "gca", "gcool", "csgcl", "progcl", "costa", "gbt", "vicreg", "ccassg", "bgrl", "afgrl", "sgrl")
@@ -37,7 +37,7 @@ def transform_of(settings: Settings) -> Callable[[Data], Data] | None:
     Raises:
         ValueError: If the recipe trains on batches, as a benchmark trains on the whole graph.
     """
-    data = build_recipe(settings.parsed, channels=1).data
+    data = build_data(settings.parsed)
     if data.loader is not None:
         raise ValueError(f"'data.loader' must be null here: {settings.recipe} trains on batches (--data.loader=null)")
     return data.transform

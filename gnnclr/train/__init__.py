@@ -2,6 +2,7 @@
 
 from gnnclr.configs import RecipeError, available_recipes
 from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
+from gnnclr.train.channels import build_data, build_module
 from gnnclr.train.checkpoint import read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.graph_data import GraphData
@@ -14,7 +15,7 @@ from gnnclr.train.multiplex_data import MultiplexNodeData
 from gnnclr.train.node_data import NodeData
 from gnnclr.train.parameter_groups import parameter_groups
 from gnnclr.train.progress import StepProgress
-from gnnclr.train.recipe import build_recipe, parse_recipe, recipe_parser
+from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord
 from gnnclr.train.run import Run
 from gnnclr.train.schedule import warmup_cosine
@@ -40,7 +41,8 @@ __all__ = [
     "StepSeed",
     "TrainingInterrupted",
     "available_recipes",
-    "build_recipe",
+    "build_data",
+    "build_module",
     "parameter_groups",
     "parse_recipe",
     "read_checkpoint",

@@ -11,7 +11,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from gnnclr.configs import RecipeError, merge, recipe_settings
-from gnnclr.train.channels import open_channels, with_numbers
+from gnnclr.train.channels import open_channels
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.module import ContrastiveModule
 from gnnclr.train.recipe_errors import explain
@@ -101,21 +101,6 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
     except ArgumentError as error:
         raise RecipeError(f"{', '.join(configs)}: {explain(error, _options(parser))}") from None
     raise RecipeError(explain(failure, _options(parser, recipe), overrides))
-
-
-def build_recipe(recipe: Namespace, channels: int, classes: int | None = None) -> Namespace:
-    """Makes the parts of a recipe without a run: ``model``, with weights of the generator as it is, ``data``, which
-    read nothing yet, and the arguments of the trainer.
-
-    Args:
-        recipe (Namespace): The settings, see :func:`parse_recipe`; they stay as they are.
-        channels (int): Channels of the input, where the recipe leaves them to the data.
-        classes (int, optional): The number of classes, where the recipe leaves it to the data. (default: ``None``)
-
-    Raises:
-        ValueError: If the number of classes is wanted and not given.
-    """
-    return recipe_parser().instantiate(with_numbers(recipe, channels, classes))
 
 
 def _options(parser: ArgumentParser, recipe: Namespace | None = None) -> list[str]:

@@ -377,7 +377,7 @@ def test_settings_are_those_of_the_recipe_for_the_data():
     assert settings_of("dgi", "citeseer") == Settings("dgi-citeseer") and settings_of("dgi", "citeseer").epochs == 400
     assert settings_of("dgi", "mine.pt").epochs == 300 and settings_of("mine.yaml", "cora").recipe == "mine.yaml"
     # Of a name that recipes for images have as well, those for graphs are meant.
-    assert settings_of("vicreg", "cora").recipe == "graphs/vicreg-cora"
+    assert settings_of("vicreg", "mine.pt").recipe == "graphs/vicreg"
     assert set(names("graphs", "methods")) <= set(METHODS) and set(PUBLISHED) <= set(METHODS)
     changed = settings_of("dgi", "cora", ["--trainer.max_epochs=7"])
     assert changed.epochs == 7 and changed == Settings.read(changed.columns)

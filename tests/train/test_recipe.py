@@ -1,8 +1,7 @@
 import pytest
-import torch
 
 from gnnclr.configs import RecipeName, recipe_settings
-from gnnclr.train import RecipeError, Run, available_recipes, build_recipe, parse_recipe
+from gnnclr.train import RecipeError, Run, available_recipes, parse_recipe
 
 #: Data that need no files.
 SMALL = {"images": ["--data.dataset=digits"], "graphs": ["--data.dataset=sbm", "--data.probed=10"]}
@@ -20,17 +19,6 @@ def test_every_recipe_builds_and_survives_its_own_yaml(name, tmp_path):
     (tmp_path / "config.yaml").write_text(run.settings())
     assert Run.open(tmp_path).settings() == run.settings()
     assert -1 not in [value for key, value in run.recipe.items() if key.endswith("channels")]
-
-
-def test_a_recipe_is_built_for_data_that_are_there_already():
-    recipe = parse_recipe("gcool-cora", ["--data.root=none"])
-    torch.manual_seed(0)
-    model, data = (build := build_recipe(recipe, channels=7)).model, build.data
-    assert model.method.encoder.in_channels == 7 and model.optimizer(model.parameters()).defaults["lr"] == 0.001
-    assert data.dataset == "cora" and data.graph is None and "NormalizeFeatures" in repr(data.transform)
-    assert recipe.model.method.init_args.encoder.init_args.in_channels == -1
-    with pytest.raises(ValueError, match="must be given: the data have no labels"):
-        build_recipe(parse_recipe("multiplex-gcool-acm", ["--data.root=none"]), channels=7)
 
 
 def test_overrides_reach_every_depth():
