@@ -20,7 +20,7 @@ from benchmarks.graphs.features import BASELINES, GRIDS, RANDOM, join
 from benchmarks.graphs.inputs import BenchmarkGraph
 from benchmarks.graphs.rows import LINKS, WITH_PX, Row
 from gnnclr.eval import LinkSplit, Split, link_prediction
-from gnnclr.node.datasets import choose_split
+from gnnclr.node.datasets.load import choose_split
 
 MEASURES = ["test", "val", "c", "scaling", "tol", *EXTRAS, "seconds", "epoch_seconds", "peak_mb"]
 CONDITIONS = ["threads", "machine", "date", "graph", *COLUMNS, "hash"]
@@ -181,4 +181,4 @@ class Bench:
 
 
 def _split(graph: BenchmarkGraph, seed: int) -> Split:
-    return Split.from_masks(choose_split(graph.labelled, seed))
+    return Split.from_masks(choose_split(graph.labeled, seed))

@@ -1,4 +1,4 @@
-"""Community-aware negatives and neighbours as positives in GRACE, each against plain GRACE of the same seed.
+"""Community-aware negatives and neighbors as positives in GRACE, each against plain GRACE of the same seed.
 
     python -m benchmarks.graphs.communities --root DATA --datasets cora citeseer --seeds 5
 
@@ -43,7 +43,7 @@ from gnnclr.graph.communities import (
 )
 from gnnclr.losses import HardNegativeLoss
 from gnnclr.node import StratifiedNodes, load_node_data, propagate_features
-from gnnclr.node.datasets import choose_split
+from gnnclr.node.datasets.load import choose_split
 
 #: Seeds that no setting was chosen by.
 FIRST_SEED = 10

@@ -55,7 +55,7 @@ def build(settings: Settings, data: Data) -> ContrastiveModule:
 
 
 class FastELU(nn.Module):
-    """ELU by the exponential, which is vectorised on CPUs where PyTorch's is not: with its gradient twice as fast."""
+    """ELU by the exponential, which is vectorized on CPUs where PyTorch's is not: with its gradient twice as fast."""
 
     def forward(self, x: Tensor) -> Tensor:
         positive = x.relu()

@@ -26,9 +26,9 @@ from benchmarks.graphs.training import fit
 from benchmarks.pages import publish
 from benchmarks.pages.multiplex import PLAIN, SCORES, UNTRAINED, multiplex_records
 from gnnclr.eval import Split
+from gnnclr.eval.multiplex_scores import multiplex_scores
 from gnnclr.node import GRACE, propagate_features
-from gnnclr.node.multiplex import MultiplexData, load_multiplex_data
-from gnnclr.node.multiplex_scores import multiplex_scores
+from gnnclr.node.datasets.multiplex import MultiplexData, load_multiplex_data
 
 #: The encoder of a relation: layers and width are those of DMGI and HeCo.
 ENCODER = {"hidden_channels": 64, "out_channels": 64, "num_layers": 1, "act": "prelu", "norm": "batch_norm"}

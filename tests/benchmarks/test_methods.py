@@ -13,13 +13,13 @@ from benchmarks.common.memory import watch_peak
 from benchmarks.common.recipes import Settings
 from benchmarks.graphs import methods as script
 from benchmarks.graphs.features import BASELINES, GRIDS, SEARCHED, SETTINGS, join
-from benchmarks.graphs.inputs import FEATURES, BenchmarkGraph, _unlabelled
+from benchmarks.graphs.inputs import FEATURES, BenchmarkGraph, _unlabeled
 from benchmarks.graphs.recipes import METHODS, settings_of, transform_of
 from benchmarks.graphs.training import train
 from benchmarks.pages.methods import PUBLISHED
 from gnnclr.configs.layers import names
 from gnnclr.node import NodeMethod, UnitFeatures, sbm
-from gnnclr.node.datasets import choose_split, load_node_data
+from gnnclr.node.datasets.load import choose_split, load_node_data
 
 TOY = """
 data: {class_path: gnnclr.train.NodeData}
@@ -174,7 +174,7 @@ def test_extras_are_added_to_runs_without_them(bench):
     assert bench("--extras") == 0 and bench() == 0 and len(bench.trained) == 4
 
 
-def test_steps_of_the_optimiser(bench):
+def test_steps_of_the_optimizer(bench):
     assert bench("--trainer.max_epochs=5", seeds=1) == 0
     assert bench.trained[0].after == 5
     torch.manual_seed(0)
@@ -224,7 +224,7 @@ def test_labels_below_zero_outside_the_masks(bench):
     data = sbm(120, 3, 32)
     data.test_mask[data.test_mask.nonzero()[0]] = False
     data.y[~(data.train_mask | data.val_mask | data.test_mask)] = -1
-    assert (data.y < 0).any() and bench(datasets=bench.save(data, "unlabelled")) == 0
+    assert (data.y < 0).any() and bench(datasets=bench.save(data, "unlabeled")) == 0
 
 
 def test_measures_of_fewer_seeds_say_so(bench):
@@ -395,7 +395,7 @@ def test_rows_without_training_have_settings():
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=CUDA)])
 @pytest.mark.parametrize("name", [name for name in METHODS if not name.endswith(("lsa", "communities"))])
 def test_all_methods_train(name, device):
-    data = _unlabelled(sbm(60, 3, 32)).to(device)
+    data = _unlabeled(sbm(60, 3, 32)).to(device)
     settings = settings_of(name, "cora", ["--trainer.max_epochs=1"])
     run, again = (train(settings, data, seed=0) for _ in range(2))
     assert run.z.shape[0] == 60 and run.z.isfinite().all() and not run.z.requires_grad
