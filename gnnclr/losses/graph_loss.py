@@ -3,8 +3,9 @@
 import inspect
 from collections.abc import Callable
 from copy import copy
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 import torch.distributed as dist
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
 from gnnclr.losses.gather import gather
 from gnnclr.losses.key_memory import KeyMemory
+from gnnclr.losses.loss_call import CalledLikeGraph, called_like
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.losses.shared_parameters import save_shared_once
 from gnnclr.nn import AlignmentConv, PairConv
@@ -78,16 +80,16 @@ class GraphLoss(nn.Module):
     #: What the loss is made of, in words.
     card: ClassVar[ObjectiveCard | None] = None
     #: The least number of views of a batch.
-    min_views: ClassVar[int] = 2
+    min_views: int = 2
     #: The largest number of views of a batch, if there is one.
-    max_views: ClassVar[int | None] = None
+    max_views: int | None = None
     #: The rule for the pairs that repel in :meth:`graph`; ``None`` is everything but positives.
     rule: ClassVar[Negatives | None] = None
     #: Keywords of :meth:`graph` that hold an integer for each sample.
     per_sample: ClassVar[tuple[str, ...]] = ("labels", "community", "other_community")
     #: Whether the loss is a mean over anchors, so that each process can take its own. Others are computed by every
     #: process on the joined batch.
-    mean_over_anchors: ClassVar[bool] = True
+    mean_over_anchors: bool = True
     #: What has equal weight in the mean over positive pairs, ``"anchors"`` or ``"pairs"``.
     mean: str = "anchors"
 
@@ -101,11 +103,16 @@ class GraphLoss(nn.Module):
             self.mean = alignment.mean
         save_shared_once(self)
 
-    def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "graph" in vars(cls) and "forward" not in vars(cls):
+            cls.forward = called_like(cls.graph)(cls.forward)
+
+    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch of views, stacked in ``graph.x``: views of a sample, or of all samples of a label,
         attract each other, and :attr:`rule` says which of the others repel."""
         # Labels of few classes have quadratically many pairs: layers that can sum over groups need none of them.
-        return augmentation_graph(views, labels, negatives=self.rule, edges=labels is None)
+        return augmentation_graph((z0, z1, *views), labels, negatives=self.rule, edges=labels is None)
 
     @property
     def inputs(self) -> tuple[str, ...] | None:
@@ -148,6 +155,10 @@ class GraphLoss(nn.Module):
         """
         return conv.energy(z, graph)
 
+    if TYPE_CHECKING:
+        __call__: CalledLikeGraph
+
+    @called_like(graph)
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The loss of ``(x, graph)``, or of a batch of views."""
         if len(args) == 2 and isinstance(args[1], ContrastGraph):
@@ -162,7 +173,7 @@ class GraphLoss(nn.Module):
             self.memory.remember(args[1])  # only now: the keys of a batch are no negatives of it
         return value
 
-    def _of_views(self, args: tuple, kwargs: dict[str, Any]) -> Tensor:
+    def _of_views(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         if self.gather_distributed and dist.is_available() and dist.is_initialized():
             return self._gathered(args, kwargs)
         views, inputs = self._views(args, finite=True), self._inputs(kwargs) if kwargs else kwargs
@@ -170,7 +181,7 @@ class GraphLoss(nn.Module):
         x, graph.x = graph.x, None  # the graph is ours, and what is left of it needs no second copy
         return self._energy(x, graph)
 
-    def _views(self, args: tuple, finite: bool) -> list[Tensor]:
+    def _views(self, args: tuple[Any, ...], finite: bool) -> list[Tensor]:
         views = [check_matrix(f"views[{i}]", view, finite=finite) for i, view in enumerate(args)]
         if len(views) < self.min_views or (self.max_views is not None and len(views) > self.max_views):
             least = {1: "one", 2: "two"}.get(self.min_views, str(self.min_views))
@@ -189,7 +200,7 @@ class GraphLoss(nn.Module):
             raise ValueError(f"'{name}' is {what}, which takes {wanted} (got {describe(value)})")
         return {name: value for name, value in kwargs.items() if value is not None}
 
-    def _gathered(self, args: tuple, kwargs: dict[str, Any]) -> Tensor:
+    def _gathered(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         def check() -> dict[str, Any]:
             views, inputs = self._views(args, finite=False), self._inputs(kwargs)
             n, d = views[0].shape
@@ -225,7 +236,7 @@ class GraphLoss(nn.Module):
             return x.sum()  # no anchors: a zero that keeps the graph, so that no process waits for another
         if graph.bank is not None:
             graph = copy(graph)
-            graph.bank = self.project_bank(graph.bank)
+            graph.bank = replace(graph.bank, rows=self.project_bank(graph.bank.rows))
         return self.energy(self.layer(), self.project(x), graph)
 
     def extra_repr(self) -> str:
@@ -234,7 +245,7 @@ class GraphLoss(nn.Module):
 
 
 @lru_cache
-def _keywords(function: Callable) -> tuple[str, ...] | None:
+def _keywords(function: Callable[..., Any]) -> tuple[str, ...] | None:
     """The optional arguments of a function, or ``None`` if it takes any."""
     parameters = inspect.signature(function).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):

@@ -10,6 +10,7 @@ from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
 from gnnclr.graph.shared_structure import shared_structure
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.key_memory import key_memory
+from gnnclr.losses.loss_call import called_like
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import ContrastiveConv
 from gnnclr.ops.check import check_finite, check_matrix, describe
@@ -64,22 +65,6 @@ class InfoNCELoss(GraphLoss):
         super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)
         self.memory = key_memory(memory_bank_size)
 
-    def forward(
-        self,
-        query: Tensor | None = None,
-        key: Tensor | ContrastGraph | None = None,
-        negatives: Tensor | Sequence[Tensor] | FeatureBank | None = None,
-        *more: Any,
-        **inputs: Any,
-    ) -> Tensor:
-        """The loss of queries and keys, or of ``(x, graph)``; anything more is refused."""
-        if negatives is not None:
-            inputs["negatives"] = negatives
-        args = [query, key, *more]
-        while args and args[-1] is None:  # not given
-            args.pop()
-        return super().forward(*args, **inputs)
-
     def graph(
         self,
         query: Tensor,
@@ -118,6 +103,23 @@ class InfoNCELoss(GraphLoss):
             bank=bank,
             check=bank is not None,  # the rest is right by construction
         )
+
+    @called_like(graph)
+    def forward(
+        self,
+        query: Tensor | None = None,
+        key: Tensor | ContrastGraph | None = None,
+        negatives: Tensor | Sequence[Tensor] | FeatureBank | None = None,
+        *more: Any,
+        **inputs: Any,
+    ) -> Tensor:
+        """The loss of queries and keys, or of ``(x, graph)``; anything more is refused."""
+        if negatives is not None:
+            inputs["negatives"] = negatives
+        args = [query, key, *more]
+        while args and args[-1] is None:  # not given
+            args.pop()
+        return super().forward(*args, **inputs)
 
     def check_input(self, name: str, value: Any, n: int, d: int) -> None:
         """See :meth:`GraphLoss.check_input`."""

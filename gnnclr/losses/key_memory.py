@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gnnclr.graph import ContrastGraph, FeatureBank
+from gnnclr.graph import Bank, ContrastGraph, FeatureBank
 from gnnclr.ops.check import check_count, describe
 from gnnclr.ops.unit_rows import normalize
 
@@ -31,7 +31,7 @@ class KeyMemory(nn.Module):
     def add_to(self, graph: ContrastGraph) -> ContrastGraph:
         """The graph of a batch with the keys as its bank, which the rule of the graph may take."""
         if self.bank is not None and len(self.bank):
-            graph.bank = self.bank.features.to(graph.sample.device)
+            graph.bank = Bank(self.bank.features.to(graph.sample.device))
         return graph
 
     @torch.no_grad()

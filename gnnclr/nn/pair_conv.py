@@ -1,6 +1,7 @@
 """The base of contrastive layers: an update over pairs, with an energy."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,12 @@ class PairConv(MessagePassing):
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round; ``z`` is float32 or float64, and no gradient is recorded."""
         raise NotImplementedError
+
+    if TYPE_CHECKING:  # torch says that any module returns anything
+
+        def __call__(self, z: Tensor, graph: ContrastGraph) -> Tensor:
+            """The message of one round."""
+            ...
 
     def forward(self, z: Tensor, graph: ContrastGraph) -> Tensor:
         """The message of one round."""
@@ -129,8 +136,8 @@ class PairConv(MessagePassing):
 
     @staticmethod
     def candidates(z: Tensor, graph: ContrastGraph) -> Tensor:
-        """Nodes followed by the rows of the bank: what sources of edges index."""
-        return z if graph.bank is None else torch.cat([z, graph.bank.to(z)])
+        """Nodes followed by the rows of the bank: the rows that sources of edges index."""
+        return z if graph.bank is None else torch.cat([z, graph.bank.rows.to(z)])
 
     def extra_repr(self) -> str:
         """The temperature, and the kernel where it is not the dot product."""

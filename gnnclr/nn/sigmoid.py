@@ -5,8 +5,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gnnclr.graph import ContrastGraph
+from gnnclr.graph.explicit_negatives import explicit_negatives, refuse_extra_negatives
+from gnnclr.graph.negative_blocks import negative_blocks
 from gnnclr.nn.alignment import positive_weights
-from gnnclr.nn.negative_blocks import explicit_negatives, negative_blocks, refuse_extra_negatives
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops import PairSum, append_log_weight

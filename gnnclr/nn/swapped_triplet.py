@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
+from gnnclr.graph.explicit_negatives import explicit_negatives, refuse_extra_negatives
+from gnnclr.graph.negative_blocks import negative_blocks
 from gnnclr.nn.alignment import PositivePairs, relative_weights
-from gnnclr.nn.negative_blocks import explicit_negatives, negative_blocks, refuse_extra_negatives
 from gnnclr.nn.pair_conv import edges_at_once
 from gnnclr.nn.triplet import TripletConv
 from gnnclr.nn.update import Update

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
+from gnnclr.graph.explicit_negatives import explicit_negatives, refuse_extra_negatives
+from gnnclr.graph.negative_blocks import negative_blocks
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs, most_positives, relative_weights
 from gnnclr.nn.coupled import sum_by_anchor
-from gnnclr.nn.negative_blocks import explicit_negatives, negative_blocks, refuse_extra_negatives
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops import PairSum
@@ -50,6 +51,8 @@ class TripletConv(PairConv):
         - **input:** embeddings :math:`(n, d)`; graph of :math:`n` nodes
         - **output:** messages :math:`(n, d)`
     """
+
+    kernel: Hinge
 
     def __init__(self, margin: float = 1.0, impl: str = "auto", positives: str = "all", distance: str = "euclidean"):
         super().__init__()

@@ -1,4 +1,6 @@
-"""Rows of unit length, whatever their length was."""
+"""Rows of unit length, and lengths of rows of any size."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,7 +41,7 @@ def _lengths(x: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, bool]
 
 
 def _inverse(length: Tensor) -> Tensor:
-    """What a zero row is divided by, so that it stays zero and gets no gradient."""
+    """Divisors of rows, infinite for a zero row, so that it stays zero and gets no gradient."""
     return length.masked_fill(length == 0, float("inf"))
 
 
@@ -58,7 +60,7 @@ def row_lengths(x: Tensor) -> Tensor:
 
 class _Normalize(Function):
     @staticmethod
-    def forward(ctx, x):
+    def forward(ctx: Any, x: Tensor) -> Tensor:
         z = x.to(torch.promote_types(x.dtype, torch.float32))
         # An error of the length is one of all scores of the row, and those are divided by small temperatures.
         wide = z.dtype if z.device.type == "mps" else torch.float64  # which has no float64
@@ -77,7 +79,7 @@ class _Normalize(Function):
 
     @staticmethod
     @no_double_backward
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         z, length = ctx.saved_tensors
         along = torch.linalg.vecdot(grad, z).unsqueeze(-1)
         grad = torch.addcmul(grad, along, z, value=-1).div_(length)
@@ -99,8 +101,9 @@ def normalize(x: Tensor) -> Tensor:
 
 def unit_rows(x: Tensor) -> Tensor:
     r"""Rows of unit length, computed in float32 at least, by operations that autograd differentiates as often as it is
-    asked; a zero row stays zero, and gets no gradient. :func:`torch.nn.functional.normalize` makes rows shorter than
-    :math:`10^{-12}` too short, and longer than :math:`10^{19}` zero.
+    asked; a zero row stays zero, and gets no gradient. For everything but losses: see :func:`normalize`. Not
+    :func:`torch.nn.functional.normalize`, which makes rows shorter than :math:`10^{-12}` too short, and longer than
+    :math:`10^{19}` zero.
 
     Args:
         x (Tensor): Rows of any length [..., d].

@@ -3,8 +3,8 @@ import torch
 from contracts.loss import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
 
 from gnnclr.graph import augmentation_graph
+from gnnclr.graph.negative_pairs import negative_pairs
 from gnnclr.losses import TripletLoss
-from gnnclr.nn.negative_pairs import negative_pairs
 
 
 def distance(x, y):

@@ -1,7 +1,7 @@
 """Encoders whose activations are computed again in the backward pass."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -44,7 +44,7 @@ class Checkpointed(nn.Module):
             return self.encoder(*args, **kwargs)
         return checkpoint(self.encoder, *args, use_reentrant=False, context_fn=self._contexts, **kwargs)
 
-    def _contexts(self) -> tuple:
+    def _contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _spare_buffers(self.encoder)
 
 

@@ -1,6 +1,7 @@
 """Contrast of nodes whose features were propagated beforehand."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +62,7 @@ class Decoupled(NodeMethod):
         feature_p: float = 0.3,
         batch_size: int = 1024,
         seed: int = 0,
-        rewire: Callable | None = None,
+        rewire: Callable[..., Any] | None = None,
     ):
         if not isinstance(encoder, PropagatedMLP):
             raise ValueError(f"'encoder' must be a PropagatedMLP (got {type(encoder).__name__})")

@@ -1,5 +1,7 @@
 """The base of methods for images."""
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
@@ -13,8 +15,8 @@ class VisionMethod(nn.Module):
     ``after_optimizer_step()``, which :class:`~gnnclr.train.ContrastiveModule` calls.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
-        views (Views): Makes the views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
+        views (Views): Makes the views of a batch; its ``plain`` makes the input of :meth:`forward`.
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -24,6 +26,12 @@ class VisionMethod(nn.Module):
     def __init__(self, encoder: nn.Module, views: Views):
         super().__init__()
         self.encoder, self.views = encoder, views
+
+    if TYPE_CHECKING:  # torch says that any module returns anything
+
+        def __call__(self, images: Tensor) -> Tensor:
+            """The features of ``images``, without augmentation."""
+            ...
 
     def forward(self, images: Tensor) -> Tensor:
         """The features of ``images``, without augmentation."""

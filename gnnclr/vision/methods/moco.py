@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.eval.geometry import view_measures
-from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
+from gnnclr.graph import ContrastGraph, ExtraNegatives, FeatureBank, Negatives
 from gnnclr.losses import InfoNCELoss
 from gnnclr.nn.momentum_encoder import MomentumEncoder
 from gnnclr.ops.check import check_count, check_positive, describe
@@ -68,10 +68,10 @@ class MoCo(VisionMethod):
     groups, and keys in groups of another, random order.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         projector (torch.nn.Module): Maps features to the embeddings that the loss sees; two layers in the second
             version.
-        views (Views): Makes two views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        views (Views): Makes two views of a batch; its ``plain`` makes the input of :meth:`forward`.
         queue (FeatureBank): Holds the keys, those of all processes; the authors' holds 65,536 rows.
         loss (torch.nn.Module, optional): A loss ``loss(x, graph)``. (default: ``InfoNCELoss(temperature=0.2)``)
         momentum (float, optional): The momentum of the copy. (default: ``0.999``)
@@ -160,10 +160,10 @@ class MoCo(VisionMethod):
         # A version without meaning is no view of its image: it is a sample of its own.
         index, own = torch.arange(n, device=device), torch.arange(n, n + m, device=device)
         view = torch.cat([torch.full_like(x, k) for k, x in enumerate((index, index, own))])
-        extra = {}
+        extra = None
         if apart is not None:
             scale = torch.full((m,), float(self.non_semantic.alpha), device=device)
-            extra = {"extra_index": torch.stack([own + n, own % n]), "extra_scale": scale}
+            extra = ExtraNegatives(torch.stack([own + n, own % n]), scale)
         return ContrastGraph(
             x=torch.cat([query, key] if apart is None else [query, key, apart]),
             edge_index=torch.stack([index + n, index]),
@@ -172,8 +172,8 @@ class MoCo(VisionMethod):
             anchor=view == 0,
             negatives=Negatives(candidates=()),
             bank=self.queue.features.to(device),
+            extra=extra,
             check=False,  # right by construction, and the queue was checked when it was written
-            **extra,
         )
 
     def after_optimizer_step(self) -> None:

@@ -29,11 +29,11 @@ class NNCLR(VisionMethod):
     here among the embeddings so far, and in the first batch each view is its own.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         projector (torch.nn.Module): Maps features to embeddings; three layers in the paper.
         predictor (torch.nn.Module): Maps embeddings to predictions of the same width; two layers in the paper. If it
             has ``after_optimizer_step()``, that is called after each step.
-        views (Views): Makes two views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        views (Views): Makes two views of a batch; its ``plain`` makes the input of :meth:`forward`.
         queue (FeatureBank): The support set, of all processes; the authors' holds 98,304 rows. Its index, where it
             has one, makes the search approximate.
         loss (torch.nn.Module, optional): A loss ``loss(neighbors, predictions)``.

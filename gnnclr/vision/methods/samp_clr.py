@@ -25,7 +25,7 @@ class SAMPCLR(VisionMethod):
     views and Adam at a rate of 5e-4.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         gnn (torch.nn.Module): Maps the features of a batch to node embeddings, for example
             :class:`~gnnclr.nn.SelfAttentionMessagePassing`.
         views (Views): Makes the views of a batch, of the size of the images; its ``plain`` gives the originals and is

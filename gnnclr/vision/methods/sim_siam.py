@@ -24,11 +24,11 @@ class SimSiam(SiameseMethod):
     :meth:`after_optimizer_step` must be called after each step, and :meth:`start_epoch` at the start of each epoch.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         projector (torch.nn.Module): Maps features to embeddings; the authors' has three layers and a normalized
             output, ``MLPHead(2048, 2048, 2048, 3, last_norm=True)``.
         predictor (torch.nn.Module): Maps embeddings to predictions; the authors' is ``MLPPredictor(2048, 512)``.
-        views (Views): Makes two or more views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        views (Views): Makes two or more views of a batch; its ``plain`` makes the input of :meth:`forward`.
         memory (StageMemory, optional): Mixes targets with those of an earlier epoch; has a row for each image of the
             data set. (default: :obj:`None`)
         loss (torch.nn.Module, optional): Called as ``loss(predictions, targets)`` for every pair of views.

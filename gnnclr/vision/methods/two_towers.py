@@ -1,4 +1,6 @@
-"""Two encoders of two modalities that find each other."""
+"""Two encoders of two modalities, trained to agree."""
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +15,7 @@ class TwoTowers(nn.Module):
     <https://arxiv.org/abs/2103.00020>`_ for any two modalities: the embedding of a sample by one encoder finds the
     embedding of the same sample by the other.
 
-    What the modalities are is a part of its own: :class:`~gnnclr.vision.PairedInputs` for images that come with
+    The choice of modalities is a part of its own: :class:`~gnnclr.vision.PairedInputs` for images that come with
     something else, :class:`~gnnclr.vision.LuminanceChrominance` for brightness and color of one image.
 
     Args:
@@ -59,7 +61,7 @@ class TwoTowers(nn.Module):
         """The loss of a batch.
 
         Args:
-            batch (dict): What :obj:`modalities` reads, such as ``image`` :math:`(B, C, H, W)`.
+            batch (dict): The input of :obj:`modalities`, such as ``image`` :math:`(B, C, H, W)`.
 
         Returns:
             The loss, and detached scalars to log: ``alignment`` of both towers and ``uniformity`` of the first, after
@@ -73,12 +75,13 @@ class TwoTowers(nn.Module):
         loss = self.loss(z0, z1)
         logs = view_measures(z0, z1)
         if any(getattr(self.loss, name, None) is not None for name in ("log_scale", "temperature")):
-            logs["temperature"] = z0.new_tensor(float(self.loss.conv.temperature), dtype=torch.float32)
+            conv = getattr(self.loss, "conv", None)
+            logs["temperature"] = z0.new_tensor(float(conv.temperature), dtype=torch.float32)
         return loss, logs
 
 
-def _check_two(name: str, parts: tuple) -> tuple:
+def _check_two(name: str, parts: Any) -> tuple[Any, Any]:
     if not isinstance(parts, (tuple, list)) or len(parts) != 2:
         got = f"{len(parts)}" if isinstance(parts, (tuple, list)) else describe(parts)
         raise ValueError(f"'{name}' must be two, one for each modality (got {got})")
-    return tuple(parts)
+    return parts[0], parts[1]
