@@ -1,11 +1,13 @@
 """DHEL: negatives from the anchor's own view."""
 
+from typing import cast
+
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.objective_card import ObjectiveCard
-from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv, WeightedSum
+from gnnclr.nn import AlignmentConv, ContrastiveConv, PairConv, UniformityConv, WeightedSum
 
 
 class DHELLoss(GraphLoss):
@@ -60,6 +62,11 @@ class DHELLoss(GraphLoss):
             conv = ContrastiveConv(temperature, denominator="none", impl=impl)
         super().__init__(conv, gather_distributed)
         self.both_views = both_views
+
+    @property
+    def temperature(self) -> float | Tensor:
+        """The temperature: a number, or a parameter."""
+        return cast(PairConv, self.conv.parts[0] if self.both_views else self.conv).temperature
 
     def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch: views of a sample attract, and each view repels its own kind."""

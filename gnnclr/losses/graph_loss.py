@@ -21,7 +21,7 @@ from gnnclr.nn import AlignmentConv, PairConv
 from gnnclr.nn.alignment import anchor_mass
 from gnnclr.ops.agreement import agree
 from gnnclr.ops.check import check_index, check_matrix, describe
-from gnnclr.ops.labels import class_labels
+from gnnclr.ops.labels import as_tensor, class_labels
 from gnnclr.ops.unit_rows import normalize
 
 
@@ -49,7 +49,8 @@ class GraphLoss(nn.Module):
     r"""Base class of losses. A subclass names its layer, states its :attr:`card`, may say with :attr:`rule` who
     repels whom or replace :meth:`graph`, which turns a batch into a :class:`~gnnclr.graph.ContrastGraph`, and inherits
 
-    - ``loss(z0, z1, ...)``: the loss of a batch of views, of any length, which are normalized inside;
+    - ``loss(z0, z1, ...)``: the loss of a batch of views, of any length, which are normalized inside; also as one
+      argument, a list ``[z0, z1, ...]`` or a stack of shape ``[n, views, d]``;
     - ``loss(z0, z1, ..., labels=y)``: the same, where views of all samples of a label attract each other, in every loss
       whose positives are the views of a sample;
     - ``loss(x, graph)``: the loss of stacked views ``x`` on a graph of the caller's making; rows of its bank are
@@ -115,6 +116,13 @@ class GraphLoss(nn.Module):
         return augmentation_graph((z0, z1, *views), labels, negatives=self.rule, edges=labels is None)
 
     @property
+    def temperature(self) -> float | Tensor:
+        """The temperature of a loss that has one: a number, or where it is learned a tensor."""
+        if "temperature" not in inspect.signature(type(self).__init__).parameters:
+            raise AttributeError(f"{type(self).__name__} has no temperature")
+        return self.conv.temperature
+
+    @property
     def inputs(self) -> tuple[str, ...] | None:
         """The keywords that a batch may come with, those of :meth:`graph`; ``None`` if it takes any."""
         return _keywords(getattr(self.graph, "__func__", self.graph))
@@ -168,6 +176,7 @@ class GraphLoss(nn.Module):
             check_matrix("x", x, finite=True, rows=graph.num_nodes)
             graph.admit(x)
             return self._energy(x, graph)
+        args = _one_by_one(args)
         value = self._of_views(args, kwargs)
         if self.memory is not None and self.training and torch.is_grad_enabled():
             self.memory.remember(args[1])  # only now: the keys of a batch are no negatives of it
@@ -198,7 +207,8 @@ class GraphLoss(nn.Module):
             option = name in inspect.signature(type(self).__init__).parameters
             what = f"an option of {kind}(...) and not of its call" if option else f"no keyword of {kind}"
             raise ValueError(f"'{name}' is {what}, which takes {wanted} (got {describe(value)})")
-        return {name: value for name, value in kwargs.items() if value is not None}
+        given = {name: value for name, value in kwargs.items() if value is not None}
+        return {name: as_tensor(value) if name == "labels" else value for name, value in given.items()}
 
     def _gathered(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         def check() -> dict[str, Any]:
@@ -242,6 +252,16 @@ class GraphLoss(nn.Module):
     def extra_repr(self) -> str:
         """Only what differs from the default."""
         return "gather_distributed=True" if self.gather_distributed else ""
+
+
+def _one_by_one(views: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The views of a list of them, or of a stack [n, views, d]; others as they are."""
+    if len(views) != 1:
+        return views
+    (first,) = views
+    if isinstance(first, Tensor) and first.dim() == 3 and not first.is_nested:
+        return first.unbind(1)
+    return tuple(first) if isinstance(first, (list, tuple)) else views
 
 
 @lru_cache

@@ -82,6 +82,7 @@ class InfoNCELoss(GraphLoss):
             bank = negatives.features.to(query.device)
         elif negatives is not None:
             self.check_input("negatives", negatives, n, d)
+            assert isinstance(negatives, Tensor)
             nodes.append(check_finite("negatives", negatives.reshape(-1, d)))
             views.add(2)
             if negatives.dim() == 3 and not in_batch:

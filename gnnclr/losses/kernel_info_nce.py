@@ -1,7 +1,7 @@
 """Kernel-InfoNCE: exponential and arc-cosine kernels under the logarithm."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.objective_card import ObjectiveCard
@@ -91,13 +91,18 @@ class KernelInfoNCELoss(GraphLoss):
             raise ValueError("'split' needs a mixture, that is a 'weight' below 1 (got 1)")
         if not mixed:
             super().__init__(_conv(NegativePower(gamma), impl, mean, temperature), gather_distributed)
-            self.mean = mean
+            self.mean, self._of_kernels = mean, None
             return
         tau = float(temperature)
         first = NegativePower(gamma, tau) if arc_cosine is None else LogArcCosine(arc_cosine, tau)
         second = NegativePower(2.0, tau if second_temperature is None else second_temperature)
         super().__init__(_mixture(first, second, weight, mix, split, impl, mean), gather_distributed)
-        self.mean = mean
+        self.mean, self._of_kernels = mean, tau
+
+    @property
+    def temperature(self) -> float | Tensor:
+        """The temperature: a number, or a parameter."""
+        return self.conv.temperature if self._of_kernels is None else self._of_kernels
 
 
 def _conv(kernel: PairKernel, impl: str, mean: str, temperature: float | nn.Parameter = 1.0) -> ContrastiveConv:

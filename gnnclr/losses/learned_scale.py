@@ -1,7 +1,7 @@
 """The base of losses that learn the logarithm of their inverse temperature."""
 
 import math
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.nn import PairConv
 from gnnclr.ops.bound import bound
-from gnnclr.ops.check import check_constant
+from gnnclr.ops.check import check_constant, check_positive
 
 
 class LearnedScaleLoss(GraphLoss):
@@ -31,6 +31,7 @@ class LearnedScaleLoss(GraphLoss):
 
     def __init__(self, conv: PairConv, learnable: bool = True, gather_distributed: bool = False):
         super().__init__(conv, gather_distributed)
+        self._logit_scale: float | Tensor | None = None
         own = learnable and not isinstance(conv.temperature, Tensor)
         #: Logarithm of the inverse temperature, where that is learned.
         self.log_scale = nn.Parameter(torch.tensor(-math.log(conv.temperature))) if own else None
@@ -39,18 +40,52 @@ class LearnedScaleLoss(GraphLoss):
         """The layer at a temperature, a number or a scalar tensor with a history."""
         raise NotImplementedError
 
-    def layer(self) -> PairConv:
-        """The layer at the temperature that is learned, within its bound."""
+    @property
+    def temperature(self) -> float | Tensor:
+        """The temperature, within its bound: a number, or where it is learned a scalar tensor with a history."""
+        if self._logit_scale is not None:
+            return 1 / self._logit_scale
+        most = self.max_scale or math.inf
         if self.log_scale is not None:
-            temperature = bound(self.log_scale, high=math.log(self.max_scale or math.inf)).neg().exp()
+            return bound(self.log_scale, high=math.log(most)).neg().exp()
+        own = self.conv.temperature
+        return bound(own, low=1 / most) if isinstance(own, Tensor) else own
+
+    def layer(self) -> PairConv:
+        """The layer at the temperature that is learned, or that is given with this call."""
+        temperature = self.temperature
+        if self._logit_scale is not None:
+            return self.layer_at(temperature)
+        if not isinstance(temperature, Tensor):
+            return self.conv
+        if self.log_scale is not None:
             # The layer that stays has the temperature as a number: one with a history could be neither copied nor
             # saved.
             self.conv = self.layer_at(float(temperature.detach()))
-        elif isinstance(self.conv.temperature, Tensor):
-            temperature = bound(self.conv.temperature, low=1 / (self.max_scale or math.inf))
-        else:
-            return self.conv
         return self.layer_at(temperature)
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Any, logit_scale: float | Tensor | None = None, **kwargs: Any) -> Tensor:
+            """The loss of views, or of ``(x, graph)``."""
+            ...
+
+    def forward(self, *args: Any, logit_scale: float | Tensor | None = None, **kwargs: Any) -> Tensor:
+        """The loss of views, or of ``(x, graph)``.
+
+        Args:
+            *args: As of :class:`~gnnclr.losses.GraphLoss`.
+            logit_scale (float or Tensor, optional): The inverse temperature of this call, in place of the one of the
+                loss, for models that learn it themselves; it gets a gradient. (default: ``None``)
+            **kwargs: As of :class:`~gnnclr.losses.GraphLoss`.
+        """
+        if logit_scale is not None:
+            check_positive("logit_scale", logit_scale, learnable=True)
+        self._logit_scale = logit_scale
+        try:
+            return super().forward(*args, **kwargs)
+        finally:
+            self._logit_scale = None
 
 
 def own_scalar(name: str, value: float | nn.Parameter, learnable: bool) -> float | nn.Parameter:

@@ -1,7 +1,7 @@
 """What a loss is called with: the arguments of its graph, or a graph."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from types import FunctionType
 from typing import Any, ParamSpec, Protocol, cast, overload
@@ -22,12 +22,14 @@ class MakesGraph(Protocol[Batch]):
 
 
 class LossCall(Protocol[Batch]):
-    """The two ways to call a loss whose ``graph`` takes a ``Batch``."""
+    """The ways to call a loss whose ``graph`` takes a ``Batch``; views may be a list."""
 
     @overload
     def __call__(self, x: Tensor, graph: ContrastGraph, /) -> Tensor: ...
     @overload
     def __call__(self, *args: Batch.args, **kwargs: Batch.kwargs) -> Tensor: ...
+    @overload
+    def __call__(self, views: Sequence[Tensor], /, **inputs: Any) -> Tensor: ...
 
 
 class CalledLikeGraph(Protocol):

@@ -19,7 +19,8 @@ def class_labels(name: str, y: Any, size: int | str = "n", *, from_zero: bool = 
 
     Args:
         name (str): Name of the argument, for messages.
-        y (Tensor): Labels [n], or [n, 1] as some data sets have them.
+        y (Tensor): Labels [n], or [n, 1] as some data sets have them; integers of any size, booleans, floats that are
+            whole. A list of numbers or an array of numpy becomes a tensor.
         size (int or str, optional): The number of rows; a string stands for any. (default: ``"n"``)
         from_zero (bool, optional): Whether to refuse negative numbers other than ``-1``, by which data sets may say
             that a label is missing, or something else. (default: ``False``)
@@ -28,10 +29,11 @@ def class_labels(name: str, y: Any, size: int | str = "n", *, from_zero: bool = 
         ValueError: If ``y`` is no tensor of one number for each row, or holds a fraction, an infinite number, or one so
             large that its type of floats does not tell it from the next.
     """
+    given, y = y, as_tensor(y)
     fits = isinstance(y, Tensor) and y.layout == torch.strided and not (y.is_complex() or y.is_meta or y.is_nested)
     labels = y.detach().squeeze(1) if fits and y.dim() == 2 and y.size(1) == 1 else y
     if not fits or labels.dim() != 1 or (isinstance(size, int) and labels.numel() != size):
-        raise ValueError(f"'{name}' must be an integer tensor of shape [{size}] (got {describe(y)})")
+        raise ValueError(f"'{name}' must be an integer tensor of shape [{size}] (got {describe(given)})")
     labels = labels.detach()
     if labels.is_floating_point():
         labels = torch.where(labels.isnan(), UNLABELED, labels)
@@ -43,6 +45,16 @@ def class_labels(name: str, y: Any, size: int | str = "n", *, from_zero: bool = 
     if from_zero:
         _refuse(name, labels, labels < UNLABELED, "classes 0, 1, 2, ...")
     return labels
+
+
+def as_tensor(y: Any) -> Any:
+    """A tensor of a list of numbers or of an array; anything else as it is."""
+    if isinstance(y, Tensor) or not (isinstance(y, (list, tuple)) or hasattr(y, "__array__")):
+        return y
+    try:
+        return torch.as_tensor(y)
+    except (TypeError, ValueError, RuntimeError):  # no numbers, or rows of several lengths
+        return y
 
 
 def _refuse(name: str, labels: Tensor, wrong: Tensor, expected: str) -> None:

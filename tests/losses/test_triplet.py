@@ -140,7 +140,7 @@ def test_weights_bank_and_exceptions_agree_with_their_list(name, swap):
     graph.ignore_index = torch.tensor([[5, 14], [0, 3]])
     loss = TripletLoss(0.7, distance=name, swap=swap)
     value, grad = value_and_gradients(lambda x: loss(x, graph), [graph.x])
-    nodes, terms, mass = unit(torch.cat([graph.x, graph.bank])), 0.0, 0.0
+    nodes, terms, mass = unit(torch.cat([graph.x, graph.bank.rows])), 0.0, 0.0
     far = negative_pairs(graph)
     measure = distance if name == "euclidean" else cosine_distance
     for (p, i), weight in zip(graph.edge_index.t().tolist(), graph.edge_weight):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +13,10 @@ from gnnclr.ops.labels import class_labels
         torch.tensor([3.0, float("nan"), 0.0]),
         torch.tensor([3.0, -1.0, -0.0], dtype=torch.float16),
         torch.tensor([[3], [-1], [0]]),
+        [3, -1, 0],
+        (3.0, float("nan"), 0.0),
+        np.array([3, -1, 0], dtype=np.int16),
+        np.array([[3.0], [np.nan], [0.0]]),
     ],
 )
 def test_classes_and_what_is_missing(y):
@@ -22,6 +27,8 @@ def test_classes_and_what_is_missing(y):
 def test_unsigned_and_boolean_labels_miss_nothing():
     assert class_labels("y", torch.tensor([255, 0], dtype=torch.uint8)).tolist() == [255, 0]
     assert class_labels("y", torch.tensor([True, False])).tolist() == [1, 0]
+    assert class_labels("y", [True, False]).tolist() == [1, 0]
+    assert class_labels("y", np.array([255, 60000], dtype=np.uint16)).tolist() == [255, 60000]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +45,11 @@ def test_unsigned_and_boolean_labels_miss_nothing():
         (torch.zeros(3), r"'y' must be an integer tensor of shape \[2\]"),
         (torch.zeros(2, device="meta"), r"'y' must be an integer tensor of shape \[2\]"),
         (torch.zeros(2, dtype=torch.complex64), r"'y' must be an integer tensor of shape \[2\]"),
-        ([0, 1], r"'y' must be an integer tensor of shape \[2\] \(got list"),
+        ([0, 1, 2], r"'y' must be an integer tensor of shape \[2\] \(got list"),
+        (["a", "b"], r"'y' must be an integer tensor of shape \[2\] \(got list"),
+        (np.array(["a", "b"]), r"'y' must be an integer tensor of shape \[2\] \(got ndarray"),
+        ([[0], [1, 2]], r"'y' must be an integer tensor of shape \[2\] \(got list"),
+        (7, r"'y' must be an integer tensor of shape \[2\] \(got int 7"),
     ],
 )
 def test_errors(y, message):

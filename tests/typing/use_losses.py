@@ -30,11 +30,13 @@ def views(z: Tensor, y: Tensor) -> None:
     assert_type(CLIPLoss(nn.Parameter(z))(z, z), Tensor)
     assert_type(TripletLoss()(z, z, labels=None), Tensor)
     assert_type(SupConLoss()(z, labels=y), Tensor)
-    loss(z)  # pyright: ignore[reportCallIssue]
+    assert_type(loss([z, z], labels=y), Tensor)
+    assert_type(CLIPLoss()(z, z, logit_scale=z), Tensor)
+    assert_type(loss.temperature, float | Tensor)
+    loss(z)  # pyright: ignore[reportArgumentType]
     loss(z, z, lables=y)  # pyright: ignore[reportCallIssue]
     loss(z, z, labels=3)  # pyright: ignore[reportArgumentType]
     loss(z, z, temperature=0.1)  # pyright: ignore[reportCallIssue]
-    loss([z, z])  # pyright: ignore[reportCallIssue]
     NTXentLoss(temperature="warm")  # pyright: ignore[reportArgumentType]
     NTXentLoss(temprature=0.2)  # pyright: ignore[reportCallIssue]
 
@@ -54,6 +56,7 @@ def other_arguments(z: Tensor, y: Tensor, bank: FeatureBank) -> None:
     assert_type(PrototypeLoss()(z, z, z), Tensor)
     assert_type(InfoNCELoss()(query=z, key=z, negatives=bank), Tensor)
     assert_type(InfoNCELoss()(z, z, z), Tensor)
+    assert_type(InfoNCELoss()(z, z, [z, z], in_batch=True), Tensor)
     assert_type(JumpingKnowledgeLoss(NTXentLoss())(z, z, labels=y), Tensor)
     BarlowTwinsLoss()(z, z, labels=y)  # pyright: ignore[reportCallIssue]
     NegativeCosineLoss()(z, z, labels=y)  # pyright: ignore[reportCallIssue]
