@@ -190,6 +190,16 @@ def test_code_on_communities_runs():
     assert names["rule"].community.shape == (90,) and names["method"].training_step_loss(data)[0].isfinite()
 
 
+def test_code_on_objectives_runs():
+    (block,) = code(DOCS / "objectives.md")
+    names = {}
+    exec(block, names)
+    lines = [line.split("#")[0].strip() for line in block.splitlines() if "Loss(" in line]
+    assert len(lines) == 8
+    for line in lines:
+        assert eval(line, names).isfinite()
+
+
 README = DOCS.parent / "README.md"
 
 
