@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gnnclr.graph import Negatives
+from gnnclr.graph import ContrastGraph, Negatives
 from gnnclr.losses.learned_scale import LearnedScaleLoss, own_scalar
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import SigmoidConv
@@ -18,10 +18,11 @@ class SigLIPLoss(LearnedScaleLoss):
         \mathcal{L} = -\frac{1}{n} \sum_i \sum_j \log \sigma\big(y_{ij} (\mathbf{a}_i^\top \mathbf{b}_j / \tau +
         b)\big), \qquad y_{ij} = \begin{cases} 1 & i = j \\ -1 & i \neq j \end{cases}
 
-    The graph is bipartite: no two nodes of one tower repel. The loss is the mean over the anchors of both towers of
-    the sum over an anchor's pairs; where labels or a graph give an anchor several positives, each is a pair with
-    :math:`y = 1`, and weights of a graph say how the weight of all of them is shared. What is learned is
-    :math:`\log 1/\tau` and the bias :math:`b`, as in the paper, or the parameters that are given in their place.
+    The graph is bipartite: no two nodes of one tower repel. Of two views the anchors are the rows of the first, so that
+    each pair counts once, as in the formula; of more views all rows are anchors. Where labels or a graph give an anchor
+    several positives, each is a pair with :math:`y = 1`, and weights of a graph say how the weight of all of them is
+    shared. What is learned is :math:`\log 1/\tau` and the bias :math:`b`, as in the paper, or the parameters that are
+    given in their place.
 
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`, or where it starts. A
@@ -65,6 +66,13 @@ class SigLIPLoss(LearnedScaleLoss):
             bias = nn.Parameter(torch.tensor(float(check_number("bias", bias))))
         super().__init__(SigmoidConv(temperature, bias, impl), learnable, gather_distributed)
         self.impl = impl
+
+    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+        """The graph of a batch: views of a sample attract, other samples repel across views."""
+        graph = super().graph(z0, z1, *views, labels=labels)
+        if not views:
+            graph.anchor = graph.view == 0  # each pair once: its other side would say the same
+        return graph
 
     def layer_at(self, temperature: float | Tensor) -> SigmoidConv:
         """The layer at a temperature, with the bias that is learned."""
