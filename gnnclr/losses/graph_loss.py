@@ -1,10 +1,8 @@
 """The base of losses: the energy of a layer on the graph of a batch."""
 
 import inspect
-from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -14,7 +12,7 @@ from torch import Tensor, nn
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
 from gnnclr.losses.gather import gather
 from gnnclr.losses.key_memory import KeyMemory
-from gnnclr.losses.loss_call import CalledLikeGraph, called_like
+from gnnclr.losses.loss_call import CalledLikeGraph, called_like, keywords, one_by_one
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.losses.shared_parameters import save_shared_once
 from gnnclr.nn import AlignmentConv, PairConv
@@ -125,7 +123,7 @@ class GraphLoss(nn.Module):
     @property
     def inputs(self) -> tuple[str, ...] | None:
         """The keywords that a batch may come with, those of :meth:`graph`; ``None`` if it takes any."""
-        return _keywords(getattr(self.graph, "__func__", self.graph))
+        return keywords(getattr(self.graph, "__func__", self.graph))
 
     def check_input(self, name: str, value: Any, n: int, d: int) -> None:
         """Refuses a keyword that does not fit views [n, d], before they are gathered.
@@ -176,7 +174,7 @@ class GraphLoss(nn.Module):
             check_matrix("x", x, finite=True, rows=graph.num_nodes)
             graph.admit(x)
             return self._energy(x, graph)
-        args = _one_by_one(args)
+        args = one_by_one(args)
         value = self._of_views(args, kwargs)
         if self.memory is not None and self.training and torch.is_grad_enabled():
             self.memory.remember(args[1])  # only now: the keys of a batch are no negatives of it
@@ -252,22 +250,3 @@ class GraphLoss(nn.Module):
     def extra_repr(self) -> str:
         """Only what differs from the default."""
         return "gather_distributed=True" if self.gather_distributed else ""
-
-
-def _one_by_one(views: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The views of a list of them, or of a stack [n, views, d]; others as they are."""
-    if len(views) != 1:
-        return views
-    (first,) = views
-    if isinstance(first, Tensor) and first.dim() == 3 and not first.is_nested:
-        return first.unbind(1)
-    return tuple(first) if isinstance(first, (list, tuple)) else views
-
-
-@lru_cache
-def _keywords(function: Callable[..., Any]) -> tuple[str, ...] | None:
-    """The optional arguments of a function, or ``None`` if it takes any."""
-    parameters = inspect.signature(function).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return None
-    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty)

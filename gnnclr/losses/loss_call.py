@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import update_wrapper
+from functools import lru_cache, update_wrapper
 from types import FunctionType
 from typing import Any, ParamSpec, Protocol, cast, overload
 
@@ -58,3 +58,22 @@ def called_like(graph: Callable[..., ContrastGraph]) -> Callable[[Callable[..., 
         return shown
 
     return decorate
+
+
+def one_by_one(views: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The views of a list of them, or of a stack [n, views, d]; others as they are."""
+    if len(views) != 1:
+        return views
+    (first,) = views
+    if isinstance(first, Tensor) and first.dim() == 3 and not first.is_nested:
+        return first.unbind(1)
+    return tuple(first) if isinstance(first, (list, tuple)) else views
+
+
+@lru_cache
+def keywords(function: Callable[..., Any]) -> tuple[str, ...] | None:
+    """The optional arguments of a function, or ``None`` if it takes any."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty)
