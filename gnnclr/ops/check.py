@@ -8,6 +8,17 @@ import torch
 from torch import Tensor
 
 
+#: Types of devices whose tensors are looked at.
+LOOKED_AT = frozenset(("cpu",))
+
+
+def looks_at(x: Tensor) -> bool:
+    """Whether to look at the entries of a tensor, to refuse them or to choose a way by them: on the CPU. A look at an
+    accelerator would wait for it: there what is not finite reaches the loss. While a program is compiled there is
+    nothing to see."""
+    return x.device.type in LOOKED_AT and not torch.compiler.is_compiling()
+
+
 def describe(value: Any) -> str:
     """A short description of ``value`` for error messages: shape and dtype of tensors, type and value of the rest."""
     if isinstance(value, Tensor):
