@@ -48,6 +48,7 @@ class InfoNCELoss(GraphLoss):
     )
 
     max_views = 2
+    pairing = "keys"
 
     def __init__(self, temperature: float | nn.Parameter = 0.1, gather_distributed: bool = False, impl: str = "auto"):
         super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)

@@ -65,6 +65,20 @@ class ContrastiveConv(CoupledConv):
             self._check_one_temperature()
 
     @property
+    def plain(self) -> bool:
+        """See :class:`PairConv`: plain parts, one temperature, the positive in the denominator, any implementation."""
+        alignment, uniformity = self.alignment, self.uniformity
+        return (
+            type(self) is ContrastiveConv
+            and self.denominator == "pair"
+            and type(alignment) is AlignmentConv
+            and type(uniformity) is UniformityConv
+            and uniformity.impl == "auto"
+            and alignment.kernel is uniformity.kernel is None
+            and alignment.temperature is uniformity.temperature is self.temperature
+        )
+
+    @property
     def compares_positives(self) -> bool:
         """See :class:`CoupledConv`."""
         return self.denominator == "all" or self.alignment.attracts_apart

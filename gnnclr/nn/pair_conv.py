@@ -10,7 +10,7 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.nn.bridge import bridge
 from gnnclr.nn.kernel_exchange import KernelExchange
 from gnnclr.nn.update import Update
-from gnnclr.ops.check import check_matrix, check_positive, describe
+from gnnclr.ops.check import check_matrix, check_positive, check_values, describe
 from gnnclr.ops.kernels import PairKernel
 from gnnclr.ops.tiles import slices
 
@@ -37,6 +37,8 @@ class PairConv(MessagePassing):
 
     #: The kernel of a pair; ``None`` is the dot product.
     kernel: PairKernel | None = None
+    #: Whether a batch of views needs no graph: the energy is what :func:`gnnclr.ops.contrast_views` computes of them.
+    plain: bool = False
 
     def __init__(self, temperature: float | nn.Parameter = 1.0):
         super().__init__(aggr="sum")
@@ -57,7 +59,7 @@ class PairConv(MessagePassing):
     def _step(self, z: Tensor, graph: ContrastGraph) -> Update:
         if not isinstance(graph, ContrastGraph):
             raise ValueError(f"'graph' must be a ContrastGraph (got {describe(graph)})")
-        check_matrix("z", z, finite=True, rows=graph.num_nodes)
+        check_values("z", check_matrix("z", z, rows=graph.num_nodes))
         graph.admit(z)
         check_positive("temperature", self.temperature, learnable=True)
         if torch.is_inference_mode_enabled():  # where layers that differentiate inside could not

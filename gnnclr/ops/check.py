@@ -46,13 +46,26 @@ def check_matrix(
     if x.layout != torch.strided or x.is_nested:
         layout = "nested" if x.is_nested else x.layout
         raise ValueError(f"'{name}' must be a dense tensor of shape {expected} (got layout {layout})")
-    if finite and x.is_meta:
-        raise ValueError(f"'{name}' must have values (got a tensor on device meta)")
+    if finite:
+        check_has_values(name, x)
     if x.dtype.itemsize < 2:  # which nothing computes in
         raise ValueError(f"'{name}' must be of 16 bits or more (got {describe(x)})")
     if (rows is not None and x.size(0) != rows) or (cols is not None and x.size(1) != cols) or x.size(1) == 0:
         raise ValueError(f"'{name}' must have shape {expected} (got {describe(x)})")
     return check_finite(name, x) if finite else x
+
+
+def check_has_values(name: str, x: Tensor) -> Tensor:
+    """Returns the tensor ``x`` unless it is on device meta, and raises a :class:`ValueError` otherwise."""
+    if x.is_meta:
+        raise ValueError(f"'{name}' must have values (got a tensor on device meta)")
+    return x
+
+
+def check_values(name: str, x: Tensor) -> Tensor:
+    """Returns ``x`` if it has values that are finite, as far as they are looked at, and raises a :class:`ValueError`
+    otherwise."""
+    return check_finite(name, x) if looks_at(x) else check_has_values(name, x)
 
 
 def check_finite(name: str, x: Tensor) -> Tensor:

@@ -25,17 +25,27 @@ class RowSweep:
         k (Tensor): Keys [m, d].
         exclusion (Exclusion): The pairs that take no part.
         scale (float): The factor of similarities.
-        weigh (callable): The weights :math:`w` of a slice of queries, from their log-sum-exp.
+        weigh (callable, optional): The weights :math:`w` of a slice of queries, from their log-sum-exp; without it
+            there are no messages. (default: ``None``)
+        safe (bool, optional): Whether no exponent can over- or underflow. (default: ``None``, by a look at the rows)
     """
 
     def __init__(
-        self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float, weigh: Callable[[Tensor, slice], Tensor]
+        self,
+        q: Tensor,
+        k: Tensor,
+        exclusion: Exclusion,
+        scale: float | Tensor,
+        weigh: Callable[[Tensor, slice], Tensor] | None = None,
+        safe: bool | None = None,
     ):
         n, m = q.size(0), k.size(0)
         height = self.height(k)
         self.lse = q.new_full((n,), float("-inf"))
-        self.to_q, self.to_k = torch.zeros_like(q), torch.zeros_like(k)
-        shifted = not self._safe(q, k, scale)
+        self.to_q = self.to_k = None
+        if weigh is not None:
+            self.to_q, self.to_k = torch.zeros_like(q), torch.zeros_like(k)
+        shifted = not (self._safe(q, k, scale) if safe is None else safe)
         buffer, everything = q.new_empty(min(height, n) * m), slice(0, m)
         for rows in slices(n, height) if m else ():
             size = rows.stop - rows.start
@@ -47,6 +57,8 @@ class RowSweep:
             total = e.exp_().sum(dim=1)
             lse = total.log()
             self.lse[rows] = lse + high.squeeze(1) if shifted else lse
+            if weigh is None:
+                continue
             share = torch.where(total > 0, weigh(self.lse[rows], rows) / total, 0).unsqueeze(1)
             torch.mm(e, k, out=self.to_q[rows]).mul_(share)
             self.to_k.addmm_(e.t(), q[rows] * share)

@@ -57,10 +57,10 @@ class SymmetricTiles:
         self._kept, kept = [], []
         self.row_sum = q.new_zeros(n)
         for rows, cols, e in self._walk(loan and loan.memory) if keep else self._tiles():
-            self.row_sum[rows] += e.sum(dim=1)
+            self.row_sum[rows].add_(e.sum(dim=1))
             beyond, own = self._beyond(rows, cols)
             if beyond.stop > beyond.start:
-                self.row_sum[beyond] += e[:, own:].sum(dim=0)
+                self.row_sum[beyond].add_(e[:, own:].sum(dim=0))
             if keep:
                 kept.append((rows, cols, e))
         if keep:

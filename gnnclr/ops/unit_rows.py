@@ -36,7 +36,7 @@ def _lengths(x: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, bool]
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=dtype)
     if not length.numel() or not looks_at(length):
         return length, length.numel() == 0
-    low, high = (float(end) for end in length.detach().aminmax())
+    low, high = torch.stack(length.detach().aminmax()).tolist()
     return length, SAFE_LENGTHS[0] < low and high < SAFE_LENGTHS[1]
 
 

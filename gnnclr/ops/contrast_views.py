@@ -1,0 +1,196 @@
+"""The softmax loss of a batch of views, from rows of any length to their gradients in one autograd function."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.nn.functional import softplus
+
+from gnnclr.ops.check import check_finite, check_positive, looks_at
+from gnnclr.ops.first_order import first_order
+from gnnclr.ops.row_sweep import RowSweep
+from gnnclr.ops.sample_diagonals import SampleDiagonals
+from gnnclr.ops.tiles import SAFE_RANGE, RowTiles, SymmetricTiles, tile_size
+from gnnclr.ops.unit_rows import bring_to_unit
+
+#: What rounding may add to the similarity of unit rows, and more.
+ROUNDING = 1.001
+
+
+def contrast_views(views: Sequence[Tensor], temperature: float | Tensor, pairing: str = "views") -> Tensor | None:
+    r"""The mean over anchors and their positives of
+
+    .. math:: \operatorname{softplus}(\ell_i - s_{ip}), \qquad \ell_i = \log \sum_{j \in \mathcal{N}(i)} e^{s_{ij}}
+
+    with :math:`s` the cosine over the temperature: NT-Xent where all ``"views"`` are anchors and views of other samples
+    repel, InfoNCE where rows of the first view are anchors and the ``"keys"`` of others, in the second, repel. The
+    positive is never in the log-sum-exp, so loss and gradient keep their digits.
+
+    It needs no graph: where pairs lie is arithmetic. On the CPU data are looked at twice, to refuse what is not finite
+    and to read a temperature that is learned; elsewhere they are not looked at.
+
+    Args:
+        views (list): Views, two or more.
+        temperature (float or Tensor): The temperature :math:`\tau > 0`.
+        pairing (str, optional): ``"views"`` or ``"keys"``. (default: ``"views"``)
+
+    Shapes:
+        - **input:** matrices :math:`(n, d)`
+        - **output:** scalar, float32 or float64; ``None`` where the views are not alike or empty, or where many rows at
+          a low temperature are faster by fused kernels
+    """
+    learned, tau = (temperature, None) if isinstance(temperature, Tensor) else (None, temperature)
+    if learned is not None and looks_at(learned):
+        tau = float(learned.detach())
+    if tau is not None:
+        check_positive("temperature", tau)
+    if not _alike(views) or not _PAIRS[pairing].suits(views, tau):
+        return None
+    requires_grad = any(x.requires_grad for x in views) or (learned is not None and learned.requires_grad)
+    if requires_grad and torch.is_grad_enabled():
+        return _ContrastViews.apply(pairing, tau, learned, *views)
+    with torch.no_grad():
+        return _contrast(views, learned, tau, pairing, False)[0]
+
+
+def _alike(views: Sequence[Tensor]) -> bool:
+    first = views[0]
+    for x in views:
+        if type(x) not in (Tensor, nn.Parameter) or x.shape != first.shape:
+            return False
+        if x.dtype != first.dtype or x.device != first.device:
+            return False
+    return first.numel() > 0 and not first.is_meta
+
+
+class _ContrastViews(Function):
+    @staticmethod
+    def forward(ctx, pairing, tau, temperature, *views):
+        contrast = _contrast_compiled if torch.compiler.is_compiling() else _contrast
+        loss, *gradients = contrast(views, temperature, tau, pairing, True)
+        ctx.save_for_backward(*gradients)
+        ctx.num_views, ctx.dtype = len(views), views[0].dtype
+        ctx.temperature = None if temperature is None else (temperature.shape, temperature.dtype)
+        return loss
+
+    @staticmethod
+    @first_order
+    def backward(ctx, grad):
+        gradient, by_temperature = ctx.saved_tensors
+        by_views = (gradient * grad).to(ctx.dtype).chunk(ctx.num_views)
+        if ctx.temperature is not None:
+            shape, dtype = ctx.temperature
+            by_temperature = (by_temperature * grad).to(dtype).view(shape)
+        return None, None, None if ctx.temperature is None else by_temperature, *by_views
+
+
+class _Views:
+    """All views of other samples repel."""
+
+    def __init__(self, z: Tensor, score: Tensor, scale: float | Tensor, wanted: bool):
+        num_views, n, d = z.shape
+        z = z.view(-1, d)
+        self.symmetric = isinstance(scale, float) and 2 * scale * ROUNDING < SAFE_RANGE
+        self.tiles = (SymmetricTiles if self.symmetric else RowTiles)(z, z, SampleDiagonals(n), scale)
+        lse = self.tiles.lse.view(num_views, n)
+        self.ends = [slice(a, b + 1, b - a) for a, b in pairs_of(num_views)]
+        self.gap = torch.stack([lse[ends] for ends in self.ends]).sub_(score.unsqueeze(1))
+
+    @staticmethod
+    def suits(views: Sequence[Tensor], tau: float | None) -> bool:
+        """Whether this is as fast as the general way: on a CPU fused kernels are faster, where tiles take maxima."""
+        few = views[0].device.type != "cpu" or len(views) * views[0].size(0) <= tile_size(views[0])
+        return few or tau is None or 2 * ROUNDING < tau * SAFE_RANGE
+
+    def message(self, pull: Tensor) -> Tensor:
+        push = pull.new_zeros(len(self.tiles.q) // pull.size(2), pull.size(2))
+        for ends, pull in zip(self.ends, pull):
+            push[ends].add_(pull)
+        if self.symmetric:
+            return self.tiles.message(push.view(-1))
+        to_q, to_k = self.tiles.messages(push.view(-1))
+        return to_q.add_(to_k)
+
+
+class _Keys:
+    """Keys of other queries repel."""
+
+    def __init__(self, z: Tensor, score: Tensor, scale: float | Tensor, wanted: bool):
+        n, score = z.size(1), score.squeeze(0)
+        safe = isinstance(scale, float) and 2 * scale * ROUNDING < SAFE_RANGE
+
+        def weigh(lse: Tensor, rows: slice) -> Tensor:
+            return torch.sigmoid(lse - score[rows]).div_(n)
+
+        self.sweep = RowSweep(*z, SampleDiagonals(n), scale, weigh if wanted else None, safe)
+        self.gap = (self.sweep.lse - score).view(1, 1, n)
+
+    @staticmethod
+    def suits(views: Sequence[Tensor], tau: float | None) -> bool:
+        """Whether this is as fast as the general way."""
+        return len(views) == 2 and RowSweep.worthwhile(views[1])
+
+    def message(self, pull: Tensor) -> Tensor:
+        return torch.cat([self.sweep.to_q, self.sweep.to_k])
+
+
+_PAIRS = {"views": _Views, "keys": _Keys}
+
+
+def pairs_of(num_views: int) -> list[tuple[int, int]]:
+    """The pairs of views."""
+    return [(a, b) for a in range(num_views) for b in range(a + 1, num_views)]
+
+
+def _contrast(
+    views: Sequence[Tensor], temperature: Tensor | None, tau: float | None, pairing: str, wanted: bool
+) -> list[Tensor]:
+    """The loss; and if they are wanted its gradients by all rows [V n, d] and by the temperature."""
+    device = views[0].device.type
+    if torch.is_autocast_enabled(device):
+        with torch.autocast(device, enabled=False):
+            return _contrast(views, temperature, tau, pairing, wanted)
+    x = torch.cat(views)
+    unit = bring_to_unit(x)
+    if not unit.safe and looks_at(x):
+        for i, view in enumerate(views):
+            check_finite(f"views[{i}]", view)
+    z = unit.rows.view(len(views), *views[0].shape)
+    scale = 1 / tau if tau is not None else temperature.detach().to(z.dtype).reshape(()).reciprocal()
+    positives = pairs_of(len(views))
+    score = torch.stack([torch.linalg.vecdot(z[a], z[b]) for a, b in positives]).mul_(scale)
+    pairs = _PAIRS[pairing](z, score, scale, wanted)
+    loss = softplus(pairs.gap, threshold=50.0).mean()
+    if not wanted:
+        return [loss]
+    pull = torch.sigmoid(pairs.gap).div_(pairs.gap.numel())
+    message, pull = pairs.message(pull), pull.sum(dim=1)
+    by_temperature = message.new_empty(0)
+    if temperature is not None:
+        # Every pair counts on both of its sides; and by the temperature, from that by the logarithm of its inverse.
+        by_log_scale = torch.linalg.vecdot(unit.rows, message).sum() * (scale / 2) - (pull * score).sum()
+        by_temperature = by_log_scale * -scale
+    out = message.view_as(z)
+    for (a, b), weight in zip(positives, pull.unsqueeze(2)):
+        out[a].addcmul_(weight, z[b], value=-1)
+        out[b].addcmul_(weight, z[a], value=-1)
+    return [loss, unit.back(message.mul_(scale)), by_temperature]
+
+
+@torch.library.custom_op("gnnclr::contrast_views", mutates_args=())
+def _contrast_compiled(
+    views: Sequence[Tensor], temperature: Tensor | None, tau: float | None, pairing: str, wanted: bool
+) -> list[Tensor]:
+    return _contrast(views, temperature, tau, pairing, wanted)
+
+
+@_contrast_compiled.register_fake
+def _(views, temperature, tau, pairing, wanted):
+    first, dtype = views[0], torch.promote_types(views[0].dtype, torch.float32)
+    loss = first.new_empty((), dtype=dtype)
+    if not wanted:
+        return [loss]
+    gradient = first.new_empty((len(views) * first.size(0), first.size(1)), dtype=dtype)
+    return [loss, gradient, first.new_empty(() if temperature is not None else 0, dtype=dtype)]

@@ -1,0 +1,30 @@
+"""Pairs of views of one sample, where views are stacked one after the other."""
+
+import torch
+from torch import Tensor
+
+
+class SampleDiagonals:
+    r"""Excludes the pairs of views of one sample, as :class:`~gnnclr.ops.exclusion.Exclusion` does for any groups.
+
+    View :math:`v` of sample :math:`i` is row :math:`v n + i`, so these pairs are every :math:`n`-th diagonal of the
+    matrix of similarities: where they lie in a tile is arithmetic, and nothing is looked up or waited for.
+
+    Args:
+        n (int): The number of samples.
+    """
+
+    def __init__(self, n: int):
+        self.n = n
+
+    def covers(self, rows: slice, cols: slice) -> bool:
+        """Whether every pair of the tile is excluded."""
+        return False
+
+    def mask_(self, tile: Tensor, rows: slice, cols: slice, value: float) -> Tensor:
+        """Writes ``value`` to the excluded entries of ``tile`` = similarities[rows, cols], in place."""
+        height, width = tile.shape
+        first = 1 - height + (rows.start - cols.start + height - 1) % self.n  # the lowest diagonal in the tile
+        for offset in range(first, width, self.n):
+            torch.diagonal(tile, offset).fill_(value)
+        return tile
