@@ -90,7 +90,7 @@ def check_positive(name: str, value: Any, learnable: bool = False) -> Any:
     """
     number = value.detach().item() if isinstance(value, Tensor) and value.numel() == 1 else value
     # Within float32, and with an inverse there: scales and temperatures are divided by.
-    if isinstance(number, bool) or not isinstance(number, Real) or not 1e-37 < number < 1e37:
+    if isinstance(number, bool) or not isinstance(number, (float, Real)) or not 1e-37 < number < 1e37:
         raise ValueError(f"'{name}' must be a positive number (got {describe(value)})")
     return value if learnable else check_constant(name, value)
 

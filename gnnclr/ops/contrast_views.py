@@ -1,7 +1,7 @@
 """The softmax loss of a batch of views, from rows of any length to their gradients in one autograd function."""
 
+import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ from gnnclr.ops.unit_rows import bring_to_unit
 
 #: What rounding may add to the similarity of unit rows, and more.
 ROUNDING = 1.001
+
+Pairs = list[tuple[int, int]]
 
 
 def contrast_views(views: Sequence[Tensor], temperature: float | Tensor, pairing: str = "views") -> Tensor | None:
@@ -45,11 +47,13 @@ def contrast_views(views: Sequence[Tensor], temperature: float | Tensor, pairing
     if learned is not None and looks_at(learned):
         tau = float(learned.detach())
     if tau is not None:
-        check_positive("temperature", tau)
+        check_positive("temperature", tau, learnable=True)
     if not _alike(views) or not _PAIRS[pairing].suits(views, tau):
         return None
-    requires_grad = any(x.requires_grad for x in views) or (learned is not None and learned.requires_grad)
-    if requires_grad and torch.is_grad_enabled():
+    requires_grad = torch.is_grad_enabled() and learned is not None and learned.requires_grad
+    for x in views:
+        requires_grad |= torch.is_grad_enabled() and x.requires_grad
+    if requires_grad:
         return _ContrastViews.apply(pairing, tau, learned, *views)
     with torch.no_grad():
         return _contrast(views, learned, tau, pairing, False)[0]
@@ -87,61 +91,89 @@ class _ContrastViews(Function):
 
 
 class _Views:
-    """All views of other samples repel."""
+    """All views of other samples repel.
 
-    def __init__(self, z: Tensor, score: Tensor, scale: float | Tensor, wanted: bool):
+    Args:
+        z (Tensor): Unit rows [V, n, d].
+        positives (list): The pairs of views.
+        score (Tensor): The score of each pair of views of a sample [V (V - 1) / 2, n].
+        scale (float or Tensor): The factor of similarities.
+        wanted (bool): Whether messages are.
+    """
+
+    def __init__(self, z: Tensor, positives: Pairs, score: Tensor, scale: float | Tensor, wanted: bool):
         num_views, n, d = z.shape
+        self.z, self.positives, self.scale = z, positives, scale
         z = z.view(-1, d)
-        self.symmetric = isinstance(scale, float) and 2 * scale * ROUNDING < SAFE_RANGE
-        self.tiles = (SymmetricTiles if self.symmetric else RowTiles)(z, z, SampleDiagonals(n), scale)
-        lse = self.tiles.lse.view(num_views, n)
-        self.ends = [slice(a, b + 1, b - a) for a, b in pairs_of(num_views)]
-        self.gap = torch.stack([lse[ends] for ends in self.ends]).sub_(score.unsqueeze(1))
+        self.symmetric = _safe(scale)
+        if self.symmetric:
+            self.tiles = SymmetricTiles(z, z, SampleDiagonals(n), scale, keep=wanted)
+        else:
+            self.tiles = RowTiles(z, z, SampleDiagonals(n), scale)
+        self.lse = self.tiles.lse.view(num_views, n)
+        #: Both anchors of each pair of views.
+        self.ends = [slice(a, b + 1, b - a) for a, b in positives]
+        #: How much the log-partition of an anchor is above the score of its positive.
+        self.gap = _stack([self.lse[ends] for ends in self.ends]) - score.unsqueeze(1)
 
     @staticmethod
     def suits(views: Sequence[Tensor], tau: float | None) -> bool:
         """Whether this is as fast as the general way: on a CPU fused kernels are faster, where tiles take maxima."""
         few = views[0].device.type != "cpu" or len(views) * views[0].size(0) <= tile_size(views[0])
-        return few or tau is None or 2 * ROUNDING < tau * SAFE_RANGE
+        return few or tau is None or _safe(1 / tau)
 
-    def message(self, pull: Tensor) -> Tensor:
-        push = pull.new_zeros(len(self.tiles.q) // pull.size(2), pull.size(2))
-        for ends, pull in zip(self.ends, pull):
-            push[ends].add_(pull)
+    def gradient(self) -> Tensor:
+        """The gradient by unit rows [V n, d]."""
+        pull = torch.sigmoid(self.gap).mul_(self.scale / self.gap.numel())
+        push = pull[0]
+        if len(self.ends) > 1:
+            push = torch.zeros_like(self.lse)
+            for ends, part in zip(self.ends, pull):
+                push[ends].add_(part)
         if self.symmetric:
-            return self.tiles.message(push.view(-1))
-        to_q, to_k = self.tiles.messages(push.view(-1))
-        return to_q.add_(to_k)
+            gradient = self.tiles.message(push.view(-1))
+        else:
+            to_q, to_k = self.tiles.messages(push.view(-1))
+            gradient = to_q.add_(to_k)
+        of_view = gradient.view_as(self.z)
+        for (a, b), weight in zip(self.positives, pull.sum(dim=1).unsqueeze(2).unbind()):
+            of_view[a].addcmul_(weight, self.z[b], value=-1)
+            of_view[b].addcmul_(weight, self.z[a], value=-1)
+        return gradient
 
 
 class _Keys:
-    """Keys of other queries repel."""
+    """Keys of other queries repel; with the arguments of :class:`_Views`."""
 
-    def __init__(self, z: Tensor, score: Tensor, scale: float | Tensor, wanted: bool):
-        n, score = z.size(1), score.squeeze(0)
-        safe = isinstance(scale, float) and 2 * scale * ROUNDING < SAFE_RANGE
+    def __init__(self, z: Tensor, positives: Pairs, score: Tensor, scale: float | Tensor, wanted: bool):
+        n, (q, k), self.gap, self.out, weigh = z.size(1), z.unbind(), torch.empty_like(score), None, None
+        if wanted:
+            self.out = torch.empty_like(z)
 
-        def weigh(lse: Tensor, rows: slice) -> Tensor:
-            return torch.sigmoid(lse - score[rows]).div_(n)
+            def weigh(lse: Tensor, rows: slice) -> Tensor:
+                return torch.sub(lse, score[0, rows], out=self.gap[0, rows]).sigmoid().mul_(scale / n)
 
-        self.sweep = RowSweep(*z, SampleDiagonals(n), scale, weigh if wanted else None, safe)
-        self.gap = (self.sweep.lse - score).view(1, 1, n)
+        out = None if self.out is None else self.out.unbind()
+        sweep = RowSweep(q, k, SampleDiagonals(n), scale, weigh, safe=_safe(scale), positives=True, out=out)
+        if not wanted:
+            torch.sub(sweep.lse, score, out=self.gap)
 
     @staticmethod
     def suits(views: Sequence[Tensor], tau: float | None) -> bool:
         """Whether this is as fast as the general way."""
         return len(views) == 2 and RowSweep.worthwhile(views[1])
 
-    def message(self, pull: Tensor) -> Tensor:
-        return torch.cat([self.sweep.to_q, self.sweep.to_k])
+    def gradient(self) -> Tensor:
+        """The gradient by queries and keys [2 n, d]."""
+        return self.out.flatten(0, 1)
 
 
 _PAIRS = {"views": _Views, "keys": _Keys}
 
 
-def pairs_of(num_views: int) -> list[tuple[int, int]]:
-    """The pairs of views."""
-    return [(a, b) for a in range(num_views) for b in range(a + 1, num_views)]
+def _safe(scale: float | Tensor) -> bool:
+    """Whether no exponent can over- or underflow: the similarity of unit rows is one at most."""
+    return isinstance(scale, float) and 2 * scale * ROUNDING < SAFE_RANGE
 
 
 def _contrast(
@@ -159,24 +191,22 @@ def _contrast(
             check_finite(f"views[{i}]", view)
     z = unit.rows.view(len(views), *views[0].shape)
     scale = 1 / tau if tau is not None else temperature.detach().to(z.dtype).reshape(()).reciprocal()
-    positives = pairs_of(len(views))
-    score = torch.stack([torch.linalg.vecdot(z[a], z[b]) for a, b in positives]).mul_(scale)
-    pairs = _PAIRS[pairing](z, score, scale, wanted)
+    positives = list(itertools.combinations(range(len(views)), 2))
+    score = _stack([torch.linalg.vecdot(z[a], z[b]) for a, b in positives]).mul_(scale)
+    pairs = _PAIRS[pairing](z, positives, score, scale, wanted)
     loss = softplus(pairs.gap, threshold=50.0).mean()
     if not wanted:
         return [loss]
-    pull = torch.sigmoid(pairs.gap).div_(pairs.gap.numel())
-    message, pull = pairs.message(pull), pull.sum(dim=1)
-    by_temperature = message.new_empty(0)
-    if temperature is not None:
-        # Every pair counts on both of its sides; and by the temperature, from that by the logarithm of its inverse.
-        by_log_scale = torch.linalg.vecdot(unit.rows, message).sum() * (scale / 2) - (pull * score).sum()
-        by_temperature = by_log_scale * -scale
-    out = message.view_as(z)
-    for (a, b), weight in zip(positives, pull.unsqueeze(2)):
-        out[a].addcmul_(weight, z[b], value=-1)
-        out[b].addcmul_(weight, z[a], value=-1)
-    return [loss, unit.back(message.mul_(scale)), by_temperature]
+    gradient = pairs.gradient()
+    along = torch.linalg.vecdot(gradient, unit.rows).unsqueeze(1)
+    # All scores grow with the inverse temperature, and every pair counts on both of its sides.
+    by_temperature = loss.new_empty(0) if temperature is None else along.sum() * (-scale / 2)
+    return [loss, unit.back(gradient, along), by_temperature]
+
+
+def _stack(parts: list[Tensor]) -> Tensor:
+    """The parts along a new dimension; one part is not copied."""
+    return torch.stack(parts) if len(parts) > 1 else parts[0].unsqueeze(0)
 
 
 @torch.library.custom_op("gnnclr::contrast_views", mutates_args=())

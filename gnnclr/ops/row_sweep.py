@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops.exclusion import Exclusion
-from gnnclr.ops.tiles import SAFE_RANGE, slices
+from gnnclr.ops.tiles import LEAST, SAFE_RANGE, scaled_product, slices
 
 #: Entries of a tile, which holds whole rows of the similarity matrix: 8 MB in float32, 256 MB on a GPU.
 TILE_ENTRIES = {"cpu": 1 << 21, "cuda": 1 << 26}
@@ -28,6 +28,9 @@ class RowSweep:
         weigh (callable, optional): The weights :math:`w` of a slice of queries, from their log-sum-exp; without it
             there are no messages. (default: ``None``)
         safe (bool, optional): Whether no exponent can over- or underflow. (default: ``None``, by a look at the rows)
+        positives (bool, optional): Whether each query has one excluded key, which is its positive: it pulls as strongly
+            as all other keys push together. The exclusion writes it. (default: ``False``)
+        out (tuple, optional): Where messages are written to [n, d] and [m, d]. (default: ``None``, new memory)
     """
 
     def __init__(
@@ -38,30 +41,33 @@ class RowSweep:
         scale: float | Tensor,
         weigh: Callable[[Tensor, slice], Tensor] | None = None,
         safe: bool | None = None,
+        positives: bool = False,
+        out: tuple[Tensor, Tensor] | None = None,
     ):
         n, m = q.size(0), k.size(0)
         height = self.height(k)
-        self.lse = q.new_full((n,), float("-inf"))
-        self.to_q = self.to_k = None
-        if weigh is not None:
-            self.to_q, self.to_k = torch.zeros_like(q), torch.zeros_like(k)
+        self.lse = q.new_empty(n) if m else q.new_full((n,), float("-inf"))
+        new = torch.empty_like if n and m else torch.zeros_like
+        self.to_q, self.to_k = (None, None) if weigh is None else out or (new(q), new(k))
         shifted = not (self._safe(q, k, scale) if safe is None else safe)
         buffer, everything = q.new_empty(min(height, n) * m), slice(0, m)
         for rows in slices(n, height) if m else ():
-            size = rows.stop - rows.start
-            e = torch.mm(q[rows] * scale, k.t(), out=buffer[: size * m].view(size, m))
+            e = scaled_product(q[rows], k, scale, buffer)
             exclusion.mask_(e, rows, everything, value=float("-inf"))
             if shifted:
                 high = e.amax(dim=1, keepdim=True)
                 e.sub_(high.masked_fill_(high == float("-inf"), 0))
             total = e.exp_().sum(dim=1)
-            lse = total.log()
-            self.lse[rows] = lse + high.squeeze(1) if shifted else lse
+            lse = torch.log(total, out=self.lse[rows])
+            if shifted:
+                lse.add_(high.squeeze(1))
             if weigh is None:
                 continue
-            share = torch.where(total > 0, weigh(self.lse[rows], rows) / total, 0).unsqueeze(1)
+            if positives:
+                exclusion.mask_(e, rows, everything, value=-total)
+            share = (weigh(lse, rows) / total.clamp_(min=LEAST)).unsqueeze(1)
             torch.mm(e, k, out=self.to_q[rows]).mul_(share)
-            self.to_k.addmm_(e.t(), q[rows] * share)
+            self.to_k.addmm_(e.t(), q[rows] * share, beta=int(rows.start > 0))
 
     @staticmethod
     def height(k: Tensor) -> int:

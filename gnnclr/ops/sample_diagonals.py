@@ -21,10 +21,14 @@ class SampleDiagonals:
         """Whether every pair of the tile is excluded."""
         return False
 
-    def mask_(self, tile: Tensor, rows: slice, cols: slice, value: float) -> Tensor:
-        """Writes ``value`` to the excluded entries of ``tile`` = similarities[rows, cols], in place."""
+    def mask_(self, tile: Tensor, rows: slice, cols: slice, value: float | Tensor) -> Tensor:
+        """Writes ``value`` to the excluded entries of ``tile`` = similarities[rows, cols], in place: a number, or one
+        for each row, where each row has one such entry."""
         height, width = tile.shape
+        if not (height % self.n or width % self.n or rows.start % self.n or cols.start % self.n):  # whole views
+            tile.view(height // self.n, self.n, width // self.n, self.n).diagonal(0, 1, 3)[...] = value
+            return tile
         first = 1 - height + (rows.start - cols.start + height - 1) % self.n  # the lowest diagonal in the tile
         for offset in range(first, width, self.n):
-            torch.diagonal(tile, offset).fill_(value)
+            torch.diagonal(tile, offset)[...] = value
         return tile

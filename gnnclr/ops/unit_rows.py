@@ -73,9 +73,13 @@ class Unit(NamedTuple):
     exponent: Tensor | None = None
     safe: bool = False
 
-    def back(self, grad: Tensor) -> Tensor:
-        """The gradient by rows of any length from that by ``rows``, in the type of these."""
-        along = torch.linalg.vecdot(grad, self.rows).unsqueeze(-1)
+    def back(self, grad: Tensor, along: Tensor) -> Tensor:
+        """The gradient by rows of any length, in the type of ``rows``.
+
+        Args:
+            grad (Tensor): The gradient by ``rows`` [..., d].
+            along (Tensor): Its part along each row, the product of both [..., 1].
+        """
         grad = torch.addcmul(grad, along, self.rows, value=-1)
         if self.safe:
             return grad.div_(self.length)
@@ -92,7 +96,7 @@ def bring_to_unit(x: Tensor) -> Unit:
     Args:
         x (Tensor): Rows [..., d].
     """
-    z = x.to(torch.promote_types(x.dtype, torch.float32))
+    z = x if x.dtype == torch.float32 else x.to(torch.promote_types(x.dtype, torch.float32))
     # An error of the length is one of all scores of the row, and those are divided by small temperatures.
     wide = z.dtype if z.device.type == "mps" else torch.float64  # which has no float64
     length, safe = _lengths(z, wide)
@@ -119,7 +123,9 @@ class _Normalize(Function):
     @staticmethod
     @first_order
     def backward(ctx, grad):
-        return Unit(*ctx.saved_tensors, *ctx.rest).back(grad).to(ctx.dtype)
+        unit = Unit(*ctx.saved_tensors, *ctx.rest)
+        along = torch.linalg.vecdot(grad, unit.rows).unsqueeze(-1)
+        return unit.back(grad, along).to(ctx.dtype)
 
 
 def normalize(x: Tensor) -> Tensor:
