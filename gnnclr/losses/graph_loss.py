@@ -88,8 +88,8 @@ class GraphLoss(nn.Module):
     #: process on the joined batch.
     mean_over_anchors: ClassVar[bool] = True
     #: Who repels whom where a batch is nothing but views, as :func:`gnnclr.ops.contrast_views` names it; such a batch
-    #: needs no graph if the layer is plain. ``None`` where there is no name for it. A subclass that changes what a batch
-    #: is made into has none, unless it states its own.
+    #: needs no graph if the layer is plain. ``None`` where there is no name for it, as in a subclass that says another
+    #: rule or graph and states no name.
     pairing: ClassVar[str | None] = None
     #: What has equal weight in the mean over positive pairs, ``"anchors"`` or ``"pairs"``.
     mean: str = "anchors"

@@ -15,6 +15,7 @@ from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
 from gnnclr.ops.group_softmax import GroupSoftmax
+from gnnclr.ops.value_only import value_only
 
 DENOMINATORS = ("pair", "all", "none")
 
@@ -140,7 +141,10 @@ class ContrastiveConv(CoupledConv):
         graph = copy(graph)
         graph.anchor = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor
         parts = [self.alignment.step(z, graph), self.uniformity.step(z, graph)]
-        energy, message = (sum(getattr(part, name) for part in parts) for name in ("energy", "message"))
+        energy = sum(part.energy for part in parts)
+        if value_only():
+            return Update(energy)
+        message = sum(part.message for part in parts)
         return Update(energy, message, [pair for part in parts for pair in part.gradients])
 
     def _step_groups(self, z: Tensor, graph: ContrastGraph) -> Update:
@@ -151,6 +155,8 @@ class ContrastiveConv(CoupledConv):
         gap = (normalizer.lse - positives.lse).masked_fill(share == 0, float("-inf"))
         push, each = torch.sigmoid(gap), share / positives.count.clamp(min=1)
         energy = (share * (softplus(gap, threshold=50.0) + positives.spread)).sum()
+        if value_only():
+            return Update(energy)
         learned = isinstance(self.temperature, Tensor)
         repel, by_scale = normalizer.message(share * push)
         # (1 + ε) / P of the positives' softmax, less the weight 1 / P, less the share of negatives in the partition.

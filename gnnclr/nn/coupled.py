@@ -15,6 +15,7 @@ from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import describe
+from gnnclr.ops.value_only import value_only
 
 
 class CoupledConv(PairConv):
@@ -76,6 +77,8 @@ class CoupledConv(PairConv):
         options = {"weigh": self.weigh(pairs, z.size(0))} if len(self.sharpness) == 1 else {}
         normalizers = [self.uniformity.normalizer(z, graph, sharpness=c, **options) for c in self.sharpness]
         energy, by_score, by_lse = self._couple(pairs, normalizers)
+        if value_only():
+            return Update(energy)
         by_weight = self._gradient_by_weight(pairs, normalizers)
         by_scale, repel = self._gradient_by_scale(pairs, by_score, by_lse), None
         for c, by in zip(self.sharpness, by_lse):

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-
 #: Types of devices whose tensors are looked at.
 LOOKED_AT = frozenset(("cpu",))
 

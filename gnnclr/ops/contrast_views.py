@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +57,7 @@ def contrast_views(views: Sequence[Tensor], temperature: float | Tensor, pairing
     if requires_grad:
         return _ContrastViews.apply(pairing, tau, learned, *views)
     with torch.no_grad():
-        return _contrast(views, learned, tau, pairing, False)[0]
+        return _contrast_opaque(views, learned, tau, pairing, False)[0]
 
 
 def _alike(views: Sequence[Tensor]) -> bool:
@@ -72,8 +73,7 @@ def _alike(views: Sequence[Tensor]) -> bool:
 class _ContrastViews(Function):
     @staticmethod
     def forward(ctx, pairing, tau, temperature, *views):
-        contrast = _contrast_compiled if torch.compiler.is_compiling() else _contrast
-        loss, *gradients = contrast(views, temperature, tau, pairing, True)
+        loss, *gradients = _contrast_opaque(views, temperature, tau, pairing, True)
         ctx.save_for_backward(*gradients)
         ctx.num_views, ctx.dtype = len(views), views[0].dtype
         ctx.temperature = None if temperature is None else (temperature.shape, temperature.dtype)
@@ -219,8 +219,13 @@ def _contrast_compiled(
 @_contrast_compiled.register_fake
 def _(views, temperature, tau, pairing, wanted):
     first, dtype = views[0], torch.promote_types(views[0].dtype, torch.float32)
-    loss = first.new_empty((), dtype=dtype)
-    if not wanted:
-        return [loss]
-    gradient = first.new_empty((len(views) * first.size(0), first.size(1)), dtype=dtype)
-    return [loss, gradient, first.new_empty(() if temperature is not None else 0, dtype=dtype)]
+    out = [first.new_empty((), dtype=dtype)]
+    if wanted:
+        out.append(first.new_empty((len(views) * first.size(0), first.size(1)), dtype=dtype))
+        out.append(first.new_empty(() if temperature is not None else 0, dtype=dtype))
+    return out
+
+
+def _contrast_opaque(*args: Any) -> list[Tensor]:
+    """:func:`_contrast`, which a compiler takes as one operation: it would unroll the walk over tiles."""
+    return (_contrast_compiled if torch.compiler.is_compiling() else _contrast)(*args)

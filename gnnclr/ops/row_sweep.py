@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.tiles import LEAST, SAFE_RANGE, scaled_product, slices
+from gnnclr.ops.value_only import value_only
 
 #: Entries of a tile, which holds whole rows of the similarity matrix: 8 MB in float32, 256 MB on a GPU.
 TILE_ENTRIES = {"cpu": 1 << 21, "cuda": 1 << 26}
@@ -48,7 +49,7 @@ class RowSweep:
         height = self.height(k)
         self.lse = q.new_empty(n) if m else q.new_full((n,), float("-inf"))
         new = torch.empty_like if n and m else torch.zeros_like
-        self.to_q, self.to_k = (None, None) if weigh is None else out or (new(q), new(k))
+        self.to_q, self.to_k = (None, None) if weigh is None or value_only() else out or (new(q), new(k))
         shifted = not (self._safe(q, k, scale) if safe is None else safe)
         buffer, everything = q.new_empty(min(height, n) * m), slice(0, m)
         for rows in slices(n, height) if m else ():
@@ -61,7 +62,7 @@ class RowSweep:
             lse = torch.log(total, out=self.lse[rows])
             if shifted:
                 lse.add_(high.squeeze(1))
-            if weigh is None:
+            if self.to_q is None:
                 continue
             if positives:
                 exclusion.mask_(e, rows, everything, value=-total)

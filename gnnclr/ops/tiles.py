@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.lent_memory import LentMemory
+from gnnclr.ops.value_only import value_only
 
 #: Exponents of one sign are kept within this range of each other, half of what float32 can hold.
 SAFE_RANGE = 80.0
@@ -54,7 +55,7 @@ class SymmetricTiles:
         n = q.size(0)
         self.height = max(1, n if n <= single_tile(q) else tile_size(q))
         self.width = max(1, min(4 * self.height, n))  # the products run faster, on two threads by a third
-        self._kept, kept = [], []
+        self._kept, kept, keep = [], [], keep and not value_only()
         if keep:
             entries = n * (n + self.height) // 2  # of all tiles, at most
             loan = MEMORY.lend(q, entries)
@@ -175,8 +176,8 @@ class RowTiles:
 
 
 def scaled_product(q: Tensor, k: Tensor, scale: float | Tensor, out: Tensor) -> Tensor:
-    r"""Similarities :math:`\kappa\, \mathbf{q} \mathbf{k}^\top` in a part of ``out``: fresh pages would cost more than the
-    product. A factor that is a number costs nothing.
+    r"""Similarities :math:`\kappa\, \mathbf{q} \mathbf{k}^\top` in a part of ``out``: fresh pages would cost more than
+    the product. A factor that is a number costs nothing.
 
     Args:
         q (Tensor): Queries [n, d].
