@@ -118,9 +118,10 @@ class _Views:
 
     @staticmethod
     def suits(views: Sequence[Tensor], tau: float | None) -> bool:
-        """Whether this is as fast as the general way: on a CPU fused kernels are faster, where tiles take maxima."""
-        few = views[0].device.type != "cpu" or len(views) * views[0].size(0) <= tile_size(views[0])
-        return few or tau is None or _safe(1 / tau)
+        """Whether this is as fast as the general way: on a CPU fused kernels are faster where tiles take maxima, but
+        they need to know where pairs are excluded."""
+        few = len(views) * views[0].size(0) <= tile_size(views[0])
+        return few or tau is None or _safe(1 / tau) or not looks_at(views[0])
 
     def gradient(self) -> Tensor:
         """The gradient by unit rows [V n, d]."""

@@ -3,7 +3,7 @@ import weakref
 
 import pytest
 import torch
-from loss_contract import LossContract, make_views, relative, unit, value_and_gradients
+from loss_contract import LossContract, make_views, relative, through_graph, unit, value_and_gradients
 
 from gnnclr.graph import FeatureBank
 from gnnclr.losses import InfoNCELoss
@@ -33,6 +33,9 @@ class TestInfoNCE(LossContract):
 
     def reference_of_units(self, views, temperature):
         return literal(*views, temperature)
+
+
+TestInfoNCEThroughGraph = through_graph(TestInfoNCE)
 
 
 @pytest.mark.parametrize("impl", ["auto", "flash", "tiles", "dense"])
@@ -92,7 +95,8 @@ def test_a_step_is_not_kept_until_the_garbage_is_collected(impl, monkeypatch):
     views = [view.requires_grad_() for view in make_views(9)]
     gc.disable()
     try:
-        InfoNCELoss(0.1, impl=impl)(*views).backward()
+        loss = InfoNCELoss(0.1, impl=impl)
+        loss(torch.cat(views), loss.graph(*views)).backward()
         assert len(seen) == 1 and seen[0]() is None
     finally:
         gc.enable()
