@@ -52,18 +52,21 @@ def watch(monkeypatch):
     return watch
 
 
-def both_ways(pairing, views, temperature):
-    """Value and gradients without a graph, and through it."""
-    loss, results = LOSSES[pairing](temperature), []
-    for way in ("views", "graph"):
-        leaves = [view.clone().requires_grad_() for view in views]
-        if way == "views":
-            value = contrast_views(leaves, temperature, pairing)
-        else:
-            value = loss(torch.cat(leaves), loss.graph(*leaves))
-        learned = [temperature] if isinstance(temperature, torch.Tensor) else []
-        results.append((value.detach(), *torch.autograd.grad(value, [*leaves, *learned])))
-    return results
+def derivatives(loss, views, temperature):
+    """Value and gradients of a function of views, by a temperature too if that is learned."""
+    leaves = [view.clone().requires_grad_() for view in views]
+    value = loss(*leaves)
+    learned = [temperature] if isinstance(temperature, torch.Tensor) else []
+    return value.detach(), *torch.autograd.grad(value, [*leaves, *learned])
+
+
+def without_graph(pairing, views, temperature):
+    return derivatives(lambda *v: contrast_views(v, temperature, pairing), views, temperature)
+
+
+def through_graph(pairing, views, temperature):
+    loss = LOSSES[pairing](temperature)
+    return derivatives(lambda *v: loss(torch.cat(v), loss.graph(*v)), views, temperature)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 0.03, 0.01])
@@ -73,7 +76,7 @@ def test_equals_the_way_through_a_graph(pairing, num_views, learned, temperature
     for n in (2, 3, 8, 41):
         views = [view.double() for view in make_views(n, 16, num_views)]
         tau = torch.nn.Parameter(torch.tensor([temperature], dtype=torch.float64)) if learned else temperature
-        for got, expected in zip(*both_ways(pairing, views, tau)):
+        for got, expected in zip(without_graph(pairing, views, tau), through_graph(pairing, views, tau)):
             assert relative(got, expected) < 1e-11
 
 
@@ -87,12 +90,12 @@ def test_many_tiles(pairing, num_views, temperature, looked_at, monkeypatch):
     monkeypatch.setattr("gnnclr.ops.row_sweep.TILE_ENTRIES", {"cpu": 33 * 71, "cuda": 0})
     views = [view.double() for view in make_views(71, 16, num_views)]
     tau = torch.nn.Parameter(torch.tensor(temperature, dtype=torch.float64))
-    expected = both_ways(pairing, views, tau)[1]
+    expected = through_graph(pairing, views, tau)
     monkeypatch.setattr(check, "LOOKED_AT", looked_at)
     if temperature == 0.01 and looked_at and pairing == "views":
         assert contrast_views(views, tau, pairing) is None  # fused kernels are faster
         return
-    for got, wanted in zip(both_ways(pairing, views, tau)[0], expected):
+    for got, wanted in zip(without_graph(pairing, views, tau), expected):
         assert relative(got, wanted) < 1e-11
 
 
