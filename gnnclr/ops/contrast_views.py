@@ -19,8 +19,6 @@ from gnnclr.ops.unit_rows import bring_to_unit
 #: What rounding may add to the similarity of unit rows, and more.
 ROUNDING = 1.001
 
-Pairs = list[tuple[int, int]]
-
 
 def contrast_views(views: Sequence[Tensor], temperature: float | Tensor, pairing: str = "views") -> Tensor | None:
     r"""The mean over anchors and their positives of
@@ -73,8 +71,8 @@ def _alike(views: Sequence[Tensor]) -> bool:
 class _ContrastViews(Function):
     @staticmethod
     def forward(ctx, pairing, tau, temperature, *views):
-        loss, *gradients = _contrast_opaque(views, temperature, tau, pairing, True)
-        ctx.save_for_backward(*gradients)
+        loss, *saved = _contrast_opaque(views, temperature, tau, pairing, True)
+        ctx.save_for_backward(*saved)
         ctx.num_views, ctx.dtype = len(views), views[0].dtype
         ctx.temperature = None if temperature is None else (temperature.shape, temperature.dtype)
         return loss
@@ -95,26 +93,26 @@ class _Views:
 
     Args:
         z (Tensor): Unit rows [V, n, d].
-        positives (list): The pairs of views.
-        score (Tensor): The score of each pair of views of a sample [V (V - 1) / 2, n].
         scale (float or Tensor): The factor of similarities.
-        wanted (bool): Whether messages are.
+        wanted (bool): Whether the gradient is.
     """
 
-    def __init__(self, z: Tensor, positives: Pairs, score: Tensor, scale: float | Tensor, wanted: bool):
+    def __init__(self, z: Tensor, scale: float | Tensor, wanted: bool):
         num_views, n, d = z.shape
-        self.z, self.positives, self.scale = z, positives, scale
+        self.z, self.scale = z, scale
         z = z.view(-1, d)
         self.symmetric = _safe(scale)
         if self.symmetric:
             self.tiles = SymmetricTiles(z, z, SampleDiagonals(n), scale, keep=wanted)
         else:
             self.tiles = RowTiles(z, z, SampleDiagonals(n), scale)
+        #: The pairs of views, and the anchors of each, which are both.
+        self.pairs = list(itertools.combinations(range(num_views), 2))
+        self.ends = [slice(a, b + 1, b - a) for a, b in self.pairs]
         self.lse = self.tiles.lse.view(num_views, n)
-        #: Both anchors of each pair of views.
-        self.ends = [slice(a, b + 1, b - a) for a, b in positives]
+        score = torch.stack([torch.linalg.vecdot(self.z[a], self.z[b]) for a, b in self.pairs]).mul_(scale)
         #: How much the log-partition of an anchor is above the score of its positive.
-        self.gap = _stack([self.lse[ends] for ends in self.ends]) - score.unsqueeze(1)
+        self.gap = torch.stack([self.lse[ends] for ends in self.ends]) - score.unsqueeze(1)
 
     @staticmethod
     def suits(views: Sequence[Tensor], tau: float | None) -> bool:
@@ -137,7 +135,7 @@ class _Views:
             to_q, to_k = self.tiles.messages(push.view(-1))
             gradient = to_q.add_(to_k)
         of_view = gradient.view_as(self.z)
-        for (a, b), weight in zip(self.positives, pull.sum(dim=1).unsqueeze(2).unbind()):
+        for (a, b), weight in zip(self.pairs, pull.sum(dim=1).unsqueeze(2).unbind()):
             of_view[a].addcmul_(weight, self.z[b], value=-1)
             of_view[b].addcmul_(weight, self.z[a], value=-1)
         return gradient
@@ -146,18 +144,12 @@ class _Views:
 class _Keys:
     """Keys of other queries repel; with the arguments of :class:`_Views`."""
 
-    def __init__(self, z: Tensor, positives: Pairs, score: Tensor, scale: float | Tensor, wanted: bool):
-        n, (q, k), self.gap, self.out, weigh = z.size(1), z.unbind(), torch.empty_like(score), None, None
+    def __init__(self, z: Tensor, scale: float | Tensor, wanted: bool):
+        (q, k), n, self.out, options = z.unbind(), z.size(1), None, {}
         if wanted:
-            self.out = torch.empty_like(z)
-
-            def weigh(lse: Tensor, rows: slice) -> Tensor:
-                return torch.sub(lse, score[0, rows], out=self.gap[0, rows]).sigmoid().mul_(scale / n)
-
-        out = None if self.out is None else self.out.unbind()
-        sweep = RowSweep(q, k, SampleDiagonals(n), scale, weigh, safe=_safe(scale), positives=True, out=out)
-        if not wanted:
-            torch.sub(sweep.lse, score, out=self.gap)
+            self.out, share = torch.empty_like(z), scale / n
+            options = {"weigh": lambda gap, rows: gap.sigmoid().mul_(share), "out": self.out.unbind()}
+        self.gap = RowSweep(q, k, SampleDiagonals(n), scale, safe=_safe(scale), positives=True, **options).gap
 
     @staticmethod
     def suits(views: Sequence[Tensor], tau: float | None) -> bool:
@@ -192,9 +184,7 @@ def _contrast(
             check_finite(f"views[{i}]", view)
     z = unit.rows.view(len(views), *views[0].shape)
     scale = 1 / tau if tau is not None else temperature.detach().to(z.dtype).reshape(()).reciprocal()
-    positives = list(itertools.combinations(range(len(views)), 2))
-    score = _stack([torch.linalg.vecdot(z[a], z[b]) for a, b in positives]).mul_(scale)
-    pairs = _PAIRS[pairing](z, positives, score, scale, wanted)
+    pairs = _PAIRS[pairing](z, scale, wanted)
     loss = softplus(pairs.gap, threshold=50.0).mean()
     if not wanted:
         return [loss]
@@ -203,11 +193,6 @@ def _contrast(
     # All scores grow with the inverse temperature, and every pair counts on both of its sides.
     by_temperature = loss.new_empty(0) if temperature is None else along.sum() * (-scale / 2)
     return [loss, unit.back(gradient, along), by_temperature]
-
-
-def _stack(parts: list[Tensor]) -> Tensor:
-    """The parts along a new dimension; one part is not copied."""
-    return torch.stack(parts) if len(parts) > 1 else parts[0].unsqueeze(0)
 
 
 @torch.library.custom_op("gnnclr::contrast_views", mutates_args=())

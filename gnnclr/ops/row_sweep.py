@@ -30,7 +30,8 @@ class RowSweep:
             there are no messages. (default: ``None``)
         safe (bool, optional): Whether no exponent can over- or underflow. (default: ``None``, by a look at the rows)
         positives (bool, optional): Whether each query has one excluded key, which is its positive: it pulls as strongly
-            as all other keys push together. The exclusion writes it. (default: ``False``)
+            as all other keys push together, and weights are a function of the ``gap`` by which the log-sum-exp is above
+            its score. The exclusion finds it. (default: ``False``)
         out (tuple, optional): Where messages are written to [n, d] and [m, d]. (default: ``None``, new memory)
     """
 
@@ -47,6 +48,7 @@ class RowSweep:
     ):
         n, m = q.size(0), k.size(0)
         height = self.height(k)
+        self.gap = q.new_empty(n) if positives else None
         self.lse = q.new_empty(n) if m else q.new_full((n,), float("-inf"))
         new = torch.empty_like if n and m else torch.zeros_like
         self.to_q, self.to_k = (None, None) if weigh is None or value_only() else out or (new(q), new(k))
@@ -54,6 +56,8 @@ class RowSweep:
         buffer, everything = q.new_empty(min(height, n) * m), slice(0, m)
         for rows in slices(n, height) if m else ():
             e = scaled_product(q[rows], k, scale, buffer)
+            if positives:
+                torch.neg(exclusion.entries(e, rows, everything), out=self.gap[rows])
             exclusion.mask_(e, rows, everything, value=float("-inf"))
             if shifted:
                 high = e.amax(dim=1, keepdim=True)
@@ -62,11 +66,13 @@ class RowSweep:
             lse = torch.log(total, out=self.lse[rows])
             if shifted:
                 lse.add_(high.squeeze(1))
+            if positives:
+                self.gap[rows].add_(lse)
             if self.to_q is None:
                 continue
             if positives:
                 exclusion.mask_(e, rows, everything, value=-total)
-            share = (weigh(lse, rows) / total.clamp_(min=LEAST)).unsqueeze(1)
+            share = (weigh(self.gap[rows] if positives else lse, rows) / total.clamp_(min=LEAST)).unsqueeze(1)
             torch.mm(e, k, out=self.to_q[rows]).mul_(share)
             self.to_k.addmm_(e.t(), q[rows] * share, beta=int(rows.start > 0))
 

@@ -21,6 +21,10 @@ class SampleDiagonals:
         """Whether every pair of the tile is excluded."""
         return False
 
+    def entries(self, tile: Tensor, rows: slice, cols: slice) -> Tensor:
+        """The excluded entries of a tile where each row has one [rows]; a view."""
+        return torch.diagonal(tile, (rows.start - cols.start) % self.n)
+
     def mask_(self, tile: Tensor, rows: slice, cols: slice, value: float | Tensor) -> Tensor:
         """Writes ``value`` to the excluded entries of ``tile`` = similarities[rows, cols], in place: a number, or one
         for each row, where each row has one such entry."""

@@ -52,6 +52,13 @@ def watch(monkeypatch):
     return watch
 
 
+@pytest.mark.parametrize("rows", [slice(0, 5), slice(0, 2), slice(3, 5)])
+def test_positives_of_keys_are_a_diagonal(rows):
+    tile = torch.arange(25).view(5, 5)[rows].contiguous()
+    entries = SampleDiagonals(5).entries(tile, rows, slice(0, 5))
+    assert entries.tolist() == [6 * i for i in range(rows.start, rows.stop)]
+
+
 def derivatives(loss, views, temperature):
     """Value and gradients of a function of views, by a temperature too if that is learned."""
     leaves = [view.clone().requires_grad_() for view in views]
