@@ -24,7 +24,7 @@ def text(folder: Path, name: str) -> str:
     about = (
         "Methods take turns, and a ratio is the median over turns: of the step to that of dense torch, of the value to "
         "that of dense torch and to the step (the best times). Kernels are operations that compute something, frames "
-        "calls of Python functions, both of a whole step with its backward pass."
+        "calls of Python functions, both of a whole step with its backward pass and that of torch around it."
     )
     parts = [f"## {HEADINGS[name]}", about, origin(folder, name)]
     for family in FAMILIES:
