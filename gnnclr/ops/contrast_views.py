@@ -178,7 +178,7 @@ def _contrast(
         with torch.autocast(device, enabled=False):
             return _contrast(views, temperature, tau, pairing, wanted)
     x = torch.cat(views)
-    unit = bring_to_unit(x)
+    unit = bring_to_unit(x, in_place=True)
     if not unit.safe and looks_at(x):
         for i, view in enumerate(views):
             check_finite(f"views[{i}]", view)
@@ -192,7 +192,7 @@ def _contrast(
     along = torch.linalg.vecdot(gradient, unit.rows).unsqueeze(1)
     # All scores grow with the inverse temperature, and every pair counts on both of its sides.
     by_temperature = loss.new_empty(0) if temperature is None else along.sum() * (-scale / 2)
-    return [loss, unit.back(gradient, along), by_temperature]
+    return [loss, unit.back(gradient, along, in_place=True), by_temperature]
 
 
 @torch.library.custom_op("gnnclr::contrast_views", mutates_args=())

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops.exclusion import Exclusion
-from gnnclr.ops.tiles import LEAST, SAFE_RANGE, scaled_product, slices
+from gnnclr.ops.tiles import LEAST, MEMORY, SAFE_RANGE, scaled_product, slices
 from gnnclr.ops.value_only import value_only
 
 #: Entries of a tile, which holds whole rows of the similarity matrix: 8 MB in float32, 256 MB on a GPU.
@@ -53,7 +53,8 @@ class RowSweep:
         new = torch.empty_like if n and m else torch.zeros_like
         self.to_q, self.to_k = (None, None) if weigh is None or value_only() else out or (new(q), new(k))
         shifted = not (self._safe(q, k, scale) if safe is None else safe)
-        buffer, everything = q.new_empty(min(height, n) * m), slice(0, m)
+        loan, everything = MEMORY.lend(q, min(height, n) * m), slice(0, m)
+        buffer = q.new_empty(min(height, n) * m) if loan is None else loan.memory
         for rows in slices(n, height) if m else ():
             e = scaled_product(q[rows], k, scale, buffer)
             if positives:

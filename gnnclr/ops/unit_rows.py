@@ -73,14 +73,15 @@ class Unit(NamedTuple):
     exponent: Tensor | None = None
     safe: bool = False
 
-    def back(self, grad: Tensor, along: Tensor) -> Tensor:
+    def back(self, grad: Tensor, along: Tensor, in_place: bool = False) -> Tensor:
         """The gradient by rows of any length, in the type of ``rows``.
 
         Args:
             grad (Tensor): The gradient by ``rows`` [..., d].
             along (Tensor): Its part along each row, the product of both [..., 1].
+            in_place (bool, optional): Whether ``grad`` may be written into. (default: ``False``)
         """
-        grad = torch.addcmul(grad, along, self.rows, value=-1)
+        grad = torch.addcmul(grad, along, self.rows, value=-1, out=grad if in_place else None)
         if self.safe:
             return grad.div_(self.length)
         grad = grad / self.length
@@ -90,11 +91,13 @@ class Unit(NamedTuple):
         return grad.clamp_(-most, most).to(self.rows.dtype)
 
 
-def bring_to_unit(x: Tensor) -> Unit:
+def bring_to_unit(x: Tensor, in_place: bool = False) -> Unit:
     """Brings rows of any length to unit length, in float32 at least; it looks at their lengths at most.
 
     Args:
         x (Tensor): Rows [..., d].
+        in_place (bool, optional): Whether ``x`` may be written into: new memory costs a pass over it. (default:
+            ``False``)
     """
     z = x if x.dtype == torch.float32 else x.to(torch.promote_types(x.dtype, torch.float32))
     # An error of the length is one of all scores of the row, and those are divided by small temperatures.
@@ -102,7 +105,7 @@ def bring_to_unit(x: Tensor) -> Unit:
     length, safe = _lengths(z, wide)
     if safe:
         length = length.to(z.dtype)
-        return Unit(z / length, length, safe=True)
+        return Unit(torch.div(z, length, out=z if in_place else None), length, safe=True)
     if z.dtype != wide:  # which holds the length of any such row
         length = _inverse(length)
         return Unit((z / length).to(z.dtype), length)
