@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops.exclusion import Exclusion
-from gnnclr.ops.tiles import LEAST, MEMORY, SAFE_RANGE, scaled_product, slices
+from gnnclr.ops.tiles import LEAST, LOG2_E, MEMORY, SAFE_RANGE, scaled_product, slices
 from gnnclr.ops.value_only import value_only
 
 #: Entries of a tile, which holds whole rows of the similarity matrix: 8 MB in float32, 256 MB on a GPU.
@@ -55,15 +55,16 @@ class RowSweep:
         shifted = not (self._safe(q, k, scale) if safe is None else safe)
         loan, everything = MEMORY.lend(q, min(height, n) * m), slice(0, m)
         buffer = q.new_empty(min(height, n) * m) if loan is None else loan.memory
+        unit = 1.0 if shifted else LOG2_E
         for rows in slices(n, height) if m else ():
-            e = scaled_product(q[rows], k, scale, buffer)
+            e = scaled_product(q[rows], k, scale * unit, buffer)
             if positives:
-                torch.neg(exclusion.entries(e, rows, everything), out=self.gap[rows])
+                torch.mul(exclusion.entries(e, rows, everything), -1 / unit, out=self.gap[rows])
             exclusion.mask_(e, rows, everything, value=float("-inf"))
             if shifted:
                 high = e.amax(dim=1, keepdim=True)
                 e.sub_(high.masked_fill_(high == float("-inf"), 0))
-            total = e.exp_().sum(dim=1)
+            total = (e.exp_() if shifted else e.exp2_()).sum(dim=1)
             lse = torch.log(total, out=self.lse[rows])
             if shifted:
                 lse.add_(high.squeeze(1))
