@@ -48,7 +48,7 @@ class PotentialConv(PairConv):
             if value_only():
                 return Update(value.sum() / number)
             share = torch.full_like(value, -1 / number)
-            return Update(value.sum() / number, self.exchange(z, graph, edge_index, share, slope))
+            return Update(value.sum() / number, self.messages_both_ways(z, graph, edge_index, share, slope))
         energy, number, message = z.new_zeros(()), 0, None
         for block in negative_blocks(z, graph, graph.negatives):
             q, k = block.ends(z)

@@ -105,7 +105,7 @@ class TripletConv(PairConv):
         value = (weighted - weight * self.kernel.distance(x)).sum()
         if value_only():
             return value, self._mass(thresholds, target), None, None
-        message = self.exchange(z, graph, edge_index, weight, self.kernel.distance_slope(x).neg_())
+        message = self.messages_both_ways(z, graph, edge_index, weight, self.kernel.distance_slope(x).neg_())
         # How many negatives each threshold is above of.
         slots = torch.bincount(start[target] + target + rank, minlength=thresholds.order.numel() + n).cumsum(0)
         place = torch.arange(thresholds.order.numel(), device=z.device) + thresholds.owner
@@ -140,7 +140,7 @@ class TripletConv(PairConv):
             value, slope, by = self.kernel.evaluate_above(x, threshold[target])
             chosen = active[target]
             by_threshold = torch.zeros_like(threshold).index_add_(0, target, chosen * by)
-            message = None if value_only() else self.exchange(z, graph, edge_index, chosen, slope)
+            message = None if value_only() else self.messages_both_ways(z, graph, edge_index, chosen, slope)
             return (chosen * value).sum(), int(chosen.sum()), message, by_threshold
         total, number, message, by_threshold = z.new_zeros(()), 0, None, torch.zeros_like(threshold)
         for block in negative_blocks(z, graph, graph.negatives):

@@ -10,7 +10,7 @@ from torch.autograd import Function
 from torch.nn.functional import softplus
 
 from gnnclr.ops.check import check_finite, check_positive, looks_at
-from gnnclr.ops.first_order import first_order
+from gnnclr.ops.no_double_backward import no_double_backward
 from gnnclr.ops.row_sweep import RowSweep
 from gnnclr.ops.sample_diagonals import SampleDiagonals
 from gnnclr.ops.tiles import SAFE_RANGE, RowTiles, SymmetricTiles, tile_size
@@ -78,7 +78,7 @@ class _ContrastViews(Function):
         return loss
 
     @staticmethod
-    @first_order
+    @no_double_backward
     def backward(ctx, grad):
         gradient, by_temperature = ctx.saved_tensors
         by_views = (gradient * grad).to(ctx.dtype).chunk(ctx.num_views)

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from gnnclr.ops.check import looks_at
-from gnnclr.ops.first_order import first_order
+from gnnclr.ops.no_double_backward import no_double_backward
 
 #: Lengths whose squares neither over- nor underflow in float32.
 SAFE_LENGTHS = (1e-15, 1e18)
@@ -124,7 +124,7 @@ class _Normalize(Function):
         return unit.rows
 
     @staticmethod
-    @first_order
+    @no_double_backward
     def backward(ctx, grad):
         unit = Unit(*ctx.saved_tensors, *ctx.rest)
         along = torch.linalg.vecdot(grad, unit.rows).unsqueeze(-1)

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from discovery import by_kind
-from loss_contract import LossContract, make_views
+from contracts.discovery import by_kind
+from contracts.loss import LossContract, make_views
 
 from gnnclr.graph import augmentation_graph
 from gnnclr.nn import AlignmentConv, PairConv, UniformityConv, WeightedSum

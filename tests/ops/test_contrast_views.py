@@ -3,8 +3,8 @@ import math
 
 import pytest
 import torch
+from contracts.loss import make_views, relative
 from devices import needs_cuda
-from loss_contract import make_views, relative
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gnnclr.losses import InfoNCELoss, NTXentLoss
