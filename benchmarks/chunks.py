@@ -1,16 +1,18 @@
 """A batch larger than the encoder's memory: time, memory and gradients of its two forms, beside plain small steps.
 
-    python -m benchmarks.chunks --root DATA
+    python -m benchmarks.chunks
     python -m benchmarks.chunks --images 2048 --checked 256
 
-SimCLR's views of CIFAR-10, or of random images where there is no --root, go through the slim ResNet and a projector of
-width 64. Each row of costs is measured in a process of its own; of the turns of a row the fastest counts. Seconds are
-those of the processor, on one thread, and do not see what else a machine does. Peak memory is over that at the start,
-with the images loaded and the first call of everything done. Gradients are compared at --checked images.
+SimCLR's views of CIFAR-10, or of random images where neither --root nor GNNCLR_DATA says where that is, go through the
+slim ResNet and a projector of width 64. Each row of costs is measured in a process of its own; of its turns the fastest
+counts. Seconds are those of the processor, on one thread, and do not see what else a machine does. Peak memory is over
+that at the start, with the images loaded and the first call of everything done. Gradients are compared at --checked
+images.
 """
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -113,7 +115,8 @@ def compare(form: str, norm: str, args: argparse.Namespace) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", help="the folder of cifar10.zip (default: random images)")
+    root = os.environ.get("GNNCLR_DATA")
+    parser.add_argument("--root", default=root, help="folder of data sets (default: $GNNCLR_DATA, or random images)")
     parser.add_argument("--images", type=int, default=16_384, help="images of the batch, with two views each")
     parser.add_argument("--checked", type=int, default=1024, help="images whose gradients are compared")
     parser.add_argument("--chunk", type=int, default=256, help="views that the encoder takes at once")
@@ -136,9 +139,8 @@ def main() -> None:
     for norm in ("batch", "group"):
         for form in list(FORMS)[1:]:
             rows.append({"form": form, "norm": norm, "images": args.checked} | compare(form, norm, args))
-    records.write(
-        row | {"chunk": args.chunk, "data": "random" if args.root is None else "CIFAR-10"} | env for row in rows
-    )
+    shared = {"chunk": args.chunk, "data": "random" if args.root is None else "CIFAR-10"} | env
+    records.write(row | shared for row in rows)
     note_origin(args.out, "chunks", ["benchmarks.chunks", *words_of(sys.argv[1:])], env)
     print(publish("chunks", args.out))
 

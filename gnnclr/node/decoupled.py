@@ -55,6 +55,8 @@ class Decoupled(NodeMethod):
         - **output:** embeddings :math:`(n, d)`
     """
 
+    chunk_size: int | None = None
+
     def __init__(
         self,
         encoder: PropagatedMLP,
