@@ -25,7 +25,7 @@ from benchmarks.common.cells import measure_alone
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.common.memory import watch_peak
 from benchmarks.pages import publish
-from benchmarks.pages.chunks import PLAIN, chunks_records
+from benchmarks.pages.chunks import PLAIN, WHOLE, chunks_records
 from gnnclr.losses import NTXentLoss, cached_backward
 from gnnclr.nn import in_chunks
 from gnnclr.vision import BatchViews, MLPHead, SlimResNet, cifar10
@@ -81,13 +81,18 @@ FORMS: dict[str, Callable[[nn.Module, list[Tensor], int], None]] = {
     PLAIN: small_steps,
     "`chunk_size`": checkpointed,
     "`cached_backward`": cached,
+    WHOLE: at_once,
 }
+
+
+def count(form: str, args: argparse.Namespace) -> int:
+    """The images of a row of costs: what keeps the activations of all has fewer."""
+    return args.checked if form == WHOLE else args.images
 
 
 def cell(form: str, args: argparse.Namespace) -> dict[str, float]:
     """Time and memory of one form, in a process of its own."""
-    torch.set_num_threads(1)
-    images, model, augment = batch(args.images, args.root), network("batch"), BatchViews(32)
+    images, model, augment = batch(count(form, args), args.root), network("batch"), BatchViews(32)
     torch.manual_seed(0)
     FORMS[form](model, augment(images[: 2 * args.chunk]), args.chunk)
     peak = watch_peak(torch.device("cpu"))
@@ -124,20 +129,20 @@ def main() -> None:
     add_out(parser)
     parser.add_argument("--cell", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    torch.set_num_threads(1)
     if args.cell is not None:
         print(json.dumps(cell(args.cell, args)))
         return
 
-    torch.set_num_threads(1)
     records, env, best = chunks_records(args.out), environment(1), {}
     for turn in range(args.turns):
         for form in FORMS:
             row = measure_alone("benchmarks.chunks", [*sys.argv[1:], "--cell", form])
             best[form] = min(best.get(form, row), row, key=lambda found: found["seconds"])
             print(f"{turn}, {form}: {row['seconds']:.1f} s, {row['peak MB']:,.0f} MB", file=sys.stderr, flush=True)
-    rows = [{"form": form, "norm": "batch", "images": args.images} | row for form, row in best.items()]
+    rows = [{"form": form, "norm": "batch", "images": count(form, args)} | row for form, row in best.items()]
     for norm in ("batch", "group"):
-        for form in list(FORMS)[1:]:
+        for form in ("`chunk_size`", "`cached_backward`"):
             rows.append({"form": form, "norm": norm, "images": args.checked} | compare(form, norm, args))
     shared = {"chunk": args.chunk, "data": "random" if args.root is None else "CIFAR-10"} | env
     records.write(row | shared for row in rows)
