@@ -68,8 +68,6 @@ def cached_backward(
     parts = [_Part.of(*part) for part in zip(_encoders(encoder, len(views)), _split(views, chunk_size), strict=True)]
     with torch.no_grad():
         z = [part.embeddings() for part in parts]
-    for x in z:
-        x.requires_grad_()
     value = loss(*z)
     if not isinstance(value, Tensor) or value.numel() != 1:
         raise ValueError(f"'loss' must give a scalar (got {describe(value)})")
@@ -95,7 +93,7 @@ class _Part(NamedTuple):
         return any(x.requires_grad for x in [*self.encoder.parameters(), *leaves(self.chunks)])
 
     def embeddings(self) -> Tensor:
-        return torch.cat([_call(run, chunk) for run, chunk in zip(self.runs, self.chunks)])
+        return torch.cat([_call(run, chunk) for run, chunk in zip(self.runs, self.chunks)]).requires_grad_()
 
 
 def _second_pass(found: list[tuple[_Part, Tensor]]) -> None:

@@ -68,7 +68,7 @@ class BYOL(SiameseMethod):
     def targets(self, images: Tensor, z: Sequence[Tensor], batch: dict[str, Tensor]) -> Sequence[Tensor]:
         """What the copy makes of the views."""
         with torch.no_grad():
-            return self.embed(images, self.target.module).chunk(len(z))
+            return self.project(images, self.target.module).chunk(len(z))
 
     def after_optimizer_step(self) -> None:
         """Moves the copy towards the encoder and its projector, and lets the predictor follow its inputs."""

@@ -40,7 +40,7 @@ class VisionMethod(nn.Module):
         """The features of views :math:`(B, C, H, W)`, by the encoder or by a copy of it."""
         return in_chunks(self.encoder if encoder is None else encoder, channels_last(images), self.chunk_size)
 
-    def embed(self, images: Tensor, network: nn.Sequential) -> Tensor:
+    def project(self, images: Tensor, network: nn.Sequential) -> Tensor:
         """The embeddings of views by an encoder and its projector, such as slow copies of them."""
         encoder, projector = network
         return projector(self.encode(images, encoder))

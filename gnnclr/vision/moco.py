@@ -191,10 +191,10 @@ class MoCo(VisionMethod):
         """The embeddings of images, in groups, with the keys' order shuffled where asked for."""
         images = channels_last(images)
         if self.groups == 1:
-            return self.embed(images, network)
+            return self.project(images, network)
         n = len(images)
         if n < 2 * self.groups:
             raise ValueError(f"'groups' must be at most half of the {n} images of a batch (got {self.groups})")
         order = torch.randperm(n, device=images.device) if shuffle else torch.arange(n, device=images.device)
-        embeddings = torch.cat([self.embed(images[index], network) for index in order.tensor_split(self.groups)])
+        embeddings = torch.cat([self.project(images[index], network) for index in order.tensor_split(self.groups)])
         return embeddings[order.argsort()]
