@@ -5,9 +5,9 @@
 
 SimCLR's views of CIFAR-10, or of random images where neither --root nor GNNCLR_DATA says where that is, go through the
 slim ResNet and a projector of width 64. Each row of costs is measured in a process of its own; of its turns the fastest
-and the largest peak count. Seconds are those of the processor, on one thread, and do not see what else a machine does. Peak memory is over
-that at the start, with the images loaded and the first call of everything done. Gradients are compared at --checked
-images.
+counts, and the largest peak. Seconds are those of the processor, on one thread, and do not see what else a machine
+does. Peak memory is over that at the start, with the images loaded and the first call of everything done. Gradients are
+compared at --checked images.
 """
 
 import argparse
