@@ -36,7 +36,7 @@ LOSS = NTXentLoss(temperature=0.2)
 def batch(count: int, root: str | None) -> Tensor:
     """Images as bytes."""
     if root is not None:
-        return cifar10(root).unlabelled[:count]
+        return cifar10(root).unlabeled[:count]
     return torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8)
 
 

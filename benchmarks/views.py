@@ -4,7 +4,7 @@
     python -m benchmarks.views --seconds 10 --batch 512
 
 Every pipeline makes the same views: a random resized crop, a flip, jitter of .4/.4/.4/.1 at p = .8, grayscale at
-p = .2, normalisation. All start from images in memory: a uint8 tensor for gnnclr and torchvision, PIL images for
+p = .2, normalization. All start from images in memory: a uint8 tensor for gnnclr and torchvision, PIL images for
 lightly, which takes nothing else. Peers that are not installed are left out.
 """
 
@@ -23,7 +23,7 @@ from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.pages import publish
 from benchmarks.pages.views import views_records
 from gnnclr.vision import BatchViews
-from gnnclr.vision.normalize import CIFAR_MEAN, CIFAR_STD
+from gnnclr.vision.transforms.normalize import CIFAR_MEAN, CIFAR_STD
 
 PACKAGES = ("torch", "torchvision", "lightly")
 
@@ -70,7 +70,7 @@ def lightly_views(images: torch.Tensor) -> Callable[[], int]:
 
 
 PIPELINES: dict[str, Callable[[torch.Tensor], Callable[[], int]]] = {
-    "gnnclr, hue='yiq' (one colour matrix)": lambda images: batch_views(images, "yiq"),
+    "gnnclr, hue='yiq' (one color matrix)": lambda images: batch_views(images, "yiq"),
     "gnnclr, hue='hsv' (exact, default)": lambda images: batch_views(images, "hsv"),
     "torchvision v2, per image": torchvision_views,
     "lightly, per PIL image": lightly_views,

@@ -19,13 +19,11 @@ def table() -> str:
     lines = ["| objective | kernel | link | pairs that repel | weights | file | paper |", "| --- " * 7 + "|"]
     for name in sorted(losses.__all__):
         loss = getattr(losses, name)
-        if (anatomy := getattr(loss, "anatomy", None)) is None:  # base classes
+        if (card := getattr(loss, "card", None)) is None:  # base classes
             continue
         file = Path(inspect.getfile(loss)).name
-        words = [escaped(getattr(anatomy, part)) for part in ("kernel", "link", "pairs", "weights")]
-        lines.append(
-            f"| `{name}` | {' | '.join(words)} | [{file}](../gnnclr/losses/{file}) | {linked(anatomy.paper)} |"
-        )
+        words = [escaped(getattr(card, part)) for part in ("kernel", "link", "pairs", "weights")]
+        lines.append(f"| `{name}` | {' | '.join(words)} | [{file}](../gnnclr/losses/{file}) | {linked(card.paper)} |")
     return "\n".join(lines) + "\n"
 
 

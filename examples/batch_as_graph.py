@@ -31,6 +31,6 @@ for layer in (AlignmentConv(0.2), UniformityConv(0.2), conv):
     negative = (z @ z.t()).mean()
     print(f"{type(layer).__name__:15} after 200 rounds: positives {positive:.2f}, all pairs {negative:.2f}")
 
-# A new variant is a new graph or a new part: neighbours as positives, negatives from the other view only.
+# A new variant is a new graph or a new part: neighbors as positives, negatives from the other view only.
 graph = AddKNNPositives(k=3)(augmentation_graph([z0, z1], negatives=Negatives(scope="other")))
 print(f"rewired: {graph.edge_index.size(1)} positive edges, energy {conv.energy(graph.x, graph):.3f}")

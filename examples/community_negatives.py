@@ -17,7 +17,7 @@ from gnnclr.graph.communities import (
     negative_quality,
     propagated_kmeans,
 )
-from gnnclr.graph.neighbours import AddNeighbourPositives
+from gnnclr.graph.rewiring.neighbors import AddNeighborPositives
 from gnnclr.losses import NTXentLoss
 from gnnclr.node import GRACE, GCNEncoder, grace_view, propagate_features, sbm
 
@@ -39,13 +39,13 @@ loss = NTXentLoss(temperature=0.5)
 print(f"plain {loss(graph.x, graph):.4f}, same community weighs 0.2: {loss(graph.x, weighted):.4f}")
 
 # Rules are transforms of the batch graph, and compose.
-neighbours = knn_graph(propagate_features(data.x, data.edge_index), k=10, cosine=True)
+neighbors = knn_graph(propagate_features(data.x, data.edge_index), k=10, cosine=True)
 rules = {
     "plain": None,
     "Louvain excluded": ExcludeCommunity(community),
     "clusters weigh 0.2": WeighCommunity(clusters, rho=0.2),
-    "neighbours of A²X": AddNeighbourPositives(neighbours),
-    "both": T.Compose([ExcludeCommunity(community), AddNeighbourPositives(neighbours)]),
+    "neighbors of A²X": AddNeighborPositives(neighbors),
+    "both": T.Compose([ExcludeCommunity(community), AddNeighborPositives(neighbors)]),
 }
 for name, rule in rules.items():
     torch.manual_seed(0)

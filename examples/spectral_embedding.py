@@ -1,7 +1,7 @@
 """What contrastive losses learn on an augmentation graph that is known: its leading eigenvectors.
 
 The graph is a stochastic block model with three blocks; an edge weight is the joint probability of two nodes as a
-positive pair. Embeddings are free, a row for each node. The spectral contrastive loss of the population factorises the
+positive pair. Embeddings are free, a row for each node. The spectral contrastive loss of the population factorizes the
 graph, so three dimensions span the three leading eigenvectors exactly, the constant one first. InfoNCE on the circle
 spans the other two nearly: its rows have unit length and those of eigenvectors do not, and the colder it is, the more
 it has to tell apart nodes of one block.

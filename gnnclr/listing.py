@@ -28,7 +28,7 @@ def listing(what: str, names_only: bool = False) -> str:
     elif what == "configs":
         entries = dict.fromkeys(available_recipes(), "")
     elif what == "losses":
-        entries = {name: _anatomy(loss) for name, loss in _objects(import_module(ROOMS[what]), True).items()}
+        entries = {name: _objective_card(loss) for name, loss in _objects(import_module(ROOMS[what]), True).items()}
     else:
         entries = _objects(import_module(ROOMS[what]), False)
     if names_only:
@@ -93,14 +93,14 @@ def _objects(module: ModuleType, losses: bool) -> dict:
     """Public objects of a package: its objectives, or the summary of everything but submodules."""
     values = {name: getattr(module, name) for name in sorted(module.__all__)}
     if losses:
-        # Base classes have no anatomy.
-        return {name: value for name, value in values.items() if getattr(value, "anatomy", None) is not None}
+        # Base classes have no card.
+        return {name: value for name, value in values.items() if getattr(value, "card", None) is not None}
     return {name: _summary(value) for name, value in values.items() if not inspect.ismodule(value)}
 
 
-def _anatomy(loss: type) -> dict[str, str]:
+def _objective_card(loss: type) -> dict[str, str]:
     arguments = inspect.signature(loss).parameters.values()
-    return vars(loss.anatomy) | {"arguments": ", ".join(f"{a.name}={a.default!r}" for a in arguments)}
+    return vars(loss.card) | {"arguments": ", ".join(f"{a.name}={a.default!r}" for a in arguments)}
 
 
 def _card(name: str, lines: dict[str, str]) -> str:

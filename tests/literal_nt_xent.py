@@ -1,7 +1,7 @@
 """NT-Xent pair by pair, over positives and negatives that are written down."""
 
 import torch
-from loss_contract import unit
+from contracts.loss import unit
 
 
 def literal_nt_xent(x, edges, repels, temperature, bank=None):

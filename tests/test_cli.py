@@ -66,7 +66,7 @@ def test_list(capsys):
 def objectives():
     from gnnclr import losses
 
-    return {name: value for name in losses.__all__ if getattr(value := getattr(losses, name), "anatomy", None)}
+    return {name: value for name in losses.__all__ if getattr(value := getattr(losses, name), "card", None)}
 
 
 def test_list_losses_shows_all_of_every_objective(capsys):
@@ -76,7 +76,7 @@ def test_list_losses_shows_all_of_every_objective(capsys):
     assert set(entries) == set(objectives()) and len(entries) >= 20
     for name, loss in objectives().items():
         arguments = [f"{p.name}={p.default!r}" for p in inspect.signature(loss).parameters.values()]
-        parts = vars(loss.anatomy) | {"arguments": ", ".join(arguments)}
+        parts = vars(loss.card) | {"arguments": ", ".join(arguments)}
         assert entries[name] == " ".join([name, *(f"{part} {text}" for part, text in parts.items())])
     assert max(map(len, out.splitlines())) <= 100
     assert "GraphLoss" not in entries
@@ -149,7 +149,7 @@ def test_list_shows_whole_sentences_without_markup(what, capsys):
     if what == "graph":
         text = " ".join(out.split())
         assert "knn_graph The graph in which every node receives an edge from each of its k nearest" in text
-        assert "nearest neighbours, in linear memory" in text
+        assert "nearest neighbors, in linear memory" in text
 
 
 def test_evaluate_help_names_its_own_folder(capsys):

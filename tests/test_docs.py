@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from loss_contract import make_views, unit
+from contracts.loss import make_views, unit
 
 from gnnclr import losses
 from gnnclr.configs import RecipeName, recipe_cards, recipe_settings
@@ -61,7 +61,7 @@ def test_table_names_every_objective_and_its_file():
     rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()]
     assert {len(row) for row in rows} == {7}
     named = {row[0].strip(" `"): row for row in rows[2:]}
-    assert set(named) == {name for name in losses.__all__ if getattr(getattr(losses, name), "anatomy", None)}
+    assert set(named) == {name for name in losses.__all__ if getattr(getattr(losses, name), "card", None)}
     for row in rows[2:]:
         file, paper = re.search(r"\((.*?)\)", row[5])[1], row[6]
         assert (DOCS / file).is_file() and "](https://" in paper and paper.count("](") == paper.count("https://")
@@ -193,7 +193,7 @@ def test_code_on_large_batches_runs():
 
 def test_code_on_communities_runs():
     from gnnclr.node import sbm
-    from gnnclr.node.step_graph import step_graph
+    from gnnclr.node.methods.step_graph import step_graph
 
     composed, learned = code(DOCS / "communities.md")
     data = sbm(90, 3, 1433)
@@ -201,7 +201,7 @@ def test_code_on_communities_runs():
     exec(composed, names)
     graph = step_graph([data.x, data.x], data, names["rewire"])
     plain = step_graph([data.x, data.x], data)
-    assert graph.edge_index.size(1) > plain.edge_index.size(1)  # neighbours attract
+    assert graph.edge_index.size(1) > plain.edge_index.size(1)  # neighbors attract
     assert graph.group.unique().numel() < plain.group.unique().numel()  # communities are left out
     exec(learned, names)
     assert names["rule"].community.shape == (90,) and names["method"].training_step_loss(data)[0].isfinite()

@@ -33,7 +33,7 @@ def bare(axes: Axes, grid: str | None = None, left: bool = True) -> None:
 
 
 def verdict_color(difference: Difference) -> str:
-    """The colour of a difference: grey where it is not clear."""
+    """The color of a difference: gray where it is not clear."""
     return {"helps": HELPS, "hurts": HURTS}.get(difference.verdict, UNCLEAR)
 
 

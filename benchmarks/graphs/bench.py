@@ -22,7 +22,7 @@ from benchmarks.graphs.inputs import BenchmarkGraph
 from benchmarks.graphs.settings import Settings, settings_hash
 from benchmarks.graphs.training import train
 from gnnclr.eval import LinkSplit, Split, link_prediction
-from gnnclr.node.datasets import choose_split
+from gnnclr.node.datasets.load import choose_split
 
 MEASURES = ["test", "val", "c", "scaling", "tol", *EXTRAS, "seconds", "epoch_seconds", "peak_mb"]
 CONDITIONS = ["threads", "machine", "date", "graph", "hash"]
@@ -203,4 +203,4 @@ def _embed(data: Data, row: str, settings: dict[str, Any], seed: int, note: str)
 
 
 def _split(graph: BenchmarkGraph, seed: int) -> Split:
-    return Split.from_masks(choose_split(graph.labelled, seed))
+    return Split.from_masks(choose_split(graph.labeled, seed))

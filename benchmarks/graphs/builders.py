@@ -15,7 +15,7 @@ from torch_geometric.data import Data
 from torch_geometric.nn import MLP
 
 from benchmarks.graphs.recipes import build_recipe, methods_of_recipes
-from gnnclr.graph import AddNeighbourPositives
+from gnnclr.graph import AddNeighborPositives
 from gnnclr.losses import BarlowTwinsLoss, CCASSGLoss, InfoNCELoss, NTXentLoss, VICRegLoss
 from gnnclr.node import (
     AFGRL,
@@ -42,7 +42,7 @@ from gnnclr.node import (
     MLPEncoder,
     ProGCL,
     PropagatedMLP,
-    PropagatedNeighbours,
+    PropagatedNeighbors,
     TwoView,
     csgcl_view,
     gca_view,
@@ -172,7 +172,7 @@ def decoupled(data: Data, s: Mapping[str, Any]) -> nn.Module:
     encoder = PropagatedMLP(*sizes, alpha=s["alpha"], hops=s["hops"], act=s["act"], dropout=s["dropout"])
     own = {name: s[name] for name in ("copies", "batch_size", "feature_p")}
     if s.get("k"):
-        own["rewire"] = FittedRewiring(PropagatedNeighbours(s["k"]), partial(AddNeighbourPositives, weight=s["weight"]))
+        own["rewire"] = FittedRewiring(PropagatedNeighbors(s["k"]), partial(AddNeighborPositives, weight=s["weight"]))
     return Decoupled(encoder, projector(s), view=EdgeDrop(s["edge"]), loss=NTXentLoss(s["temperature"]), **own)
 
 

@@ -1,4 +1,4 @@
-"""Community-aware negatives and neighbours as positives in GRACE, each against plain GRACE of the same seed.
+"""Community-aware negatives and neighbors as positives in GRACE, each against plain GRACE of the same seed.
 
     python -m benchmarks.graphs.communities --root DATA --datasets cora citeseer --seeds 5
 
@@ -48,7 +48,7 @@ from gnnclr.graph.communities import (
 )
 from gnnclr.losses import HardNegativeLoss
 from gnnclr.node import StratifiedNodes, SVDFeatures, TfidfFeatures, load_node_data, propagate_features
-from gnnclr.node.datasets import choose_split
+from gnnclr.node.datasets.load import choose_split
 
 #: Seeds that no setting was chosen by.
 FIRST_SEED = 10

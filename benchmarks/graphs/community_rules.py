@@ -1,4 +1,4 @@
-"""Community-aware negatives and neighbours as positives, as rewirings of the graph at hand."""
+"""Community-aware negatives and neighbors as positives, as rewirings of the graph at hand."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,7 +9,7 @@ from torch_geometric.transforms import Compose
 from torch_geometric.utils import to_undirected
 
 from benchmarks.graphs.community_settings import ORACLE, PLAIN
-from gnnclr.graph import AddNeighbourPositives
+from gnnclr.graph import AddNeighborPositives
 from gnnclr.graph.communities import (
     ContrastCentroids,
     EdgeCommunities,
@@ -20,7 +20,7 @@ from gnnclr.graph.communities import (
     co_association,
     propagated_kmeans,
 )
-from gnnclr.node import PropagatedNeighbours
+from gnnclr.node import PropagatedNeighbors
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -31,17 +31,17 @@ def communities(data: Data, seed: int = 0, resolution: float = 1.0) -> torch.Ten
 
 @cache
 def finder(k: int) -> TensorMemo:
-    """Finds the nearest neighbours in propagated features [2, nk], of one graph once."""
-    return TensorMemo(PropagatedNeighbours(k))
+    """Finds the nearest neighbors in propagated features [2, nk], of one graph once."""
+    return TensorMemo(PropagatedNeighbors(k))
 
 
-def neighbours(data: Data, k: int, **kwargs) -> AddNeighbourPositives:
-    """The nearest neighbours as positives."""
-    return AddNeighbourPositives(finder(k)(data.x, data.edge_index), **kwargs)
+def neighbors(data: Data, k: int, **kwargs) -> AddNeighborPositives:
+    """The nearest neighbors as positives."""
+    return AddNeighborPositives(finder(k)(data.x, data.edge_index), **kwargs)
 
 
 def of_both(data: Data, k: int = 10) -> torch.Tensor:
-    """Louvain communities of the graph that has the edges, and edges to the nearest neighbours."""
+    """Louvain communities of the graph that has the edges, and edges to the nearest neighbors."""
     near = finder(k)(data.x, data.edge_index)
     edges = to_undirected(torch.cat([data.edge_index, near], dim=1), num_nodes=data.num_nodes)
     return communities(Data(x=data.x, edge_index=edges))
@@ -72,14 +72,14 @@ LEARNED, DEBIASED, STRATIFIED = "k-means of embeddings left out", "debiased", "s
 RULES: dict[str, Callable[[Data], object]] = {
     PLAIN: lambda data: None,
     "Louvain left out": lambda data: ExcludeCommunity(communities(data)),
-    "Louvain of edges and neighbours left out": lambda data: ExcludeCommunity(of_both(data)),
+    "Louvain of edges and neighbors left out": lambda data: ExcludeCommunity(of_both(data)),
     "Louvain weighs 0.2": lambda data: WeighCommunity(communities(data), rho=0.2),
     "co-association weighs": together,
-    "30 neighbours attract": lambda data: neighbours(data, 30),
-    "100 neighbours attract": lambda data: neighbours(data, 100),
-    "30 attract, and repel": lambda data: neighbours(data, 30, in_denominator=True),
-    "Louvain out, 30 attract": lambda data: Compose([ExcludeCommunity(communities(data)), neighbours(data, 30)]),
-    "co-association weighs, 100 attract": lambda data: Compose([together(data), neighbours(data, 100)]),
+    "30 neighbors attract": lambda data: neighbors(data, 30),
+    "100 neighbors attract": lambda data: neighbors(data, 100),
+    "30 attract, and repel": lambda data: neighbors(data, 30, in_denominator=True),
+    "Louvain out, 30 attract": lambda data: Compose([ExcludeCommunity(communities(data)), neighbors(data, 30)]),
+    "co-association weighs, 100 attract": lambda data: Compose([together(data), neighbors(data, 100)]),
     "Louvain out, centroids weigh (ReSC)": lambda data: Compose(
         [ExcludeCommunity(communities(data)), WeighCentroids(communities(data))]
     ),

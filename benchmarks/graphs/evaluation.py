@@ -8,7 +8,7 @@ from gnnclr.eval import Split, linear_probe
 from gnnclr.eval.clustering import clustering_scores
 from gnnclr.eval.similarity_search import similarity_search
 
-#: Blocks of joined features have scales of their own, which normalising rows would keep and standardising would not.
+#: Blocks of joined features have scales of their own, which normalizing rows would keep and standardizing would not.
 JOINED = ("none", "standardize")
 EXTRAS = ("nmi", "ari", "sim5")
 #: Largest gradient entry of the mean loss at which the regression counts as converged.

@@ -23,7 +23,7 @@ def sgc(data: Data, settings: Mapping[str, Any]) -> Tensor:
 
 
 def ppr(data: Data, settings: Mapping[str, Any]) -> Tensor:
-    """PX, the features propagated by personalised PageRank."""
+    """PX, the features propagated by personalized PageRank."""
     return ppr_features(data.x, data.edge_index, settings["alpha"], settings["hops"])
 
 
@@ -60,8 +60,8 @@ def features(name: str, data: Data, settings: Mapping[str, Any], seed: int) -> T
 def join(z: Tensor, px: Tensor) -> Tensor:
     r"""Embeddings beside propagated features, both of mean squared row norm 1 so that neither outweighs the other.
 
-    .. math:: \big[\operatorname{standardise}(\mathbf{Z}) / \sqrt{d},\;
-        \operatorname{normalise}(\operatorname{centre}(\mathbf{PX}))\big]
+    .. math:: \big[\operatorname{standardize}(\mathbf{Z}) / \sqrt{d},\;
+        \operatorname{normalize}(\operatorname{center}(\mathbf{PX}))\big]
     """
     std = z.std(dim=0, correction=0)
     scale = torch.where(std > 1e-6 * z.abs().mean(dim=0), 1 / std, 0.0)

@@ -4,7 +4,7 @@
 
 GRACE, two graph convolutions of width 256 and projections of 128 numbers; every node is contrasted with every other of
 both views, and pairs are left out or weighted by communities, exactly. Every row runs in a process of its own; peak
-memory is over data and libraries, the optimizer, communities and neighbours included, but for what only finding them
+memory is over data and libraries, the optimizer, communities and neighbors included, but for what only finding them
 took. Seconds are the median of two epochs. Rows are added to full_batch.csv, or take the place of those of the same
 graph and rule.
 """
@@ -36,7 +36,7 @@ RULES: dict[str, Callable[[Data], object]] = {
     "own community left out": lambda data: ExcludeCommunity(community_rules.communities(data)),
     "own community weighs 0.2": lambda data: WeighCommunity(community_rules.communities(data), rho=0.2),
     "co-association weighs": community_rules.RULES["co-association weighs"],
-    "community left out, 30 neighbours attract": community_rules.RULES["Louvain out, 30 attract"],
+    "community left out, 30 neighbors attract": community_rules.RULES["Louvain out, 30 attract"],
 }
 EPOCHS = 2
 

@@ -42,6 +42,6 @@ def of_builder(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def elu(x: torch.Tensor) -> torch.Tensor:
-    """ELU by the exponential, which is vectorised on CPUs where PyTorch's is not: with its gradient twice as fast."""
+    """ELU by the exponential, which is vectorized on CPUs where PyTorch's is not: with its gradient twice as fast."""
     positive = x.relu()
     return positive + ((x - positive).exp() - 1)

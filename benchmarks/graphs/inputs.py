@@ -29,19 +29,19 @@ class BenchmarkGraph:
     """
 
     def __init__(self, name: str, root: str, device: torch.device):
-        self.labelled = load_node_data(name, root, split_seed=None)
-        y = self.labelled.y
-        if not isinstance(y, Tensor) or y.is_floating_point() or y.shape != (self.labelled.num_nodes,):
+        self.labeled = load_node_data(name, root, split_seed=None)
+        y = self.labeled.y
+        if not isinstance(y, Tensor) or y.is_floating_point() or y.shape != (self.labeled.num_nodes,):
             raise ValueError(f"'data.y' must hold an integer label for each node, of shape [n] (got {describe(y)})")
-        masks = [mask.view(y.numel(), -1) for key, mask in self.labelled.to_dict().items() if key.endswith("_mask")]
+        masks = [mask.view(y.numel(), -1) for key, mask in self.labeled.to_dict().items() if key.endswith("_mask")]
         probed = torch.cat(masks, dim=1).any(dim=1) if masks else torch.ones_like(y, dtype=torch.bool)
         if bool((y[probed] < 0).any()):
             raise ValueError(f"'data.y' must not be negative but for nodes outside all masks (got {int(y.min())})")
         if y.unique().numel() < 2:
             raise ValueError(f"'data.y' must hold at least two classes (got {y.unique().numel()})")
         self.y = y
-        self.name, self.hash = name, _hash(self.labelled)
-        self._data = {"raw": _unlabelled(self.labelled).to(device)}
+        self.name, self.hash = name, _hash(self.labeled)
+        self._data = {"raw": _unlabeled(self.labeled).to(device)}
 
     def data(self, features: str = "raw") -> Data:
         """The graph with features as a setting wants them; the same object each time, since methods remember what they
@@ -54,10 +54,10 @@ class BenchmarkGraph:
     @property
     def splits_vary(self) -> bool:
         """Whether seeds have splits of their own."""
-        return "train_mask" not in self.labelled or self.labelled.train_mask.dim() == 2
+        return "train_mask" not in self.labeled or self.labeled.train_mask.dim() == 2
 
 
-def _unlabelled(data: Data) -> Data:
+def _unlabeled(data: Data) -> Data:
     data = copy.copy(data)
     for key in [key for key in data.to_dict() if key == "y" or key.endswith("_mask")]:
         del data[key]

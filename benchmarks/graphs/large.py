@@ -34,9 +34,9 @@ from benchmarks.pages.large import FULL, MEASURES, large_records
 from gnnclr.eval import Split, linear_probe
 from gnnclr.graph.communities import louvain, merge_small
 from gnnclr.node import GRACE, Decoupled, NodeMethod, PropagatedMLP, propagate_features
-from gnnclr.node.batches import CommunityLoader, RandomNodeLoader
-from gnnclr.node.layer_wise import layer_wise_embed
-from gnnclr.node.sparse_sbm import sparse_sbm
+from gnnclr.node.datasets.sparse_sbm import sparse_sbm
+from gnnclr.node.encoders.layer_wise import layer_wise_embed
+from gnnclr.node.loader.batches import CommunityLoader, RandomNodeLoader
 
 NODES, EDGES = 169_343, 1_166_243
 FEATURES, WIDTH, PROJECTION = 128, 256, 128

@@ -2,7 +2,7 @@
 
     python -m benchmarks.graphs.methods --methods grace,ccassg --datasets cora,photo --root DATA --seeds 10
 
-Encoders are trained without labels, on the whole graph, and frozen at the last epoch. An L2-regularised logistic
+Encoders are trained without labels, on the whole graph, and frozen at the last epoch. An L2-regularized logistic
 regression, whose C and feature scaling are chosen on the validation nodes, looks at the test nodes once. The rows raw
 features, untrained GCN, A²X, PPR X, as declared and with the propagation that ``--search`` chose, and PPR LSA (tf-idf,
 truncated SVD, propagation) have the same splits and the same probe. Splits are public ones for Planetoid, WikiCS (20),
@@ -31,7 +31,7 @@ from benchmarks.graphs.builders import METHODS
 from benchmarks.graphs.features import BASELINES
 from benchmarks.graphs.settings import FILE, Settings, assignment
 from benchmarks.pages import publish
-from gnnclr.node.datasets import DATASETS
+from gnnclr.node.datasets.load import DATASETS
 
 #: What the results depend on.
 PACKAGES = ("gnnclr", "torch", "torch-geometric", "scikit-learn", "faiss-cpu", "faiss-gpu")

@@ -26,12 +26,12 @@ from benchmarks.graphs.training import fit
 from benchmarks.pages import publish
 from benchmarks.pages.multiplex import PLAIN, SCORES, UNTRAINED, multiplex_records
 from gnnclr.eval import Split
+from gnnclr.eval.multiplex_scores import multiplex_scores
 from gnnclr.losses import NTXentLoss
 from gnnclr.node import GRACE, FeatureMask, GCNEncoder, NodeMethod, propagate_features
-from gnnclr.node.multiplex import MultiplexData, load_multiplex_data
-from gnnclr.node.multiplex_contrast import MultiplexContrast
-from gnnclr.node.multiplex_gcool import MultiplexGCooL
-from gnnclr.node.multiplex_scores import multiplex_scores
+from gnnclr.node.datasets.multiplex import MultiplexData, load_multiplex_data
+from gnnclr.node.methods.multiplex_contrast import MultiplexContrast
+from gnnclr.node.methods.multiplex_gcool import MultiplexGCooL
 
 #: Layers and width are those of DMGI and HeCo; the rest is usual.
 SETTINGS = {"layers": 1, "width": 64, "act": "prelu", "norm": "batch_norm", "lr": 1e-3, "weight_decay": 1e-5}

@@ -26,8 +26,7 @@ from benchmarks.pages import publish
 from benchmarks.pages.cifar10 import cifar10_records
 from gnnclr.eval import Split, effective_rank, evaluate_features, knn_probe
 from gnnclr.losses import NTXentLoss
-from gnnclr.train.parameter_groups import parameter_groups
-from gnnclr.train.schedule import warmup_cosine
+from gnnclr.train.optim import parameter_groups, warmup_cosine
 from gnnclr.vision import BatchViews, Images, MLPHead, SimCLR, SlimResNet, TensorLoader, cifar10
 
 
@@ -134,7 +133,7 @@ def main() -> None:
 
     method = build(args)
     untrained = copy.deepcopy(method)
-    run = train(method, data.unlabelled, args)
+    run = train(method, data.unlabeled, args)
     print("probes", file=sys.stderr)
     trained = embed(method, data)
     results = evaluate_features({"SimCLR": trained, "untrained encoder": embed(untrained, data)}, labels, split)

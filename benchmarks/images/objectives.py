@@ -1,4 +1,4 @@
-"""Every objective of gnnclr on CIFAR-10 with the same encoder, views, steps and optimiser, over several seeds.
+"""Every objective of gnnclr on CIFAR-10 with the same encoder, views, steps and optimizer, over several seeds.
 
     python -m benchmarks.images.objectives --root PATH
     python -m benchmarks.images.objectives --objectives NTXentLoss VICRegLoss --seeds 5
@@ -38,8 +38,7 @@ from benchmarks.pages import publish
 from benchmarks.pages.objectives import MEASURES, objectives_records
 from gnnclr import losses
 from gnnclr.eval import effective_rank, uniformity
-from gnnclr.train.parameter_groups import parameter_groups
-from gnnclr.train.schedule import warmup_cosine
+from gnnclr.train.optim import parameter_groups, warmup_cosine
 from gnnclr.vision import BatchViews, Images, TensorLoader, cifar10
 
 

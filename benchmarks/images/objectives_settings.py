@@ -42,7 +42,7 @@ class Method(nn.Module):
             return self.encoder(images).float()
 
     def embed(self, *views: Tensor) -> tuple[Tensor, ...]:
-        """Embeddings of views that share a batch of the normalisation layers."""
+        """Embeddings of views that share a batch of the normalization layers."""
         return self.projector(self(torch.cat(views))).chunk(len(views))
 
 
@@ -105,9 +105,9 @@ SETTINGS = {
     "InfoNCELoss": Setting(SOFTMAX, f"{WHY}; one way, from the first view"),
     "KernelInfoNCELoss": Setting(SOFTMAX | {"gamma": 1.0}, f"{WHY}; Laplacian kernel, as γ = 2 is NT-Xent"),
     "NTXentLoss": Setting(SOFTMAX, WHY),
-    # The normalisation without scale at the projector's end is the paper's.
+    # The normalization without scale at the projector's end is the paper's.
     "NegativeCosineLoss": Setting(
-        {}, "predictor 64-32-64, both directions, batch normalisation at the projector's end", with_predictor
+        {}, "predictor 64-32-64, both directions, batch normalization at the projector's end", with_predictor
     ),
     "SupConLoss": Setting(SOFTMAX, f"{WHY}; sees the labels of its batches", with_labels),
     "VICRegLoss": Setting(rates=RATES),
@@ -121,5 +121,5 @@ def setting(name: str) -> Setting:
 
 def objectives() -> list[str]:
     """The names of all objectives of the package, but for those that need communities."""
-    named = [name for name in losses.__all__ if getattr(getattr(losses, name), "anatomy", None) is not None]
+    named = [name for name in losses.__all__ if getattr(getattr(losses, name), "card", None) is not None]
     return [name for name in named if name not in ("CommunityNTXentLoss", "ReSCLoss")]

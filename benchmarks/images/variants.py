@@ -29,8 +29,7 @@ from benchmarks.pages.variants import MEASURES, variants_records
 from gnnclr.configs import recipe_cards
 from gnnclr.eval import effective_rank, linear_probe
 from gnnclr.train import Run, parse_recipe
-from gnnclr.train.parameter_groups import parameter_groups
-from gnnclr.train.schedule import warmup_cosine
+from gnnclr.train.optim import parameter_groups, warmup_cosine
 from gnnclr.vision import Images, cifar10
 
 SUFFIX = "-cifar10-cpu"

@@ -1,4 +1,4 @@
-"""Community-aware negatives and neighbours as positives, in GRACE."""
+"""Community-aware negatives and neighbors as positives, in GRACE."""
 
 import json
 import math

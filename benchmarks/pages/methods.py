@@ -19,7 +19,7 @@ PUBLISHED = json.loads(FILE.with_name("node_published.json").read_text(encoding=
 
 PROTOCOL = """\
 Accuracy on test nodes in percent, mean ± standard deviation over seeds. Encoders are trained without labels and \
-frozen at the last epoch. The probe is an L2-regularised logistic regression, whose C and feature scaling are chosen \
+frozen at the last epoch. The probe is an L2-regularized logistic regression, whose C and feature scaling are chosen \
 on the validation nodes; test nodes are looked at once. Training settings that a search has chosen were chosen by \
 validation accuracy, over seeds of its own. All rows have the same splits and the same probe, converged to the \
 gradient that the tables name where it differs. Measures of clusters and of nearest nodes are of fewer seeds where a \
@@ -27,7 +27,7 @@ number follows them. Published numbers are under the protocols of their sources,
 epoch, some choose by test nodes."""
 
 JOINED = f"""\
-Rows{WITH_PX}: the probe sees standardised embeddings beside centred PPR X with unit rows, or PPR LSA where the method \
+Rows{WITH_PX}: the probe sees standardized embeddings beside centered PPR X with unit rows, or PPR LSA where the method \
 sees LSA, which is tf-idf, then truncated SVD."""
 
 #: Lines of figures, for rows that need no training.

@@ -12,19 +12,19 @@ DENSE_NODES = 1000
 
 
 def augmentation_eigenvectors(joint: Tensor | ContrastGraph, k: int) -> tuple[Tensor, Tensor]:
-    r"""The leading eigenvectors of the normalised augmentation graph, from `"Provable Guarantees for Self-Supervised
+    r"""The leading eigenvectors of the normalized augmentation graph, from `"Provable Guarantees for Self-Supervised
     Deep Learning with Spectral Contrastive Loss" <https://arxiv.org/abs/2106.04156>`_.
 
     .. math:: \bar{\mathbf{A}} = \mathbf{D}^{-1/2} \mathbf{A}\, \mathbf{D}^{-1/2}, \qquad D_{ii} = \sum_j A_{ij}
 
     With :math:`\mathbf{F} = \mathbf{D}^{1/2} f` the embeddings times the root of the probabilities of their nodes, the
-    spectral contrastive loss of the population is a matrix factorisation,
+    spectral contrastive loss of the population is a matrix factorization,
 
     .. math::
         -2\, \mathbb{E}_{x, x^+} f(x)^\top f(x^+) + \mathbb{E}_{x, x'} \left( f(x)^\top f(x') \right)^2
         = \| \bar{\mathbf{A}} - \mathbf{F} \mathbf{F}^\top \|_F^2 - \| \bar{\mathbf{A}} \|_F^2,
 
-    so that its minimisers span the leading eigenvectors. The first one is :math:`\mathbf{D}^{1/2} \mathbf{1}`, with
+    so that its minimizers span the leading eigenvectors. The first one is :math:`\mathbf{D}^{1/2} \mathbf{1}`, with
     eigenvalue 1, which is :math:`f` constant.
 
     Args:

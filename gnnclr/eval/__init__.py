@@ -14,7 +14,7 @@ from gnnclr.eval.geometry import (
 from gnnclr.eval.knn_probe import knn_probe
 from gnnclr.eval.linear_probe import linear_probe
 from gnnclr.eval.link_prediction import LinkResult, LinkSplit, link_prediction
-from gnnclr.eval.neighbourhood import neighbourhood_overlap
+from gnnclr.eval.neighborhood import neighborhood_overlap
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.similarity_search import similarity_search
 from gnnclr.eval.split import Split
@@ -37,7 +37,7 @@ __all__ = [
     "linear_probe",
     "link_prediction",
     "negative_similarity",
-    "neighbourhood_overlap",
+    "neighborhood_overlap",
     "positive_similarity",
     "results_table",
     "similarity_search",

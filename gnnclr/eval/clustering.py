@@ -21,7 +21,7 @@ class ClusteringResult:
     """Agreement of clusters and classes, mean and standard deviation over the seeds of k-means.
 
     Args:
-        nmi (float): Normalised mutual information, in [0, 1].
+        nmi (float): Normalized mutual information, in [0, 1].
         ari (float): Adjusted Rand index: 0 at chance level, 1 for equal partitions.
         nmi_std (float): Standard deviation of ``nmi`` (the sample's, over n − 1); 0 for one seed.
         ari_std (float): The same of ``ari``.
@@ -82,7 +82,7 @@ def clustering_scores(
         raise ValueError(f"'labels' must hold at least two classes (got {classes})")
     k = classes if num_clusters is None else num_clusters
     if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= n:
-        raise ValueError(f"'num_clusters' must be an integer from 2 to the {n} labelled rows of 'z' (got {k!r})")
+        raise ValueError(f"'num_clusters' must be an integer from 2 to the {n} labeled rows of 'z' (got {k!r})")
     check_grid("seeds", seeds)
     check_count("num_init", num_init)
     check_count("max_iter", max_iter)

@@ -1,4 +1,4 @@
-"""Few-shot classification: the nearest prototype of a few labelled rows."""
+"""Few-shot classification: the nearest prototype of a few labeled rows."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ def few_shot(
     normalize: bool = True,
     seed: int = 0,
 ) -> FewShotResult:
-    r"""Accuracy of the nearest prototype on random tasks of :math:`N` classes with :math:`K` labelled rows each, as in
+    r"""Accuracy of the nearest prototype on random tasks of :math:`N` classes with :math:`K` labeled rows each, as in
     `"Prototypical Networks for Few-shot Learning" <https://arxiv.org/abs/1703.05175>`_.
 
     .. math:: \hat y(\mathbf{q}) = \operatorname*{argmin}_c \|\mathbf{q} - \mathbf{p}_c\|, \qquad
@@ -66,7 +66,7 @@ def few_shot(
         y (Tensor): Integer labels. Rows whose label is missing (``-1``, or NaN) are in no episode, and counted in a
             printed line.
         ways (int, optional): Classes of an episode, :math:`N`. (default: ``5``)
-        shots (int, optional): Labelled rows of a class, :math:`K`. (default: ``1``)
+        shots (int, optional): Labeled rows of a class, :math:`K`. (default: ``1``)
         queries (int, optional): Rows of a class to be classified. (default: ``15``)
         episodes (int, optional): Number of episodes. (default: ``600``)
         transport (bool, optional): Whether the support is moved by optimal transport. (default: ``False``)
@@ -127,7 +127,7 @@ def transport_plan(cost: Tensor, reg: float = 0.05, tol: float = 1e-4, max_iter:
 
     Args:
         cost (Tensor): Costs :math:`C \ge 0` of one or more problems.
-        reg (float, optional): The regularisation :math:`\varepsilon`, in units of a problem's largest cost.
+        reg (float, optional): The regularization :math:`\varepsilon`, in units of a problem's largest cost.
             (default: ``0.05``)
         tol (float, optional): The iteration ends when row sums are off by less than that, in total. Column sums are
             exact. (default: ``1e-4``)

@@ -17,7 +17,7 @@ def alignment(z0: Tensor, z1: Tensor, alpha: float = 2.0) -> Tensor:
     .. math:: \frac{1}{n} \sum_i \|\mathbf{z}^0_i - \mathbf{z}^1_i\|^{\alpha}
 
     Args:
-        z0 (Tensor): Embeddings of the first view; rows are normalised.
+        z0 (Tensor): Embeddings of the first view; rows are normalized.
         z1 (Tensor): Embeddings of the second view.
         alpha (float, optional): The exponent. (default: ``2.0``)
 
@@ -38,7 +38,7 @@ def uniformity(z: Tensor, t: float = 2.0) -> Tensor:
     .. math:: \log \frac{1}{n(n-1)} \sum_{i \neq j} e^{-t \|\mathbf{z}_i - \mathbf{z}_j\|^2}
 
     Args:
-        z (Tensor): Embeddings of one view; rows are normalised.
+        z (Tensor): Embeddings of one view; rows are normalized.
         t (float, optional): Sharpness of the Gaussian potential. (default: ``2.0``)
 
     Shapes:
@@ -78,7 +78,7 @@ def effective_rank(z: Tensor) -> Tensor:
     .. math:: \exp\Bigl(-\sum_k p_k \log p_k\Bigr), \qquad p_k = \sigma_k / \sum_l \sigma_l
 
     Args:
-        z (Tensor): Embeddings, neither centred nor normalised here.
+        z (Tensor): Embeddings, neither centered nor normalized here.
 
     Shapes:
         - **input:** :math:`(n, d)`

@@ -49,7 +49,7 @@ def knn_probe(
         - **x:** :math:`(n, d)`; **y:** :math:`(n)`
 
     Raises:
-        ValueError: If features are not finite, shapes do not fit, the split has rows out of range or no labelled row
+        ValueError: If features are not finite, shapes do not fit, the split has rows out of range or no labeled row
             to train or to test on, a grid is empty, or there is more than one setting and no validation row to choose
             by.
     """

@@ -68,7 +68,7 @@ def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int =
         others (int, optional): How many without a label there are beside the rows. (default: ``0``)
 
     Raises:
-        ValueError: If a part of the split has no labelled row.
+        ValueError: If a part of the split has no labeled row.
     """
     classes = y[y != UNLABELED].unique()
     if classes.numel() == 0:
@@ -81,7 +81,7 @@ def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int =
     split = split().labeled(y, "data.y" if noun == "node" else "labels")
     if split.val.numel() == 0:
         name = "data.val_mask" if noun == "node" else "val"
-        raise ValueError(f"'{name}' must hold a labelled {noun}, by which probes choose their settings (got none)")
+        raise ValueError(f"'{name}' must hold a labeled {noun}, by which probes choose their settings (got none)")
     learned, tested = (y[getattr(split, part)].unique() for part in ("train", "test"))
     unseen = tested[~torch.isin(tested, learned)]
     if unseen.numel():

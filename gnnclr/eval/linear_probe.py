@@ -27,14 +27,14 @@ def linear_probe(
     max_iter: int = 5000,
     tol: float = 1e-7,
 ) -> ProbeResult:
-    r"""Accuracy of an :math:`L_2`-regularised multinomial logistic regression on frozen features, trained to
+    r"""Accuracy of an :math:`L_2`-regularized multinomial logistic regression on frozen features, trained to
     convergence.
 
     .. math:: \min_{\mathbf{W}, \mathbf{b}}\; \tfrac12 \|\mathbf{W}\|^2
         + C \sum_{i \in \text{train}} -\log \mathrm{softmax}(\mathbf{W}^\top \mathbf{x}_i + \mathbf{b})_{y_i}
 
     The scaling of the features and :math:`C` are the ones with the best accuracy on the validation rows (on a tie the
-    stronger regularisation); the test rows are looked at once, with those. The regression is fitted on the training
+    stronger regularization); the test rows are looked at once, with those. The regression is fitted on the training
     rows only, and on one thread: what is small is fitted up to ten times faster so, and no result depends on the
     number of threads.
 
@@ -60,7 +60,7 @@ def linear_probe(
         - **x:** :math:`(n, d)`; **y:** :math:`(n)`
 
     Raises:
-        ValueError: If features are not finite, shapes do not fit, the split has rows out of range or no labelled row
+        ValueError: If features are not finite, shapes do not fit, the split has rows out of range or no labeled row
             to train or to test on, a grid is empty, or there is more than one setting and no validation row to choose
             by.
     """

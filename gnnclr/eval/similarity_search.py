@@ -15,16 +15,16 @@ def similarity_search(
 
     .. math:: \mathrm{Sim@}k = \frac{1}{nk} \sum_i \sum_{j \in \mathcal{N}_k(i)} \mathbb{1}[y_i = y_j]
 
-    A row is no neighbour of itself. Chance level is the probability that two rows share a label.
+    A row is no neighbor of itself. Chance level is the probability that two rows share a label.
 
     Args:
         z (Tensor): Embeddings.
-        labels (Tensor): Integer labels. Rows whose label is missing (``-1``, or NaN) are left out, also as neighbours,
+        labels (Tensor): Integer labels. Rows whose label is missing (``-1``, or NaN) are left out, also as neighbors,
             and counted in a printed line.
-        k (int, optional): Neighbours of a row. (default: ``5``)
+        k (int, optional): Neighbors of a row. (default: ``5``)
         cosine (bool, optional): Compare directions instead of distances. (default: ``True``)
         index (KNNIndex or str, optional): Approximate search, as in :func:`~gnnclr.graph.knn_graph`; the mean is over
-            the neighbours that it finds. (default: ``None``, exact)
+            the neighbors that it finds. (default: ``None``, exact)
 
     Shapes:
         - **z:** :math:`(n, d)`; **labels:** :math:`(n)`

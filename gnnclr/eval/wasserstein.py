@@ -28,7 +28,7 @@ def wasserstein_uniformity(z: Tensor, bins: int = 1 << 16) -> Tensor:
     than by chance.
 
     Args:
-        z (Tensor): Embeddings of one view; rows are normalised.
+        z (Tensor): Embeddings of one view; rows are normalized.
         bins (int, optional): Number of bins. (default: ``65536``, an error of at most 3e-5)
 
     Shapes:

@@ -1,4 +1,4 @@
-"""Exact nearest neighbour search from tiles of scores, without an n×n matrix."""
+"""Exact nearest neighbor search from tiles of scores, without an n×n matrix."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Exact and approximate nearest neighbour search behind one class."""
+"""Exact and approximate nearest neighbor search behind one class."""
 
 import sys
 import warnings
@@ -52,7 +52,7 @@ def to_gpu(faiss: Any, index: Any, device: int) -> Any:
 
 
 class KNNIndex:
-    r"""A store of embeddings that is searched for nearest neighbours, exactly or approximately, by `FAISS
+    r"""A store of embeddings that is searched for nearest neighbors, exactly or approximately, by `FAISS
     <https://arxiv.org/abs/2401.08281>`_ or by torch.
 
     The score is higher for nearer rows: the similarity :math:`\cos(\mathbf{q}, \mathbf{x}_j)` if :obj:`cosine`, else
@@ -63,7 +63,7 @@ class KNNIndex:
         kind (str, optional): ``"flat"`` is exact. ``"ivf"`` visits the nearest cells of a k-means partition, which is
             trained on the first rows added, or when there are enough of them (8 a cell); until then it is exact.
             ``"hnsw"`` walks a `navigable graph <https://arxiv.org/abs/1603.09320>`_. (default: ``"flat"``)
-        cosine (bool, optional): Compare directions. Rows are normalised here; zero rows stay zero and
+        cosine (bool, optional): Compare directions. Rows are normalized here; zero rows stay zero and
             have similarity 0 to all. (default: ``False``)
         backend (str, optional): ``"faiss"``, ``"torch"`` (always exact), or ``"auto"``: FAISS if it is installed,
             except on macOS, where its OpenMP runtime clashes with that of torch. On a CUDA device ``"auto"`` is torch
@@ -109,7 +109,7 @@ class KNNIndex:
 
     @property
     def embeddings(self) -> Tensor:
-        """The rows added [n, d], in float32, normalised if :obj:`cosine`."""
+        """The rows added [n, d], in float32, normalized if :obj:`cosine`."""
         if self._rows is not None:
             return self._rows
         return torch.empty(0, 0) if self._index is None else torch.from_numpy(self._index.reconstruct_n(0, len(self)))

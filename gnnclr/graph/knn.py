@@ -1,4 +1,4 @@
-"""The graph of nearest neighbours."""
+"""The graph of nearest neighbors."""
 
 import copy
 import sys
@@ -25,28 +25,28 @@ def knn_graph(
     cosine: bool = False,
     index: KNNIndex | str | None = None,
 ) -> Tensor:
-    r"""The graph in which every node receives an edge from each of its :math:`k` nearest neighbours, in linear memory.
+    r"""The graph in which every node receives an edge from each of its :math:`k` nearest neighbors, in linear memory.
 
     Arguments and order of the edges are those of :func:`torch_geometric.nn.knn_graph`. A node is told from its
-    duplicates by its number, so that duplicates are neighbours at distance zero and a node never is its own. Rows of
+    duplicates by its number, so that duplicates are neighbors at distance zero and a node never is its own. Rows of
     zeros have cosine similarity 0 to all others. Ties are broken alike in every call.
 
     Args:
         x (torch.Tensor): Node features; float32 arithmetic at least.
-        k (int): Neighbours of each node. Where fewer nodes are left, all of them are taken.
+        k (int): Neighbors of each node. Where fewer nodes are left, all of them are taken.
         batch (torch.Tensor, optional): The example each node belongs to, in any order: only nodes of the same example
-            are neighbours. (default: ``None``, one example)
-        loop (bool, optional): Count the node itself as its nearest neighbour. (default: ``False``)
-        flow (str, optional): With ``"source_to_target"`` neighbours are ``edge_index[0]`` and their centres
+            are neighbors. (default: ``None``, one example)
+        loop (bool, optional): Count the node itself as its nearest neighbor. (default: ``False``)
+        flow (str, optional): With ``"source_to_target"`` neighbors are ``edge_index[0]`` and their centers
             ``edge_index[1]``; with ``"target_to_source"`` the other way round. (default: ``"source_to_target"``)
         cosine (bool, optional): Compare directions instead of distances. (default: ``False``)
         index (KNNIndex or str, optional): Approximate search: ``"ivf"``, ``"hnsw"``, or an index with settings of your
-            own, whose rows are neither used nor changed. A node has fewer neighbours where the index finds fewer.
+            own, whose rows are neither used nor changed. A node has fewer neighbors where the index finds fewer.
             (default: ``None``, exact: FAISS from 2,048 nodes on a CPU if it is installed, and torch otherwise)
 
     Shapes:
         - **input:** node features :math:`(|\mathcal{V}|, F)`, batch :math:`(|\mathcal{V}|)`
-        - **output:** edges :math:`(2, |\mathcal{E}|)`, grouped by centre in ascending order, nearest neighbour first
+        - **output:** edges :math:`(2, |\mathcal{E}|)`, grouped by center in ascending order, nearest neighbor first
 
     Raises:
         ValueError: If an argument has the wrong type, shape or range, or if ``x`` is not finite.

@@ -2,7 +2,6 @@
 
 from gnnclr.losses.aggregated import AggregatedLoss
 from gnnclr.losses.align_uniform import AlignUniformLoss
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.asymmetric import AsymmetricInfoNCELoss
 from gnnclr.losses.barlow_twins import BarlowTwinsLoss
 from gnnclr.losses.cached_backward import cached_backward
@@ -21,6 +20,7 @@ from gnnclr.losses.kcl import KCLLoss
 from gnnclr.losses.kernel_info_nce import KernelInfoNCELoss
 from gnnclr.losses.negative_cosine import NegativeCosineLoss
 from gnnclr.losses.nt_xent import NTXentLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.losses.prototype import PrototypeLoss
 from gnnclr.losses.random_walk import RandomWalkLaplacianLoss
 from gnnclr.losses.resc import ReSCLoss
@@ -32,7 +32,6 @@ from gnnclr.losses.vicreg import VICRegLoss
 __all__ = [
     "AggregatedLoss",
     "AlignUniformLoss",
-    "Anatomy",
     "AsymmetricInfoNCELoss",
     "BarlowTwinsLoss",
     "CCASSGLoss",
@@ -50,6 +49,7 @@ __all__ = [
     "KernelInfoNCELoss",
     "NTXentLoss",
     "NegativeCosineLoss",
+    "ObjectiveCard",
     "PrototypeLoss",
     "RandomWalkLaplacianLoss",
     "ReSCLoss",

@@ -22,15 +22,15 @@ class AggregatedLoss(GraphLoss):
         \mathcal{L} = \ell(\mathbf{z}, \mathbf{t})
 
     where :math:`\ell` finds the target of a node among the targets of all nodes that are no positives of it. With
-    ``SimpleConv(aggr="mean")`` and two views the targets are the other views, held constant; with neighbours as further
-    positives (:class:`~gnnclr.graph.AddKNNPositives`) they are means of neighbourhoods. Layers with parameters, such as
+    ``SimpleConv(aggr="mean")`` and two views the targets are the other views, held constant; with neighbors as further
+    positives (:class:`~gnnclr.graph.AddKNNPositives`) they are means of neighborhoods. Layers with parameters, such as
     ``GATv2Conv`` or ``TransformerConv`` (learned multi-head attention), are trained by the gradient of their targets,
     and embeddings by that of the queries. Negatives keep both from collapse; with a loss that has none, a layer that is
     learned may collapse.
 
     A layer must not hand a node its own embedding: self-loops and root weights have to be switched off. The loss tries
     the layer once, and warns. Weights of positives are passed to layers whose ``forward`` has an ``edge_weight``;
-    others do not see them. ``GCNConv`` normalises by the degree of sources too, of which rows of a bank have none: give
+    others do not see them. ``GCNConv`` normalizes by the degree of sources too, of which rows of a bank have none: give
     it ``normalize=False`` there.
 
     Args:
@@ -191,7 +191,7 @@ def _moved(pairs: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _sees_itself(conv: nn.Module, like: Tensor) -> bool:
-    """Whether what a node gets depends on its own features where it has one neighbour, so that no weight can tell."""
+    """Whether what a node gets depends on its own features where it has one neighbor, so that no weight can tell."""
     conv = deepcopy(conv).eval()
     edge_index = torch.tensor([[1, 0, 3, 2], [0, 1, 2, 3]], device=like.device)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):  # what is lazy draws its weights here

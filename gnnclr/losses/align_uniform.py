@@ -1,8 +1,8 @@
 """Alignment and uniformity of Wang and Isola."""
 
 from gnnclr.graph import Negatives
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, GaussianUniformityConv, WeightedSum
 from gnnclr.ops.check import check_positive
 from gnnclr.ops.kernels import NegativePower
@@ -31,7 +31,7 @@ class AlignUniformLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="mean_i |a_i - b_i|^α + mean_v log mean_(i≠j) e^(-t |v_i - v_j|²)",
         kernel="d^α; Gaussian",
         link="mean; log of the mean over all pairs",

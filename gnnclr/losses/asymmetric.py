@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AsymmetricConv, ContrastiveConv, HardNegativeConv
 from gnnclr.ops.check import check_choice, check_positive, describe
 
@@ -44,7 +44,7 @@ class AsymmetricInfoNCELoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="1/V [Σ_(a≠b) l(a|b) + w Σ_a (α l(a|*) + (1-α) l(*|a))], l(a|b): InfoNCE with b held constant",
         kernel="dot product",
         link="log-sum-exp, positive inside",

@@ -1,7 +1,7 @@
 """Barlow Twins."""
 
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.feature_loss import FeatureLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn.features import BarlowTwinsConv
 
 
@@ -13,7 +13,7 @@ class BarlowTwinsLoss(FeatureLoss):
         \mathcal{L} = \sum_k (1 - C_{kk})^2 + \lambda \sum_{k \neq l} C_{kl}^2, \qquad
         \mathbf{C} = \tfrac{1}{n} \tilde{\mathbf{X}}^\top \tilde{\mathbf{Y}}
 
-    with features standardised over the batch as batch normalisation does.
+    with features standardized over the batch as batch normalization does.
 
     Args:
         redundancy (float, optional): The weight :math:`\lambda > 0`. (default: ``0.0051``)
@@ -26,7 +26,7 @@ class BarlowTwinsLoss(FeatureLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="Σ_k (1 - C_kk)² + λ Σ_(k≠l) C_kl², C = X̃ᵀỸ/n",
         kernel="correlation of features",
         link="square",

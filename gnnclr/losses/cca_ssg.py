@@ -1,7 +1,7 @@
 """CCA-SSG."""
 
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.feature_loss import FeatureLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn.features import CCAConv
 
 
@@ -14,7 +14,7 @@ class CCASSGLoss(FeatureLoss):
         \big\|\mathbf{I} - \tfrac{1}{n} \tilde{\mathbf{X}}^\top \tilde{\mathbf{X}}\big\|_F^2 +
         \big\|\mathbf{I} - \tfrac{1}{n} \tilde{\mathbf{Y}}^\top \tilde{\mathbf{Y}}\big\|_F^2 \Big)
 
-    with features standardised over the batch.
+    with features standardized over the batch.
 
     Args:
         decorrelation (float, optional): The weight :math:`\lambda > 0`. (default: ``0.001``)
@@ -27,7 +27,7 @@ class CCASSGLoss(FeatureLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="-tr(X̃ᵀỸ)/n + λ (|I - X̃ᵀX̃/n|² + |I - ỸᵀỸ/n|²)",
         kernel="correlation of features",
         link="mean; square",

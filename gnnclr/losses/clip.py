@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import Negatives
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import ContrastiveConv
 from gnnclr.ops.bound import bound
 from gnnclr.ops.check import check_positive
@@ -42,7 +42,7 @@ class CLIPLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="mean_i ½[-log e^(a_i·b_i/τ) / Σ_j e^(a_i·b_j/τ) - log e^(a_i·b_i/τ) / Σ_j e^(a_j·b_i/τ)]",
         kernel="dot product",
         link="log-sum-exp, positive inside",

@@ -4,8 +4,8 @@ from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.graph.communities import ExcludeCommunity, WeighCommunity
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv
 from gnnclr.ops.check import check_index, describe
 
@@ -41,7 +41,7 @@ class CommunityNTXentLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="mean_i -log e^(s_ip/τ) / (e^(s_ip/τ) + Σ_j ρ^[c_i = c_j] e^(s_ij/τ))",
         kernel="dot product",
         link="log-sum-exp, positive inside",

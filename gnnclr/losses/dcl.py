@@ -4,8 +4,8 @@ import functools
 
 from torch import nn
 
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv, FarPositiveAlignmentConv, UniformityConv
 from gnnclr.ops.check import check_positive
 
@@ -39,7 +39,7 @@ class DCLLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="mean_i [-ω s_ip/τ + log Σ_j e^(s_ij/τ)]",
         kernel="dot product",
         link="log-sum-exp, positive outside",

@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv, WeightedSum
 
 
@@ -36,7 +36,7 @@ class DHELLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="mean_i [-a_i·b_i/τ + log Σ_(j≠i) e^(a_i·a_j/τ) + log Σ_(j≠i) e^(b_i·b_j/τ)]",
         kernel="dot product",
         link="log-sum-exp, positive outside",

@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
 from gnnclr.ops.check import check_positive
 from gnnclr.ops.kernels import DivergenceNegative, DivergencePositive
@@ -39,7 +39,7 @@ class FMICLLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="-mean_i f'(G(a_i, b_i)) + α mean_(i≠j) f*(f'(G(a_i, a_j))), G = μ e^(-d²/2σ²)",
         kernel="f' and f*∘f' of a Gaussian, six divergences",
         link="mean",

@@ -7,7 +7,7 @@ from gnnclr.losses.graph_loss import GraphLoss, float_rows
 
 
 class FeatureLoss(GraphLoss):
-    """Base class of losses that compare views feature by feature: rows are not normalised, there are no negatives, and
+    """Base class of losses that compare views feature by feature: rows are not normalized, there are no negatives, and
     every process computes the loss of the joined batch. Of more than two views it is the mean over pairs of views."""
 
     mean_over_anchors = False

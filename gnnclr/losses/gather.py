@@ -4,8 +4,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.autograd import Function
 
-from gnnclr.ops.first_order import first_order
 from gnnclr.ops.gather_rows import gather_rows
+from gnnclr.ops.no_double_backward import no_double_backward
 
 
 class _Gather(Function):
@@ -15,7 +15,7 @@ class _Gather(Function):
         return gather_rows(x, sizes)
 
     @staticmethod
-    @first_order
+    @no_double_backward
     def backward(ctx, grad):
         # Every process has a loss that depends on these rows: their gradient is the sum over processes.
         grad = grad.contiguous()

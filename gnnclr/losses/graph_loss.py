@@ -11,8 +11,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.gather import gather
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PairConv
 from gnnclr.nn.alignment import anchor_mass
 from gnnclr.ops.agreement import agree
@@ -42,14 +42,14 @@ def float_rows(x: Tensor, power: int = 1) -> Tensor:
 
 
 class GraphLoss(nn.Module):
-    r"""Base class of losses. A subclass names its layer, states its :attr:`anatomy`, may say with :attr:`rule` who
+    r"""Base class of losses. A subclass names its layer, states its :attr:`card`, may say with :attr:`rule` who
     repels whom or replace :meth:`graph`, which turns a batch into a :class:`~gnnclr.graph.ContrastGraph`, and inherits
 
-    - ``loss(z0, z1, ...)``: the loss of a batch of views, of any length, which are normalised inside;
+    - ``loss(z0, z1, ...)``: the loss of a batch of views, of any length, which are normalized inside;
     - ``loss(z0, z1, ..., labels=y)``: the same, where views of all samples of a label attract each other, in every loss
       whose positives are the views of a sample;
     - ``loss(x, graph)``: the loss of stacked views ``x`` on a graph of the caller's making; rows of its bank are
-      normalised too. A graph is of this process: nothing is gathered.
+      normalized too. A graph is of this process: nothing is gathered.
 
     A keyword that a loss does not use is refused, and so is anything beside a graph; ``None`` counts as not given.
     Losses in which each positive has a term of its own list the pairs of a label, quadratically many in its samples;
@@ -74,7 +74,7 @@ class GraphLoss(nn.Module):
     """
 
     #: What the loss is made of, in words.
-    anatomy: ClassVar[Anatomy | None] = None
+    card: ClassVar[ObjectiveCard | None] = None
     #: The least number of views of a batch.
     min_views: ClassVar[int] = 2
     #: The largest number of views of a batch, if there is one.

@@ -1,7 +1,7 @@
 """Debiased contrastive loss, and hard negatives."""
 
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, HardNegativeConv
 
 
@@ -35,7 +35,7 @@ class HardNegativeLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="mean_i -log e^(s_ip/τ) / (e^(s_ip/τ) + N), N = [Σ_j w_ij e^(s_ij/τ) - τ⁺M e^(s_ip/τ)]/(1-τ⁺)",
         kernel="dot product",
         link="log-sum-exp, positive inside",

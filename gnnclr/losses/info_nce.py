@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
 from gnnclr.graph.shared_structure import shared_structure
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import ContrastiveConv
 from gnnclr.ops.check import check_finite, check_matrix, describe
 
@@ -38,7 +38,7 @@ class InfoNCELoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="mean_i -log e^(q_i·k_i/τ) / (e^(q_i·k_i/τ) + Σ_j e^(q_i·n_j/τ))",
         kernel="dot product",
         link="log-sum-exp, positive inside",

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
 from gnnclr.ops.kernels import JensenShannonNegative, JensenShannonPositive
 
@@ -32,7 +32,7 @@ class JSDLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="-mean_i [log 2 - softplus(-s_ip)] + mean_ij [softplus(s_ij) - log 2]",
         kernel="softplus of the dot product",
         link="mean",

@@ -1,8 +1,8 @@
 """KCL: kernels in place of the softmax."""
 
 from gnnclr.graph import Negatives
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
 from gnnclr.ops.check import check_choice, check_number, check_positive
 from gnnclr.ops.kernels import Gaussian, InverseMultiquadric, Logarithmic, PairKernel, Riesz
@@ -51,7 +51,7 @@ class KCLLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="-2 mean_i k(a_i, b_i) + γ [mean_(i≠j) k(a_i, a_j) + mean_(i≠j) k(b_i, b_j)]",
         kernel="Gaussian, log, IMQ, Riesz or Gaussian-Riesz of the distance",
         link="mean",

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv, PairConv, UniformityConv, WeightedSum
 from gnnclr.ops.check import check_choice, check_positive, describe
 from gnnclr.ops.kernels import LogArcCosine, LogConcatenation, LogSum, NegativePower, OnHalf, PairKernel
@@ -56,7 +56,7 @@ class KernelInfoNCELoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="mean_i -log K(z_i, z_p) / (K(z_i, z_p) + Σ_j K(z_i, z_j)), K = e^(-d^γ/τ)",
         kernel="e^(-d^γ/τ), mixtures by sum or concatenation, arc-cosine",
         link="log-sum-exp, positive inside",

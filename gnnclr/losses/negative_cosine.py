@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, augmentation_graph
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
-from gnnclr.nn import OneSidedAlignmentConv
+from gnnclr.losses.objective_card import ObjectiveCard
+from gnnclr.nn import StopGradientAlignmentConv
 
 
 class NegativeCosineLoss(GraphLoss):
@@ -29,7 +29,7 @@ class NegativeCosineLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="-mean_i cos(p_i, sg(z_i))",
         kernel="dot product",
         link="mean",
@@ -39,7 +39,7 @@ class NegativeCosineLoss(GraphLoss):
     )
 
     def __init__(self, gather_distributed: bool = False):
-        super().__init__(OneSidedAlignmentConv(), gather_distributed)
+        super().__init__(StopGradientAlignmentConv(), gather_distributed)
 
     def graph(self, *views: Tensor) -> ContrastGraph:
         """The graph of a batch: predictions, the first view, are anchors; targets are their positives."""

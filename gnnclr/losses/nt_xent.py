@@ -2,13 +2,13 @@
 
 from torch import nn
 
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv
 
 
 class NTXentLoss(GraphLoss):
-    r"""The normalised temperature-scaled cross entropy of
+    r"""The normalized temperature-scaled cross entropy of
     `"A Simple Framework for Contrastive Learning of Visual Representations"
     <https://arxiv.org/abs/2002.05709>`_: each view finds the other views of its sample among all views of the batch.
 
@@ -44,7 +44,7 @@ class NTXentLoss(GraphLoss):
         tensor(True)
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="mean_i -log e^(s_ip/τ) / (e^(s_ip/τ) + Σ_j e^(s_ij/τ))",
         kernel="dot product",
         link="log-sum-exp, positive inside",

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv
 from gnnclr.ops.check import check_matrix
 from gnnclr.ops.kernels import NegativePower
@@ -38,7 +38,7 @@ class PrototypeLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="mean_ia -log e^(-|v_ia - z_i|²/T) / Σ_k e^(-|v_ia - z_k|²/T)",
         kernel="e^(-d²/T)",
         link="log-sum-exp, positive inside",

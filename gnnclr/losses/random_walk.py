@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import PairConv, RandomWalkConv
 from gnnclr.ops.check import check_choice
 
@@ -36,7 +36,7 @@ class RandomWalkLaplacianLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="Σ_(i≠j) (P_ij - T_ij)², P = row softmax of s/τ, T = step to the positive",
         kernel="dot product",
         link="square of the softmax",

@@ -8,8 +8,8 @@ from torch_geometric.utils import scatter
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
 from gnnclr.graph.communities.centroids import distance_columns
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv
 from gnnclr.ops.check import check_choice, check_index, check_positive, describe
 from gnnclr.ops.kernels import NegativePower
@@ -28,7 +28,7 @@ class ReSCLoss(GraphLoss):
     where :math:`k` is the community of the sample in the other view and :math:`\mathbf{c}` are the means of that view's
     communities, held constant; :math:`\delta(\mathbf{z}, \mathbf{c})` is :math:`e^{\mathbf{z}^\top \mathbf{c} / \tau}`
     or :math:`e^{-\|\mathbf{z} - \mathbf{c}\|^2 / \tau^2}`. Centroids are the bank of the graph, and weights its
-    low-rank log-weights. Rows of a bank are not normalised: means of unit vectors are shorter.
+    low-rank log-weights. Rows of a bank are not normalized: means of unit vectors are shorter.
 
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; with ``"cosine"``
@@ -47,7 +47,7 @@ class ReSCLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="mean_i -log δ(z_i, c_k) / (δ(z_i, c_k) + Σ_(l≠k) w_kl δ(z_i, c_l))",
         kernel="dot product or squared distance, to centroids",
         link="log-sum-exp, positive inside",

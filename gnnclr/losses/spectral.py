@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
 from gnnclr.ops.check import check_positive
 from gnnclr.ops.kernels import Square
@@ -14,13 +14,13 @@ from gnnclr.ops.unit_rows import row_lengths
 
 class SpectralContrastiveLoss(GraphLoss):
     r"""The loss of `"Provable Guarantees for Self-Supervised Deep Learning with Spectral Contrastive Loss"
-    <https://arxiv.org/abs/2106.04156>`_, whose minimisers span the leading eigenvectors of the augmentation graph.
+    <https://arxiv.org/abs/2106.04156>`_, whose minimizers span the leading eigenvectors of the augmentation graph.
 
     .. math::
         \mathcal{L} = \frac{1}{\mu} \Big[ -2 \operatorname{mean}_i \mathbf{a}_i^\top \mathbf{b}_i +
         \operatorname{mean}_{i \neq j} (\mathbf{a}_i^\top \mathbf{b}_j)^2 \Big]
 
-    Rows are not normalised, but those outside of the ball of radius :math:`\sqrt{\mu}` are brought to its surface, as
+    Rows are not normalized, but those outside of the ball of radius :math:`\sqrt{\mu}` are brought to its surface, as
     in the authors' code.
 
     Args:
@@ -35,7 +35,7 @@ class SpectralContrastiveLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="1/μ [-2 mean_i a_i·b_i + mean_(i≠j) (a_i·b_j)²]",
         kernel="dot product; its square",
         link="mean",

@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv
 
 
@@ -38,7 +38,7 @@ class SupConLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="mean_i mean_p -log e^(s_ip/τ) / Σ_(j≠i) e^(s_ij/τ)",
         kernel="dot product",
         link="log-sum-exp, all positives inside",

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import TripletConv
 
 
@@ -36,7 +36,7 @@ class TripletLoss(GraphLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="mean_ipj [|z_i - z_p| - |z_i - z_j| + m]_+",
         kernel="distance",
         link="hinge at the positive's distance plus a margin",

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from gnnclr.losses.anatomy import Anatomy
 from gnnclr.losses.feature_loss import FeatureLoss
 from gnnclr.losses.graph_loss import float_rows
+from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn.features import VICRegConv
 
 
@@ -30,7 +30,7 @@ class VICRegLoss(FeatureLoss):
         - **output:** scalar
     """
 
-    anatomy = Anatomy(
+    card = ObjectiveCard(
         formula="λ mean |X - Y|² + Σ_(Z=X,Y) μ/2 mean_k [1 - σ_k]_+ + ν/d Σ_(k≠l) Cov(Z)_kl²",
         kernel="distance of views; covariance of features",
         link="mean, hinge, square",

@@ -7,19 +7,19 @@ from gnnclr.nn.chunks import in_chunks
 from gnnclr.nn.contra_norm import ContraNorm
 from gnnclr.nn.contrastive import ContrastiveConv
 from gnnclr.nn.coupled import CoupledConv
-from gnnclr.nn.dcl_weight import FarPositiveAlignmentConv
+from gnnclr.nn.far_positive_alignment import FarPositiveAlignmentConv
 from gnnclr.nn.gaussian_uniformity import GaussianUniformityConv
 from gnnclr.nn.hard_negative import HardNegativeConv
 from gnnclr.nn.jumping import JumpingKnowledgeConv
 from gnnclr.nn.mlp_head import MLPHead
 from gnnclr.nn.momentum_encoder import MomentumEncoder
-from gnnclr.nn.one_sided import OneSidedAlignmentConv
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.potential import PotentialConv
 from gnnclr.nn.random_walk import RandomWalkConv
 from gnnclr.nn.samp import SelfAttentionMessagePassing
 from gnnclr.nn.signed import SignedMessagePassing
 from gnnclr.nn.stage_memory import StageMemory
+from gnnclr.nn.stop_gradient_alignment import StopGradientAlignmentConv
 from gnnclr.nn.triplet import TripletConv
 from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
@@ -37,13 +37,13 @@ __all__ = [
     "JumpingKnowledgeConv",
     "MLPHead",
     "MomentumEncoder",
-    "OneSidedAlignmentConv",
     "PairConv",
     "PotentialConv",
     "RandomWalkConv",
     "SelfAttentionMessagePassing",
     "SignedMessagePassing",
     "StageMemory",
+    "StopGradientAlignmentConv",
     "TripletConv",
     "UniformityConv",
     "Update",

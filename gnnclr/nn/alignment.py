@@ -204,7 +204,7 @@ class AlignmentConv(PairConv):
             pairs (PositivePairs): The pairs.
             by_score (Tensor): The gradient :math:`u` by each score [e].
         """
-        return self.exchange(z, graph, pairs.edge_index, -by_score, pairs.slope)
+        return self.messages_both_ways(z, graph, pairs.edge_index, -by_score, pairs.slope)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""

@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from gnnclr.nn.update import Update
-from gnnclr.ops.first_order import first_order
+from gnnclr.ops.no_double_backward import no_double_backward
 
 
 class _Bridge(Function):
@@ -16,7 +16,7 @@ class _Bridge(Function):
         return update.energy.clone()
 
     @staticmethod
-    @first_order
+    @no_double_backward
     def backward(ctx, grad):
         message, *by_inputs = ctx.saved_tensors
         return None, (-grad * message).to(ctx.dtype), *(grad * gradient for gradient in by_inputs)

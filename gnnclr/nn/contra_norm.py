@@ -13,7 +13,7 @@ from gnnclr.ops.unit_rows import unit_rows
 
 
 class ContraNorm(nn.Module):
-    r"""The normalisation of `"ContraNorm: A Contrastive Learning Perspective on Oversmoothing and Beyond"
+    r"""The normalization of `"ContraNorm: A Contrastive Learning Perspective on Oversmoothing and Beyond"
     <https://arxiv.org/abs/2303.06562>`_: a step of the uniformity update, so that the features of tokens or nodes do
     not become one in deep encoders.
 
@@ -23,7 +23,7 @@ class ContraNorm(nn.Module):
         P_{ij} = \operatorname*{softmax}_{j}\; \hat{\mathbf{x}}_i^\top \hat{\mathbf{x}}_j / \tau
 
     with :math:`\hat{\mathbf{x}} = \mathbf{x} / \|\mathbf{x}\|`. Tokens see all tokens of their set, themselves
-    included. Nodes see those that are neither their neighbours nor themselves, as in the authors' code, whose adjacency
+    included. Nodes see those that are neither their neighbors nor themselves, as in the authors' code, whose adjacency
     matrices have self-loops; a node that is linked to all others sees itself alone, and keeps its features.
 
     On unit rows :math:`\mathbf{P} \mathbf{X}` is what :class:`~gnnclr.nn.UniformityConv` sends to anchors from constant

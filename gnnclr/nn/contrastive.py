@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 from gnnclr.graph import ContrastGraph
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs, anchor_share, most_positives
 from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
-from gnnclr.nn.normalizer import Normalizer, Weigh
+from gnnclr.nn.log_partition import LogPartition, Weigh
 from gnnclr.nn.positive_softmax import PositiveSoftmax
 from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
@@ -77,10 +77,10 @@ class ContrastiveConv(CoupledConv):
             return self._sum(z, graph)
         return super().step(z, graph)
 
-    def couple(self, pairs: PositivePairs, normalizer: Normalizer) -> tuple[Tensor, Tensor, tuple[Tensor]]:
+    def couple(self, pairs: PositivePairs, log_partition: LogPartition) -> tuple[Tensor, Tensor, tuple[Tensor]]:
         """See :class:`CoupledConv`."""
         couple = {"pair": self._couple_pairs, "all": self._couple_anchors, "none": self._couple_sums}
-        return couple[self.denominator](pairs, normalizer.lse)
+        return couple[self.denominator](pairs, log_partition.lse)
 
     def weigh(self, pairs: PositivePairs, num_nodes: int) -> Weigh | None:
         """See :class:`CoupledConv`."""
@@ -131,14 +131,14 @@ class ContrastiveConv(CoupledConv):
 
     def _step_groups(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Implicit positives in the denominator of each anchor: as :meth:`_couple_anchors`, by sums over groups."""
-        normalizer = self.uniformity.normalizer(z, graph)
+        log_partition = self.uniformity.log_partition(z, graph)
         positives = GroupSoftmax(z, graph.group, 1 / float(self.temperature))
         share = anchor_share(positives.count, graph.anchor, z.dtype, self.alignment.mean)
-        gap = (normalizer.lse - positives.lse).masked_fill(share == 0, float("-inf"))
+        gap = (log_partition.lse - positives.lse).masked_fill(share == 0, float("-inf"))
         push, each = torch.sigmoid(gap), share / positives.count.clamp(min=1)
         energy = (share * (softplus(gap, threshold=50.0) + positives.spread)).sum()
         learned = isinstance(self.temperature, Tensor)
-        repel, by_scale = normalizer.message(share * push)
+        repel, by_scale = log_partition.message(share * push)
         # (1 + ε) / P of the positives' softmax, less the weight 1 / P, less the share of negatives in the partition.
         message, by = positives.message(each * torch.sigmoid(-gap), each * push, by_scale=learned)
         message = message.add_(repel).div_(-float(self.temperature))

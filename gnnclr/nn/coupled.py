@@ -10,7 +10,7 @@ from torch_geometric.utils import scatter
 from gnnclr.graph import ContrastGraph
 from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
-from gnnclr.nn.normalizer import Normalizer, Weigh
+from gnnclr.nn.log_partition import LogPartition, Weigh
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
@@ -51,12 +51,12 @@ class CoupledConv(PairConv):
         self.alignment = alignment
         self.uniformity = UniformityConv(alignment.temperature, impl) if uniformity is None else uniformity
 
-    def couple(self, pairs: PositivePairs, *normalizers: Normalizer) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    def couple(self, pairs: PositivePairs, *log_partitions: LogPartition) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """The energy, and its gradients by the score of each pair [e] and by each log-partition [n].
 
         Args:
             pairs (PositivePairs): The positives.
-            *normalizers (Normalizer): The log-partitions, one for each sharpness.
+            *log_partitions (LogPartition): The log-partitions, one for each sharpness.
         """
         raise NotImplementedError
 
@@ -74,20 +74,22 @@ class CoupledConv(PairConv):
         if self.compares_positives or pairs.attract is not None:
             pairs = self.alignment.compared(z, graph, pairs)
         options = {"weigh": self.weigh(pairs, z.size(0))} if len(self.sharpness) == 1 else {}
-        normalizers = [self.uniformity.normalizer(z, graph, sharpness=c, **options) for c in self.sharpness]
-        energy, by_score, by_lse = self._couple(pairs, normalizers)
-        by_weight = self._gradient_by_weight(pairs, normalizers)
+        log_partitions = [self.uniformity.log_partition(z, graph, sharpness=c, **options) for c in self.sharpness]
+        energy, by_score, by_lse = self._couple(pairs, log_partitions)
+        by_weight = self._gradient_by_weight(pairs, log_partitions)
         by_scale, repel = self._gradient_by_scale(pairs, by_score, by_lse), None
         for c, by in zip(self.sharpness, by_lse):
-            message, by_log_scale = normalizers.pop(0).message(by)  # copies of the embeddings go with each
+            message, by_log_scale = log_partitions.pop(0).message(by)  # copies of the embeddings go with each
             repel = message.mul_(c) if repel is None else repel.add_(message, alpha=c)
             by_scale = by_scale + by_log_scale
         message = self.alignment.pull(z, graph, pairs, by_score).sub_(repel).div_(float(self.temperature))
         return Update(energy, message, self._gradients(by_scale) + by_weight)
 
-    def _couple(self, pairs: PositivePairs, normalizers: list[Normalizer]) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    def _couple(
+        self, pairs: PositivePairs, log_partitions: list[LogPartition]
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """What :meth:`couple` returns, with scores that attract by weights of their own."""
-        energy, by_score, by_lse = self.couple(pairs, *normalizers)
+        energy, by_score, by_lse = self.couple(pairs, *log_partitions)
         if pairs.attract is None:
             return energy, by_score, by_lse
         # Of each anchor the rest sums to zero: scores of positives are compared with each other here.
@@ -102,7 +104,9 @@ class CoupledConv(PairConv):
         common = -sum(c * by.sum() for c, by in zip(self.sharpness, by_lse))
         return (by_score * pairs.relative).sum() + common * pairs.base
 
-    def _gradient_by_weight(self, pairs: PositivePairs, normalizers: list[Normalizer]) -> list[tuple[Tensor, Tensor]]:
+    def _gradient_by_weight(
+        self, pairs: PositivePairs, log_partitions: list[LogPartition]
+    ) -> list[tuple[Tensor, Tensor]]:
         """Weights that are learned, and the gradient by them: given scores and log-partitions, the energy is a function
         of few numbers, which autograd differentiates for every objective."""
         if pairs.learned is None:
@@ -110,7 +114,7 @@ class CoupledConv(PairConv):
         with torch.enable_grad():
             weight = pairs.learned.detach().requires_grad_()
             name = "weight" if pairs.attract is None else "attract"
-            energy, *_ = self._couple(replace(pairs, **{name: weight}), normalizers)
+            energy, *_ = self._couple(replace(pairs, **{name: weight}), log_partitions)
             return [(pairs.learned, *torch.autograd.grad(energy, weight))]
 
     def _gradients(self, by_log_scale: Tensor) -> list[tuple[Tensor, Tensor]]:

@@ -37,8 +37,8 @@ class GaussianUniformityConv(UniformityConv):
         """Energy and message of one round."""
         if graph.extra_scale is not None and graph.extra_scale.numel():
             raise ValueError("'graph.extra_scale' must be absent: the potential of a pair has no factor (got one)")
-        normalizer = self.normalizer(z, graph)
-        mass, lse = normalizer.mass, normalizer.lse
+        log_partition = self.log_partition(z, graph)
+        mass, lse = log_partition.mass, log_partition.lse
         energies, weight = [], torch.zeros_like(lse)
         for v in range(graph.num_views):
             rows = (graph.view == v) & torch.isfinite(lse)
@@ -46,7 +46,7 @@ class GaussianUniformityConv(UniformityConv):
                 pooled = torch.logsumexp(lse[rows], dim=0)
                 weight[rows] = (lse[rows] - pooled).exp()
                 energies.append(pooled - float(mass[rows].sum().log()) - 2 * self.t)
-        message, _ = normalizer.message(weight / max(len(energies), 1))
+        message, _ = log_partition.message(weight / max(len(energies), 1))
         energy = torch.stack(energies).mean() if energies else z.new_zeros(())
         return Update(energy, message * (-2 * self.t))
 

@@ -8,7 +8,7 @@ from torch.nn.functional import softplus
 
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
 from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
-from gnnclr.nn.normalizer import Normalizer
+from gnnclr.nn.log_partition import LogPartition
 from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.ops.check import describe
 
@@ -63,7 +63,7 @@ class HardNegativeConv(CoupledConv):
         self.sharpness = (1 + self.beta, self.beta) if self.beta else (1.0,)
 
     def couple(
-        self, pairs: PositivePairs, hard: Normalizer, importance: Normalizer | None = None
+        self, pairs: PositivePairs, hard: LogPartition, importance: LogPartition | None = None
     ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """See :class:`CoupledConv`."""
         target, n = pairs.edge_index[1], hard.lse.numel()

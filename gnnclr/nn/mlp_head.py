@@ -9,7 +9,7 @@ from gnnclr.ops.check import check_count
 
 class MLPHead(nn.Module):
     r"""The projector of `"A Simple Framework for Contrastive Learning of Visual Representations"
-    <https://arxiv.org/abs/2002.05709>`_: linear layers with batch normalisation and ReLU in between.
+    <https://arxiv.org/abs/2002.05709>`_: linear layers with batch normalization and ReLU in between.
 
     ==========================================================  ==================================================
     SimCLR, CIFAR-10                                            ``MLPHead(512, 512, 128)``
@@ -23,10 +23,10 @@ class MLPHead(nn.Module):
         hidden_features (int): Width of the hidden layers.
         out_features (int): Width of the output.
         layers (int, optional): The number of linear layers. (default: ``2``)
-        norm (bool, optional): If set to :obj:`False`, hidden layers are not normalised. (default: :obj:`True`)
-        last_norm (bool, optional): If set to :obj:`True`, the output is normalised over the batch too, without a scale
+        norm (bool, optional): If set to :obj:`False`, hidden layers are not normalized. (default: :obj:`True`)
+        last_norm (bool, optional): If set to :obj:`True`, the output is normalized over the batch too, without a scale
             or a shift of its own. (default: :obj:`False`)
-        bias (bool, optional): If set to :obj:`False`, the last linear layer has no bias; a normalised output has none
+        bias (bool, optional): If set to :obj:`False`, the last linear layer has no bias; a normalized output has none
             in any case. (default: :obj:`True`)
 
     Shapes:

@@ -8,13 +8,13 @@ from torch_geometric.nn import MessagePassing
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.nn.bridge import bridge
-from gnnclr.nn.kernel_exchange import KernelExchange
+from gnnclr.nn.kernel_messages import KernelMessages
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_matrix, check_positive, describe
 from gnnclr.ops.kernels import PairKernel
 from gnnclr.ops.tiles import slices
 
-#: Numbers that edges carry at a time: more would not fit the cache, and neighbours as positives are many edges.
+#: Numbers that edges carry at a time: more would not fit the cache, and neighbors as positives are many edges.
 NUMBERS_AT_ONCE = 1 << 22
 
 
@@ -28,7 +28,7 @@ class PairConv(MessagePassing):
 
     - ``conv(z, graph)``: the message :math:`\mathbf{m} = -\partial E / \partial \mathbf{z}`, in the dtype of ``z``;
     - ``conv.energy(z, graph)``: the energy :math:`E`, whose backward pass is minus the message;
-    - :meth:`exchange`: message passing along explicit pairs, in both directions.
+    - :meth:`messages_both_ways`: message passing along explicit pairs, in both directions.
 
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a
@@ -88,7 +88,7 @@ class PairConv(MessagePassing):
         ]
         return torch.cat(parts, dim=-1)
 
-    def exchange(
+    def messages_both_ways(
         self, z: Tensor, graph: ContrastGraph, edge_index: Tensor, weight: Tensor, slope: Tensor | None = None
     ) -> Tensor:
         r"""Messages along explicit pairs, from source to target and back: for the dot product
@@ -111,7 +111,7 @@ class PairConv(MessagePassing):
             weight = weight * slope
         edge_index = torch.cat([edge_index, edge_index[:, inside].flip(0)], dim=1)
         weight = torch.cat([weight, weight[..., inside]], dim=-1)
-        send = self._send if self.kernel is None else KernelExchange(self.kernel)
+        send = self._send if self.kernel is None else KernelMessages(self.kernel)
         out = torch.zeros_like(z)
         for part in slices(edge_index.size(1), edges_at_once(z)):
             out += send(z, nodes, edge_index[:, part], weight[..., part])

@@ -45,7 +45,7 @@ class PotentialConv(PairConv):
             value, slope = self.pair_scores(z, graph, edge_index)
             number = max(edge_index.size(1), 1)
             share = torch.full_like(value, -1 / number)
-            return Update(value.sum() / number, self.exchange(z, graph, edge_index, share, slope))
+            return Update(value.sum() / number, self.messages_both_ways(z, graph, edge_index, share, slope))
         energy, number, message = z.new_zeros(()), 0, None
         for block in negative_blocks(z, graph, graph.negatives):
             q, k = block.ends(z)

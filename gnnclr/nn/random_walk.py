@@ -6,7 +6,7 @@ from torch_geometric.utils import scatter
 
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
 from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
-from gnnclr.nn.normalizer import Normalizer
+from gnnclr.nn.log_partition import LogPartition
 from gnnclr.nn.positive_softmax import PositiveSoftmax
 from gnnclr.nn.uniformity import UniformityConv
 
@@ -51,14 +51,14 @@ class RandomWalkConv(CoupledConv):
         self._check_one_temperature()
 
     def couple(
-        self, pairs: PositivePairs, normalizer: Normalizer, squares: Normalizer
+        self, pairs: PositivePairs, log_partition: LogPartition, squares: LogPartition
     ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
         """See :class:`CoupledConv`."""
-        positive, n = PositiveSoftmax(pairs, normalizer.lse.numel()), normalizer.lse.numel()
+        positive, n = PositiveSoftmax(pairs, log_partition.lse.numel()), log_partition.lse.numel()
         target, share = positive.target, sum_by_anchor(pairs.weight, pairs, n)
         weight = pairs.weight / share[target].clamp(min=torch.finfo(share.dtype).tiny)
         # An anchor without positives has no loss; its partition is set to one.
-        lse = normalizer.lse.masked_fill(share == 0, float("-inf"))
+        lse = log_partition.lse.masked_fill(share == 0, float("-inf"))
         total = torch.logaddexp(lse, positive.lse).masked_fill(share == 0, 0)
         rest = (lse - total).exp()
         equal = 1 / positive.count[target]

@@ -12,7 +12,7 @@ CONSTRAINTS = ("psd", "penalty")
 
 
 class SignedMessagePassing(MessagePassing):
-    r"""Neighbours attract and pairs without an edge repel, in the style of `"Learning over Positive and
+    r"""Neighbors attract and pairs without an edge repel, in the style of `"Learning over Positive and
     Negative Edges with Contrastive Message Passing" <https://arxiv.org/abs/2605.17854>`_.
 
     .. math::
@@ -25,7 +25,7 @@ class SignedMessagePassing(MessagePassing):
     :math:`\mathbf{x}_i^\top \mathbf{W}_{-} \mathbf{x}_j`: along positive edges it makes nodes similar, along negative
     edges dissimilar. The paper constrains its weights softly; the formulas here are not taken from it.
 
-    Negative edges are given, or they are all absent edges. Their sum is then that of all nodes, less the neighbours and
+    Negative edges are given, or they are all absent edges. Their sum is then that of all nodes, less the neighbors and
     the node itself, which is exact in time linear in nodes and edges.
 
     Args:
@@ -53,7 +53,7 @@ class SignedMessagePassing(MessagePassing):
                 f"eigenvalues (got {out_channels} and {in_channels})"
             )
         self.lin = nn.Linear(in_channels, out_channels, bias=False)
-        #: The weights of neighbours and of negatives [out, in], or their factors :math:`\mathbf{A}`.
+        #: The weights of neighbors and of negatives [out, in], or their factors :math:`\mathbf{A}`.
         self.weight_pos = nn.Parameter(torch.empty(out_channels, in_channels))
         self.weight_neg = nn.Parameter(torch.empty(out_channels, in_channels))
         self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
@@ -112,7 +112,7 @@ class SignedMessagePassing(MessagePassing):
 
     @staticmethod
     def _far(x: Tensor, near: Tensor, edge_index: Tensor, batch: Tensor | None) -> Tensor:
-        """The mean over all nodes but neighbours and the node itself; zero where nothing is left."""
+        """The mean over all nodes but neighbors and the node itself; zero where nothing is left."""
         wide, n = torch.promote_types(x.dtype, torch.float32), x.size(0)
         batch = torch.zeros(n, dtype=torch.long, device=x.device) if batch is None else batch
         known = degree(edge_index[1], n, dtype=wide) + 1

@@ -100,7 +100,7 @@ class TripletConv(PairConv):
         sums = torch.nn.functional.pad(sums, (1, 0))
         weight, weighted = (sums[:, start[1:][target]] - sums[:, start[target] + rank]).to(z)
         value = (weighted - weight * self.kernel.distance(x)).sum()
-        message = self.exchange(z, graph, edge_index, weight, self.kernel.distance_slope(x).neg_())
+        message = self.messages_both_ways(z, graph, edge_index, weight, self.kernel.distance_slope(x).neg_())
         # How many negatives each threshold is above of.
         slots = torch.bincount(start[target] + target + rank, minlength=thresholds.order.numel() + n).cumsum(0)
         place = torch.arange(thresholds.order.numel(), device=z.device) + thresholds.owner
@@ -130,7 +130,7 @@ class TripletConv(PairConv):
             value, slope, by = self.kernel.evaluate_above(x, threshold[target])
             chosen = active[target]
             by_threshold = torch.zeros_like(threshold).index_add_(0, target, chosen * by)
-            message = self.exchange(z, graph, edge_index, chosen, slope)
+            message = self.messages_both_ways(z, graph, edge_index, chosen, slope)
             return (chosen * value).sum(), int(chosen.sum()), message, by_threshold
         total, number, message, by_threshold = z.new_zeros(()), 0, None, torch.zeros_like(threshold)
         for block in negative_blocks(z, graph, graph.negatives):

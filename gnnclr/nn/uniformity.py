@@ -7,8 +7,8 @@ from torch_geometric.utils import scatter
 from gnnclr.graph import ContrastGraph, Negatives
 from gnnclr.graph.pair_exceptions import pair_log_weight
 from gnnclr.nn.alignment import anchor_share
+from gnnclr.nn.log_partition import ImplicitLogPartition, JoinedLogPartition, LogPartition, Weigh
 from gnnclr.nn.negative_blocks import explicit_negatives, repels
-from gnnclr.nn.normalizer import ImplicitNormalizer, JoinedNormalizer, Normalizer, Weigh
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
@@ -24,7 +24,7 @@ def edge_logsumexp(score: Tensor, target: Tensor, num_nodes: int) -> Tensor:
     return high + scatter((score - pivot[target]).exp(), target, dim_size=num_nodes, reduce="sum").log()
 
 
-class _ExplicitNormalizer:
+class _ExplicitLogPartition:
     """Explicit pairs, through ``propagate``; some with a factor on their score or a log-weight [e]."""
 
     def __init__(
@@ -54,7 +54,7 @@ class _ExplicitNormalizer:
         target = self.edge_index[1]
         p = weight[target] * (self.logit - self.lse[target]).exp()
         by_kernel = p if self.scale is None else p * self.scale
-        message = self.conv.exchange(self.z, self.graph, self.edge_index, by_kernel, self.slope)
+        message = self.conv.messages_both_ways(self.z, self.graph, self.edge_index, by_kernel, self.slope)
         return message, (p * self.score).sum()
 
 
@@ -89,44 +89,44 @@ class UniformityConv(PairConv):
         self.impl = check_choice("impl", impl, IMPLEMENTATIONS if kernel is None else SUM_IMPLEMENTATIONS)
         self.kernel = kernel
 
-    def normalizer(
+    def log_partition(
         self,
         z: Tensor,
         graph: ContrastGraph,
         negatives: Negatives | None = None,
         sharpness: float = 1.0,
         weigh: Weigh | None = None,
-    ) -> Normalizer:
+    ) -> LogPartition:
         """The log-partition of each anchor, over explicit negatives if the graph has them, or over all pairs of a rule
         (default: the graph's), and in both cases over extra negatives. ``sharpness`` divides the temperature, also that
-        of the normalizer's message; for ``weigh`` see :class:`~gnnclr.nn.normalizer.ImplicitNormalizer`."""
-        extra = self._extra_normalizer(z, graph, sharpness)
+        of the log_partition's message; for ``weigh`` see :class:`~gnnclr.nn.log_partition.ImplicitLogPartition`."""
+        extra = self._extra_log_partition(z, graph, sharpness)
         if extra is not None and weigh is not None:
-            weigh = JoinedNormalizer.weigh(weigh, extra)
+            weigh = JoinedLogPartition.weigh(weigh, extra)
         if graph.negative_index is not None:
             edge_index = explicit_negatives(graph)
             log_weight = pair_log_weight(graph, edge_index, z.dtype)
-            normalizer = _ExplicitNormalizer(self, z, graph, sharpness, edge_index, log_weight)
+            log_partition = _ExplicitLogPartition(self, z, graph, sharpness, edge_index, log_weight)
         else:
             rule, tau = negatives or graph.negatives, float(self.temperature) / sharpness
-            normalizer = ImplicitNormalizer(z, graph, rule, tau, self.impl, self.kernel, weigh)
-        return normalizer if extra is None else JoinedNormalizer(normalizer, extra)
+            log_partition = ImplicitLogPartition(z, graph, rule, tau, self.impl, self.kernel, weigh)
+        return log_partition if extra is None else JoinedLogPartition(log_partition, extra)
 
-    def _extra_normalizer(self, z: Tensor, graph: ContrastGraph, sharpness: float) -> Normalizer | None:
+    def _extra_log_partition(self, z: Tensor, graph: ContrastGraph, sharpness: float) -> LogPartition | None:
         """The log-partition over ``graph.extra_index``, if there are any."""
         if graph.extra_index is None or graph.extra_index.numel() == 0:
             return None
         keep = repels(graph, graph.extra_index)
         of_pairs = (x if x is None else x[keep] for x in (graph.extra_log_weight, graph.extra_scale))
-        return _ExplicitNormalizer(self, z, graph, sharpness, graph.extra_index[:, keep], *of_pairs)
+        return _ExplicitLogPartition(self, z, graph, sharpness, graph.extra_index[:, keep], *of_pairs)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
-        normalizer = self.normalizer(z, graph)
-        some = torch.isfinite(normalizer.lse)
+        log_partition = self.log_partition(z, graph)
+        some = torch.isfinite(log_partition.lse)
         weight = anchor_share(some, graph.anchor, z.dtype)
-        energy = (weight * normalizer.lse.masked_fill(~some, 0)).sum()
-        message, by_log_scale = normalizer.message(weight)
+        energy = (weight * log_partition.lse.masked_fill(~some, 0)).sum()
+        message, by_log_scale = log_partition.message(weight)
         tau = self.temperature
         gradients = [(tau, -by_log_scale / float(tau))] if isinstance(tau, Tensor) else []
         return Update(energy, message / -float(tau), gradients)

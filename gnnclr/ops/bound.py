@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.autograd import Function
 
-from gnnclr.ops.first_order import first_order
+from gnnclr.ops.no_double_backward import no_double_backward
 
 
 class _Bound(Function):
@@ -13,7 +13,7 @@ class _Bound(Function):
         return x.clamp(low, high)
 
     @staticmethod
-    @first_order
+    @no_double_backward
     def backward(ctx, grad):
         below, above = ctx.outside
         # A step of gradient descent lowers x where the gradient is positive.

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gnnclr.ops.first_order import first_order
+from gnnclr.ops.no_double_backward import no_double_backward
 from gnnclr.ops.pair_softmax import PairSoftmax
 
 
@@ -16,7 +16,7 @@ class _PairLogSumExp(torch.autograd.Function):
         return pairs.lse.clone()  # what is returned refers to ctx, and ctx to pairs
 
     @staticmethod
-    @first_order
+    @no_double_backward
     def backward(ctx, grad):
         _ = ctx.saved_tensors  # the engine may share their memory: this refuses inputs that were changed since
         to_q, to_k = ctx.pairs.messages(grad)
@@ -32,7 +32,7 @@ class _SymmetricLogSumExp(torch.autograd.Function):
         return ctx.pairs.lse.clone()
 
     @staticmethod
-    @first_order
+    @no_double_backward
     def backward(ctx, grad):
         _ = ctx.saved_tensors
         return (ctx.pairs.message(grad) * ctx.pairs.scale).to(ctx.dtype), None

@@ -53,7 +53,7 @@ def original(value: Any) -> Any:
 class TensorMemo:
     """Calls a function, and remembers its value until it is called with other tensors, or with the same ones changed.
 
-    A graph is one object through a training run, and what is derived from it (a normalised adjacency matrix,
+    A graph is one object through a training run, and what is derived from it (a normalized adjacency matrix,
     centralities, propagated features) costs more than a training step. Tensors are told apart by identity and version,
     not by their entries; they are referenced weakly. Values are constants: they are made without gradients.
 

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops.exclusion import Exclusion
-from gnnclr.ops.lent_memory import LentMemory
+from gnnclr.ops.workspace import Workspace
 
 #: Exponents of one sign are kept within this range of each other, half of what float32 can hold.
 SAFE_RANGE = 80.0
 
 #: Where exponentials are kept while it is free: those of 5,500 rows in float32, of 3,800 in float64.
-MEMORY = LentMemory(2**26)
+MEMORY = Workspace(2**26)
 
 
 def tile_size(x: Tensor) -> int:

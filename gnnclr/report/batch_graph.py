@@ -35,7 +35,7 @@ def draw_batch_graph(
 
     Args:
         graph (ContrastGraph): The batch, with embeddings ``x``; its positives are ``edge_index``, or implicit.
-        labels (Tensor, optional): Classes, for the colours; ``-1`` is grey. (default: ``None``)
+        labels (Tensor, optional): Classes, for the colors; ``-1`` is gray. (default: ``None``)
         images (Tensor, optional): The views themselves, drawn at their nodes. (default: ``None``)
         temperature (float, optional): The temperature of the softmax. (default: ``0.5``)
         strongest (int, optional): How many repelling pairs to draw. (default: ``60``)
@@ -109,8 +109,8 @@ def _strongest(graph: ContrastGraph, z: Tensor, temperature: float, count: int) 
 
 
 def _principal(z: Tensor) -> Tensor:
-    centred = z - z.mean(dim=0)
-    position = centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:2].t()
+    centered = z - z.mean(dim=0)
+    position = centered @ torch.linalg.svd(centered, full_matrices=False).Vh[:2].t()
     position = F.pad(position, (0, 2 - position.size(1)))
     return position / position.abs().amax(dim=0).clamp_min(1e-12) * torch.tensor([1.5, 0.9])
 

@@ -24,7 +24,7 @@ RECIPES = {
 }
 LEAD = (
     "A contrastive batch is a graph: views of one sample attract each other, all others repel, and one gradient step "
-    "is one round of message passing. Here that graph is trained as it is, and rewired with nearest neighbours as "
+    "is one round of message passing. Here that graph is trained as it is, and rewired with nearest neighbors as "
     "further positives, on handwritten digits at random places of a canvas and on a generated graph of communities."
 )
 
@@ -97,8 +97,8 @@ def _batch_section(runs: Mapping[str, Run]) -> Section:
     figure = draw_batch_graph(graph, labels.repeat(len(z)), _pictures(views), float(method.loss.conv.temperature))
     return Section(
         "One batch is a graph",
-        "Nodes are two views each of twenty digits, placed by their trained embeddings, with a frame in the colour of "
-        "their class. Solid edges join the views of a sample. Dashed edges join nearest neighbours of different "
+        "Nodes are two views each of twenty digits, placed by their trained embeddings, with a frame in the color of "
+        "their class. Solid edges join the views of a sample. Dashed edges join nearest neighbors of different "
         "samples, which the rewiring makes positives. The pairs that repel most strongly are drawn in red.",
         figures=[(figure, "")],
     )
@@ -118,7 +118,7 @@ def _embedding_section(runs: Mapping[str, Mapping[str, Run]]) -> Section:
             panels.setdefault("untrained", data.embed(untrained))
             panels[label], labels = data.embed(trained), data.labels
         figures.append((scatter_embedding(panels, labels), caption))
-    text = "t-SNE by the cosine distance, coloured by class. Labels were not used in training."
+    text = "t-SNE by the cosine distance, colored by class. Labels were not used in training."
     return Section("Before and after", text, figures=figures)
 
 

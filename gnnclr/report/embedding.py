@@ -20,7 +20,7 @@ def project(z: Tensor, method: str = "tsne", seed: int = 0) -> Tensor:
     """Projects embeddings to the plane.
 
     Args:
-        z (Tensor): The embeddings. Rows are normalised first, as contrastive losses compare directions.
+        z (Tensor): The embeddings. Rows are normalized first, as contrastive losses compare directions.
         method (str, optional): ``"pca"``, or ``"tsne"``: scikit-learn's t-SNE by the cosine distance.
             (default: ``"tsne"``)
         seed (int, optional): The seed of t-SNE. (default: ``0``)
@@ -38,19 +38,19 @@ def project(z: Tensor, method: str = "tsne", seed: int = 0) -> Tensor:
         perplexity = min(30.0, (z.size(0) - 1) / 3)
         model = TSNE(2, metric="cosine", init="random", perplexity=perplexity, max_iter=400, random_state=seed)
         return torch.from_numpy(model.fit_transform(z.numpy()))
-    centred = z - z.mean(dim=0)
-    position = centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:2].t()
+    centered = z - z.mean(dim=0)
+    position = centered @ torch.linalg.svd(centered, full_matrices=False).Vh[:2].t()
     return F.pad(position, (0, 2 - position.size(1)))
 
 
 def scatter_embedding(
     embeddings: Mapping[str, Tensor], labels: Tensor, method: str = "tsne", most: int = 800, seed: int = 0
 ) -> "Figure":
-    """Scatters embeddings side by side, coloured by class.
+    """Scatters embeddings side by side, colored by class.
 
     Args:
         embeddings (dict): A matrix for each panel, by title, such as ``{"before": z0, "after": z1}``.
-        labels (Tensor): The class of each row; rows whose label is missing (``-1``, or NaN) are grey.
+        labels (Tensor): The class of each row; rows whose label is missing (``-1``, or NaN) are gray.
         method (str, optional): The projection, see :func:`project`. (default: ``"tsne"``)
         most (int, optional): How many rows are drawn at most, chosen at random and the same in all panels.
             (default: ``800``)

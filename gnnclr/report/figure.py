@@ -15,7 +15,7 @@ MUTED = "#7b8794"
 ATTRACT = "#2563a8"
 NEIGHBOR = "#e07b00"
 REPEL = "#b4232a"
-# Ten hues of equal weight that stay apart for colour-blind readers as far as ten can (after Paul Tol's schemes).
+# Ten hues of equal weight that stay apart for color-blind readers as far as ten can (after Paul Tol's schemes).
 CLASSES = (
     "#4477aa",
     "#ee6677",
@@ -31,7 +31,7 @@ CLASSES = (
 
 
 def class_color(label: int) -> str:
-    """The colour of a class, or muted where a label is missing; colours repeat after ten."""
+    """The color of a class, or muted where a label is missing; colors repeat after ten."""
     return MUTED if int(label) == UNLABELED else CLASSES[int(label) % len(CLASSES)]
 
 

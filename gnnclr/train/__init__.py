@@ -1,25 +1,21 @@
 """Training: Lightning modules and data modules, recipes, runs."""
 
 from gnnclr.configs import RecipeError, available_recipes
-from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
-from gnnclr.train.checkpoint import read_checkpoint
+from gnnclr.train.callbacks import StepProgress, StepSeed
+from gnnclr.train.checkpoint import AtomicCheckpointIO, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.graph_data import GraphData
 from gnnclr.train.image_data import ImageData
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
-from gnnclr.train.lars import LARS
 from gnnclr.train.metrics_csv import MetricsCSV, read_metrics
 from gnnclr.train.module import ContrastiveModule
 from gnnclr.train.multiplex_data import MultiplexNodeData
 from gnnclr.train.node_data import NodeData
-from gnnclr.train.parameter_groups import parameter_groups
-from gnnclr.train.progress import StepProgress
+from gnnclr.train.optim import LARS, parameter_groups, warmup_cosine
 from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord
 from gnnclr.train.run import Run
-from gnnclr.train.schedule import warmup_cosine
 from gnnclr.train.seeds import Seeds
-from gnnclr.train.step_seed import StepSeed
 
 __all__ = [
     "LARS",

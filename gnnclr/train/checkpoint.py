@@ -1,12 +1,14 @@
-"""Checkpoints are read here, and nowhere else."""
+"""Checkpoints: read here and nowhere else, and written so that they are complete or absent."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
 from gnnclr.configs import RecipeError
+from gnnclr.ops.atomic import atomic_write
 from gnnclr.ops.check import describe
 from gnnclr.ops.read_files import check_archive, read_files
 
@@ -82,3 +84,22 @@ def check_weights(path: str | Path, state: dict[str, Any], module: nn.Module) ->
     for name, _ in module.named_parameters():
         if not bool(state[name].isfinite().all()):
             raise RecipeError(f"'{path}' must be of finite weights (got NaN or infinite entries in {name!r}); {REMEDY}")
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its final name, flushes it to disk and renames it.
+
+    Lightning writes to the system's temporary folder and moves the file, which is a copy, and so not atomic, when
+    that folder is on another disk. Checkpoints are loaded with ``weights_only=True``.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Saves ``checkpoint`` so that ``path`` holds either the old or the new one at any time."""
+        with atomic_write(path, "wb") as file:
+            torch.save(checkpoint, file)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = lambda storage, _: storage, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """Loads a checkpoint of tensors and plain values, see :func:`gnnclr.train.read_checkpoint`."""
+        return read_checkpoint(path, parts=())

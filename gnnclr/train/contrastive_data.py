@@ -11,7 +11,7 @@ from gnnclr.eval import ProbeResult, Split, evaluate_features
 
 
 class ContrastiveData(LightningDataModule):
-    """Batches to train on, and labelled examples to probe the features with.
+    """Batches to train on, and labeled examples to probe the features with.
 
     A subclass sets :attr:`in_channels` and, where there are labels, :attr:`labels` (``-1`` where one is missing) and,
     where there is something to probe, :attr:`split` in :meth:`setup`,
@@ -65,7 +65,7 @@ class ContrastiveData(LightningDataModule):
             )
 
     def embed(self, method: nn.Module) -> Tensor:
-        """The features [n, d] of all labelled examples, without augmentation."""
+        """The features [n, d] of all labeled examples, without augmentation."""
         raise NotImplementedError
 
     def baselines(self) -> dict[str, Callable[[], Tensor]]:

@@ -10,11 +10,11 @@ from gnnclr.eval import Split
 from gnnclr.eval.labels import probed_split
 from gnnclr.ops.labels import class_labels
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
-from gnnclr.vision.method import VisionMethod
+from gnnclr.vision.methods.method import VisionMethod
 
 
 class GraphData(ContrastiveData):
-    """Base class of data that are one graph, which is the batch, and its labelled nodes for the probes. A graph without
+    """Base class of data that are one graph, which is the batch, and its labeled nodes for the probes. A graph without
     labels can be trained on and embedded; nothing is probed then, as where all labels are of one class. Nodes whose
     label is missing (``-1``, or NaN where labels are floats) are trained on and embedded as others are, and left out of
     the split.

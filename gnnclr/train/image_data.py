@@ -21,7 +21,7 @@ EMBEDDED = ("digits", "digits-canvas")
 
 
 class ImageData(ContrastiveData):
-    """Batches of images, and labelled images for the probes.
+    """Batches of images, and labeled images for the probes.
 
     Training sees all images but the test images, without labels; those that have none as well (``"stl10"``). Probes
     are fitted on the training images, and choose their settings on a fixed tenth of them that is held out for
@@ -105,14 +105,14 @@ class ImageData(ContrastiveData):
 
     def training_images(self) -> tuple[Tensor, Tensor | None]:
         """The images to train on, and their labels where batches have them."""
-        images, labels = self.images.train if self.supervised else (self.images.unlabelled, None)
+        images, labels = self.images.train if self.supervised else (self.images.unlabeled, None)
         if self.limit is None or self.limit >= len(images):
             return images, labels
         index = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[: self.limit]
         return images[index], None if labels is None else labels[index]
 
     def batches(self) -> TensorLoader:
-        """Shuffled batches of the images that are no test images, or of the labelled training images."""
+        """Shuffled batches of the images that are no test images, or of the labeled training images."""
         images, labels = self.training_images()
         if len(images) < self.batch_size:
             raise ValueError(f"'data.batch_size' must be at most the {len(images)} images (got {self.batch_size})")

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from gnnclr.graph import FeatureBank
 from gnnclr.ops.check import check_count, check_probability
 from gnnclr.train.contrastive_data import ContrastiveData
-from gnnclr.train.parameter_groups import parameter_groups
-from gnnclr.train.schedule import warmup_cosine
+from gnnclr.train.optim import parameter_groups, warmup_cosine
 
 
 class ContrastiveModule(LightningModule):

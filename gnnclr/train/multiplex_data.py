@@ -15,7 +15,7 @@ from gnnclr.train.graph_data import GraphData
 
 
 class MultiplexNodeData(GraphData):
-    """A graph with several kinds of edges, which is the batch, and its labelled nodes for the probes.
+    """A graph with several kinds of edges, which is the batch, and its labeled nodes for the probes.
 
     Results are those of :func:`gnnclr.node.multiplex_scores`: Micro-F1, which is accuracy, and Macro-F1 of a linear
     probe on the test nodes; NMI and ARI of k-means and Sim@5 over all nodes.

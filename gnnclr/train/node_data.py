@@ -19,8 +19,8 @@ from gnnclr.node import (
     sbm,
     sparse_sbm,
 )
-from gnnclr.node.datasets import DATASETS
-from gnnclr.node.layer_wise import has_layers
+from gnnclr.node.datasets.load import DATASETS
+from gnnclr.node.encoders.layer_wise import has_layers
 from gnnclr.ops.check import check_choice, check_count, describe
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.graph_data import GraphData
@@ -43,7 +43,7 @@ class LoaderOfGraph(Protocol):
 
 
 class NodeData(GraphData):
-    """One graph, which is the batch, or whose subgraphs are batches, and its labelled nodes for the probes.
+    """One graph, which is the batch, or whose subgraphs are batches, and its labeled nodes for the probes.
 
     Probes see embeddings of the whole graph. Where batches are subgraphs these are made on the CPU, layer by layer if
     :func:`gnnclr.node.layer_wise_embed` takes the encoder.

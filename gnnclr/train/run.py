@@ -19,22 +19,19 @@ from gnnclr.configs import RecipeError
 from gnnclr.configs.layers import load
 from gnnclr.ops.atomic import write_text
 from gnnclr.processes import is_rank_zero
-from gnnclr.train.atomic_checkpoint import AtomicCheckpointIO
+from gnnclr.train.callbacks import SaveConfig, StepProgress, StepSeed
 from gnnclr.train.channels import read_from_data
 from gnnclr.train.check_settings import check_parts, check_seed, check_trainer
-from gnnclr.train.checkpoint import OF_TRAINING, PARTS, check_weights, read_checkpoint
+from gnnclr.train.checkpoint import OF_TRAINING, PARTS, AtomicCheckpointIO, check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.elapsed import Elapsed
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
 from gnnclr.train.metrics_csv import MetricsCSV
 from gnnclr.train.named_fields import names_fields
-from gnnclr.train.progress import StepProgress
 from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord, check_recipe
 from gnnclr.train.run_folder import claim_folder, claim_number
 from gnnclr.train.run_result import read_result, versions
-from gnnclr.train.save_config import SaveConfig
-from gnnclr.train.step_seed import StepSeed
 from gnnclr.train.workers import FromRankZero, several_processes
 
 

@@ -26,7 +26,7 @@ def check_takes_subgraphs(method: nn.Module) -> nn.Module:
     """Returns ``method`` if a step of it can take a subgraph for the graph, and raises a :class:`ValueError` otherwise.
 
     What is derived from edges alone, such as degrees, diffusions or centralities, is that of the subgraph, as
-    normalisation is in Cluster-GCN. Refused are methods and views whose class says ``of_whole_graph = True``, as those
+    normalization is in Cluster-GCN. Refused are methods and views whose class says ``of_whole_graph = True``, as those
     by communities do, rewirings that do not know the whole graph, and methods that draw a batch of nodes themselves:
     their encoder or their cache sees the whole graph.
 

@@ -1,36 +1,36 @@
 """Contrastive learning of images: views, encoders, data and methods."""
 
 from gnnclr.nn.mlp_head import MLPHead
-from gnnclr.vision.a_info_nce import AInfoNCE
-from gnnclr.vision.adversarial import PGDAttack
-from gnnclr.vision.affine import RandomAffine
-from gnnclr.vision.blur import GaussianBlur
-from gnnclr.vision.byol import BYOL
-from gnnclr.vision.cifar10 import cifar10, torchvision_images
-from gnnclr.vision.colour import ColorJitter, Grayscale
-from gnnclr.vision.crop import HorizontalFlip, RandomResizedCrop
-from gnnclr.vision.digits import digits, digits_canvas
-from gnnclr.vision.fused import FusedColorJitter
-from gnnclr.vision.image_folder import image_folder
-from gnnclr.vision.images import Images, Labelled
-from gnnclr.vision.loader import TensorLoader
-from gnnclr.vision.luminance_chrominance import LuminanceChrominance
-from gnnclr.vision.method import VisionMethod
-from gnnclr.vision.moco import MoCo, NonSemanticNegatives
-from gnnclr.vision.nnclr import NNCLR
-from gnnclr.vision.normalize import Normalize
-from gnnclr.vision.paired_inputs import PairedInputs
-from gnnclr.vision.patches import NonSemanticPatches
-from gnnclr.vision.resnet import resnet
-from gnnclr.vision.samp_clr import SAMPCLR
-from gnnclr.vision.sim_siam import SimSiam
-from gnnclr.vision.simclr import SimCLR
-from gnnclr.vision.slim_resnet import SlimResNet
-from gnnclr.vision.sup_con import SupCon
-from gnnclr.vision.texture import RandomPhaseTexture
-from gnnclr.vision.transform import BatchTransform
-from gnnclr.vision.two_towers import TwoTowers
-from gnnclr.vision.views import BatchViews, Views
+from gnnclr.vision.datasets.cifar10 import cifar10, torchvision_images
+from gnnclr.vision.datasets.digits import digits, digits_canvas
+from gnnclr.vision.datasets.image_folder import image_folder
+from gnnclr.vision.datasets.images import Images, Labeled
+from gnnclr.vision.datasets.loader import TensorLoader
+from gnnclr.vision.encoders.resnet import resnet
+from gnnclr.vision.encoders.slim_resnet import SlimResNet
+from gnnclr.vision.methods.a_info_nce import AInfoNCE
+from gnnclr.vision.methods.adversarial import PGDAttack
+from gnnclr.vision.methods.byol import BYOL
+from gnnclr.vision.methods.method import VisionMethod
+from gnnclr.vision.methods.moco import MoCo, NonSemanticNegatives
+from gnnclr.vision.methods.nnclr import NNCLR
+from gnnclr.vision.methods.samp_clr import SAMPCLR
+from gnnclr.vision.methods.sim_siam import SimSiam
+from gnnclr.vision.methods.simclr import SimCLR
+from gnnclr.vision.methods.sup_con import SupCon
+from gnnclr.vision.methods.two_towers import TwoTowers
+from gnnclr.vision.transforms.affine import RandomAffine
+from gnnclr.vision.transforms.blur import GaussianBlur
+from gnnclr.vision.transforms.color import ColorJitter, Grayscale
+from gnnclr.vision.transforms.crop import HorizontalFlip, RandomResizedCrop
+from gnnclr.vision.transforms.fused import FusedColorJitter
+from gnnclr.vision.transforms.luminance_chrominance import LuminanceChrominance
+from gnnclr.vision.transforms.normalize import Normalize
+from gnnclr.vision.transforms.paired_inputs import PairedInputs
+from gnnclr.vision.transforms.patches import NonSemanticPatches
+from gnnclr.vision.transforms.texture import RandomPhaseTexture
+from gnnclr.vision.transforms.transform import BatchTransform
+from gnnclr.vision.transforms.views import BatchViews, Views
 
 __all__ = [
     "BYOL",
@@ -45,7 +45,7 @@ __all__ = [
     "Grayscale",
     "HorizontalFlip",
     "Images",
-    "Labelled",
+    "Labeled",
     "LuminanceChrominance",
     "MLPHead",
     "MoCo",

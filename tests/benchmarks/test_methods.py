@@ -13,12 +13,12 @@ from torch import nn
 from benchmarks.common.memory import watch_peak
 from benchmarks.graphs import methods as script
 from benchmarks.graphs.features import join
-from benchmarks.graphs.inputs import BenchmarkGraph, _unlabelled
+from benchmarks.graphs.inputs import BenchmarkGraph, _unlabeled
 from benchmarks.graphs.recipes import build_recipe, methods_of_recipes
 from benchmarks.graphs.settings import FILE, Settings
 from benchmarks.graphs.training import train
 from gnnclr.node import sbm
-from gnnclr.node.datasets import choose_split, load_node_data
+from gnnclr.node.datasets.load import choose_split, load_node_data
 
 TOY = {"x": "raw", "epochs": 2, "lr": 0.1, "weight_decay": 0.0, "optimizer": "adam", "warmup": None, "kind": "plain"}
 
@@ -163,7 +163,7 @@ def test_extras_are_added_to_runs_without_them(bench):
     assert bench("--extras") == 0 and bench() == 0 and len(bench.trained) == 4
 
 
-def test_steps_of_the_optimiser(bench):
+def test_steps_of_the_optimizer(bench):
     assert bench("--set", "epochs=5", seeds=1) == 0
     assert bench.trained[0].after == 5
     torch.manual_seed(0)
@@ -208,7 +208,7 @@ def test_labels_below_zero_outside_the_masks(bench):
     data = sbm(120, 3, 32)
     data.test_mask[data.test_mask.nonzero()[0]] = False
     data.y[~(data.train_mask | data.val_mask | data.test_mask)] = -1
-    assert (data.y < 0).any() and bench(datasets=bench.save(data, "unlabelled")) == 0
+    assert (data.y < 0).any() and bench(datasets=bench.save(data, "unlabeled")) == 0
 
 
 def test_a_search_of_methods_leaves_other_rows_alone(bench):
@@ -395,7 +395,7 @@ def test_a_method_without_settings_has_those_of_its_recipe(tmp_path):
     assert set(methods_of_recipes()) <= set(script.METHODS) and "raw" not in methods_of_recipes() and "dgi" in table
     for dataset in ("cora", "photo"):  # of which the recipe knows one
         chosen = settings.chosen("dgi", dataset) | {"epochs": 1}
-        run = train(build_recipe, _unlabelled(sbm(60, 3, 32)), chosen, seed=0)
+        run = train(build_recipe, _unlabeled(sbm(60, 3, 32)), chosen, seed=0)
         assert run.z.shape == (60, 512) and run.z.isfinite().all()
     with pytest.raises(ValueError, match="must have settings for 'none'"):
         settings.chosen("none", "cora")
@@ -403,7 +403,7 @@ def test_a_method_without_settings_has_those_of_its_recipe(tmp_path):
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=CUDA)])
 def test_all_methods_train(device):
-    data, failed = _unlabelled(sbm(60, 3, 32)).to(device), {}
+    data, failed = _unlabeled(sbm(60, 3, 32)).to(device), {}
     for name, build in script.METHODS.items():
         settings = Settings(FILE).chosen(name, "cora") | {"epochs": 1}
         small = {"hidden": 16, "out": 16, "batch_size": 32, "num_clusters": 5} | (

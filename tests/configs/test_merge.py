@@ -38,7 +38,7 @@ def test_another_class_drops_the_arguments_of_the_old_one(other):
     assert bare["model"]["method"] == {"class_path": other}
 
 
-@pytest.mark.parametrize("same", ["gnnclr.node.GRACE", "GRACE", "gnnclr.node.grace.GRACE"])
+@pytest.mark.parametrize("same", ["gnnclr.node.GRACE", "GRACE", "gnnclr.node.methods.grace.GRACE"])
 def test_another_spelling_of_a_class_keeps_them(same):
     assert merge(BASE, method(same, c=1))["model"]["method"]["init_args"] == {"a": 1, "b": [1, 2], "c": 1}
 

@@ -21,7 +21,7 @@ def pairs_graph(n=12, d=4, seed=0, **kwargs):
 
 
 def path_graph(n=12, d=3):
-    """Every point has its neighbours on a path as positives."""
+    """Every point has its neighbors on a path as positives."""
     here, there = torch.arange(n - 1), torch.arange(1, n)
     edge_index = torch.stack([torch.cat([here, there]), torch.cat([there, here])])
     return ContrastGraph(x=points(n, d), edge_index=edge_index, negatives=Negatives(exclude="self"))

@@ -55,7 +55,7 @@ class Spectral:
 
 
 @pytest.mark.parametrize("k", [1, 3])
-def test_minimisers_of_the_spectral_loss_span_the_leading_eigenvectors(k):
+def test_minimizers_of_the_spectral_loss_span_the_leading_eigenvectors(k):
     # Some nodes are drawn more often than others, so embeddings have to be weighed by the roots of their probabilities.
     joint = block_joint(60)
     odds = torch.rand(60, generator=torch.Generator().manual_seed(1), dtype=torch.float64) + 0.2

@@ -55,7 +55,7 @@ def test_two_clusters_of_four_classes(backend):
 
 
 def test_all_rows_are_clustered():
-    # FAISS would train on 256 rows a cluster: the small far group must have a centre all the same.
+    # FAISS would train on 256 rows a cluster: the small far group must have a center all the same.
     faiss = pytest.importorskip("faiss")
     assert faiss.ClusteringParameters().max_points_per_centroid == 256
     generator = torch.Generator().manual_seed(0)
@@ -92,7 +92,7 @@ def test_mean_and_deviation_over_seeds(backend):
         ({"labels": torch.zeros(6, dtype=torch.long)}, r"'labels' must hold at least two classes \(got 1\)"),
         ({"labels": torch.arange(6) / 2}, r"'labels' must hold whole numbers, .* \(got 0\.5\)"),
         ({"labels": torch.arange(5)}, r"'labels' must be an integer tensor of shape \[6\]"),
-        ({"num_clusters": 7}, "'num_clusters' must be an integer from 2 to the 6 labelled rows"),
+        ({"num_clusters": 7}, "'num_clusters' must be an integer from 2 to the 6 labeled rows"),
         ({"num_clusters": 1}, "'num_clusters' must be an integer from 2"),
         ({"seeds": ()}, "'seeds' must not be empty"),
         ({"seeds": 5}, "'seeds' must be a sequence"),

@@ -11,8 +11,8 @@ from gnnclr.eval.few_shot import FewShotResult, few_shot, transport_plan
 def clusters(classes=8, size=30, d=6, spread=0.1, seed=0):
     generator = torch.Generator().manual_seed(seed)
     y = torch.arange(classes).repeat_interleave(size)[torch.randperm(classes * size, generator=generator)]
-    centre = 3 * torch.randn(classes, d, generator=generator)
-    return centre[y] + spread * torch.randn(y.numel(), d, generator=generator), y
+    center = 3 * torch.randn(classes, d, generator=generator)
+    return center[y] + spread * torch.randn(y.numel(), d, generator=generator), y
 
 
 @pytest.mark.parametrize("shots", [1, 5])
@@ -127,7 +127,7 @@ def test_marginals_hold(reg, dtype, tol):
     assert mixed.abs().max() < (1e-3 if dtype == torch.float32 else 1e-9)
 
 
-def test_little_regularisation_is_an_assignment():
+def test_little_regularization_is_an_assignment():
     x = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
     order = torch.tensor([3, 1, 5, 0, 2, 4])
     plan = transport_plan(torch.cdist(x, x[order]).square(), reg=1e-3)

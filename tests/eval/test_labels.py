@@ -69,7 +69,7 @@ def labels_with_gaps(y, known, kind):
 def test_rows_without_a_label_are_as_if_they_were_not_there(score, kind, capsys):
     x, y, known = data()
     split, own = thirds(known)
-    noise = torch.where(known[:, None], x, 100.0)  # what unlabelled rows are like has no effect
+    noise = torch.where(known[:, None], x, 100.0)  # what unlabeled rows are like has no effect
     given = labels_with_gaps(y, known, kind)
     result = score(noise, given, split)
     line = f"{int((~known).sum())} rows have no label: left out of splits and probes ({int(known.sum())} have one)\n"
@@ -146,5 +146,5 @@ def test_what_is_probed_of_a_data_set(capsys):
     missing = N - sum(len(getattr(split, part)) for part in ("train", "val", "test"))
     assert out.splitlines()[0].startswith(f"{missing} nodes have no label: left out of splits and probes")
     assert out.splitlines()[1] == "no training node is of class 7: the 2 of the test count as wrong"
-    with pytest.raises(ValueError, match=r"'data\.val_mask' must hold a labelled node, by which probes choose"):
+    with pytest.raises(ValueError, match=r"'data\.val_mask' must hold a labeled node, by which probes choose"):
         probed(torch.where(torch.arange(N) % 3 == 1, -1, y))

@@ -14,10 +14,10 @@ def random_cost(n, k, seed, kind):
     generator = torch.Generator().manual_seed(seed)
     if kind == "uniform":
         return torch.rand(n, k, generator=generator)
-    if kind == "one favourite":  # all samples want the first cluster
+    if kind == "one favorite":  # all samples want the first cluster
         return torch.rand(n, k, generator=generator) + 3 * torch.arange(k)
-    points, centres = torch.randn(n, 3, generator=generator), torch.randn(k, 3, generator=generator)
-    return torch.cdist(points, centres).square()
+    points, centers = torch.randn(n, 3, generator=generator), torch.randn(k, 3, generator=generator)
+    return torch.cdist(points, centers).square()
 
 
 def total(cost, cluster):
@@ -46,7 +46,7 @@ def test_sizes_differ_by_at_most_one(n, k, seed, ties):
     assert len(counts) == k and sorted(counts.tolist()) == [n // k] * (k - n % k) + [n // k + 1] * (n % k)
 
 
-@pytest.mark.parametrize("kind", ["uniform", "one favourite", "points"])
+@pytest.mark.parametrize("kind", ["uniform", "one favorite", "points"])
 @pytest.mark.parametrize(("n", "k"), [(40, 2), (60, 5), (240, 8), (320, 40)])
 def test_cost_is_that_of_the_hungarian_algorithm(n, k, kind):
     for seed in range(3):

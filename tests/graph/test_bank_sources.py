@@ -1,6 +1,6 @@
 import pytest
 import torch
-from loss_contract import make_views
+from contracts.loss import make_views
 
 from gnnclr.graph import FeatureBank, Negatives, augmentation_graph
 from gnnclr.graph.bank_sources import bank_sources

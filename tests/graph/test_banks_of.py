@@ -2,8 +2,8 @@ import torch_geometric.transforms as T
 
 from gnnclr.graph import AddKNNPositives, FeatureBank
 from gnnclr.graph.banks_of import banks_of
-from gnnclr.graph.memory import AddMemoryPositives
-from gnnclr.graph.swap import SwapPositives
+from gnnclr.graph.rewiring.memory import AddMemoryPositives
+from gnnclr.graph.rewiring.swap import SwapPositives
 
 
 def test_banks_of_a_rewiring():

@@ -45,7 +45,7 @@ def test_whole_communities():
     batches = community_batches(community, 64)
     homes = [set(community[batch].tolist()) for batch in batches]
     assert sum(map(len, homes)) == 30  # each community is in one batch
-    assert len(batches) <= 2 * (400 / 64) + 1  # two neighbouring batches do not fit into one
+    assert len(batches) <= 2 * (400 / 64) + 1  # two neighboring batches do not fit into one
 
 
 def test_large_communities_are_split_evenly():

@@ -4,11 +4,11 @@ import math
 import pytest
 import torch
 import torch_geometric.transforms as T
-from loss_contract import make_views
+from contracts.loss import make_views
 
 from gnnclr.graph import (
     AddKNNPositives,
-    AddNeighbourPositives,
+    AddNeighborPositives,
     DropFalseNegatives,
     Negatives,
     WeighFalseNegatives,
@@ -94,11 +94,11 @@ TRANSFORMS = {
     "centroids": WeighCentroids(COMMUNITY, 0.1),
     "soft": SoftCommunity(co_association([COMMUNITY, LABELS // 2]), 0.1),
     "knn": AddKNNPositives(3),
-    "neighbours": AddNeighbourPositives(EDGES),
+    "neighbors": AddNeighborPositives(EDGES),
     "dropped": DropFalseNegatives(2),
     "weighed": WeighFalseNegatives(2, weight=0.3),
     "all": T.Compose([ExcludeCommunity(COMMUNITY), WeighCommunity(LABELS // 2, 0.3), AddKNNPositives(2)]),
-    "all pairs": T.Compose([ExcludeCommunity(COMMUNITY), AddNeighbourPositives(EDGES), WeighFalseNegatives(1)]),
+    "all pairs": T.Compose([ExcludeCommunity(COMMUNITY), AddNeighborPositives(EDGES), WeighFalseNegatives(1)]),
 }
 
 
@@ -130,7 +130,7 @@ def test_explicit_negatives_and_banks():
 
 
 def test_rules_are_judged_on_two_plain_views():
-    names = ("exclude", "weigh", "soft", "neighbours")
+    names = ("exclude", "weigh", "soft", "neighbors")
     for rule in [*(TRANSFORMS[name] for name in names), T.Compose([TRANSFORMS[name] for name in names])]:
         graph = rule(augmentation_graph(make_views(N, 5)))
         assert values(negative_quality(rule, LABELS)) == pytest.approx(values(negative_quality(graph, LABELS)))

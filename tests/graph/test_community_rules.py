@@ -6,8 +6,8 @@ import pickle
 import pytest
 import torch
 import torch_geometric.transforms as T
-from loss_contract import make_views, relative, unit, value_and_gradients
-from rewiring_contract import RewiringContract
+from contracts.loss import make_views, relative, unit, value_and_gradients
+from contracts.rewiring import RewiringContract
 
 from gnnclr.graph import AddKNNPositives, ContrastGraph, Negatives, augmentation_graph
 from gnnclr.graph.communities import (

@@ -13,10 +13,10 @@ from gnnclr.graph.batches import equal_size_clusters
 
 def blobs(sizes, spread, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    centres = 10 * torch.randn(len(sizes), 5, generator=generator)
+    centers = 10 * torch.randn(len(sizes), 5, generator=generator)
     label = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
     order = torch.randperm(len(label), generator=generator)
-    return (centres[label] + spread * torch.randn(len(label), 5, generator=generator))[order], label[order]
+    return (centers[label] + spread * torch.randn(len(label), 5, generator=generator))[order], label[order]
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

@@ -106,7 +106,7 @@ def test_tiles_hold_no_square_matrix(monkeypatch):
 
 
 @pytest.mark.parametrize("cosine", [False, True])
-def test_duplicates_are_neighbours_and_self_is_not(cosine):
+def test_duplicates_are_neighbors_and_self_is_not(cosine):
     edge_index = knn_graph(torch.ones(6, 3), 4, cosine=cosine)
     assert edge_index.shape == (2, 24) and not (edge_index[0] == edge_index[1]).any()
     looped = knn_graph(torch.ones(6, 3), 4, loop=True, cosine=cosine)

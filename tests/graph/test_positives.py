@@ -3,18 +3,18 @@ from itertools import permutations
 import pytest
 import torch
 import torch_geometric.transforms as T
-from discovery import cases, check_has_test_class, public
+from contracts.discovery import cases, check_has_test_class, public
+from contracts.loss import relative, value_and_gradients
+from contracts.rewiring import RewiringContract, batch, shared_queue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from literal_nt_xent import edges_of, literal_nt_xent
-from loss_contract import relative, value_and_gradients
-from rewiring_contract import RewiringContract, batch, shared_queue
 
 from gnnclr.graph import AddKNNPositives, augmentation_graph, banks_of
-from gnnclr.graph.false_negatives import WeighFalseNegatives
 from gnnclr.graph.pair_exceptions import is_among
 from gnnclr.graph.positives import first_per_target, is_positive, top_per_target
-from gnnclr.graph.random_walk import RandomWalkPositives
+from gnnclr.graph.rewiring.false_negatives import WeighFalseNegatives
+from gnnclr.graph.rewiring.random_walk import RandomWalkPositives
 from gnnclr.losses import NTXentLoss
 
 KINDS = [kind for room in ("graph", "graph.communities") for kind in public(room, T.BaseTransform)]

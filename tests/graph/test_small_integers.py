@@ -5,7 +5,7 @@ import torch
 
 from gnnclr import eval as evaluation
 from gnnclr import losses, nn, node
-from gnnclr.graph import AddNeighbourPositives, ContrastGraph, FeatureBank, augmentation_graph, communities, knn_graph
+from gnnclr.graph import AddNeighborPositives, ContrastGraph, FeatureBank, augmentation_graph, communities, knn_graph
 
 DATA = node.sbm(40, num_classes=2, num_features=8)
 EDGES, LABELS, COMMUNITY, NODES = DATA.edge_index, DATA.y, torch.arange(40) // 20, torch.arange(40)
@@ -67,8 +67,8 @@ USES = {
         ).precision
     ),
     "weighed": lambda like: rewired(communities.WeighCommunity(like(COMMUNITY))),
-    "neighbours": lambda like: rewired(AddNeighbourPositives(like(EDGES))),
-    "neighbours of a batch": lambda like: knn_graph(DATA.x, 3, batch=like(COMMUNITY)),
+    "neighbors": lambda like: rewired(AddNeighborPositives(like(EDGES))),
+    "neighbors of a batch": lambda like: knn_graph(DATA.x, 3, batch=like(COMMUNITY)),
     "classes": lambda like: losses.SupConLoss()(*Z, labels=like(LABELS)),
     "community loss": lambda like: losses.CommunityNTXentLoss()(*Z, community=like(COMMUNITY)),
     "centroids": lambda like: losses.ReSCLoss()(*Z, community=like(COMMUNITY)),
@@ -89,7 +89,7 @@ def test_the_same_comes_out(use):
         assert found.dtype == expected.dtype and torch.equal(found, expected)
 
 
-@pytest.mark.parametrize("use", ["GAT", "SAGE", "signed", "edge drop", "leiden", "neighbours", "graph"])
+@pytest.mark.parametrize("use", ["GAT", "SAGE", "signed", "edge drop", "leiden", "neighbors", "graph"])
 def test_booleans_and_floats_are_no_indices(use):
     for dtype in (torch.bool, torch.float32):
         with pytest.raises(ValueError, match=r"must be (an integer tensor|a Data with 'edge_index'.* of integers)"):

@@ -94,7 +94,7 @@ def test_a_function_of_order_and_embeddings():
 
 @pytest.mark.parametrize("temperature", [1.0, 0.1, 0.005])
 def test_rows_are_leading_eigenvectors(temperature):
-    """Of the normalised matrix; compared up to a rotation. At low temperatures affinities leave the range of floats."""
+    """Of the normalized matrix; compared up to a rotation. At low temperatures affinities leave the range of floats."""
     z0, z1, label = clustered(5, 12, noise=0.5)
     log_affinity = pair_affinity(z0.double(), z1.double(), 12, temperature)
     a = log_affinity.clone().fill_diagonal_(float("-inf"))

@@ -2,7 +2,7 @@ import warnings
 
 import pytest
 import torch
-from loss_contract import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
+from contracts.loss import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
 from torch import nn
 from torch_geometric.nn import GATv2Conv, GCNConv, GINConv, SAGEConv, SimpleConv, TransformerConv
 
@@ -35,7 +35,7 @@ class TestAggregatedByTheMean(LossContract):
     bank = "rows"  # nodes repel by their targets
     conservative = False
     least_features = 2  # on a line positives may cancel, and their mean has no direction
-    test_anatomy_and_repr = None
+    test_card_and_repr = None
     test_message_is_minus_gradient = None
 
     def make(self, temperature=0.5, impl="auto", **kwargs):
@@ -63,7 +63,7 @@ def test_two_views_are_info_nce_against_keys_held_constant():
         torch.testing.assert_close(got, wanted)
 
 
-def test_neighbours_and_bank_against_a_literal_loop():
+def test_neighbors_and_bank_against_a_literal_loop():
     graph = augmentation_graph([unit(v) for v in make_views(6, 8)])
     graph = AddKNNPositives(k=2, weight=0.6)(graph)
     graph.bank = unit(make_views(3, 8, 1, seed=5)[0])

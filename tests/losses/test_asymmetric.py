@@ -1,6 +1,6 @@
 import pytest
 import torch
-from loss_contract import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
+from contracts.loss import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
 
 from gnnclr.graph import Negatives, augmentation_graph
 from gnnclr.losses import AsymmetricInfoNCELoss, HardNegativeLoss

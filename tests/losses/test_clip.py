@@ -3,7 +3,7 @@ import math
 
 import pytest
 import torch
-from loss_contract import LossContract, make_views, unit
+from contracts.loss import LossContract, make_views, unit
 
 from gnnclr.losses import CLIPLoss
 

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from loss_contract import LossContract, make_views, unit
+from contracts.loss import LossContract, make_views, unit
 
 from gnnclr.losses import CommunityNTXentLoss, NTXentLoss
 

@@ -1,5 +1,5 @@
 import torch
-from loss_contract import LossContract, unit
+from contracts.loss import LossContract, unit
 
 from gnnclr.losses import DHELLoss
 

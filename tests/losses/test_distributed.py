@@ -5,7 +5,7 @@ import re
 import distributed_workers
 import pytest
 import torch
-from loss_contract import make_views
+from contracts.loss import make_views
 
 from gnnclr.graph import FeatureBank
 from gnnclr.losses import DCLLoss, InfoNCELoss, NTXentLoss, SpectralContrastiveLoss, SupConLoss

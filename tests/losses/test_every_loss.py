@@ -1,8 +1,8 @@
 """Every loss of the package has a literal reference, and with it the tests of the contract."""
 
 import pytest
-from discovery import check_has_test_class, public
-from loss_contract import LossContract
+from contracts.discovery import check_has_test_class, public
+from contracts.loss import LossContract
 
 from gnnclr.losses import GraphLoss
 

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from loss_contract import LossContract, unit
+from contracts.loss import LossContract, unit
 
 from gnnclr.losses import FMICLLoss
 from gnnclr.ops.kernels import DIVERGENCES, f_divergence

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from loss_contract import LossContract, make_views, value_and_gradients
+from contracts.loss import LossContract, make_views, value_and_gradients
 
 from gnnclr.losses import BarlowTwinsLoss, CCASSGLoss, VICRegLoss
 
@@ -17,7 +17,7 @@ class FeatureContract(LossContract):
     bank = None
     one_sample = "error"
     shift_invariant = True
-    #: Two samples standardise to plus and minus one, where gradients vanish.
+    #: Two samples standardize to plus and minus one, where gradients vanish.
     tolerances = (1e-9, 2e-5)
 
     def reference(self, views, temperature):

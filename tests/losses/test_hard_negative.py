@@ -1,6 +1,6 @@
 import pytest
 import torch
-from loss_contract import LossContract, make_views, unit, value_and_gradients
+from contracts.loss import LossContract, make_views, unit, value_and_gradients
 
 from gnnclr.graph import Negatives, augmentation_graph
 from gnnclr.graph.communities import ExcludeCommunity, WeighCommunity

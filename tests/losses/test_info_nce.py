@@ -3,11 +3,11 @@ import weakref
 
 import pytest
 import torch
-from loss_contract import LossContract, make_views, relative, unit, value_and_gradients
+from contracts.loss import LossContract, make_views, relative, unit, value_and_gradients
 
 from gnnclr.graph import FeatureBank
 from gnnclr.losses import InfoNCELoss
-from gnnclr.nn.normalizer import ImplicitNormalizer
+from gnnclr.nn.log_partition import ImplicitLogPartition
 
 
 def literal(query, key, temperature, negatives=None):
@@ -82,13 +82,13 @@ def test_wrong_negatives():
 
 @pytest.mark.parametrize("impl", ["auto", "tiles"])
 def test_a_step_is_not_kept_until_the_garbage_is_collected(impl, monkeypatch):
-    seen, build = [], ImplicitNormalizer.__init__
+    seen, build = [], ImplicitLogPartition.__init__
 
     def remember(self, *args, **kwargs):
         build(self, *args, **kwargs)
         seen.append(weakref.ref(self))
 
-    monkeypatch.setattr(ImplicitNormalizer, "__init__", remember)
+    monkeypatch.setattr(ImplicitLogPartition, "__init__", remember)
     views = [view.requires_grad_() for view in make_views(9)]
     gc.disable()
     try:

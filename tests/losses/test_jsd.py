@@ -1,7 +1,7 @@
 import math
 
 import torch
-from loss_contract import LossContract, unit
+from contracts.loss import LossContract, unit
 
 from gnnclr.losses import JSDLoss
 

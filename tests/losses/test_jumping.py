@@ -1,6 +1,6 @@
 import pytest
 import torch
-from loss_contract import LossContract, make_views, relative, unit
+from contracts.loss import LossContract, make_views, relative, unit
 from torch import nn
 
 from gnnclr.graph import AddKNNPositives, augmentation_graph
@@ -39,7 +39,7 @@ class TestJumpingKnowledgeLoss(LossContract):
     conservative = False
     learnable = False  # the temperature of the rounds is constant
     memory_arguments = ()  # each round has the layer of the loss inside, whose memory is measured
-    test_anatomy_and_repr = None
+    test_card_and_repr = None
     test_message_is_minus_gradient = None
 
     def make(self, temperature=0.5, impl="auto", **kwargs):

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from loss_contract import LossContract, make_views, unit, value_and_gradients
+from contracts.loss import LossContract, make_views, unit, value_and_gradients
 
 from gnnclr.losses import KernelInfoNCELoss, NTXentLoss
 

@@ -3,7 +3,7 @@
 import distributed_workers
 import pytest
 import torch
-from loss_contract import make_views, relative, unit, value_and_gradients
+from contracts.loss import make_views, relative, unit, value_and_gradients
 
 from gnnclr.graph import augmentation_graph
 from gnnclr.losses import (

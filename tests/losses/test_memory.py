@@ -5,12 +5,12 @@ import subprocess
 import sys
 
 import pytest
-from discovery import TESTS, by_kind, path_of
-from loss_contract import LossContract
+from contracts.discovery import TESTS, by_kind, path_of
+from contracts.loss import LossContract
 
 SCRIPT = """
 import resource, sys, torch
-from discovery import find
+from contracts.discovery import find
 torch.set_num_threads(2)
 case, n, arguments = find(sys.argv[1])(), int(sys.argv[2]), eval(sys.argv[3])
 loss = case.make(**arguments)

@@ -1,5 +1,5 @@
 import torch
-from loss_contract import LossContract, make_views, unit, value_and_gradients
+from contracts.loss import LossContract, make_views, unit, value_and_gradients
 
 from gnnclr.losses import NegativeCosineLoss
 

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from loss_contract import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
+from contracts.loss import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
 
 from gnnclr.graph import augmentation_graph
 from gnnclr.losses import NTXentLoss
@@ -112,7 +112,7 @@ def test_second_derivatives_are_refused():
         torch.autograd.grad(NTXentLoss(0.2)(x, make_views(5)[1]), x, create_graph=True)
 
 
-def test_rows_of_a_bank_are_normalised():
+def test_rows_of_a_bank_are_normalized():
     views, bank = make_views(5), make_views(4, views=1, seed=2)[0]
     graph, scaled = (augmentation_graph(views, bank=bank * scale) for scale in (1, 10))
     torch.testing.assert_close(NTXentLoss(0.2)(graph.x, graph), NTXentLoss(0.2)(graph.x, scaled))

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from loss_contract import LossContract, make_views, relative, unit, value_and_gradients
+from contracts.loss import LossContract, make_views, relative, unit, value_and_gradients
 
 from gnnclr.losses import InfoNCELoss, KernelInfoNCELoss
 from gnnclr.losses.prototype import PrototypeLoss

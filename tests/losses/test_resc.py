@@ -1,7 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from loss_contract import LossContract, make_views, unit
+from contracts.loss import LossContract, make_views, unit
 
 from gnnclr.losses import ReSCLoss
 
@@ -13,7 +13,7 @@ SECOND = torch.tensor([5, 3, 5, 5, 3, 3, 3, 2, 2])
 class TestReSC(LossContract):
     learnable = False
     takes_labels = False
-    bank = None  # it has its own, which is not normalised
+    bank = None  # it has its own, which is not normalized
     conservative = False  # centroids are held constant, as in the literal loop
     symmetric = False  # each view has communities of its own
     repels = False  # its negatives are rows of the bank, and no nodes

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from loss_contract import LossContract, make_views
+from contracts.loss import LossContract, make_views
 
 from gnnclr.losses import SpectralContrastiveLoss
 

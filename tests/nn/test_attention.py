@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from loss_contract import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
+from contracts.loss import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
 from torch import nn
 from torch.func import functional_call
 
@@ -23,10 +23,10 @@ BETA = 1.7
 
 
 def graph_of(kind="views", n=6, d=8):
-    """Views, with nearest neighbours or rows of a bank, and features that are not the embeddings."""
+    """Views, with nearest neighbors or rows of a bank, and features that are not the embeddings."""
     graph = augmentation_graph([unit(v) for v in make_views(n, d, 2 if kind == "two views" else 3)])
     graph.features = make_views(graph.num_nodes, 5, 1, seed=4)[0].double()
-    if kind == "neighbours":
+    if kind == "neighbors":
         graph = AddKNNPositives(k=2, weight=0.7)(graph)
     if kind == "bank":
         graph.bank = unit(make_views(4, d, 1, seed=3)[0])
@@ -76,7 +76,7 @@ def attention_conv(tau=0.3, weighs="row", denominator="pair", beta=BETA, attenti
 
 @pytest.mark.parametrize("weighs", ["row", "alignment"])
 @pytest.mark.parametrize("denominator", DENOMINATORS)
-@pytest.mark.parametrize("kind", ["two views", "views", "neighbours", "bank", "embeddings"])
+@pytest.mark.parametrize("kind", ["two views", "views", "neighbors", "bank", "embeddings"])
 def test_equals_the_literal_rule(kind, denominator, weighs):
     graph, conv = graph_of(kind), attention_conv(weighs=weighs, denominator=denominator)
     z = graph.x.clone().requires_grad_()
@@ -103,7 +103,7 @@ def test_weights_of_two_pairs_in_numbers(denominator, weighs):
 
 
 @pytest.mark.parametrize("weighs", ["row", "alignment"])
-@pytest.mark.parametrize("kind", ["two views", "views", "neighbours", "bank"])
+@pytest.mark.parametrize("kind", ["two views", "views", "neighbors", "bank"])
 @pytest.mark.parametrize("denominator", DENOMINATORS)
 def test_equal_weights_are_the_plain_layer(denominator, kind, weighs):
     graph, plain = graph_of(kind), ContrastiveConv(0.3, denominator=denominator)
@@ -119,7 +119,7 @@ def test_equal_weights_are_the_plain_layer(denominator, kind, weighs):
 
 @pytest.mark.parametrize("conv", [HardNegativeConv, RandomWalkConv, AlignmentConv])
 def test_other_objectives_take_it(conv):
-    graph = graph_of("neighbours")
+    graph = graph_of("neighbors")
     plain = conv(0.3)
     for weighs in ("row", "alignment"):
         alignment = AttentionAlignmentConv(0.3, CosineAttention(0.0), weighs)
@@ -136,7 +136,7 @@ def test_other_objectives_take_it(conv):
 @pytest.mark.parametrize("weighs", ["row", "alignment"])
 @pytest.mark.parametrize("denominator", DENOMINATORS)
 def test_edges_and_engine_agree(denominator, weighs, tau):
-    graph, conv = graph_of("neighbours"), attention_conv(tau, weighs, denominator)
+    graph, conv = graph_of("neighbors"), attention_conv(tau, weighs, denominator)
     explicit = explicit_graph(graph)
     assert relative(conv.energy(graph.x, graph), conv.energy(graph.x, explicit)) < 1e-11
     assert relative(conv(graph.x, graph), conv(graph.x, explicit)) < 1e-10
@@ -167,7 +167,7 @@ class TestAttentionOnRows(LossContract):
     impls = ("auto",)
     conservative = False
     weighs = "row"
-    test_anatomy_and_repr = None
+    test_card_and_repr = None
 
     def make(self, temperature=0.5, impl="auto", **kwargs):
         parts = AttentionAlignmentConv(temperature, weighs=self.weighs), UniformityConv(temperature, impl)
@@ -224,7 +224,7 @@ LAYERS = {
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("weighs", ["row", "alignment"])
 def test_gradcheck_of_the_parameters_of_attention(weighs, layer):
-    graph, energy = graph_of("neighbours", n=4), Energy(learned(weighs, LAYERS[layer]))
+    graph, energy = graph_of("neighbors", n=4), Energy(learned(weighs, LAYERS[layer]))
     names, values = zip(*((name, p.detach().clone()) for name, p in energy.named_parameters()))
     assert len(names) == 2
 
@@ -237,12 +237,12 @@ def test_gradcheck_of_the_parameters_of_attention(weighs, layer):
 
 @pytest.mark.parametrize("weighs", ["row", "alignment"])
 def test_learned_weights_are_constants_of_the_message(weighs):
-    graph, conv = graph_of("neighbours", n=4), learned(weighs, LAYERS["pair"])
+    graph, conv = graph_of("neighbors", n=4), learned(weighs, LAYERS["pair"])
     assert torch.autograd.gradcheck(lambda z: conv.energy(z, graph), graph.x.clone().requires_grad_())
 
 
 def test_multi_head_attention_equals_a_literal_softmax():
-    graph = graph_of("neighbours")
+    graph = graph_of("neighbors")
     torch.manual_seed(0)
     attention = MultiHeadAttention(5, heads=3, head_channels=2).double()
     u = unit(graph.features)
@@ -263,8 +263,8 @@ def test_multi_head_attention_equals_a_literal_softmax():
 
 def test_attention_learns_to_leave_out_wrong_positives():
     generator = torch.Generator().manual_seed(0)
-    centre = torch.eye(4, 8).repeat_interleave(8, 0)
-    views = [centre + 0.1 * torch.randn(32, 8, generator=generator) for _ in range(3)]
+    center = torch.eye(4, 8).repeat_interleave(8, 0)
+    views = [center + 0.1 * torch.randn(32, 8, generator=generator) for _ in range(3)]
     graph = augmentation_graph(views)
     node = torch.arange(96)
     graph.edge_index = torch.cat([graph.edge_index, torch.stack([(node + 8) % 32, node])], 1)  # another class
@@ -286,7 +286,7 @@ def test_attention_learns_to_leave_out_wrong_positives():
 
 
 def test_half_precision_message():
-    graph, conv = graph_of("neighbours"), attention_conv(0.1)
+    graph, conv = graph_of("neighbors"), attention_conv(0.1)
     message = conv(graph.x.half(), graph)
     assert message.dtype == torch.float16
     torch.testing.assert_close(message.double(), conv(graph.x, graph), rtol=5e-3, atol=1e-3)

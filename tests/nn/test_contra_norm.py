@@ -100,7 +100,7 @@ def test_a_step_is_the_message_of_the_uniformity_update():
     # Constant candidates: every node sees a copy of all nodes, and nothing comes back.
     constant = ContrastGraph(x=z, bank=z, negatives=Negatives(candidates=()))
     torch.testing.assert_close(ContraNorm(0.7, tau)(z), z + 0.7 * n * tau * conv(z, constant))
-    # In a graph, the copies of neighbours and of the node itself are no candidates.
+    # In a graph, the copies of neighbors and of the node itself are no candidates.
     edge_index = edges(8, 12)
     linked = torch.cat([edge_index, torch.arange(8).expand(2, -1)], dim=1)
     constant.edge_index = linked + torch.tensor([[n], [0]])

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 import torch
-from loss_contract import explicit_graph, make_views, relative, unit
+from contracts.loss import explicit_graph, make_views, relative, unit
 
 from gnnclr.graph import AddKNNPositives, ContrastGraph, Negatives, augmentation_graph
 from gnnclr.nn import AlignmentConv, AsymmetricConv, ContrastiveConv, PairConv, UniformityConv, Update, WeightedSum
@@ -146,7 +146,9 @@ def test_parts_add_up_to_the_decoupled_loss():
 def test_an_update_without_energy_trains_through_the_surrogate():
     class Pull(PairConv):
         def step(self, z, graph):
-            return Update(None, self.exchange(z, graph, graph.edge_index, z.new_ones(graph.edge_index.size(1))))
+            return Update(
+                None, self.messages_both_ways(z, graph, graph.edge_index, z.new_ones(graph.edge_index.size(1)))
+            )
 
     graph, conv = graph_of(), Pull(1.0)
     z = graph.x.clone().requires_grad_()

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from loss_contract import WRONG_PARTS
+from contracts.loss import WRONG_PARTS
 
 from gnnclr import nn
 from gnnclr.dynamics import joint_distribution, simulate
@@ -17,7 +17,7 @@ from gnnclr.ops.kernels import Gaussian
 LAYERS = {
     "AlignmentConv": nn.AlignmentConv(),
     "AttentionAlignmentConv": AttentionAlignmentConv(),
-    "OneSidedAlignmentConv": nn.OneSidedAlignmentConv(),
+    "StopGradientAlignmentConv": nn.StopGradientAlignmentConv(),
     "FarPositiveAlignmentConv": nn.FarPositiveAlignmentConv(),
     "UniformityConv": nn.UniformityConv(),
     "GaussianUniformityConv": nn.GaussianUniformityConv(),

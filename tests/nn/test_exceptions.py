@@ -5,7 +5,7 @@ from copy import copy
 
 import pytest
 import torch
-from loss_contract import explicit_graph, make_views, relative, unit
+from contracts.loss import explicit_graph, make_views, relative, unit
 
 from gnnclr.graph import AddKNNPositives, ContrastGraph, Negatives, augmentation_graph
 from gnnclr.losses import DCLLoss, HardNegativeLoss, InfoNCELoss, NTXentLoss, SupConLoss
@@ -308,10 +308,10 @@ def test_symmetric_pairs_keep_the_symmetric_walk():
     graph = graph_of()
     graph.ignore_index = torch.tensor([[0, 3, 3], [3, 0, 9]])  # 3 and 9 are one sample, excluded anyway
     conv = UniformityConv(0.3)
-    assert conv.normalizer(graph.x, graph).blocks[0].symmetric
+    assert conv.log_partition(graph.x, graph).blocks[0].symmetric
     assert_equals_literal(conv, lambda z: literal_uniformity(z, graph, 0.3), graph)
     graph.ignore_index = graph.ignore_index[:, 1:]
-    assert not conv.normalizer(graph.x, graph).blocks[0].symmetric
+    assert not conv.log_partition(graph.x, graph).blocks[0].symmetric
     assert_equals_literal(conv, lambda z: literal_uniformity(z, graph, 0.3), graph)
 
 
@@ -446,7 +446,7 @@ def test_candidates_of_the_bank_by_view():
     graph = graph_of(bank=5, negatives=Negatives("other", candidates=()))
     graph.bank_view = torch.tensor([0, 1, 1, 0, -1])
     graph.bank_candidate = torch.tensor([True, True, False, True, False])
-    lse = UniformityConv(0.5).normalizer(graph.x, graph).lse
+    lse = UniformityConv(0.5).log_partition(graph.x, graph).lse
     s = graph.x @ graph.bank.t() / 0.5
     expected = [torch.logsumexp(s[i, graph.bank_candidate & (graph.bank_view != graph.view[i])], 0) for i in range(12)]
     torch.testing.assert_close(lse, torch.stack(expected))
@@ -479,7 +479,7 @@ def test_gaussian_uniformity():
     assert_equals_literal(GaussianUniformityConv(t), literal, graph)
 
 
-def test_layers_without_weights_honour_ignored_pairs_and_refuse_extra_ones():
+def test_layers_without_weights_honor_ignored_pairs_and_refuse_extra_ones():
     graph = exceptions(graph_of())
     convs = PotentialConv(Gaussian()), TripletConv()
     for conv in (*convs, WeightedSum((1.0, convs[0]))):

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from loss_contract import make_views, relative, unit
+from contracts.loss import make_views, relative, unit
 from torch import nn
 from torch.func import functional_call
 
@@ -12,9 +12,9 @@ from gnnclr.nn.attention import AttentionAlignmentConv, MultiHeadAttention
 from gnnclr.nn.jumping import MODES, JumpingKnowledgeConv
 
 
-def graph_of(n=6, d=8, neighbours=False):
+def graph_of(n=6, d=8, neighbors=False):
     graph = augmentation_graph([unit(v) for v in make_views(n, d)])
-    return AddKNNPositives(k=2)(graph) if neighbours else graph
+    return AddKNNPositives(k=2)(graph) if neighbors else graph
 
 
 def literal_rounds(z, graph, conv, rounds, step_size, constant):
@@ -35,10 +35,10 @@ JOIN = {
 }
 
 
-@pytest.mark.parametrize("neighbours", [False, True])
+@pytest.mark.parametrize("neighbors", [False, True])
 @pytest.mark.parametrize("mode", JOIN)
-def test_one_round_to_a_target_is_the_plain_update(mode, neighbours):
-    graph, conv = graph_of(neighbours=neighbours), ContrastiveConv(0.3)
+def test_one_round_to_a_target_is_the_plain_update(mode, neighbors):
+    graph, conv = graph_of(neighbors=neighbors), ContrastiveConv(0.3)
     for step_size in (1e-6, 0.05, 3.0):
         jump = JumpingKnowledgeConv(conv, 1, step_size, mode, "target")
         assert relative(jump(graph.x, graph), conv(graph.x, graph)) < 1e-12
@@ -49,7 +49,7 @@ def test_one_round_to_a_target_is_the_plain_update(mode, neighbours):
 
 @pytest.mark.parametrize("mode", JOIN)
 def test_target_equals_a_literal_loop(mode):
-    graph, conv = graph_of(neighbours=True), ContrastiveConv(0.3)
+    graph, conv = graph_of(neighbors=True), ContrastiveConv(0.3)
     expected = JOIN[mode](literal_rounds(graph.x, graph, conv, 3, 0.04, True)) - graph.x
     jump = JumpingKnowledgeConv(conv, 3, 0.04, mode, "target")
     torch.testing.assert_close(jump(graph.x, graph), expected / (0.04 * 12), rtol=1e-12, atol=1e-14)
@@ -57,7 +57,7 @@ def test_target_equals_a_literal_loop(mode):
 
 @pytest.mark.parametrize("mode", JOIN)
 def test_messages_equal_a_literal_loop(mode):
-    graph, conv = graph_of(neighbours=True), ContrastiveConv(0.3)
+    graph, conv = graph_of(neighbors=True), ContrastiveConv(0.3)
     z = graph.x.clone().requires_grad_()
     r = JOIN[mode](literal_rounds(z, graph, conv, 3, 0.04, True))
     expected = conv.energy(r / r.norm(dim=1, keepdim=True), graph)
@@ -115,7 +115,7 @@ def test_learned_parts_of_the_layer_are_trained():
     torch.manual_seed(0)
     tau = nn.Parameter(torch.tensor(0.3))
     alignment = AttentionAlignmentConv(tau, MultiHeadAttention(8))
-    graph, jump = graph_of(neighbours=True), JumpingKnowledgeConv(ContrastiveConv(alignment=alignment), 2)
+    graph, jump = graph_of(neighbors=True), JumpingKnowledgeConv(ContrastiveConv(alignment=alignment), 2)
     jump.energy(graph.x.float(), graph).backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in jump.parameters())
 
@@ -131,7 +131,9 @@ def test_a_sum_may_hold_it():
 def test_a_layer_without_energy_is_repeated_too():
     class Pull(PairConv):
         def step(self, z, graph):
-            return Update(None, self.exchange(z, graph, graph.edge_index, z.new_ones(graph.edge_index.size(1))))
+            return Update(
+                None, self.messages_both_ways(z, graph, graph.edge_index, z.new_ones(graph.edge_index.size(1)))
+            )
 
     graph = graph_of()
     message = JumpingKnowledgeConv(Pull(), 1, 0.1, stop_gradient="target")(graph.x, graph)

@@ -13,7 +13,7 @@ def test_mlp_head(layers, norm, count):
     assert head.layers[-1].bias is not None
 
 
-def test_normalised_output():
+def test_normalized_output():
     head = MLPHead(16, 32, 8, layers=3, last_norm=True)
     linear, norm = head.layers[-2:]
     assert linear.bias is None and isinstance(norm, nn.BatchNorm1d) and norm.weight is None

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from gnnclr.ops import PairSoftmax, append_log_weight, flash, pair_logsumexp, tiles
-from gnnclr.ops.lent_memory import LentMemory
+from gnnclr.ops.workspace import Workspace
 
 IMPLS = ["auto", "flash", "tiles"]
 
@@ -80,7 +80,7 @@ def test_symmetric(n, count, dtype, tolerance, impl):
 @pytest.mark.parametrize("count", [None, 3, 400])
 @pytest.mark.parametrize("most", [0, 2**26])  # kept in new memory, or in lent
 def test_exponentials_kept_or_computed_again(n, count, most, monkeypatch):
-    monkeypatch.setattr(tiles, "MEMORY", LentMemory(most))
+    monkeypatch.setattr(tiles, "MEMORY", Workspace(most))
     monkeypatch.setattr(tiles, "kept_entries", lambda x: 2**22)
     z, _ = data(n, 1)
     exclude = None if count is None else (groups(n, 1, count)[0],) * 2
@@ -100,7 +100,7 @@ def test_exponentials_kept_or_computed_again(n, count, most, monkeypatch):
 
 
 def test_lent_memory_goes_from_one_to_the_next(monkeypatch):
-    monkeypatch.setattr(tiles, "MEMORY", LentMemory(2**26))
+    monkeypatch.setattr(tiles, "MEMORY", Workspace(2**26))
     monkeypatch.setattr(tiles, "kept_entries", lambda x: 0)
     x, y = (data(n, 1, dtype=torch.float32)[0] for n in (3000, 1300))
     options = {"scale": 5.0, "symmetric": True, "impl": "tiles"}

@@ -45,7 +45,7 @@ def test_an_encoder_within_another(graph, tmp_path):
     assert method.encoder.in_channels == WIDTH
 
 
-@pytest.mark.parametrize("encoder", ["gnnclr.node.GCNEncoder", "GCNEncoder", "gnnclr.node.gat.GATEncoder"])
+@pytest.mark.parametrize("encoder", ["gnnclr.node.GCNEncoder", "GCNEncoder", "gnnclr.node.encoders.gat.GATEncoder"])
 def test_a_recipe_of_a_file_need_not_name_them(encoder, graph, tmp_path):
     part = {"class_path": encoder, "init_args": {"hidden_channels": 8, "out_channels": 256}}
     (tmp_path / "mine.yaml").write_text(

@@ -1,12 +1,10 @@
-"""A damaged checkpoint, or one of another recipe, is never taken for a good one."""
-
 import shutil
 
 import pytest
 import torch
 
 from gnnclr.cli import main
-from gnnclr.train import RecipeError, Run, Seeds, parse_recipe
+from gnnclr.train import AtomicCheckpointIO, RecipeError, Run, Seeds, parse_recipe
 from gnnclr.train.checkpoint import read_checkpoint
 from gnnclr.train.recipe_record import KEY
 
@@ -195,3 +193,27 @@ def test_a_torn_config_is_named(folder):
     config.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecipeError, match=r"config.yaml' must hold the settings of a recipe as YAML"):
         Run.open(folder)
+
+
+def test_round_trip(tmp_path):
+    path = tmp_path / "folder" / "last.ckpt"
+    io = AtomicCheckpointIO()
+    io.save_checkpoint({"x": torch.arange(3), "step": 4}, path)
+    loaded = io.load_checkpoint(path)
+    assert loaded["step"] == 4 and torch.equal(loaded["x"], torch.arange(3))
+    assert [p.name for p in path.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_a_failed_save_leaves_the_old_checkpoint(tmp_path):
+    path = tmp_path / "last.ckpt"
+    io = AtomicCheckpointIO()
+    io.save_checkpoint({"step": 1}, path)
+    with pytest.raises(AttributeError):
+        io.save_checkpoint({"step": 2, "bad": lambda: None}, path)
+    assert io.load_checkpoint(path) == {"step": 1}
+
+
+def test_refuses_pickled_objects(tmp_path):
+    torch.save({"x": torch.nn.Linear(1, 1)}, tmp_path / "bad.ckpt")
+    with pytest.raises(RecipeError, match=r"'.*bad.ckpt' must be an undamaged checkpoint .*GLOBAL torch\.nn\.modules"):
+        AtomicCheckpointIO().load_checkpoint(tmp_path / "bad.ckpt")

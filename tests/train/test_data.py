@@ -7,7 +7,7 @@ from torch_geometric.data import Data
 from gnnclr.graph.batches import SpectralBatches
 from gnnclr.node import sbm
 from gnnclr.train import ImageData, NodeData
-from gnnclr.vision import BatchViews, Images, Labelled, MLPHead, SimCLR, SlimResNet, digits
+from gnnclr.vision import BatchViews, Images, Labeled, MLPHead, SimCLR, SlimResNet, digits
 
 
 def test_images_train_on_all_but_the_test_images():
@@ -145,7 +145,7 @@ def test_nothing_is_probed_of_one_class_or_none(labels, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"val_mask": lambda graph: graph.val_mask & False}, r"'data\.val_mask' must hold a labelled node"),
+        ({"val_mask": lambda graph: graph.val_mask & False}, r"'data\.val_mask' must hold a labeled node"),
         ({"test_mask": lambda graph: graph.test_mask & False}, "'data.test_mask' must hold a node"),
         ({"y": lambda graph: torch.where(graph.train_mask, -1, graph.y)}, r"'data\.y' must .* a row of 'train'"),
         ({"y": lambda graph: graph.y - 100}, r"'data\.y' must hold classes 0, 1, 2, \.\.\., and -1 or NaN"),
@@ -160,7 +160,7 @@ def test_what_cannot_be_probed_is_refused_before_the_training(changes, message, 
 
 def test_images_without_a_label(monkeypatch, capsys):
     whole = digits()
-    parts = [Labelled(part.images, torch.where(part.labels < 5, part.labels, -1)) for part in (whole.train, whole.val)]
+    parts = [Labeled(part.images, torch.where(part.labels < 5, part.labels, -1)) for part in (whole.train, whole.val)]
     images = Images(*parts, whole.test, whole.classes, extra=whole.test.images[:7])
     monkeypatch.setattr("gnnclr.train.image_data.digits", lambda: images)
     data = ImageData("digits", labels=True, batch_size=64)

@@ -6,13 +6,13 @@ from functools import partial
 
 import pytest
 import torch
-from discovery import cases
-from node_method_contract import NodeMethodContract
+from contracts.discovery import cases
+from contracts.node_method import NodeMethodContract
 from torch import nn
 from torch_geometric.nn import MLP
 from torch_geometric.transforms import Compose
 
-from gnnclr.graph import AddNeighbourPositives
+from gnnclr.graph import AddNeighborPositives
 from gnnclr.graph.communities import EdgeCommunities, ExcludeCommunity, louvain
 from gnnclr.node import (
     BGRL,
@@ -28,7 +28,7 @@ from gnnclr.node import (
     csgcl_view,
     sbm,
 )
-from gnnclr.node.step_graph import step_graph
+from gnnclr.node.methods.step_graph import step_graph
 from gnnclr.train import NodeData
 from gnnclr.train.subgraphs import _parts, check_takes_subgraphs
 
@@ -111,8 +111,8 @@ def test_methods_of_the_whole_graph_are_refused(name):
 
 @pytest.mark.parametrize(
     "rule",
-    [lambda: ExcludeCommunity(DATA.y), lambda: AddNeighbourPositives(DATA.edge_index)],
-    ids=["communities", "neighbours"],
+    [lambda: ExcludeCommunity(DATA.y), lambda: AddNeighborPositives(DATA.edge_index)],
+    ids=["communities", "neighbors"],
 )
 def test_rules_for_the_nodes_of_the_whole_graph_know_those_of_a_batch(rule):
     batch = next(iter(RandomNodeLoader(DATA, batch_size=31)))

@@ -1,8 +1,8 @@
 """Every method for images inherits the contract."""
 
 import pytest
-from discovery import check_has_test_class, public
-from vision_contract import VisionMethodContract
+from contracts.discovery import check_has_test_class, public
+from contracts.vision import VisionMethodContract
 
 from gnnclr.vision import VisionMethod
 

@@ -2,15 +2,15 @@
 
 import pytest
 import torch
-from discovery import by_kind
-from loss_contract import LossContract
+from contracts.discovery import by_kind
+from contracts.loss import LossContract
 from torch import nn
 
 from gnnclr.losses import GraphLoss
 from gnnclr.vision import BatchViews, MLPHead, SlimResNet, TensorLoader, digits
 
-#: The test class of each objective, which says what is special about it; losses made of another loss have no anatomy.
-OBJECTIVES = {kind: tests[0] for kind, tests in by_kind("losses", LossContract).items() if kind.anatomy is not None}
+#: The test class of each objective, which says what is special about it; losses made of another loss have no card.
+OBJECTIVES = {kind: tests[0] for kind, tests in by_kind("losses", LossContract).items() if kind.card is not None}
 
 
 def label(value):

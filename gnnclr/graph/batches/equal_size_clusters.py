@@ -10,7 +10,7 @@ from gnnclr.ops.check import check_count, check_matrix, check_seed
 
 
 def equal_size_clusters(x: Tensor, num_clusters: int, seed: int = 0) -> Tensor:
-    r"""Clusters whose sizes differ by at most one: k-means, and a balanced assignment to its centres.
+    r"""Clusters whose sizes differ by at most one: k-means, and a balanced assignment to its centers.
 
     .. math:: \min_{c} \sum_i \|\mathbf{x}_i - \mathbf{m}_{c_i}\|^2 \quad \text{such that} \quad
         \lfloor n / K \rfloor \leq |\{i : c_i = k\}| \leq \lceil n / K \rceil

@@ -73,7 +73,7 @@ class SpectralBatches(BatchSelection):
 
 
 def spectral_rows(log_affinity: Tensor, k: int, seed: int = 0) -> Tensor:
-    r"""The leading :obj:`k` eigenvectors of a normalised affinity matrix, rows at unit length, as in `"On Spectral
+    r"""The leading :obj:`k` eigenvectors of a normalized affinity matrix, rows at unit length, as in `"On Spectral
     Clustering: Analysis and an Algorithm"
     <https://papers.nips.cc/paper/2092-on-spectral-clustering-analysis-and-an-algorithm>`_.
 
@@ -86,7 +86,7 @@ def spectral_rows(log_affinity: Tensor, k: int, seed: int = 0) -> Tensor:
         - **input:** :math:`(m, m)`
         - **output:** :math:`(m, k)`
     """
-    # Affinities run over more powers of ten than float32 has; normalised ones do not, and are made of logarithms.
+    # Affinities run over more powers of ten than float32 has; normalized ones do not, and are made of logarithms.
     log_affinity.fill_diagonal_(float("-inf"))
     half = log_affinity.logsumexp(dim=1) / 2
     affinity = log_affinity.sub_(half.unsqueeze(1)).sub_(half).exp_()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gnnclr.graph.communities.labels import check_community
+from gnnclr.graph.partition import check_community
 from gnnclr.ops.check import check_count, check_seed
 
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import scatter
 
-from gnnclr.graph.communities.labels import of_nodes
-from gnnclr.graph.communities.log_weight import add_log_weight, weight_dtype
 from gnnclr.graph.communities.rule import CommunityRule, check_graph, positive_edges
 from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.graph.log_weight import add_log_weight, weight_dtype
+from gnnclr.graph.partition import of_nodes
 from gnnclr.ops.check import check_matrix, check_positive, describe
 
 

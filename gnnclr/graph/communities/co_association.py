@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gnnclr.graph.communities.labels import check_community
-from gnnclr.graph.communities.simple_graph import sparse_matrix
+from gnnclr.graph.partition import check_community
+from gnnclr.graph.simple_graph import sparse_matrix
 from gnnclr.ops.check import check_count, check_seed, describe
 
 
@@ -21,7 +21,7 @@ def co_association(partitions: Sequence[Tensor], rank: int | None = None, seed: 
 
     Args:
         partitions (list): Community of each node [n] in each partition.
-        rank (int, optional): Keep the best approximation of this rank, by a randomised singular value decomposition.
+        rank (int, optional): Keep the best approximation of this rank, by a randomized singular value decomposition.
             (default: ``None``, exact)
         seed (int, optional): Seed of the decomposition; the global generator is left alone. (default: ``0``)
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import to_undirected
 
-from gnnclr.graph.communities.labels import contiguous, joint
 from gnnclr.graph.communities.rule import CommunityRule, check_graph, positive_edges
 from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.graph.partition import contiguous, joint
 
 
 class ExcludeCommunity(CommunityRule):

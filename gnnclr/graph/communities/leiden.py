@@ -4,7 +4,7 @@ from functools import cache
 
 from torch import Tensor
 
-from gnnclr.graph.communities.simple_graph import connected_parts, partition_of
+from gnnclr.graph.simple_graph import connected_parts, partition_of
 from gnnclr.ops.check import check_edges, check_positive, check_seed
 
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from gnnclr.graph.communities.simple_graph import partition_of
+from gnnclr.graph.simple_graph import partition_of
 from gnnclr.ops.check import check_positive, check_seed
 
 

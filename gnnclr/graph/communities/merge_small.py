@@ -1,17 +1,17 @@
-"""Tiny communities join their neighbours."""
+"""Tiny communities join their neighbors."""
 
 import torch
 from torch import Tensor
 from torch_geometric.utils import coalesce
 
-from gnnclr.graph.communities.labels import check_community, contiguous
-from gnnclr.graph.communities.simple_graph import components, simple_edges
+from gnnclr.graph.partition import check_community, contiguous
+from gnnclr.graph.simple_graph import components, simple_edges
 from gnnclr.ops.check import check_count
 
 
 def merge_small(community: Tensor, edge_index: Tensor, min_size: int) -> Tensor:
     """Merges each community of fewer than ``min_size`` nodes into the community to which it has most edges, again and
-    again, until all are large enough or without neighbours.
+    again, until all are large enough or without neighbors.
 
     Of communities with equally many edges the lowest label is taken. Components that are too small as a whole stay
     apart: nothing says that their nodes are alike. CiteSeer has hundreds of them; taken for one community, a third of

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from gnnclr.graph.communities.labels import check_community
-from gnnclr.graph.communities.simple_graph import simple_edges
+from gnnclr.graph.partition import check_community
+from gnnclr.graph.simple_graph import simple_edges
 from gnnclr.ops.check import check_positive
 
 

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
-from gnnclr.graph.communities.labels import contiguous
-from gnnclr.graph.communities.simple_graph import sparse_matrix
 from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.index import load_faiss
+from gnnclr.graph.partition import contiguous
+from gnnclr.graph.simple_graph import sparse_matrix
 from gnnclr.ops.check import check_count, check_edges, check_seed, describe
 
 
@@ -22,7 +22,7 @@ def propagated_kmeans(
         c_i = \arg\max_k \cos(\mathbf{u}_i \mathbf{S}, \mathbf{m}_k)
 
     with the propagation of `"Simplifying Graph Convolutional Networks" <https://arxiv.org/abs/1902.07153>`_. It sees
-    features as well as edges, which is what citation graphs need: against labels its normalised mutual information is
+    features as well as edges, which is what citation graphs need: against labels its normalized mutual information is
     .72 on Coauthor Physics, where edges alone reach .48. k-means is that of FAISS where it is installed, and
     scikit-learn's otherwise; the two find different communities.
 

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import coalesce
 
-from gnnclr.graph.communities.labels import check_community, contiguous, joint, of_nodes
 from gnnclr.graph.communities.modularity import modularity
 from gnnclr.graph.communities.rule import CommunityRule, check_graph
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.partition import check_community, contiguous, joint, of_nodes
 from gnnclr.ops.check import check_matrix, describe
 from gnnclr.ops.labels import UNLABELED, class_labels
 from gnnclr.ops.tiles import slices
@@ -71,7 +71,7 @@ def negative_quality(
 
     Args:
         rule (ContrastGraph or callable): The negatives to judge: a graph, or a rewiring, such as a community-aware
-            rule, neighbours as positives, or a composition of them.
+            rule, neighbors as positives, or a composition of them.
         labels (Tensor): The label of each sample of the data [N], ``-1`` where it is missing. A diagnostic: choosing a
             rule by it uses labels.
         x (Tensor, optional): Embeddings of the samples [N, d], for a rewiring that looks at them.

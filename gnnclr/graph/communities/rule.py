@@ -7,8 +7,8 @@ from torch import Tensor
 from torch_geometric.transforms import BaseTransform
 
 from gnnclr.graph.augmentation import group_pairs
-from gnnclr.graph.communities.labels import check_community, of_nodes
 from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.graph.partition import check_community, of_nodes
 from gnnclr.ops.check import describe
 
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from gnnclr.graph.communities.log_weight import add_log_weight, weight_dtype
 from gnnclr.graph.communities.rule import CommunityRule, check_graph
 from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.graph.log_weight import add_log_weight, weight_dtype
 from gnnclr.ops.check import check_positive
 
 
@@ -26,7 +26,7 @@ class WeighCommunity(CommunityRule):
     Args:
         community (Tensor): The community of each sample of the data [N].
         rho (float, optional): The weight :math:`\rho > 0`; below one spares likely false negatives, above one makes
-            the neighbourhood the hard negatives. For zero see :class:`ExcludeCommunity`. (default: ``0.5``)
+            the neighborhood the hard negatives. For zero see :class:`ExcludeCommunity`. (default: ``0.5``)
     """
 
     def __init__(self, community: Tensor, rho: float = 0.5):

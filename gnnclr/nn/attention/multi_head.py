@@ -17,7 +17,7 @@ class MultiHeadAttention(PairAttention):
         s^h_{ip} = \frac{(\mathbf{W}^h_Q \mathbf{u}_i)^\top (\mathbf{W}^h_K \mathbf{u}_p)}{\sqrt{d_h}}
 
     The weights :math:`w` of the graph are the prior, and at zero projections the result. An anchor with one positive
-    gives it all of its weight: there must be three views, or neighbours, for the attention to say anything. It is
+    gives it all of its weight: there must be three views, or neighbors, for the attention to say anything. It is
     trained by the energy that it weighs, so it leans towards the positives that are found most easily, and away from
     wrong ones.
 

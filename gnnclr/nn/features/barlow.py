@@ -18,7 +18,7 @@ class BarlowTwinsConv(FeatureConv):
         -\frac{\partial E}{\partial \tilde{\mathbf{X}}} = -\tfrac{1}{n} \tilde{\mathbf{Y}}
         \Big(\frac{\partial E}{\partial \mathbf{C}}\Big)^\top
 
-    with features standardised over the batch (biased variance plus :math:`10^{-5}`, as batch normalisation does).
+    with features standardized over the batch (biased variance plus :math:`10^{-5}`, as batch normalization does).
 
     Args:
         redundancy (float, optional): The weight :math:`\lambda`. (default: ``0.0051``)

@@ -16,7 +16,7 @@ class FeatureConv(PairConv):
 
     A subclass writes :meth:`between`, the energy of two views and its gradients. Views are taken from ``graph.view``
     and aligned by ``graph.sample``; the energy is the mean over pairs of views. Embeddings are used as they are, not
-    normalised by rows.
+    normalized by rows.
     """
 
     def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -19,7 +19,7 @@ class CCAConv(FeatureConv):
         -\frac{\partial E}{\partial \tilde{\mathbf{X}}} = \tfrac{1}{n} \Big( \tilde{\mathbf{Y}} + 4 \lambda
         \tilde{\mathbf{X}} \big(\mathbf{I} - \tfrac{1}{n} \tilde{\mathbf{X}}^\top \tilde{\mathbf{X}}\big) \Big)
 
-    with features standardised over the batch (unbiased variance).
+    with features standardized over the batch (unbiased variance).
 
     Args:
         decorrelation (float, optional): The weight :math:`\lambda`. (default: ``0.001``)

@@ -8,7 +8,7 @@ from gnnclr.ops.unit_rows import power_of_two, scale_down
 
 
 class Standardized:
-    r"""A view whose features are standardised over samples, :math:`\tilde{\mathbf{z}} = (\mathbf{z} - \mu) / \sigma`.
+    r"""A view whose features are standardized over samples, :math:`\tilde{\mathbf{z}} = (\mathbf{z} - \mu) / \sigma`.
 
     A feature that does not vary becomes zero, and gets no gradient.
 
@@ -27,16 +27,16 @@ class Standardized:
         self._exponent = power_of_two(largest.clamp(min=eps**0.5))
         z, largest = scale_down(z, self._exponent), scale_down(largest, self._exponent)
         eps = scale_down(scale_down(z.new_full(largest.shape, eps), self._exponent), self._exponent)
-        centred = z - z.mean(dim=0)
-        sigma = (centred.square().sum(dim=0) / self.dof + eps).sqrt()
+        centered = z - z.mean(dim=0)
+        sigma = (centered.square().sum(dim=0) / self.dof + eps).sqrt()
         # Rounding leaves features that are constant a tiny spread.
         constant = (eps == 0) & (sigma <= 1e-6 * largest)
         self.inverse = sigma.reciprocal().masked_fill(constant | (sigma == 0), 0)
-        #: The standardised view [n, d].
-        self.z = centred * self.inverse
+        #: The standardized view [n, d].
+        self.z = centered * self.inverse
 
     def backward(self, grad: Tensor) -> Tensor:
-        """The gradient by the view, from that by the standardised view."""
+        """The gradient by the view, from that by the standardized view."""
         along = (grad * self.z).sum(dim=0) / self.dof
         most = torch.finfo(grad.dtype).max  # features may vary so little that no number is the gradient
         grad = (grad - grad.mean(dim=0) - self.z * along) * self.inverse

@@ -50,15 +50,15 @@ class VICRegConv(FeatureConv):
     def _spread(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Variance and covariance terms of one view, and their gradient."""
         n, d = z.shape
-        centred = z - z.mean(dim=0)
-        covariance = centred.t() @ centred / (n - 1)
+        centered = z - z.mean(dim=0)
+        covariance = centered.t() @ centered / (n - 1)
         sigma = (covariance.diagonal() + 1e-4).sqrt()
         rest = off_diagonal(covariance)
         value = self.variance / (2 * d) * (1 - sigma).clamp(min=0).sum() + self.covariance / d * rest.square().sum()
         # By the covariance matrix; it is symmetric, so each entry off the diagonal counts from both of its sides.
         by_variance = torch.where(sigma < 1, -self.variance / (4 * d) / sigma, 0)
         matrix = 2 * self.covariance / d * rest + torch.diag(by_variance)
-        return value, centred @ matrix * (2 / (n - 1))
+        return value, centered @ matrix * (2 / (n - 1))
 
     def extra_repr(self) -> str:
         """The weights."""

@@ -25,7 +25,7 @@ class DirectCopy(SpectralPredictor):
             (default: ``0.01``, as DirectPred's)
         frequency (int, optional): Steps from one setting of :math:`\mathbf{W}` to the next, see
             :class:`~gnnclr.nn.predictors.spectral.SpectralPredictor`. (default: ``1``)
-        centred (bool, optional): If set to :obj:`True`, the covariance stands for the correlation.
+        centered (bool, optional): If set to :obj:`True`, the covariance stands for the correlation.
             (default: :obj:`False`)
         iterations (int, optional): Iterations for the spectral norm at each setting. (default: ``8``)
 
@@ -40,10 +40,10 @@ class DirectCopy(SpectralPredictor):
         decay: float = 0.3,
         eps: float = 0.01,
         frequency: int = 1,
-        centred: bool = False,
+        centered: bool = False,
         iterations: int = 8,
     ):
-        super().__init__(channels, decay, frequency, centred)
+        super().__init__(channels, decay, frequency, centered)
         self.eps, self.iterations = check_eps(eps), check_count("iterations", iterations)
         # A generator of its own: all processes start alike, whatever their seeds.
         start = torch.randn(channels, generator=torch.Generator().manual_seed(0))

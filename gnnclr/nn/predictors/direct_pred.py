@@ -32,7 +32,7 @@ class DirectPred(SpectralPredictor):
             (default: ``"outside"``)
         frequency (int, optional): Steps from one setting of :math:`\mathbf{W}` to the next, see
             :class:`~gnnclr.nn.predictors.spectral.SpectralPredictor`. (default: ``1``)
-        centred (bool, optional): If set to :obj:`True`, the covariance stands for the correlation.
+        centered (bool, optional): If set to :obj:`True`, the covariance stands for the correlation.
             (default: :obj:`False`)
 
     Shapes:
@@ -47,9 +47,9 @@ class DirectPred(SpectralPredictor):
         eps: float = 0.01,
         eps_form: str = "outside",
         frequency: int = 1,
-        centred: bool = False,
+        centered: bool = False,
     ):
-        super().__init__(channels, decay, frequency, centred)
+        super().__init__(channels, decay, frequency, centered)
         self.eps = check_eps(eps)
         self.eps_form = check_choice("eps_form", eps_form, ("outside", "inside", "paper"))
 

@@ -25,7 +25,7 @@ class DirectSet(SpectralPredictor):
             (default: ``0.01``, as DirectPred's)
         frequency (int, optional): Steps from one setting of :math:`\mathbf{W}` to the next, see
             :class:`~gnnclr.nn.predictors.spectral.SpectralPredictor`. (default: ``1``)
-        centred (bool, optional): If set to :obj:`True`, the covariance stands for the correlation.
+        centered (bool, optional): If set to :obj:`True`, the covariance stands for the correlation.
             (default: :obj:`False`)
 
     Shapes:
@@ -40,9 +40,9 @@ class DirectSet(SpectralPredictor):
         decay: float = 0.3,
         eps: float = 0.01,
         frequency: int = 1,
-        centred: bool = False,
+        centered: bool = False,
     ):
-        super().__init__(channels, decay, frequency, centred)
+        super().__init__(channels, decay, frequency, centered)
         self.alpha, self.eps = check_positive("alpha", alpha), check_eps(eps)
 
     def filter(self, correlation: Tensor) -> Tensor:

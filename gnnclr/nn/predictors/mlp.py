@@ -6,7 +6,7 @@ from gnnclr.ops.check import check_count
 
 class MLPPredictor(MLPHead):
     r"""The predictor of `"Exploring Simple Siamese Representation Learning" <https://arxiv.org/abs/2011.10566>`_ and
-    `"Bootstrap Your Own Latent" <https://arxiv.org/abs/2006.07733>`_: two linear layers with batch normalisation and
+    `"Bootstrap Your Own Latent" <https://arxiv.org/abs/2006.07733>`_: two linear layers with batch normalization and
     ReLU in between, and a plain output.
 
     SimSiam's is a bottleneck, ``MLPPredictor(2048, 512)``; BYOL's is wide, ``MLPPredictor(256, 4096)``.
@@ -15,7 +15,7 @@ class MLPPredictor(MLPHead):
         channels (int): Width of the embeddings, and of the predictions.
         hidden_channels (int): Width of the hidden layers.
         layers (int, optional): The number of linear layers. (default: ``2``)
-        norm (bool, optional): If set to :obj:`False`, hidden layers are not normalised. (default: :obj:`True`)
+        norm (bool, optional): If set to :obj:`False`, hidden layers are not normalized. (default: :obj:`True`)
 
     Shapes:
         - **input:** embeddings :math:`(n, D)`

@@ -30,7 +30,7 @@ class SpectralPredictor(nn.Module):
         channels (int): Width of the embeddings, and of the predictions.
         decay (float, optional): The factor :math:`0 \le \rho < 1`. (default: ``0.3``)
         frequency (int, optional): Steps from one setting of :math:`\mathbf{W}` to the next. (default: ``1``)
-        centred (bool, optional): If set to :obj:`True`, :math:`\mathbf{F}` is the covariance
+        centered (bool, optional): If set to :obj:`True`, :math:`\mathbf{F}` is the covariance
             :math:`\mathbf{F} - \boldsymbol\mu \boldsymbol\mu^{\top}`, with :math:`\boldsymbol\mu` the same average of
             the mean. (default: :obj:`False`)
 
@@ -39,12 +39,12 @@ class SpectralPredictor(nn.Module):
         - **output:** predictions :math:`(n, D)`
     """
 
-    def __init__(self, channels: int, decay: float = 0.3, frequency: int = 1, centred: bool = False):
+    def __init__(self, channels: int, decay: float = 0.3, frequency: int = 1, centered: bool = False):
         super().__init__()
         self.channels, self.frequency = check_count("channels", channels), check_count("frequency", frequency)
         if isinstance(decay, bool) or not isinstance(decay, (int, float)) or not 0 <= decay < 1:
             raise ValueError(f"'decay' must be a number of at least 0 and below 1 (got {describe(decay)})")
-        self.decay, self.centred = float(decay), centred
+        self.decay, self.centered = float(decay), centered
         self.weight = nn.Parameter(torch.eye(channels), requires_grad=frequency > 1)
         # Moments of rows with a one appended: the correlation, the mean, and in the corner the number of rows.
         self.register_buffer("moments", torch.zeros(channels + 1, channels + 1))  # the average; all zero at the start
@@ -55,7 +55,7 @@ class SpectralPredictor(nn.Module):
     def correlation(self) -> Tensor:
         r"""The average :math:`\mathbf{F}` [d, d]."""
         second, mean = self.moments[:-1, :-1], self.moments[:-1, -1]
-        return second - mean.outer(mean) if self.centred else second
+        return second - mean.outer(mean) if self.centered else second
 
     def forward(self, z: Tensor) -> Tensor:
         """The predictions of ``z``."""
@@ -90,7 +90,7 @@ class SpectralPredictor(nn.Module):
 
     def extra_repr(self) -> str:
         """The settings."""
-        return f"{self.channels}, decay={self.decay:g}, frequency={self.frequency}, centred={self.centred}"
+        return f"{self.channels}, decay={self.decay:g}, frequency={self.frequency}, centered={self.centered}"
 
 
 def spectral_map(matrix: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:

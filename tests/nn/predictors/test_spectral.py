@@ -41,15 +41,15 @@ def test_average_of_correlations():
         torch.testing.assert_close(predictor.weight.detach(), averaged)
 
 
-def test_centred():
-    predictor, mean, second = Correlation(4, decay=0.3, centred=True).double(), None, None
+def test_centered():
+    predictor, mean, second = Correlation(4, decay=0.3, centered=True).double(), None, None
     for t in range(3):
         z = rows(seed=t)
         step(predictor, z)
         mean = z.mean(dim=0) if mean is None else 0.3 * mean + 0.7 * z.mean(dim=0)
         second = correlation(z) if second is None else 0.3 * second + 0.7 * correlation(z)
         torch.testing.assert_close(predictor.weight.detach(), second - mean.outer(mean))
-    single = Correlation(4, centred=True).double()
+    single = Correlation(4, centered=True).double()
     step(single, rows())
     torch.testing.assert_close(single.weight.detach(), torch.cov(rows().t(), correction=0))
 
@@ -171,7 +171,7 @@ def test_errors_name_the_argument(name, call):
 
 
 def test_repr():
-    settings = "4, decay=0.3, frequency=1, centred=False, eps=0.01"
+    settings = "4, decay=0.3, frequency=1, centered=False, eps=0.01"
     assert repr(DirectPred(4)) == f"DirectPred({settings}, eps_form='outside')"
     assert repr(DirectCopy(4)) == f"DirectCopy({settings})"
-    assert repr(DirectSet(4)) == "DirectSet(4, decay=0.3, frequency=1, centred=False, alpha=0.5, eps=0.01)"
+    assert repr(DirectSet(4)) == "DirectSet(4, decay=0.3, frequency=1, centered=False, alpha=0.5, eps=0.01)"

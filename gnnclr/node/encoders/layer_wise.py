@@ -1,0 +1,111 @@
+"""Embeddings of all nodes of a large graph, layer by layer."""
+
+from functools import partial
+
+import torch
+import torch_geometric.nn.norm
+from torch import Tensor, nn
+from torch_geometric.data import Data
+from torch_geometric.nn import EdgeConv, GATConv, GATv2Conv, GCNConv, GINConv, PNAConv, SAGEConv
+from torch_geometric.nn.models.basic_gnn import BasicGNN
+
+from gnnclr.node.datasets.data import check_features
+from gnnclr.node.encoders.checkpointed import Checkpointed
+from gnnclr.node.encoders.encoder_input import encoder_input
+from gnnclr.node.encoders.pyg_encoder import PyGEncoder
+from gnnclr.node.sparse.node_blocks import InEdges, activate
+from gnnclr.ops.check import check_count, check_edges, describe
+
+#: Convolutions whose output at a node is a function of the features and edges that enter it.
+LOCAL = (EdgeConv, GATConv, GATv2Conv, GCNConv, GINConv, PNAConv, SAGEConv)
+
+
+@torch.no_grad()
+def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) -> Tensor:
+    r"""The embeddings of all nodes in evaluation mode, equal to ``encoder(data.x, data.edge_index)``: each layer is
+    computed for all nodes before the next, block by block of nodes, as in :meth:`BasicGNN.inference
+    <torch_geometric.nn.models.GCN.inference>`.
+
+    In memory are the input and the output of one layer and what a block needs: the rows of the product of a
+    :class:`~gnnclr.node.GCNEncoder`, or the messages that PyG's layers gather, which for all edges at once are
+    :math:`e \cdot d` numbers. Nothing is sampled.
+
+    Args:
+        encoder (torch.nn.Module): A :class:`~gnnclr.node.GCNEncoder`, :class:`~gnnclr.node.GATEncoder` or
+            :class:`~gnnclr.node.PyGEncoder`, or the PyG model ``GCN``, ``GAT``, ``GraphSAGE``, ``GIN``, ``PNA`` or
+            ``EdgeCNN``, or another encoder that has a method ``layer_wise(x, edge_index, batch_size)``; also in a
+            :class:`~gnnclr.node.Checkpointed`. It stays in the mode it is in.
+        data (Data): The graph, with ``x`` and ``edge_index`` on the device of the encoder.
+        batch_size (int, optional): Nodes of a block. (default: ``16384``)
+
+    Shapes:
+        - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
+        - **output:** embeddings :math:`(n, d)`
+
+    Raises:
+        ValueError: For another encoder, or one with a layer that looks at all nodes at once.
+    """
+    check_features(data)
+    check_count("batch_size", batch_size)
+    model = _unwrapped(encoder)
+    run = partial(_pyg, model) if isinstance(model, BasicGNN) else getattr(model, "layer_wise", None)
+    if run is None:
+        kinds = "a GCNEncoder, a GATEncoder, a PyGEncoder, a model of PyG, or another with a method 'layer_wise'"
+        raise ValueError(f"'encoder' must be {kinds} (got {describe(encoder)})")
+    modes = [(part, part.training) for part in model.modules()]
+    model.eval()
+    try:
+        return run(data.x, data.edge_index, batch_size)
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def has_layers(encoder: nn.Module) -> bool:
+    """Whether :func:`layer_wise_embed` takes an encoder."""
+    model = _unwrapped(encoder)
+    if not isinstance(model, BasicGNN):
+        return callable(getattr(model, "layer_wise", None))
+    return all(_is_local(conv.encoder if isinstance(conv, Checkpointed) else conv) for conv in model.convs)
+
+
+def _unwrapped(encoder: nn.Module) -> nn.Module:
+    while isinstance(encoder, Checkpointed):
+        encoder = encoder.encoder
+    return encoder.model if isinstance(encoder, PyGEncoder) else encoder
+
+
+def _pyg(model: BasicGNN, x: Tensor, edge_index: Tensor, batch_size: int) -> Tensor:
+    x = encoder_input(x.to_dense(), model.in_channels, next(model.parameters()))
+    edge_index = check_edges(edge_index, x.size(0))
+    edges: dict[bool, InEdges] = {}
+    outputs = []
+    for i, (conv, norm) in enumerate(zip(model.convs, model.norms)):
+        conv = conv.encoder if isinstance(conv, Checkpointed) else conv
+        if not _is_local(conv):
+            names = ", ".join(kind.__name__ for kind in LOCAL)
+            raise ValueError(f"'encoder' must have layers {names}, without norms over all nodes (got {describe(conv)})")
+        weighs = isinstance(conv, GCNConv) and conv.normalize
+        if weighs not in edges:
+            edges[weighs] = InEdges(edge_index, x.size(0), conv if weighs else None)
+        x = edges[weighs].convolve(conv, x, batch_size)
+        if i < model.num_layers - 1 or model.jk_mode is not None:
+            if model.act is not None and model.act_first:
+                x = activate(model.act, x, batch_size)
+            x = norm(x)
+            if model.act is not None and not model.act_first:
+                x = activate(model.act, x, batch_size)
+            if hasattr(model, "jk"):
+                outputs.append(x)
+    if hasattr(model, "jk"):
+        x = torch.cat([model.jk(list(rows)) for rows in zip(*(x.split(batch_size) for x in outputs))])
+    return model.lin(x) if hasattr(model, "lin") else x
+
+
+def _is_local(conv: nn.Module) -> bool:
+    """Whether the output at a node is a function of what enters it: norms of PyG may be over all nodes."""
+    if not isinstance(conv, LOCAL) or conv.flow != "source_to_target":
+        return False
+    by_column = (torch_geometric.nn.BatchNorm, nn.BatchNorm1d)
+    norms = [part for part in conv.modules() if type(part).__name__ in torch_geometric.nn.norm.__all__]
+    return all(isinstance(part, by_column) for part in norms)

@@ -1,0 +1,106 @@
+"""Rewirings that are made from the graph that is learned from."""
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.transforms import BaseTransform, Compose
+
+from gnnclr.graph import ContrastGraph
+from gnnclr.node.datasets.data import check_features
+from gnnclr.ops.check import check_seed, describe
+from gnnclr.ops.memo import TensorMemo
+
+
+class FittedRewiring(BaseTransform):
+    """A rewiring by what is found in the graph, such as communities or nearest neighbors.
+
+        >>> FittedRewiring(EdgeCommunities("louvain"), ExcludeCommunity)
+        >>> FittedRewiring(PropagatedNeighbors(k=30), AddNeighborPositives)
+
+    :meth:`fit` takes the graph; :class:`~gnnclr.node.GRACE` calls it, and what is found is remembered while the graph
+    stays the same. With ``every`` it is found anew after so many epochs, with the next seed: where a search depends on
+    chance, as for communities, training sees many partitions. Which epoch it is :meth:`start_epoch` says: recipes call
+    it, and a loop of one's own calls ``method.start_epoch(epoch)`` before each epoch, or nothing is found anew. All of
+    it follows from the graph, the seed and the epoch, so that a resumed run has the same.
+
+    Where steps see subgraphs (batches with ``n_id``), :meth:`bind` says of which graph: what is found is then that of
+    the whole graph, for the nodes that are there.
+
+    Args:
+        find (callable): Makes a tensor of ``(x, edge_index, seed)``:
+            :class:`~gnnclr.graph.communities.EdgeCommunities`,
+            :class:`~gnnclr.graph.communities.PropagatedCommunities` or :class:`~gnnclr.node.PropagatedNeighbors`.
+        rule (callable): Makes a rewiring of that tensor, which is the first argument of its class.
+        every (int, optional): Epochs until it is found anew. (default: ``None``, never)
+        seed (int, optional): The first seed. (default: ``0``)
+    """
+
+    def __init__(
+        self, find: Callable, rule: Callable[[Tensor], BaseTransform], every: int | None = None, seed: int = 0
+    ):
+        for name, value in (("find", find), ("rule", rule)):
+            if not callable(value):
+                raise ValueError(f"'{name}' must be callable (got {describe(value)})")
+        if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
+            raise ValueError(f"'every' must be a positive integer or None (got {describe(every)})")
+        self.find, self.rule, self.every, self.seed = find, rule, every, check_seed("seed", seed)
+        self.epoch = 0
+        self._whole: Data | None = None
+        self._made = TensorMemo(self._make)
+        self._rewire: BaseTransform | None = None
+
+    def start_epoch(self, epoch: int) -> None:
+        """Says which epoch begins."""
+        self.epoch = epoch
+
+    def bind(self, data: Data) -> "FittedRewiring":
+        """Takes ``data`` for the graph whose subgraphs the steps see, and returns itself."""
+        check_features(data)
+        self._whole = data
+        return self
+
+    @property
+    def bound(self) -> bool:
+        """Whether the graph is known of which steps see subgraphs."""
+        return self._whole is not None
+
+    def fit(self, data: Data) -> "FittedRewiring":
+        """Makes the rewiring for a graph with ``x`` and ``edge_index``, or for the one that subgraphs are bound to, if
+        it is not made yet; returns itself."""
+        check_features(data)
+        data = self._whole if self._whole is not None and "n_id" in data else data
+        turn = 0 if self.every is None else self.epoch // self.every
+        self._rewire = self._made(data.x, data.edge_index, self.seed + turn)
+        return self
+
+    def forward(self, data: ContrastGraph) -> ContrastGraph:
+        """The rewired graph."""
+        if self._rewire is None:
+            raise ValueError(f"'{type(self).__name__}' must be fitted before it is used: call fit(data)")
+        return self._rewire(data)
+
+    def _make(self, x: Tensor, edge_index: Tensor, seed: int) -> BaseTransform:
+        return self.rule(self.find(x, edge_index, seed))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "FittedRewiring":
+        other = memo[id(self)] = type(self).__new__(type(self))
+        other.__dict__.update(copy.deepcopy(self.__getstate__(), memo), _whole=self._whole)  # one graph for both
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_rewire": None, "_whole": None}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.find}, {self._rewire or 'not fitted'})"
+
+
+def fitted_parts(rewire: Callable | None) -> Iterator[FittedRewiring]:
+    """The rewirings to fit, of one rewiring or of those that are composed in it."""
+    if isinstance(rewire, Compose):
+        for part in rewire.transforms:
+            yield from fitted_parts(part)
+    elif isinstance(rewire, FittedRewiring):
+        yield rewire

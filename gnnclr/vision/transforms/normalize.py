@@ -1,0 +1,46 @@
+"""Images in the range that encoders expect."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from gnnclr.ops.check import describe
+
+CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
+CIFAR_STD = (0.2470, 0.2435, 0.2616)
+
+
+class Normalize(nn.Module):
+    r"""Subtracts a mean from every channel and divides by a deviation.
+
+    Args:
+        mean (Sequence[float] or float, optional): The mean of every channel, or of all. (default: CIFAR-10's)
+        std (Sequence[float] or float, optional): The deviation of every channel, or of all. (default: CIFAR-10's)
+
+    Shapes:
+        - **input:** images :math:`(B, C, H, W)`
+        - **output:** images :math:`(B, C, H, W)`
+    """
+
+    def __init__(self, mean: Sequence[float] | float = CIFAR_MEAN, std: Sequence[float] | float = CIFAR_STD):
+        super().__init__()
+        mean, std = torch.tensor(mean).float().view(-1, 1, 1), torch.tensor(std).float().view(-1, 1, 1)
+        if not bool((std > 0).all()):
+            raise ValueError(f"'std' must be positive (got {describe(std.flatten().tolist())})")
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalizes ``images``."""
+        for name, value in (("mean", self.mean), ("std", self.std)):
+            if len(value) not in (1, images.size(1)):
+                raise ValueError(
+                    f"'{name}' must be one number or one for every channel "
+                    f"(got {len(value)} for images of {images.size(1)} channels)"
+                )
+        return (images - self.mean).div_(self.std)
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        return f"mean={self.mean.flatten().tolist()}, std={self.std.flatten().tolist()}"

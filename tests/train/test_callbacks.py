@@ -1,0 +1,61 @@
+import re
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from gnnclr.train import Run, StepProgress, StepSeed, parse_recipe, read_metrics
+
+SMALL = ["--trainer.accelerator=cpu"]
+
+
+def fit(folder, steps, *overrides, **options):
+    run = Run(parse_recipe("grace-sbm", [*SMALL, f"--trainer.max_epochs={steps}", *overrides]), folder, "name")
+    run._evaluate = lambda *args: {}
+    run.fit(**options)
+    return run
+
+
+def test_log_files_get_lines(tmp_path, capsys):
+    fit(tmp_path, 3)
+    lines = capsys.readouterr().err.split("\n")
+    assert lines[0] == "name: step 0 of 3" and re.fullmatch(r"name: step 3 of 3, loss \d+\.\d{3}", lines[1])
+    assert lines[2:] == [""]
+
+
+def test_lines_come_every_so_often(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("gnnclr.train.run.StepProgress", lambda name: StepProgress(name, interval=0.0))
+    fit(tmp_path, 3)
+    steps = re.findall(r"step (\d) of 3", capsys.readouterr().err)
+    assert steps == ["0", "1", "2", "3", "3"]
+
+
+def test_terminals_get_a_bar(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    fit(tmp_path, 3)
+    error = capsys.readouterr().err
+    assert "3/3" in error and "loss=" in error and "step 0 of 3" not in error
+
+
+@pytest.mark.parametrize(("steps", "logged"), [(1, [0]), (9, list(range(9))), (10, [9]), (25, [9, 19])])
+def test_short_runs_are_logged_step_by_step(steps, logged, tmp_path):
+    fit(tmp_path, steps)
+    rows = read_metrics(tmp_path / "metrics.csv")
+    assert [row["step"] for row in rows] == logged and all("loss" in row for row in rows)
+
+
+def draw(seed, epoch, batch, rank=0):
+    trainer = SimpleNamespace(current_epoch=epoch, global_rank=rank)
+    StepSeed(seed).on_train_batch_start(trainer, None, None, batch)
+    return torch.rand(3)
+
+
+def test_depends_on_the_step_alone():
+    first = draw(0, 2, 5)
+    torch.rand(17)
+    assert torch.equal(draw(0, 2, 5), first)
+
+
+def test_every_step_seed_and_rank_differs():
+    draws = [draw(0, 0, 0), draw(0, 0, 1), draw(0, 1, 0), draw(1, 0, 0), draw(0, 0, 0, rank=1)]
+    assert len({tuple(d.tolist()) for d in draws}) == len(draws)
