@@ -27,8 +27,8 @@ number follows them. Published numbers are under the protocols of their sources,
 epoch, some choose by test nodes."""
 
 JOINED = f"""\
-Rows{WITH_PX}: the probe sees standardized embeddings beside centered PPR X with unit rows, or PPR LSA where the method \
-sees LSA, which is tf-idf, then truncated SVD."""
+Rows{WITH_PX}: the probe sees standardized embeddings beside centered PPR X with unit rows, or PPR LSA where the \
+method sees LSA, which is tf-idf, then truncated SVD."""
 
 #: Lines of figures, for rows that need no training.
 STYLES = {

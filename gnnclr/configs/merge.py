@@ -30,6 +30,6 @@ def merge(base: Any, changes: Any) -> Any:
 
 
 def _same_class(one: Any, other: Any) -> bool:
-    """Whether two class paths are spellings of one: ``GRACE``, ``gnnclr.node.GRACE``, ``gnnclr.node.methods.grace.GRACE``."""
+    """Whether two class paths are spellings of one, as ``GRACE`` and ``gnnclr.node.GRACE`` are."""
     a, b = str(one).split("."), str(other).split(".")
     return a[-1] == b[-1] and (1 in (len(a), len(b)) or a[0] == b[0])

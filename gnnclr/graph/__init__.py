@@ -2,7 +2,6 @@
 
 from gnnclr.graph.augmentation import augmentation_graph
 from gnnclr.graph.bank import FeatureBank
-from gnnclr.graph.banks_of import banks_of
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.index import KNNIndex, KNNOutput
 from gnnclr.graph.knn import knn_graph
@@ -35,6 +34,5 @@ __all__ = [
     "TransformPositives",
     "WeighFalseNegatives",
     "augmentation_graph",
-    "banks_of",
     "knn_graph",
 ]

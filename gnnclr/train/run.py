@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch.distributed as dist
 from jsonargparse import Namespace
 from lightning.pytorch import Trainer, seed_everything
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
@@ -24,7 +24,6 @@ from gnnclr.train.channels import read_from_data
 from gnnclr.train.check_settings import check_parts, check_seed, check_trainer
 from gnnclr.train.checkpoint import OF_TRAINING, PARTS, AtomicCheckpointIO, check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
-from gnnclr.train.elapsed import Elapsed
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
 from gnnclr.train.metrics_csv import MetricsCSV
 from gnnclr.train.named_fields import names_fields
@@ -159,8 +158,8 @@ class Run:
         built = self.build()
         module, data = built.model, built.data
         check_trainer(built.trainer)
-        elapsed, interrupt = Elapsed(), ResumableInterrupt(self.checkpoint)
-        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), [elapsed, interrupt])
+        timer, interrupt = Timer(), ResumableInterrupt(self.checkpoint)
+        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), [timer, interrupt])
         if ckpt_path is not None and is_rank_zero():
             self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
         data.prepare_data()
@@ -178,7 +177,7 @@ class Run:
                 trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
                 # The end of training need not be a multiple of the checkpoint interval.
                 trainer.save_checkpoint(self.checkpoint)
-                seconds = elapsed.seconds
+                seconds = timer.time_elapsed("train")  # of the sessions before as well
         except Exception:
             if ckpt_path is None and trainer.global_step == 0 and is_rank_zero():
                 self._clear()

@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parent.parent
 
 
 def public(room: str, base: type) -> list[type]:

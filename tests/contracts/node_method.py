@@ -7,7 +7,7 @@ from gnnclr.node import GCNEncoder
 
 class NodeMethodContract:
     """A subclass makes a small method in :meth:`make`. All that every method must do is then tested on it: in
-    ``tests/node/test_method.py`` on the whole graph, in ``tests/train/test_subgraphs.py`` on parts of it.
+    ``tests/node/methods/test_method.py`` on the whole graph, in ``tests/train/test_subgraphs.py`` on parts of it.
 
     It stands in the file of the method's own tests, once for each way in which the method computes.
     """

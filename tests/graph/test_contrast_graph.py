@@ -137,7 +137,7 @@ def test_rows_of_the_bank_may_belong_to_views():
     graph = augmentation_graph(views, negatives=Negatives("other", candidates=()), bank=bank)
     graph.bank_view = torch.tensor([0, 1, 1, 0, 1])
     graph.validate()
-    lse = UniformityConv(0.5).normalizer(graph.x, graph).lse
+    lse = UniformityConv(0.5).log_partition(graph.x, graph).lse
     s = graph.x @ bank.t() / 0.5
     expected = [torch.logsumexp(s[i, graph.bank_view != graph.view[i]], 0) for i in range(8)]
     torch.testing.assert_close(lse, torch.stack(expected))

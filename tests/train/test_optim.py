@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch import nn
 
-from gnnclr.train import parameter_groups, warmup_cosine
 from gnnclr.train.optim import LARS, parameter_groups, warmup_cosine
 
 

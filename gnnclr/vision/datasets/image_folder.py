@@ -33,7 +33,8 @@ def image_folder(
 
     Images are all files that Pillow can read (``.jpg``, ``.png``, ``.tif``, ``.webp``, ``.bmp``, ``.gif``, ``.jp2``,
     ``.ppm`` and others), however deep below the folder of their class; of several frames the first. They become
-    red, green and blue of eight bits as :func:`~gnnclr.vision.datasets.eight_bit_rgb.eight_bit_rgb` says: larger values are
+    red, green and blue of eight bits, as
+    :func:`~gnnclr.vision.datasets.eight_bit_rgb.eight_bit_rgb` says: larger values are
     scaled, and what is transparent is white. Images whose shorter side is not :obj:`size` are resized to it, and their
     central square is taken. One printed line says how many classes and images were read, and which files were passed
     over: those with another extension, hidden ones, and images in no folder of a class.

@@ -118,7 +118,7 @@ def test_the_partition_function_is_unbiased():
 
     def sums(graph):
         z = torch.nn.functional.normalize(graph.x, dim=1)
-        return loss.conv.uniformity.normalizer(z, graph).lse.exp()
+        return loss.conv.uniformity.log_partition(z, graph).lse.exp()
 
     mean = sum(sums(DropNegatives(0.4)(graph)) for _ in range(500)) / 500 / 0.6
     torch.testing.assert_close(mean, sums(graph), rtol=0.1, atol=0)

@@ -189,7 +189,7 @@ def test_images_are_decoded_once(splits, tmp_path, monkeypatch):
     first = image_folder(splits, 32, cache=tmp_path / "cache")
     files = sorted(path.name for path in (tmp_path / "cache").iterdir())
     assert len(files) == 2 and all(name.endswith(".npz") for name in files)
-    monkeypatch.setattr(sys.modules["gnnclr.vision.image_folder"], "_decode", None)
+    monkeypatch.setattr(sys.modules["gnnclr.vision.datasets.image_folder"], "_decode", None)
     second = image_folder(splits, 32, cache=tmp_path / "cache")
     assert torch.equal(first.train.images, second.train.images)
 

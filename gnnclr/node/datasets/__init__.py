@@ -1,0 +1,1 @@
+"""Graphs: files and generators, the checks of a graph, and its types."""

@@ -1,0 +1,1 @@
+"""Batches of nodes and of subgraphs."""

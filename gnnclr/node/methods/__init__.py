@@ -1,0 +1,1 @@
+"""Methods: what is contrasted with what, and how the encoder learns from it."""

@@ -1,0 +1,1 @@
+"""Sparse matrices: adjacency, rows and blocks in CSR form, and propagation."""

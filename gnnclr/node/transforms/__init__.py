@@ -1,0 +1,1 @@
+"""Views of a graph, and transforms of its features."""
