@@ -8,17 +8,28 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test test-slow lint format bench pages docs clean
+# The oldest Python that is supported, on the PATH or among those of pyenv; `make test-python OTHER=python3.13` takes another.
+OTHER ?= $(firstword $(foreach python,python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10),\
+           $(shell $(python) -c "print('$(python)')" 2>/dev/null)))
+OTHER_VENV := .venv-$(notdir $(OTHER))
+OTHER_STAMP := $(OTHER_VENV)/.installed
+# What runs on it: all modules are imported, losses keep their contract, a recipe trains.
+FEW_TESTS := tests/test_modules.py tests/losses/test_loss_call.py tests/losses/test_negative_cosine.py \
+             "tests/train/test_node_recipes.py::test_recipe_trains[grace-sbm-cpu]"
+
+.PHONY: help install demo test test-slow test-python types lint format bench pages docs clean
 
 help:
-	@echo "make demo       train on embedded data and write report.html (about 3 minutes)"
-	@echo "make test       run the tests"
-	@echo "make test-slow  run the long tests as well"
-	@echo "make lint       check style"
-	@echo "make format     apply style"
-	@echo "make bench      time the losses beside their peers"
-	@echo "make pages      make the pages of results anew, docs/results"
-	@echo "make docs       build the reference, docs/_build/index.html"
+	@echo "make demo         train on embedded data and write report.html (about 3 minutes)"
+	@echo "make test         run the tests"
+	@echo "make test-slow    run the long tests as well"
+	@echo "make test-python  run a few of the tests on the oldest Python"
+	@echo "make types        check types"
+	@echo "make lint         check style"
+	@echo "make format       apply style"
+	@echo "make bench        time the losses beside their peers"
+	@echo "make pages        make the pages of results anew, docs/results"
+	@echo "make docs         build the reference, docs/_build/index.html"
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -35,6 +46,24 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest
+
+ifeq ($(OTHER),)
+test-python:
+	@echo "there is no python3.10 here: the tests on a second Python are left out"
+else
+$(OTHER_STAMP): pyproject.toml
+	test -x $(OTHER_VENV)/bin/python || $(OTHER) -m venv $(OTHER_VENV)
+	$(OTHER_VENV)/bin/python -m pip install -q --upgrade pip
+	$(OTHER_VENV)/bin/python -m pip install -q --no-compile -e ".[test]"
+	touch $@
+
+test-python: $(OTHER_STAMP)
+	$(OTHER_VENV)/bin/python -m compileall -q gnnclr benchmarks docs examples tests
+	OMP_NUM_THREADS=1 $(OTHER_VENV)/bin/python -m pytest -q -m "not slow" $(FEW_TESTS)
+endif
+
+types: $(STAMP)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pyright
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -55,4 +84,4 @@ docs: $(STAMP)
 	$(BIN)/python -W ignore -m sphinx -q -W docs docs/_build
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info runs report.html docs/_build
+	rm -rf $(VENV) .venv-* build dist *.egg-info runs report.html docs/_build

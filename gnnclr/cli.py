@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError(_unknown(rest[0], options[arguments.command]))
         ignore_library_warnings()
         if not is_rank_zero() and not (arguments.takes_recipe and getattr(arguments, "run", None) is None):
-            return 0  # what does not train is done once
+            return 0  # commands that do not train run once
         with sigterm_interrupts():
             return arguments.function(arguments, rest)
     except BrokenPipeError:  # `gnnclr list losses | head`: the reader has had enough
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def ignore_library_warnings() -> None:
     """Lightning and PyTorch warn about each other's deprecations, and scikit-learn about probes, which no user of a
-    command can mend. What this package warns of is a line, without the place in the code."""
+    command can mend. Warnings of this package are a line, without the place in the code."""
     warnings.filterwarnings("ignore", message="Sparse CSR tensor support")  # which names our file
     usual = warnings.formatwarning
 

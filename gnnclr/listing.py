@@ -1,10 +1,11 @@
-"""What the command ``gnnclr list`` shows."""
+"""The output of the command ``gnnclr list``."""
 
 import inspect
 import re
 import textwrap
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from gnnclr.configs import RecipeName, available_recipes, recipe_card, recipe_cards
 from gnnclr.configs.layers import KINDS, layer, names
@@ -34,7 +35,7 @@ def listing(what: str, names_only: bool = False) -> str:
     if names_only:
         return "\n".join(entries)
     if what in ("losses", "methods", "variants"):
-        return "\n\n".join(_card(name, lines) for name, lines in entries.items())
+        return "\n\n".join(_entry(name, lines) for name, lines in entries.items())
     width = max(map(len, entries)) + 2
     return "\n".join(_wrap(name.ljust(width), text, width) for name, text in entries.items())
 
@@ -89,7 +90,7 @@ def _variants() -> dict[str, dict[str, str]]:
     return {name: {key: card[key] for key in keys if key in card} for name, card in cards.items()}
 
 
-def _objects(module: ModuleType, losses: bool) -> dict:
+def _objects(module: ModuleType, losses: bool) -> dict[str, Any]:
     """Public objects of a package: its objectives, or the summary of everything but submodules."""
     values = {name: getattr(module, name) for name in sorted(module.__all__)}
     if losses:
@@ -103,7 +104,7 @@ def _objective_card(loss: type) -> dict[str, str]:
     return vars(loss.card) | {"arguments": ", ".join(f"{a.name}={a.default!r}" for a in arguments)}
 
 
-def _card(name: str, lines: dict[str, str]) -> str:
+def _entry(name: str, lines: dict[str, str]) -> str:
     return "\n".join([name, *(_wrap(f"  {part:11}", text, 13) for part, text in lines.items())])
 
 

@@ -1,11 +1,11 @@
-"""What the command says about errors, in a line or two. Nothing heavy is imported."""
+"""Messages of the command about errors, in a line or two. Nothing heavy is imported."""
 
 import errno
 import os
 import tempfile
 import traceback
 
-#: What is wrong and what to do, by the number of an error of the system.
+#: The mistake and its remedy, by the number of an error of the system.
 REASONS = {
     errno.ENOSPC: "no space is left on its disk; free some, or choose another folder",
     errno.EDQUOT: "no space is left in the user's quota; free some, or choose another folder",
@@ -21,7 +21,7 @@ REASONS = {
 
 
 def explain_system_error(error: OSError) -> str:
-    """What an error of the system says of which file, and what to do.
+    """The message of a system error, with the file that it is about and what to do.
 
     Args:
         error (OSError): The error; one that was raised with a message of its own keeps it.
@@ -33,8 +33,8 @@ def explain_system_error(error: OSError) -> str:
 
 
 def explain_unexpected(error: BaseException) -> str:
-    """What an error that no check foresaw was, and where its traceback is: in a file of the temporary folder, so that
-    a long run need not be repeated to see it.
+    """The message of an error that no check foresaw, and the place of its traceback: in a file of the temporary folder,
+    so that a long run need not be repeated to see it.
 
     Args:
         error (BaseException): The error.

@@ -1,4 +1,4 @@
-"""What a process knows and does as one of several, without the heavy imports."""
+"""Functions for one of several processes, without the heavy imports."""
 
 import os
 import signal
@@ -34,8 +34,8 @@ def end_with_parent() -> None:
 
 @contextmanager
 def sigterm_interrupts() -> Iterator[None]:
-    """While the block runs, a request to terminate ends it like Ctrl-C, by a :class:`KeyboardInterrupt`: what was begun
-    is cleaned up. Only in the main thread."""
+    """While the block runs, a request to terminate ends it like Ctrl-C, by a :class:`KeyboardInterrupt`: the block
+    cleans up. Only in the main thread."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -1,6 +1,6 @@
 """One of the further processes of a training, as the first one starts them: ``python -m gnnclr.worker``.
 
-What to train is read from the standard input. The process ends with the training, with the first process, or when it is
+The task is read from the standard input. The process ends with the training, with the first process, or when it is
 asked to.
 """
 

@@ -93,9 +93,10 @@ class Records:
         return text.getvalue()
 
 
-def runs(path: Path, kind: str, measures: Sequence[str]) -> Records:
-    """Runs that their settings tell apart; the first column says what a run is of."""
-    return Records(path, [kind, "seed", *measures, "settings"], [kind, "seed", "settings"])
+def runs(path: Path, kind: str, measures: Sequence[str], also: Sequence[str] = ()) -> Records:
+    """Runs that their settings tell apart; the first column says what a run is of, those of ``also`` say more of its
+    settings."""
+    return Records(path, [kind, "seed", *measures, *also, "settings"], [kind, "seed", "settings"])
 
 
 def latest(lines: Iterable[Line], kind: str) -> dict[str, list[Line]]:

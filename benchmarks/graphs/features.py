@@ -44,11 +44,38 @@ BASELINES: dict[str, Callable[[Data, Mapping[str, Any]], Tensor]] = {
     "ppr-searched": ppr,
     "lsa": ppr,
 }
+#: Their settings; ``x`` is the name of features in :mod:`benchmarks.graphs.inputs`.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "raw": {"x": "raw"},
+    "untrained": {"x": "raw", "layers": 2, "hidden": 256, "out": 256, "act": "relu", "norm": None, "act_last": True},
+    "sgc": {"x": "raw", "hops": 2},
+    "ppr": {"x": "raw", "alpha": 0.1, "hops": 10},
+    "ppr-searched": {"x": "raw", "alpha": 0.1, "hops": 10},
+    "lsa": {"x": "lsa", "alpha": 0.1, "hops": 10},
+}
+#: What ``--search`` tries.
+GRIDS = {name: {"alpha": [0.05, 0.1, 0.2, 0.3, 0.5], "hops": [2, 4, 10]} for name in ("ppr-searched", "lsa")}
+#: What it found to be the best by validation accuracy, by data set: ``alpha`` and ``hops``.
+SEARCHED = {
+    "ppr-searched": {"cora": (0.05, 10), "citeseer": (0.2, 10), "pubmed": (0.1, 10), "photo": (0.2, 2), "cs": (0.5, 4)},
+    "lsa": {"cora": (0.05, 10), "citeseer": (0.05, 2), "photo": (0.2, 2), "cs": (0.5, 2), "physics": (0.3, 2)},
+}
 #: Those that depend on the seed.
 RANDOM = {"untrained"}
 #: How tables call them.
 TITLES = {"raw": "raw features", "untrained": "untrained GCN", "sgc": "A²X (SGC)", "ppr": "PPR X"}
 TITLES |= {"ppr-searched": "PPR X, searched", "lsa": "PPR LSA, searched"}
+
+
+def baseline_settings(name: str, dataset: str) -> dict[str, Any]:
+    """The settings of a baseline on a data set."""
+    found = SEARCHED.get(name, {}).get(dataset)
+    return SETTINGS[name] | ({} if found is None else dict(zip(("alpha", "hops"), found)))
+
+
+def source(name: str, dataset: str) -> str:
+    """Where they come from, in words."""
+    return "the best of 15 by validation accuracy" if dataset in SEARCHED.get(name, {}) else "declared"
 
 
 def features(name: str, data: Data, settings: Mapping[str, Any], seed: int) -> Tensor:

@@ -22,9 +22,8 @@ from benchmarks.common import add_out, add_root
 from benchmarks.common.cells import measure_alone
 from benchmarks.common.machine import environment, note_origin
 from benchmarks.common.memory import watch_peak
-from benchmarks.graphs import builders, community_rules
-from benchmarks.graphs.community_settings import LARGER
-from benchmarks.graphs.grace_settings import of_builder
+from benchmarks.graphs import community_rules
+from benchmarks.graphs.grace_recipes import EPOCH_OF_ALL, build
 from benchmarks.graphs.training import fit
 from benchmarks.pages import publish
 from benchmarks.pages.full_batch import full_batch_records
@@ -45,16 +44,16 @@ def cell(name: str, rule: str, args: argparse.Namespace) -> dict[str, float]:
     """One row, in a process of its own."""
     torch.set_num_threads(args.threads)
     data = load_node_data(name, args.root)
-    rewire, settings = RULES[rule](data), LARGER | {"temperature": 0.5, "epochs": EPOCHS, "batch_size": None}
+    rewire = RULES[rule](data)
     torch.manual_seed(0)
     small = Data(x=torch.rand(64, data.num_features), edge_index=torch.randint(64, (2, 256)))
-    fit(builders.grace(small, of_builder(settings)), [small], settings)  # what the first call of anything costs
+    fit(build(EPOCH_OF_ALL, small), [small], EPOCHS)  # what the first call of anything costs
     peak = watch_peak(torch.device("cpu"))
-    method = builders.grace(data, of_builder(settings))
-    method.rewire = rewire
+    module = build(EPOCH_OF_ALL, data)
+    module.method.rewire = rewire
     if args.checkpointed:
-        method.encoder = Checkpointed(method.encoder)
-    seconds = statistics.median(fit(method, [data], settings, f"{name}, {rule}"))
+        module.method.encoder = Checkpointed(module.method.encoder)
+    seconds = statistics.median(fit(module, [data], EPOCHS, f"{name}, {rule}"))
     return {"nodes": data.num_nodes, "edges": data.num_edges, "seconds an epoch": seconds, "peak MB": peak()}
 
 

@@ -2,18 +2,20 @@
 
 import copy
 import hashlib
+import pickle
+from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.transforms import Compose
 
 from gnnclr.node import SparseFeatures, SVDFeatures, TfidfFeatures, load_node_data
 from gnnclr.ops.check import describe
 
-#: What the setting ``x`` does to features: nothing, unit row sums, unit row norms, columns of mean 0 and deviation 1,
-#: words weighed by rarity, and the latent semantic analysis of those: their first 512 singular directions.
-FEATURES = ("raw", "l1", "l2", "standardize", "tfidf", "lsa")
+#: What rows without training see: features as they are, or their latent semantic analysis, which is words weighed by
+#: rarity and their first 512 singular directions. Methods see what their recipes say.
+FEATURES = {"raw": None, "lsa": Compose([TfidfFeatures(), SVDFeatures(512)])}
 
 
 class BenchmarkGraph:
@@ -41,15 +43,17 @@ class BenchmarkGraph:
             raise ValueError(f"'data.y' must hold at least two classes (got {y.unique().numel()})")
         self.y = y
         self.name, self.hash = name, _hash(self.labeled)
-        self._data = {"raw": _unlabeled(self.labeled).to(device)}
+        self._data = {pickle.dumps(None): _unlabeled(self.labeled).to(device)}
 
-    def data(self, features: str = "raw") -> Data:
-        """The graph with features as a setting wants them; the same object each time, since methods remember what they
-        derive from it."""
-        if features not in self._data:
-            data = copy.copy(self._data["raw"])
-            self._data[features] = SparseFeatures()(_prepared(data, features))
-        return self._data[features]
+    def data(self, transform: Callable[[Data], Data] | None = None) -> Data:
+        """The graph with features as a transform makes them; the same object each time, since methods remember what
+        they derive from it."""
+        key = pickle.dumps(transform)
+        if key not in self._data:
+            data = copy.copy(self._data[pickle.dumps(None)])
+            data.x = data.x.to_dense()
+            self._data[key] = SparseFeatures()(transform(data))
+        return self._data[key]
 
     @property
     def splits_vary(self) -> bool:
@@ -62,23 +66,6 @@ def _unlabeled(data: Data) -> Data:
     for key in [key for key in data.to_dict() if key == "y" or key.endswith("_mask")]:
         del data[key]
     return data
-
-
-def _prepared(data: Data, features: str) -> Data:
-    if features in ("tfidf", "lsa"):
-        data = TfidfFeatures()(data)
-        return SVDFeatures(512)(data) if features == "lsa" else data
-    data.x = _scaled(data.x.to_dense(), features)
-    return data
-
-
-def _scaled(x: Tensor, features: str) -> Tensor:
-    if features in ("l1", "l2"):
-        return F.normalize(x, p=int(features[1]), dim=1)
-    if features == "standardize":
-        std, mean = torch.std_mean(x, dim=0, correction=0)
-        return (x - mean) / std.clamp(min=1e-6)
-    raise ValueError(f"'x' must be one of {', '.join(FEATURES)} (got {features!r})")
 
 
 def _hash(data: Data) -> str:

@@ -27,24 +27,23 @@ from benchmarks.common import add_out
 from benchmarks.common.cells import measure_alone
 from benchmarks.common.machine import environment, words_of
 from benchmarks.common.memory import watch_peak
-from benchmarks.graphs import builders
+from benchmarks.common.recipes import Settings
 from benchmarks.graphs.training import fit
 from benchmarks.pages import publish
 from benchmarks.pages.large import FULL, MEASURES, large_records
 from gnnclr.eval import Split, linear_probe
 from gnnclr.graph.communities import louvain, merge_small
-from gnnclr.node import GRACE, Decoupled, NodeMethod, PropagatedMLP, propagate_features
+from gnnclr.node import propagate_features
 from gnnclr.node.datasets.sparse_sbm import sparse_sbm
 from gnnclr.node.encoders.layer_wise import layer_wise_embed
 from gnnclr.node.loader.batches import CommunityLoader, RandomNodeLoader
+from gnnclr.train import ContrastiveModule
 
 NODES, EDGES = 169_343, 1_166_243
-FEATURES, WIDTH, PROJECTION = 128, 256, 128
+FEATURES = 128
 PROBED = {"train": 2000, "val": 1000, "test": 4000}
-#: Of GRACE.
-SETTINGS = {"layers": 2, "hidden": WIDTH, "out": WIDTH, "act": "relu", "norm": None, "act_last": True}
-SETTINGS |= {"projector": [WIDTH, PROJECTION], "edge": [0.3, 0.3], "feature": [0.2, 0.2], "temperature": 0.5}
-SETTINGS |= {"batch_size": None}
+#: Batches are made here.
+GRACE = Settings("grace-arxiv", ("--data.loader=null", "--model.optimizer.weight_decay=0.0"))
 
 
 class AlignmentOnly(nn.Module):
@@ -59,10 +58,10 @@ def generate(nodes: int, edges: int, seed: int) -> Data:
     return sparse_sbm(nodes, edges, num_features=FEATURES, seed=seed)
 
 
-def grace(data: Data, loss: nn.Module | None = None) -> GRACE:
-    method = builders.grace(data, SETTINGS)
-    method.loss = method.loss if loss is None else loss
-    return method
+def grace(data: Data, loss: nn.Module | None = None) -> ContrastiveModule:
+    module = GRACE.build(data.num_features)
+    module.method.loss = module.method.loss if loss is None else loss
+    return module
 
 
 class Counted:
@@ -77,10 +76,10 @@ class Counted:
             yield batch
 
 
-def train(method: NodeMethod, batches: Iterable[Data], epochs: int) -> tuple[float, float]:
+def train(module: ContrastiveModule, batches: Iterable[Data], epochs: int) -> tuple[float, float]:
     """Trains; returns the seconds of the fastest epoch, and the edges of an epoch."""
     counted = Counted(batches)
-    seconds = fit(method, counted, {"lr": 1e-3, "weight_decay": 0.0, "epochs": epochs})
+    seconds = fit(module, counted, epochs)
     return min(seconds), counted.edges / epochs
 
 
@@ -102,13 +101,13 @@ def propagated(data: Data, args: argparse.Namespace) -> dict[str, float]:
 
 
 def decoupled(data: Data, args: argparse.Namespace) -> dict[str, float]:
-    encoder, projector = PropagatedMLP(FEATURES, WIDTH, WIDTH), builders.projector(SETTINGS)
-    method = Decoupled(encoder, projector, batch_size=args.batch, copies=args.copies)
+    sizes = (f"--model.method.batch_size={args.batch}", f"--model.method.copies={args.copies}")
+    module = Settings("decoupled-arxiv", sizes).build(data.num_features)
     start = time.perf_counter()
-    method.training_step_loss(data)  # makes the cache
+    module.method.training_step_loss(data)  # makes the cache
     preparation = time.perf_counter() - start
-    seconds, _ = train(method, [data] * -(-data.num_nodes // args.batch), args.epochs)
-    return {"preparation": preparation, "seconds": seconds, "kept": 1.0, "z": lambda: method.embed(data)}
+    seconds, _ = train(module, [data] * -(-data.num_nodes // args.batch), args.epochs)
+    return {"preparation": preparation, "seconds": seconds, "kept": 1.0, "z": lambda: module.method.embed(data)}
 
 
 def subgraphs(data: Data, args: argparse.Namespace, community: bool) -> dict[str, float]:
@@ -118,17 +117,17 @@ def subgraphs(data: Data, args: argparse.Namespace, community: bool) -> dict[str
         loader = CommunityLoader(data, merge_small(found, data.edge_index, 20), args.batch)
     else:
         loader = RandomNodeLoader(data, args.batch)
-    preparation, method = time.perf_counter() - start, grace(data)
-    seconds, edges = train(method, loader, args.epochs)
+    preparation, module = time.perf_counter() - start, grace(data)
+    seconds, edges = train(module, loader, args.epochs)
     row = {"preparation": preparation, "seconds": seconds, "kept": edges / data.num_edges}
-    return row | {"z": lambda: layer_wise_embed(method.encoder, data)}
+    return row | {"z": lambda: layer_wise_embed(module.method.encoder, data)}
 
 
 def full_batch(data: Data, args: argparse.Namespace) -> dict[str, float]:
-    method, nodes = grace(data), args.nodes
-    seconds, _ = train(method, [data], max(3, args.epochs))
+    module, nodes = grace(data), args.nodes
+    seconds, _ = train(module, [data], max(3, args.epochs))
     if data.num_nodes == nodes:
-        return {"seconds": seconds, "kept": 1.0, "z": lambda: layer_wise_embed(method.encoder, data)}
+        return {"seconds": seconds, "kept": 1.0, "z": lambda: layer_wise_embed(module.method.encoder, data)}
     encoder, ratio = train(grace(data, AlignmentOnly()), [data], 3)[0], nodes / data.num_nodes
     return {"seconds": encoder * ratio + (seconds - encoder) * ratio**2, "kept": 1.0, "ratio": ratio}
 

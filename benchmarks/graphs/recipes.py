@@ -1,72 +1,53 @@
-"""Methods of the benchmark that have no settings of their own: their recipes have them."""
+"""The recipes of methods for graphs."""
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from torch import nn
 from torch_geometric.data import Data
 
-from gnnclr.configs import RecipeName, available_recipes
-from gnnclr.configs.layers import layer
+from benchmarks.common.recipes import Settings
+from gnnclr.configs import RecipeName
+from gnnclr.configs.layers import names
+from gnnclr.train import build_data
 
-#: What the setting ``x`` of :mod:`benchmarks.graphs.inputs` is in a recipe.
-TRANSFORMS = {
-    (): "raw",
-    ("NormalizeFeatures",): "l1",
-    ("UnitFeatures",): "l2",
-    ("TfidfFeatures",): "tfidf",
-    ("TfidfFeatures", "SVDFeatures"): "lsa",
-}
-
-
-def methods_of_recipes() -> list[str]:
-    """The methods for graphs that have a recipe."""
-    found = [RecipeName.parse(f"graphs/{name.removeprefix('graphs/')}") for name in available_recipes()]
-    return sorted({name.part for name in found if name and name.kind == "graphs" and not name.is_variant})
+#: The order of rows: contrast of nodes, decorrelation, bootstrapping, contrast with summaries, others.
+FIRST = ("grace", "gca", "gcool", "csgcl", "progcl", "costa", "gbt", "vicreg", "ccassg", "bgrl", "afgrl", "sgrl")
+FIRST += ("graphacl", "dgi", "mvgrl", "ggd", "sugrl", "graphmae", "decoupled", "decoupled-knn", "decoupled-lsa")
+#: The methods of the benchmark: all methods and variants for graphs.
+METHODS = tuple(dict.fromkeys([*FIRST, *names("graphs", "methods"), *names("graphs", "variants")]))
 
 
-def part_of_recipe(method: str) -> dict[str, Any]:
-    """What ``node.json`` has of a method, out of its recipe.
+def settings_of(method: str, dataset: str, overrides: Sequence[str] = ()) -> Settings:
+    """The settings of a method on a data set, or for data without a name those of the method.
 
     Args:
-        method (str): One of :func:`methods_of_recipes`.
+        method (str): One of :data:`METHODS`, or a YAML file.
+        dataset (str): What :func:`gnnclr.node.load_node_data` reads.
+        overrides (sequence of str, optional): What differs. (default: none)
     """
-    chosen_for = layer("graphs", "methods", method)["card"]["data"]
-    declared = {data: _settings(f"graphs/{method}-{data}") for data in chosen_for}
-    sources = {"default": f"the recipe {method}", **{data: f"the recipe {method}-{data}" for data in declared}}
-    return {"default": _settings(f"graphs/{method}"), "declared": declared, "sources": sources}
+    joined = method if is_file(method) or dataset not in names("graphs", "data") else f"{method}-{dataset}"
+    found = RecipeName.parse(joined)
+    return Settings(joined if found is None or found.kind == "graphs" else f"graphs/{joined}", tuple(overrides))
 
 
-def build_recipe(data: Data, s: Mapping[str, Any]) -> nn.Module:
-    """The method of the recipe ``s["recipe"]``, for the features of a graph."""
-    from gnnclr.train.channels import with_numbers
-    from gnnclr.train.recipe import recipe_parser
+def transform_of(settings: Settings) -> Callable[[Data], Data] | None:
+    """What becomes of the features before a method sees them.
 
-    recipe = with_numbers(_recipe(s["recipe"]), channels=data.num_features)
-    return recipe_parser().instantiate(recipe).model.method
-
-
-def _recipe(name: str) -> Any:
-    from gnnclr.train.recipe import parse_recipe
-
-    # The benchmark has read the data: those of the recipe are not used, and need no files.
-    return parse_recipe(name, ["--data.dataset=sbm"])
+    Raises:
+        ValueError: If the recipe trains on batches, as a benchmark trains on the whole graph.
+    """
+    data = build_data(settings.parsed)
+    if data.loader is not None:
+        raise ValueError(f"'data.loader' must be null here: {settings.recipe} trains on batches (--data.loader=null)")
+    return data.transform
 
 
-def _settings(name: str) -> dict[str, Any]:
-    recipe = _recipe(name)
-    model, transform = recipe.model, recipe.data.init_args.transform
-    several = transform is not None and "transforms" in transform.get("init_args", {})
-    parts = transform.init_args.transforms if several else [transform] if transform else []
-    classes = tuple(part.class_path.rpartition(".")[2] for part in parts)
-    if classes not in TRANSFORMS:
-        raise ValueError(f"'transform' of {name!r} must be one that the benchmark knows (got {', '.join(classes)})")
-    return {
-        "recipe": name,
-        "x": TRANSFORMS[classes],
-        "epochs": recipe.trainer.max_epochs,
-        "lr": model.optimizer.init_args.lr,
-        "weight_decay": model.optimizer.init_args.weight_decay,
-        "optimizer": model.optimizer.class_path.rpartition(".")[2].lower(),
-        "warmup": model.warmup_steps if model.final_lr == 0 else None,
-    }
+def sees_lsa(settings: Settings) -> bool:
+    """Whether the features are a latent semantic analysis."""
+    return "SVDFeatures" in json.dumps(settings.written)
+
+
+def is_file(method: str) -> bool:
+    """Whether a method is a YAML file of the user's."""
+    return Path(method).suffix in (".yaml", ".yml")

@@ -3,19 +3,17 @@
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch_geometric import seed_everything
 from torch_geometric.data import Data
 from tqdm import tqdm
 
 from benchmarks.common.memory import watch_peak
-
-OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+from benchmarks.common.recipes import Settings
+from gnnclr.train import ContrastiveModule, warmup_cosine
 
 
 @dataclass(frozen=True)
@@ -35,55 +33,48 @@ class Run:
     peak_mb: float | None
 
 
-def train(
-    build: Callable[[Data, Mapping[str, Any]], nn.Module],
-    data: Data,
-    settings: Mapping[str, Any],
-    seed: int,
-    note: str = "",
-) -> Run:
+def train(settings: Settings, data: Data, seed: int, note: str = "") -> Run:
     """Builds a method, trains it on a graph and embeds the nodes. Everything random depends on the seed alone."""
-    device = data.edge_index.device
+    device, epochs = data.edge_index.device, settings.epochs
     peak = watch_peak(device)
     start = time.perf_counter()
     seed_everything(seed)
-    method = build(data, settings).to(device)
-    seconds = fit(method, [data], settings, note)
-    z = method.embed(data).detach().float().cpu()
+    module = settings.build(data.num_features).to(device)
+    seconds = fit(module, [data], epochs, note)
+    z = module.method.embed(data).detach().float().cpu()
     return Run(z, time.perf_counter() - start, statistics.median(seconds) if seconds else 0.0, peak())
 
 
 def fit(
-    method: nn.Module,
+    module: ContrastiveModule,
     batches: Iterable[Data],
-    settings: Mapping[str, Any],
+    epochs: int,
     note: str = "",
     after: Callable[[int], None] | None = None,
 ) -> list[float]:
     """Trains in place and returns the seconds of each epoch.
 
-    Before an epoch ``method.start_epoch(epoch)`` is called, and after each step ``method.after_optimizer_step()``, if
-    there are such.
+    A plain loop, with one generator for all steps and weight decay on all parameters: what a run of the package adds
+    would be timed too. Before an epoch ``method.start_epoch(epoch)`` is called, and after each step
+    ``method.after_optimizer_step()``, if there are such.
 
     Args:
-        method (torch.nn.Module): What is trained.
-        batches (iterable of Data): The steps of an epoch, gone through once an epoch.
-        settings (mapping): ``epochs``, ``lr``, ``weight_decay``; ``optimizer``, ``"adam"`` unless it is ``"adamw"``;
-            ``warmup``, the epochs of a linear warm-up before a cosine, without which the learning rate is constant.
+        module (ContrastiveModule): The method, its optimizer and its schedule.
+        batches (iterable of Data): The steps of an epoch, gone through once an epoch; a schedule counts epochs.
+        epochs (int): The number of epochs.
         note (str, optional): What the bar of progress says.
         after (callable, optional): Called with the number of epochs that are done.
 
     Raises:
         FloatingPointError: If a loss is not finite.
     """
-    parameters = [p for p in method.parameters() if p.requires_grad]
-    kind = OPTIMIZERS[settings.get("optimizer", "adam")]
-    optimizer = kind(parameters, lr=settings["lr"], weight_decay=settings["weight_decay"])
-    schedule = _schedule(optimizer, settings["epochs"], settings.get("warmup"))
+    method = module.method
+    optimizer = module.optimizer([p for p in method.parameters() if p.requires_grad])
+    schedule = warmup_cosine(optimizer, max(1, epochs), min(module.warmup_steps, epochs), module.final_lr)
     before, after_step = getattr(method, "start_epoch", None), getattr(method, "after_optimizer_step", None)
     method.train()
     seconds = []
-    for epoch in (bar := tqdm(range(settings["epochs"]), desc=note, leave=False, disable=None)):
+    for epoch in (bar := tqdm(range(epochs), desc=note, leave=False, disable=None)):
         start = time.perf_counter()
         if before is not None:
             before(epoch)
@@ -95,21 +86,12 @@ def fit(
             optimizer.step()
             if after_step is not None:
                 after_step()
-            if schedule is not None:
-                schedule.step()
             value = loss.item()  # waits for the device
             if not math.isfinite(value):
                 raise FloatingPointError(f"the loss of epoch {epoch} is {value}")
+        schedule.step()
         seconds.append(time.perf_counter() - start)
         bar.set_postfix(loss=f"{value:.3f}")
         if after is not None:
             after(epoch + 1)
     return seconds
-
-
-def _schedule(optimizer: torch.optim.Optimizer, epochs: int, warmup: int | None):
-    if warmup is None:
-        return None
-    from gnnclr.train import warmup_cosine
-
-    return warmup_cosine(optimizer, epochs, min(warmup, epochs))

@@ -4,13 +4,13 @@
     python -m benchmarks.images.objectives --objectives NTXentLoss VICRegLoss --seeds 5
 
 PATH is what ``gnnclr.vision.cifar10`` reads. All objectives of a seed start from the same encoder and see the same
-views of the same batches; objectives_settings.py says what differs between them, and why. Training sees 45,000 training
+views of the same batches, those of the recipe simclr-cifar10-cpu with a smaller encoder; objectives_settings.py says
+what differs between them, and why. Training sees 45,000 training
 images. Probes fit on 10,000 of them, choose their settings on 2,000 others, and are judged once on the 10,000 test
 images. A finished run is a line of objectives_runs.csv and is not repeated.
 """
 
 import argparse
-import inspect
 import math
 import statistics
 import sys
@@ -21,76 +21,69 @@ import torch
 
 from benchmarks.common import add_out, add_root
 from benchmarks.common.machine import environment, note_origin
+from benchmarks.common.recipes import Settings
 from benchmarks.common.records import Records
-from benchmarks.images.objectives_settings import (
-    EMBEDDING,
-    LR,
-    SIZE,
-    WEIGHT_DECAY,
-    WIDTHS,
-    Method,
-    objectives,
-    setting,
-    with_predictor,
-)
+from benchmarks.images.objectives_settings import LR, RECIPE, SMALL, Method, objectives, setting, with_predictor
 from benchmarks.images.probing import Probing, pixel_probe
 from benchmarks.pages import publish
 from benchmarks.pages.objectives import MEASURES, objectives_records
-from gnnclr import losses
 from gnnclr.eval import effective_rank, uniformity
+from gnnclr.train import ContrastiveModule
 from gnnclr.train.optim import parameter_groups, warmup_cosine
-from gnnclr.vision import BatchViews, Images, TensorLoader, cifar10
+from gnnclr.vision import Images, TensorLoader, cifar10
+
+#: Settings and overrides of a run, and the run.
+Made = tuple[dict, dict[str, str], Callable[[], dict[str, float]]]
 
 
 class Benchmark:
-    """Trains and measures. Each method but the last three returns the settings of a run, and the run."""
+    """Trains and measures. The first three methods return the settings of a run, and the run."""
 
     def __init__(self, data: Images, args: argparse.Namespace):
         self.args, self.train, self.probing = args, data.train, Probing(data)
 
-    def objective(self, name: str, lr: float, seed: int) -> tuple[dict, Callable[[], dict[str, float]]]:
-        kind, arguments = getattr(losses, name), setting(name).arguments
-        every = {p.name: p.default for p in inspect.signature(kind).parameters.values()} | arguments
-        settings = {"loss": {key: v for key, v in every.items() if key not in ("gather_distributed", "impl")}, "lr": lr}
-        settings |= {key: getattr(self.args, key) for key in ("steps", "batch", "threads", "precision")}
-        settings |= {"views": setting(name).views.__name__, "widths": WIDTHS, "size": SIZE, "decay": WEIGHT_DECAY}
-        settings["embedding"] = EMBEDDING
+    def objective(self, name: str, lr: float, seed: int) -> Made:
+        chosen = setting(name).settings(name, lr)
+        settings = {key: getattr(self.args, key) for key in ("steps", "batch", "threads", "precision")} | {"lr": lr}
 
         def run() -> dict[str, float]:
             torch.manual_seed(seed)
-            method = Method(kind(**arguments), predictor=setting(name).views is with_predictor)
+            module = chosen.build(channels=3)
+            method = Method(module.method, predictor=setting(name).views is with_predictor)
             try:
-                trained = self.fit(method, setting(name).views, lr, seed)
+                trained = self.fit(module, method, setting(name).views, seed)
             except ValueError as error:  # embeddings that are not finite
                 print(f"{name}, seed {seed}, learning rate {lr:g}: {error}", file=sys.stderr)
                 return {}
             return trained | self.measure(method)
 
-        return settings | self.probing.settings, run
+        return settings | {"hash": chosen.hash} | self.probing.settings, chosen.columns, run
 
-    def untrained(self, seed: int) -> tuple[dict, Callable[[], dict[str, float]]]:
+    def untrained(self, seed: int) -> Made:
+        chosen = Settings(RECIPE, SMALL)
+
         def run() -> dict[str, float]:
             torch.manual_seed(seed)
-            return self.measure(Method())
+            return self.measure(Method(chosen.build(channels=3).method))
 
-        return {"widths": WIDTHS} | self.probing.settings, run
+        return {"hash": chosen.hash} | self.probing.settings, chosen.columns, run
 
-    def pixels(self) -> tuple[dict, Callable[[], dict[str, float]]]:
+    def pixels(self) -> Made:
         x = self.probing.images
-        return self.probing.settings, lambda: self.probing.scores(x.float().div_(255).flatten(1), pixel_probe)
+        return self.probing.settings, {}, lambda: self.probing.scores(x.float().div_(255).flatten(1), pixel_probe)
 
-    def fit(self, method: Method, loss_of: Callable, lr: float, seed: int) -> dict[str, float]:
+    def fit(self, module: ContrastiveModule, method: Method, loss_of: Callable, seed: int) -> dict[str, float]:
         """Trains ``method``; its time, and the loss of the first and the last tenth of the steps."""
         steps, method.bf16 = self.args.steps, self.args.precision == "bfloat16"
-        optimizer = torch.optim.AdamW(parameter_groups(method), lr, weight_decay=WEIGHT_DECAY)
+        optimizer = module.optimizer(parameter_groups(method))
         schedule = warmup_cosine(optimizer, steps, steps // 10)
         loader = TensorLoader(self.train.images, self.train.labels, batch_size=self.args.batch, seed=seed)
         # A generator for the views alone: none of them depends on the random numbers of an objective.
-        views, generator, values = BatchViews(SIZE, mean=0.0, std=1.0), torch.Generator().manual_seed(seed), []
+        generator, values = torch.Generator().manual_seed(seed), []
         start = time.perf_counter()
         while len(values) < steps:
             for _, batch in zip(range(steps - len(values)), loader):
-                loss = loss_of(method, *views(batch["image"], generator), batch["label"])
+                loss = loss_of(method, *method.views(batch["image"], generator), batch["label"])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -111,9 +104,9 @@ class Benchmark:
 
 
 def run(benchmark: Benchmark, records: Records, names: list[str], seeds: int) -> None:
-    def line(name: str, seed: int, made: tuple[dict, Callable[[], dict[str, float]]]) -> dict[str, str]:
-        settings, measured = made
-        return records.once(measured, MEASURES, objective=name, seed=seed, settings=settings)
+    def line(name: str, seed: int, made: Made) -> dict[str, str]:
+        settings, columns, measured = made
+        return records.once(measured, MEASURES, objective=name, seed=seed, settings=settings, **columns)
 
     line("raw pixels", 0, benchmark.pixels())
     for seed in range(seeds):

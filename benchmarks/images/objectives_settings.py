@@ -1,5 +1,6 @@
 """How benchmarks.images.objectives trains each objective."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,12 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmarks.common.recipes import Settings, override, part
 from gnnclr import losses
 from gnnclr.losses import NTXentLoss
-from gnnclr.vision import MLPHead, Normalize, SlimResNet
+from gnnclr.vision import MLPHead, SimCLR
 
-WIDTHS, SIZE, EMBEDDING = (32, 64, 128), 24, 64
-LR, WEIGHT_DECAY = 2e-3, 0.01
+#: The recipe of all objectives, with a smaller encoder.
+RECIPE, WIDTHS, EMBEDDING = "simclr-cifar10-cpu", (32, 64, 128), 64
+SMALL = (
+    override("model.method.encoder.widths", WIDTHS),
+    override("model.method.projector.in_features", WIDTHS[-1]),
+)
+LR = 2e-3
 #: Losses of features have other scales and curvatures than those of pairs: their rate is chosen.
 RATES = (LR / 4, LR, LR * 4)
 #: Published temperatures range from 0.07 to 0.5: with one for all, the objectives differ in their form alone.
@@ -22,18 +29,24 @@ EPSILON = 8 / 255
 
 
 class Method(nn.Module):
-    """An encoder, a projector, and what the loss needs besides. Images are in [0, 1]."""
+    """The encoder, the projector and the loss of a recipe, and what the loss needs besides. Images are in [0, 1].
 
-    def __init__(self, loss: nn.Module | None = None, predictor: bool = False):
+    Args:
+        method (SimCLR): The method of the recipe.
+        predictor (bool, optional): Add a predictor, and batch normalization before it. (default: ``False``)
+    """
+
+    def __init__(self, method: SimCLR, predictor: bool = False):
         super().__init__()
-        # The encoder and the projector come first: the same seed gives all objectives the same.
-        self.normalize, self.encoder = Normalize(), SlimResNet(WIDTHS)
-        self.projector: nn.Module = MLPHead(self.encoder.out_features, 128, EMBEDDING)
+        # The encoder and the projector were drawn first: the same seed gives all objectives the same.
+        self.normalize, self.encoder = method.views.normalize, method.encoder
+        self.projector: nn.Module = method.projector
+        self.views, self.views.normalize = method.views, nn.Identity()  # pixels may be attacked before they are normal
         self.predictor = None
         if predictor:
             self.projector = nn.Sequential(self.projector, nn.BatchNorm1d(EMBEDDING, affine=False))
             self.predictor = MLPHead(EMBEDDING, EMBEDDING // 2, EMBEDDING)
-        self.loss, self.bf16 = loss, False
+        self.loss, self.bf16 = method.loss, False
 
     def forward(self, images: Tensor) -> Tensor:
         """Features, in float32."""
@@ -85,6 +98,11 @@ class Setting:
     views: Callable[[Method, Tensor, Tensor, Tensor], Tensor] = two_views
     rates: tuple[float, ...] = (LR,)
 
+    def settings(self, name: str, lr: float) -> Settings:
+        """The recipe of the objective of that name."""
+        loss = override("model.method.loss", part(f"gnnclr.losses.{name}", **self.arguments))
+        return Settings(RECIPE, (*SMALL, loss, override("model.optimizer.lr", lr)))
+
 
 SOFTMAX, WHY = {"temperature": TEMPERATURE}, "one temperature for the softmax family"
 ADVERSARIAL = "; the adversarial view is one signed step of 8/255 up the gradient of NT-Xent from the first view"
@@ -112,6 +130,13 @@ SETTINGS = {
     "SupConLoss": Setting(SOFTMAX, f"{WHY}; sees the labels of its batches", with_labels),
     "VICRegLoss": Setting(rates=RATES),
 }
+
+
+def arguments(name: str) -> dict[str, Any]:
+    """All arguments of the objective of that name that change its value."""
+    every = {p.name: p.default for p in inspect.signature(getattr(losses, name)).parameters.values()}
+    kept = {key: value for key, value in every.items() if key not in ("gather_distributed", "impl")}
+    return kept | setting(name).arguments
 
 
 def setting(name: str) -> Setting:

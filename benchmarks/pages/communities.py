@@ -2,21 +2,22 @@
 
 import json
 import math
+import shlex
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common.machine import origin
 from benchmarks.common.paired import gain
+from benchmarks.common.recipes import COLUMNS
 from benchmarks.common.records import Line, Records, numbers, runs
-from benchmarks.graphs.community_rules import RULES
-from benchmarks.graphs.community_settings import FEATURES, ORACLE, PLAIN, SETTINGS
+from benchmarks.graphs.community_rules import FEATURES, ORACLE, PLAIN, RULES
+from benchmarks.graphs.grace_recipes import COMMUNITIES, changed
 from gnnclr.eval import results_table
 
 MEASURES = ("linear", "seconds an epoch")
 DETAILS = ("validation", "precision", "recall", "false negatives left")
-#: What a run was made on, which is no setting of the method.
-CONDITIONS = ("dataset", "threads", "device")
 #: Rules and the lines of their seeds.
 Rules = dict[str, list[Line]]
 
@@ -28,16 +29,19 @@ differences to plain GRACE of the same seed, ± their standard deviation; it is 
 Student's t leaves out zero, as one in twenty does by chance. Communities are found once and are the same for all \
 seeds. Precision and recall, judged by labels, are those of the pairs that a rule takes from the negatives, by weight, \
 or makes positives; false negatives left are the share of pairs with one label among the others. The oracle is told \
-the labels of all nodes, test nodes among them: a diagnostic and no method. Seconds are the median of the seeds."""
+the labels of all nodes, test nodes among them: a diagnostic and no method. Seconds are the median of the seeds. \
+Settings are those of recipes; those of CS and Physics were chosen for Photo:"""
 
 
 def communities_records(folder: Path) -> Records:
     """A row a rule, seed and settings, the data set among them."""
-    return runs(folder / "communities_runs.csv", "rule", MEASURES + DETAILS)
+    return runs(folder / "communities_runs.csv", "rule", MEASURES + DETAILS, COLUMNS)
 
 
-def arranged(folder: Path) -> tuple[dict[str, Rules], dict[str, dict[str, Rules]]]:
-    """Data set to rules under the present settings, and data set to other settings, in words, to rules."""
+def arranged(folder: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Rules], dict[str, dict[str, Rules]]]:
+    """Data set to rules under the present settings, those of recipes with overrides, and data set to other overrides
+    to rules."""
+    chosen = changed(COMMUNITIES, overrides)
     groups: dict[str, list[Line]] = {}
     for line in communities_records(folder).rows():
         groups.setdefault(line["settings"], []).append(line)
@@ -45,33 +49,34 @@ def arranged(folder: Path) -> tuple[dict[str, Rules], dict[str, dict[str, Rules]
     others: dict[str, dict[str, Rules]] = {}
     for text, lines in groups.items():
         settings = json.loads(text)
-        name, used = settings["dataset"], {k: v for k, v in settings.items() if k not in CONDITIONS}
+        name = settings["dataset"]
         rules = {rule: [line for line in lines if line["rule"] == rule] for rule in [*RULES, FEATURES]}
         rules = {rule: sorted(found, key=lambda line: int(line["seed"])) for rule, found in rules.items() if found}
         if PLAIN not in rules:
             continue
-        now = SETTINGS.get(name, {})
-        if used == now:
+        if settings["hash"] == chosen[name].hash:
             present[name] = rules
         else:
-            differs = {key: used.get(key) for key in now | used if now.get(key) != used.get(key)}
-            words = ", ".join(f"{key} {value}" for key, value in differs.items()) + f", on {settings['device']}"
-            others.setdefault(name, {})[words] = rules
-    return {name: present[name] for name in SETTINGS if name in present}, others
+            differs = [one for one in shlex.split(lines[0]["overrides"]) if one not in chosen[name].overrides]
+            words = f"`{shlex.join(differs)}`" if differs else "a recipe that has changed since"
+            others.setdefault(name, {})[f"{words}, on {settings['device']}"] = rules
+    return {name: present[name] for name in chosen if name in present}, others
 
 
-def text(folder: Path, name: str) -> str:
+def text(folder: Path, name: str, overrides: Sequence[str] = ()) -> str:
     """The gains of all data sets side by side, a table for each, and one for each of other settings."""
-    present, others = arranged(folder)
+    present, others = arranged(folder, overrides)
     if not present:
         return ""
-    parts = ["## Gains", ABOUT, origin(folder, name)]
+    settings = {dataset: changed(COMMUNITIES, overrides)[dataset] for dataset in present}
+    parts = ["## Gains", ABOUT, "\n".join(f"- {dataset}: {one.words}" for dataset, one in settings.items())]
+    parts += [origin(folder, name)]
     if len(present) > 1:
         parts += [gains_table(present), "In bold are differences whose 95 % interval leaves out zero."]
     parts += ["![gains by rule](communities.png)", "## All rows"]
     parts += [rules_table(dataset, rules) for dataset, rules in present.items()]
     if others:
-        parts += ["## Other settings", "By what differs from those above."]
+        parts += ["## Other settings", "By what they override besides."]
     for dataset, found in others.items():
         for words, rules in found.items():
             parts += [f"{dataset}, {words}:", rules_table(dataset, rules)]
@@ -111,11 +116,11 @@ def rules_table(dataset: str, rules: Rules) -> str:
     return results_table(cells, corner=dataset)
 
 
-def plot(folder: Path, path: Path) -> None:
+def plot(folder: Path, path: Path, overrides: Sequence[str] = ()) -> None:
     """A panel a data set: gains with their intervals."""
     from benchmarks.common import plots
 
-    rows, _ = arranged(folder)
+    rows, _ = arranged(folder, overrides)
     shown = [rule for rule in dict.fromkeys(rule for rules in rows.values() for rule in rules) if rule != PLAIN]
     places = {rule: place for place, rule in enumerate(reversed(shown))}
     across = min(3, len(rows))

@@ -3,19 +3,21 @@
 import json
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.common.machine import origin
-from benchmarks.common.records import Line, Records
-from benchmarks.graphs.bench import LINKS, WITH_PX, px_row, records
-from benchmarks.graphs.builders import METHODS
-from benchmarks.graphs.features import BASELINES, TITLES
-from benchmarks.graphs.settings import FILE, Settings, settings_hash
+from benchmarks.common.recipes import Settings
+from benchmarks.common.records import Line
+from benchmarks.graphs import recipes
+from benchmarks.graphs.bench import records
+from benchmarks.graphs.features import BASELINES, TITLES, source
+from benchmarks.graphs.rows import LINKS, WITH_PX, Row
+from benchmarks.pages.methods_rows import Found, current, others, place
 from gnnclr.eval import results_table
 
 #: Method to data set to the accuracy that was published for it, in percent, and ``sources``.
-PUBLISHED = json.loads(FILE.with_name("node_published.json").read_text(encoding="utf-8"))
+PUBLISHED = json.loads(Path(recipes.__file__).with_name("published.json").read_text(encoding="utf-8"))
 
 PROTOCOL = """\
 Accuracy on test nodes in percent, mean ± standard deviation over seeds. Encoders are trained without labels and \
@@ -48,62 +50,13 @@ LINK_PROTOCOL = """\
 Methods trained anew without 15 % of the edges: 5 % choose between cosine and dot product as the score of a pair, 10 % \
 and as many pairs without an edge are ranked by it. Nothing is trained on pairs."""
 
-Found = dict[str, dict[str, list[Line]]]
 
-
-def current(out: Path, table: Settings) -> Found:
-    """Data set to row to the lines of its seeds, as far as they have the present settings."""
-
-    def mark(row: str, dataset: str) -> str:
-        name = row.removesuffix(WITH_PX)
-        settings = table.chosen(name, dataset)
-        px = {} if row == name else {"px": table.chosen(px_row(settings), dataset)}
-        return settings_hash(row, settings | px)
-
-    names = list(BASELINES) + [name + suffix for name in METHODS for suffix in ("", WITH_PX)]
-    return _current(records(out, "runs"), names, mark)
-
-
-def others(out: Path, table: Settings) -> Found:
-    """The lines of methods with other settings than the present ones, by what differs."""
-    rows = current(out, table).values()
-    seen = {(line["dataset"], line["hash"]) for row in rows for lines in row.values() for line in lines}
-    settings = records(out, "settings").read()
-    found: Found = {}
-    for line in records(out, "runs").rows():
-        if line["row"] in METHODS and (line["dataset"], line["hash"]) not in seen:
-            chosen, used = table.chosen(line["row"], line["dataset"]), json.loads(settings[line["hash"],]["settings"])
-            other = {key: used.get(key) for key in chosen | used if chosen.get(key) != used.get(key)}
-            title = f"{line['row']}, {json.dumps(other)}"
-            found.setdefault(line["dataset"], {}).setdefault(title, []).append(line)
-    return found
-
-
-def current_links(out: Path, table: Settings) -> Found:
-    """The same of link prediction."""
-
-    def mark(row: str, dataset: str) -> str:
-        return settings_hash(row + LINKS, table.chosen(row, dataset))
-
-    return _current(records(out, "links"), [*BASELINES, *METHODS], mark)
-
-
-def _current(file: Records, names: list[str], mark: Callable[[str, str], str]) -> Found:
-    found: Found = {}
-    lines = file.rows()
-    graphs = {line["dataset"]: line["graph"] for line in lines}  # of files that changed, the latest
-    for line in lines:
-        dataset, row = line["dataset"], line["row"]
-        if row in names and line["graph"] == graphs[dataset] and line["hash"] == mark(row, dataset):
-            found.setdefault(dataset, {}).setdefault(row, []).append(line)
-    return {d: {row: found[d][row] for row in names if row in found[d]} for d in found}
-
-
-def text(folder: Path, name: str, table: Settings | None = None) -> str:
+def text(folder: Path, name: str, overrides: Sequence[str] = ()) -> str:
     """Means of the data sets side by side; a table for each, with the settings of its rows and rows with others; link
     prediction."""
-    table = Settings(FILE) if table is None else table
-    results, rest, links = current(folder, table), others(folder, table), current_links(folder, table)
+    runs = records(folder, "runs")
+    results, links = current(runs, overrides), current(records(folder, "links"), overrides, LINKS)
+    rest = others(runs, results)
     lines = [line for rows in results.values() for seeds in rows.values() for line in seeds]
     several = {name for name in ("machine", "tol") if len({line[name] for line in lines}) > 1}
     parts = ["## Methods", PROTOCOL, *conditions(folder, name, lines)]
@@ -112,7 +65,7 @@ def text(folder: Path, name: str, table: Settings | None = None) -> str:
     if results:
         parts.append(f"![methods for graphs]({name}.png)")
     for dataset, rows in results.items():
-        parts += dataset_part(dataset, rows, rest.get(dataset, {}), table, several)
+        parts += dataset_part(dataset, rows, rest.get(dataset, {}), several)
     if len(results) == 1 and any(row.endswith(WITH_PX) for rows in results.values() for row in rows):
         parts.append(JOINED)
     if links:
@@ -144,7 +97,7 @@ def overview(results: Found) -> str:
                 continue
             found = [_mean(rows[each]) for each in (row, row + WITH_PX) if each in rows]
             cells.setdefault(row, {})[dataset] = " \\| ".join(found)
-    order = [row for row in [*BASELINES, *METHODS] if row in cells]
+    order = sorted(cells, key=place)
     return results_table({_title(row): {name: cells[row].get(name, "") for name in results} for row in order})
 
 
@@ -154,23 +107,30 @@ def _mean(lines: list[Line]) -> str:
     return f"{sum(values) / len(values):.1f}{spread}"
 
 
-def dataset_part(dataset: str, rows: dict, rest: dict, table: Settings, several: set[str]) -> list[str]:
+def dataset_part(dataset: str, rows: dict, rest: dict, several: set[str]) -> list[str]:
     """The table of a data set, the settings of its rows, and rows with other settings."""
     cells = {_title(row): _cells(lines, several) for row, lines in rows.items()}
     settings = []
-    for row in rows:
+    for row, lines in rows.items():
         published = PUBLISHED.get(row, {})
         if dataset in published:
             cells[_title(row)]["published"] = f"{published[dataset]:.1f}"
         if not row.endswith(WITH_PX):
-            source = table.source(row, dataset)
-            source += f"; published: {published['sources']}" if dataset in published else ""
-            settings.append(f"- {_title(row)} ({source}): `{json.dumps(table.chosen(row, dataset))}`")
+            settings.append(f"- {_title(row)}: {_settings(dataset, row, lines[0])}")
+            settings[-1] += f"; published: {published['sources']}" if dataset in published else ""
     parts = [f"### {dataset}", results_table(cells, corner="row"), "Settings:", "\n".join(settings)]
     if rest:
-        cells = {title: _cells(lines, several) for title, lines in rest.items()}
-        parts += ["Other settings, by what differs from those above:", results_table(cells, corner="row")]
+        numbered = {f"{title.split(',')[0]}, other {i}": title for i, title in enumerate(rest, 1)}
+        cells = {short: _cells(rest[title], several) for short, title in numbered.items()}
+        listed = [f"- {short}: {title.partition(', ')[2]}" for short, title in numbered.items()]
+        parts += ["Other settings, and what they override:", results_table(cells, corner="row"), "\n".join(listed)]
     return parts
+
+
+def _settings(dataset: str, row: str, line: Line) -> str:
+    if row in BASELINES:
+        return f"`{json.dumps(Row(row, dataset).own)}`, {source(row, dataset)}"
+    return Settings.read(line).source
 
 
 def _title(row: str) -> str:
@@ -208,11 +168,11 @@ def _numbers(lines: list[Line], key: str) -> list[float]:
     return [float(line[key]) for line in lines if line[key] not in ("", "nan")]
 
 
-def plot(folder: Path, path: Path, table: Settings | None = None) -> None:
+def plot(folder: Path, path: Path, overrides: Sequence[str] = ()) -> None:
     """A panel a data set."""
     from benchmarks.common.plots import new_figure, save
 
-    results = current(folder, Settings(FILE) if table is None else table)
+    results = current(records(folder, "runs"), overrides)
     if not results:
         return
     most = max(len({row.removesuffix(WITH_PX) for row in rows}) for rows in results.values())

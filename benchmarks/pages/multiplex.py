@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks.common.machine import origin
 from benchmarks.common.paired import gain
+from benchmarks.common.recipes import COLUMNS
 from benchmarks.common.records import Records, latest, numbers, runs
 from gnnclr.eval import results_table
 
@@ -13,7 +14,8 @@ PLAIN, UNTRAINED = "NT-Xent", "untrained"
 
 def multiplex_records(folder: Path) -> Records:
     """A row a method and seed."""
-    return runs(folder / "multiplex_runs.csv", "row", (*SCORES, "seconds an epoch", "validation"))
+    columns = (*SCORES, "seconds an epoch", "validation")
+    return runs(folder / "multiplex_runs.csv", "row", columns, COLUMNS)
 
 
 def text(folder: Path, name: str) -> str:

@@ -6,8 +6,10 @@ import statistics
 from pathlib import Path
 
 from benchmarks.common.machine import origin
+from benchmarks.common.recipes import COLUMNS
 from benchmarks.common.records import Line, Records, latest, numbers, runs
-from benchmarks.images.objectives_settings import EMBEDDING, LR, RATES, SIZE, WEIGHT_DECAY, WIDTHS, setting, with_labels
+from benchmarks.images.objectives_settings import LR, RATES, RECIPE, WIDTHS, arguments, setting, with_labels
+from gnnclr.configs import recipe_settings
 from gnnclr.eval import results_table
 
 MEASURES = ("kNN", "linear", "effective rank", "uniformity", "seconds")
@@ -19,7 +21,7 @@ Rows = dict[str, list[Line]]
 
 def objectives_records(folder: Path) -> Records:
     """A row an objective, seed and settings."""
-    return runs(folder / "objectives_runs.csv", "objective", MEASURES + DETAILS)
+    return runs(folder / "objectives_runs.csv", "objective", MEASURES + DETAILS, COLUMNS)
 
 
 def best_first(folder: Path) -> Rows:
@@ -56,16 +58,20 @@ def text(folder: Path, name: str) -> str:
     """The table, and the arguments of each loss."""
     rows = best_first(folder)
     used = {row: json.loads(lines[0]["settings"]) for row, lines in rows.items()}
-    trained = {row: run for row, run in used.items() if "loss" in run}
+    trained = {row: run for row, run in used.items() if "steps" in run}
     if not trained:
         return ""
     first = next(iter(trained.values()))
     settings = []
     for row, run in sorted(trained.items()):
-        parts = [f"{key}={value!r}" for key, value in run["loss"].items()] + [f"learning rate {run['lr']:g}"]
+        parts = [f"{key}={value!r}" for key, value in arguments(row).items()] + [f"learning rate {run['lr']:g}"]
         why = f"; {setting(row).why}" if setting(row).why else ""
         settings.append(f"- `{row}`: {', '.join(parts)}{why}")
-    rates = ", ".join(f"{rate:g}" for rate in RATES)
+    rates, model = ", ".join(f"{rate:g}" for rate in RATES), recipe_settings(RECIPE)["model"]
+    method, decay = model["method"]["init_args"], model["optimizer"]["init_args"]["weight_decay"]
+    embedding, size = (
+        method[key]["init_args"][name] for key, name in (("projector", "out_features"), ("views", "size"))
+    )
     return "\n\n".join(
         [
             "## Objectives",
@@ -73,11 +79,12 @@ def text(folder: Path, name: str) -> str:
             f"{first['precision']}, losses in float32. Probes fit on {first['fit']:,} of these images and choose "
             f"their settings on {first['choose']:,} others (for raw pixels from a smaller grid); accuracy in percent "
             "on 10,000 test images.",
-            f"The same for all: SlimResNet {WIDTHS}, a projector to {EMBEDDING}, {SIZE}-pixel views, AdamW at {LR:g} "
-            f"with decay {WEIGHT_DECAY:g}, warm-up of a tenth and a cosine. For losses of features the learning rate "
-            f"is chosen among {rates} by the validation images, with seed 0. Effective rank and uniformity are those "
-            "of the encoder's features of the test images. Seconds are those of training. Mean ± standard deviation "
-            f"over {max(map(len, rows.values()))} seeds, which change weights, batches and views.",
+            f"The same for all: `{RECIPE}` with a SlimResNet {WIDTHS}, which is a projector to {embedding}, "
+            f"{size}-pixel views and AdamW with decay {decay:g}; at {LR:g} here, a warm-up of a tenth, and a cosine. "
+            f"For losses of features the learning rate is chosen among {rates} by the validation images, with seed 0. "
+            "Effective rank and uniformity are those of the encoder's features of the test images. Seconds are those "
+            f"of training. Mean ± standard deviation over {max(map(len, rows.values()))} seeds, which change weights, "
+            "batches and views.",
             origin(folder, name),
             results_table(
                 {label(row, lines): {m: cell(lines, m) for m in MEASURES} for row, lines in rows.items()},
@@ -103,7 +110,7 @@ def plot(folder: Path, path: Path) -> None:
         axes.errorbar(means, place, xerr=deviations, label=f"{measure} probe", **style)
     axes.set_yticks(place, [label(name, lines) for name, lines in rows.items()])
     for tick, lines in zip(axes.get_yticklabels(), rows.values()):
-        tick.set_color("black" if "loss" in json.loads(lines[0]["settings"]) else "#777777")
+        tick.set_color("black" if "steps" in json.loads(lines[0]["settings"]) else "#777777")
     axes.set_xlabel("test accuracy in percent, mean and standard deviation over seeds")
     bare(axes, grid="y", left=False)
     axes.legend(loc="lower right", frameon=False)

@@ -1,4 +1,4 @@
-"""What recipes are: method, paper, formula."""
+"""Cards of recipes: method, paper, formula."""
 
 from typing import Any
 
@@ -14,25 +14,27 @@ def recipe_card(name: str | RecipeName) -> dict[str, str]:
     Args:
         name (str): A name in :func:`available_recipes`, or of the same form.
     """
-    name = RecipeName.parse(name) if isinstance(name, str) else name
-    chosen = {folder: x for folder, x in (("size", name.size), ("data", name.data)) if x}
+    recipe = RecipeName.parse(name) if isinstance(name, str) else name
+    chosen = {folder: x for folder, x in (("size", recipe.size), ("data", recipe.data)) if x}
     card: dict[str, Any] = {}
     for folder, x in chosen.items():
-        card = merge(card, layer(name.kind, folder, x).get("card", {}))
-    for one in lineage(name.kind, name.part):
-        own = part(name.kind, one)
+        card = merge(card, layer(recipe.kind, folder, x).get("card", {}))
+    for one in lineage(recipe.kind, recipe.part):
+        own = part(recipe.kind, one)
         # A variant has its base's method; all else is said of one recipe.
         about = [own.get("card", {}), *(own.get("when", {}).get(x, {}).get("card", {}) for x in chosen.values())]
         for texts in about:
-            card = merge(card, texts if one == name.part or one in names(name.kind, "parts") else _method(texts))
-    if name.data and name.data not in card["data"]:
+            card = merge(card, texts if one == recipe.part or one in names(recipe.kind, "parts") else _method(texts))
+    if recipe.data and recipe.data not in card["data"]:
         card.pop("published", None)
-        card["recipe"] = f"the settings of {name.part}, which were not chosen for these data"
-    if name.is_variant:
-        card["base"] = str(name.parent)
-    where = f" {card.get('joined', 'on')} {card['name']}" if name.data else ""
-    machine = f": {card['size']}" if name.size else ""
-    card["summary"] = f"{card['title']}{where}{machine}. Needs {card['needs'] if name.data else '--data.dataset=NAME'}."
+        card["recipe"] = f"the settings of {recipe.part}, which were not chosen for these data"
+    if recipe.is_variant:
+        card["base"] = str(recipe.parent)
+    where = f" {card.get('joined', 'on')} {card['name']}" if recipe.data else ""
+    machine = f": {card['size']}" if recipe.size else ""
+    card["summary"] = (
+        f"{card['title']}{where}{machine}. Needs {card['needs'] if recipe.data else '--data.dataset=NAME'}."
+    )
     keys = ("summary", "method", "paper", "formula", "technique", "base", "published", "recipe")
     return {key: card[key] for key in keys if key in card}
 

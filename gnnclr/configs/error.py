@@ -1,5 +1,5 @@
-"""What is wrong with a recipe."""
+"""The error of a recipe that cannot be used."""
 
 
 class RecipeError(ValueError):
-    """A recipe that cannot be read; the message says which field, and what was meant perhaps."""
+    """A recipe that cannot be read; the message names the field, and the nearest known name."""

@@ -33,7 +33,7 @@ def layer(kind: str, folder: str, name: str) -> Mapping[str, Any]:
 
 @cache
 def part(kind: str, name: str) -> Mapping[str, Any]:
-    """A method, a variant, or what several of them share."""
+    """A method, a variant, or a part that several of them share."""
     folder = next(folder for folder in ("methods", "variants", "parts") if name in names(kind, folder))
     return layer(kind, folder, name)
 
@@ -45,7 +45,7 @@ def lineage(kind: str, name: str) -> tuple[str, ...]:
 
 
 def bases(settings: Mapping[str, Any], origin: str = "recipe") -> list[str]:
-    """What ``base`` says, as a list."""
+    """The value of ``base`` as a list."""
     base = settings.get("base", [])
     base = [base] if isinstance(base, str) else base
     if not isinstance(base, list) or not all(isinstance(name, str) for name in base):
@@ -80,7 +80,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def _check(settings: dict[str, Any], origin: str) -> None:
-    """Refuses what is YAML and no settings: keys that are no names, classes without a path, and aliases in a circle, or
+    """Refuses YAML that is no settings: keys that are no names, classes without a path, and aliases in a circle, or
     so many that they hold more than a recipe can."""
     todo: list[tuple[Any, str]] = [(settings, "")]
     seen = 0

@@ -1,4 +1,4 @@
-"""Settings over settings."""
+"""Merges settings: later ones replace earlier ones."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ def merge(base: Any, changes: Any) -> Any:
 
     Args:
         base (dict): Settings as YAML gives them.
-        changes (dict): What differs.
+        changes (dict): The settings that differ.
 
     Returns:
         dict: New settings; neither argument is changed.

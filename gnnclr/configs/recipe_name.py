@@ -1,4 +1,4 @@
-"""What the name of a recipe says."""
+"""Names of recipes and their parts: method or variant, data, size."""
 
 import itertools
 from dataclasses import dataclass

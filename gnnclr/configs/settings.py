@@ -66,5 +66,5 @@ def _settings(name: RecipeName) -> dict[str, Any]:
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Without what is about the recipe."""
+    """The settings without the keys about the recipe itself."""
     return {key: value for key, value in settings.items() if key not in ("base", "card", "when", "size")}

@@ -1,4 +1,4 @@
-"""What is measured by default while points move."""
+"""Default measures of a simulation."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from torch_geometric.utils import scatter
 
 from gnnclr.eval import alignment, effective_rank, positive_similarity, uniformity
 from gnnclr.graph import ContrastGraph
-from gnnclr.graph.exact import unit_rows
+from gnnclr.ops.unit_rows import unit_rows
 
 Measure = Callable[[Tensor], Tensor]
 
@@ -45,7 +45,7 @@ def _group_similarity(group: Tensor) -> Measure:
     pairs = (size * (size - 1)).sum()
 
     def similarity(z: Tensor) -> Tensor:
-        z = unit_rows(z).double()
+        z = unit_rows(z.detach()).double()
         within = scatter(z, group, dim_size=size.numel(), reduce="sum").square().sum() - z.square().sum()
         return within / pairs
 

@@ -1,4 +1,4 @@
-"""How far apart two subspaces are."""
+"""Angles between two subspaces."""
 
 import torch
 from torch import Tensor
@@ -17,10 +17,11 @@ def principal_angles(a: Tensor, b: Tensor) -> Tensor:
         \cos \theta_i = \sigma_i(\mathbf{Q}_a^\top \mathbf{Q}_b), \qquad
         \sin \theta_i = \varsigma_i\big((\mathbf{I} - \mathbf{Q}_a \mathbf{Q}_a^\top) \mathbf{Q}_b\big)
 
-    and the angle is read from the sine where the cosine is near one, so that small angles keep their digits.
+    and the angle is read from the sine where the cosine is near one, so that small angles keep their digits; half of
+    them are lost in some angles of :func:`scipy.linalg.subspace_angles`.
 
     Args:
-        a (Tensor): One matrix. Columns may depend on each other; only what they span counts.
+        a (Tensor): One matrix. Columns may depend on each other; only their span counts.
         b (Tensor): The other one.
 
     Shapes:
@@ -45,5 +46,5 @@ def _basis(x: Tensor) -> Tensor:
     u, sigma, _ = torch.linalg.svd(x.detach().double(), full_matrices=False)
     if sigma.numel() == 0:
         return u
-    # What rounding in the dtype of the data leaves of a dependent column is no direction.
+    # A dependent column leaves a rest by rounding in the dtype of the data, which is no direction.
     return u[:, sigma > sigma[0] * x.size(1) * torch.finfo(x.dtype).eps]

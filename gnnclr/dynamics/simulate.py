@@ -9,9 +9,9 @@ from torch import Tensor
 from gnnclr.dynamics.measures import Measure, sphere_measures
 from gnnclr.dynamics.trajectory import Trajectory
 from gnnclr.graph import ContrastGraph
-from gnnclr.graph.exact import unit_rows
 from gnnclr.nn import PairConv, Update
-from gnnclr.ops.check import check_count, check_matrix, check_positive, describe
+from gnnclr.ops.check import check_count, check_matrix, check_number, check_positive, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 Layer = Callable[[Tensor, ContrastGraph], Tensor]
 
@@ -74,15 +74,10 @@ def simulate(
     z = _start(graph, z)
     rounds, record_every = check_count("rounds", rounds), check_count("record_every", record_every)
     step_size = float(check_positive("step_size", step_size))
-    if tolerance is not None and not tolerance >= 0:
-        raise ValueError(f"'tolerance' must be a number of at least 0 (got {describe(tolerance)})")
-    parts = dict(parts or {})
-    measures = sphere_measures(graph) if measures is None else dict(measures)
-    z = unit_rows(z) if retract else z.clone()
-
-    number, energy, history = [], [], []
-    of_parts, of_measures = {name: [] for name in parts}, {name: [] for name in measures}
-    converged = False
+    check_number("tolerance", tolerance, least=0, optional=True)
+    measures = sphere_measures(graph) if measures is None else measures
+    records = _Records(graph, dict(parts or {}), dict(measures), positions)
+    z, converged = unit_rows(z) if retract else z.clone(), False
     for index in range(rounds + 1):
         update = _update(conv, z, graph)
         move = update.message.to(z) * (step_size * z.size(0))
@@ -94,27 +89,45 @@ def simulate(
         converged = tolerance is not None and length <= tolerance
         last = converged or index == rounds
         if last or index % record_every == 0:
-            number.append(index)
-            energy.append(_number(update.energy))
-            for name, part in parts.items():
-                of_parts[name].append(_number(_update(part, z, graph).energy))
-            for name, measure in measures.items():
-                of_measures[name].append(_number(measure(z)))
-            if positions:
-                history.append(z.clone())
+            records.add(index, z, update)
         if last:
             break
         z = unit_rows(z + move) if retract else z + move
+    return records.trajectory(z, converged)
 
-    return Trajectory(
-        z=z,
-        round=torch.tensor(number),
-        energy=torch.tensor(energy, dtype=torch.float64),
-        parts={name: torch.tensor(values, dtype=torch.float64) for name, values in of_parts.items()},
-        measures={name: torch.tensor(values, dtype=torch.float64) for name, values in of_measures.items()},
-        positions=torch.stack(history) if positions else None,
-        converged=converged,
-    )
+
+class _Records:
+    """The rounds of a simulation that are kept, column by column."""
+
+    def __init__(
+        self, graph: ContrastGraph, parts: dict[str, Layer], measures: dict[str, Measure], positions: bool
+    ) -> None:
+        self.graph, self.parts, self.measures, self.positions = graph, parts, measures, positions
+        self.rounds, self.energies, self.history = [], [], []
+        self.of_parts, self.of_measures = {name: [] for name in parts}, {name: [] for name in measures}
+
+    def add(self, index: int, z: Tensor, update: Update) -> None:
+        """Keeps a round."""
+        self.rounds.append(index)
+        self.energies.append(_number(update.energy))
+        for name, part in self.parts.items():
+            self.of_parts[name].append(_number(_update(part, z, self.graph).energy))
+        for name, measure in self.measures.items():
+            self.of_measures[name].append(_number(measure(z)))
+        if self.positions:
+            self.history.append(z.clone())
+
+    def trajectory(self, z: Tensor, converged: bool) -> Trajectory:
+        """The rounds as tensors."""
+        return Trajectory(
+            z=z,
+            round=torch.tensor(self.rounds),
+            energy=torch.tensor(self.energies, dtype=torch.float64),
+            parts={name: torch.tensor(values, dtype=torch.float64) for name, values in self.of_parts.items()},
+            measures={name: torch.tensor(values, dtype=torch.float64) for name, values in self.of_measures.items()},
+            positions=torch.stack(self.history) if self.positions else None,
+            converged=converged,
+        )
 
 
 def _start(graph: ContrastGraph, z: Tensor | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""What is recorded while points move."""
+"""The record of a simulation."""
 
 from dataclasses import dataclass, field
 

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 from gnnclr.eval.labels import check_grid, labeled_rows
 from gnnclr.eval.unit_scale import float32_features, unit_scale
-from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.index import load_faiss
 from gnnclr.ops.check import check_choice, check_count, check_matrix
+from gnnclr.ops.unit_rows import unit_rows
 
 BACKENDS = ("auto", "faiss", "sklearn")
 
@@ -81,7 +82,7 @@ def clustering_scores(
     if classes < 2:
         raise ValueError(f"'labels' must hold at least two classes (got {classes})")
     k = classes if num_clusters is None else num_clusters
-    if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= n:
+    if check_count("num_clusters", k, least=2) > n:
         raise ValueError(f"'num_clusters' must be an integer from 2 to the {n} labeled rows of 'z' (got {k!r})")
     check_grid("seeds", seeds)
     check_count("num_init", num_init)
@@ -100,7 +101,7 @@ def clustering_scores(
     return ClusteringResult(*map(statistics.fmean, (nmi, ari)), *(_deviation(values) for values in (nmi, ari)))
 
 
-def _faiss_kmeans(x, k, seed, num_init, max_iter):
+def _faiss_kmeans(x: np.ndarray, k: int, seed: int, num_init: int, max_iter: int) -> np.ndarray:
     # FAISS would train on 256 rows a cluster only.
     rows = {"max_points_per_centroid": len(x), "min_points_per_centroid": 1}
     kmeans = load_faiss().Kmeans(x.shape[1], k, niter=max_iter, nredo=num_init, seed=seed, **rows)
@@ -108,7 +109,7 @@ def _faiss_kmeans(x, k, seed, num_init, max_iter):
     return kmeans.index.search(x, 1)[1][:, 0]
 
 
-def _sklearn_kmeans(x, k, seed, num_init, max_iter):
+def _sklearn_kmeans(x: np.ndarray, k: int, seed: int, num_init: int, max_iter: int) -> np.ndarray:
     from sklearn.cluster import KMeans
 
     return KMeans(k, n_init=num_init, max_iter=max_iter, random_state=seed).fit_predict(x)

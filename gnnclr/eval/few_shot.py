@@ -87,17 +87,9 @@ def few_shot(
             fewer rows than ``shots + queries``.
     """
     x, y = labeled_rows("y", y, check_matrix("x", x, finite=True))
-    y = y.cpu()
-    for name, value in (("shots", shots), ("queries", queries), ("episodes", episodes)):
-        check_count(name, value)
-    classes, size = torch.unique(y, return_counts=True)
-    if check_count("ways", ways) < 2 or ways > classes.numel():
-        raise ValueError(f"'ways' must be an integer from 2 to the {classes.numel()} classes of 'y' (got {ways})")
-    if int(size.min()) < shots + queries:
-        poor, has = int(classes[size.argmin()]), int(size.min())
-        raise ValueError(f"'y' must hold {shots} + {queries} rows of every class (got {has} of class {poor})")
-    x = x.detach().to(torch.promote_types(x.dtype, torch.float32))
-    truth = torch.arange(ways, device=x.device).repeat_interleave(queries)
+    y, x = y.cpu(), x.detach().to(torch.promote_types(x.dtype, torch.float32))
+    check_count("episodes", episodes)
+    size = _class_sizes(y, ways, shots, queries)
     accuracies = []
     for rows in _episodes(y, size, ways, shots + queries, episodes, x.size(1), seed):
         rows = rows.to(x.device)
@@ -109,9 +101,7 @@ def few_shot(
         if transport:
             plan = transport_plan(torch.cdist(support, query).square(), reg, tol, max_iter)
             support = plan @ query / plan.sum(dim=-1, keepdim=True)
-        prototype = support.unflatten(1, (ways, shots)).mean(dim=2)
-        hit = torch.cdist(query, prototype).argmin(dim=-1) == truth
-        accuracies.append(hit.double().mean(dim=-1).cpu())
+        accuracies.append(_accuracies(support.unflatten(1, (ways, shots)), query).cpu())
     accuracy = torch.cat(accuracies)
     interval = 1.96 * float(accuracy.std()) / math.sqrt(episodes) if episodes > 1 else math.nan
     return FewShotResult(float(accuracy.mean()), interval, episodes)
@@ -120,6 +110,7 @@ def few_shot(
 def transport_plan(cost: Tensor, reg: float = 0.05, tol: float = 1e-4, max_iter: int = 1000) -> Tensor:
     r"""The entropic optimal transport between uniform weights on rows and on columns, by Sinkhorn's iteration on
     logarithms: `"Sinkhorn Distances: Lightspeed Computation of Optimal Transport" <https://arxiv.org/abs/1306.0895>`_.
+    Written out here, for many problems at once, as no dependency has it.
 
     .. math::
         \min_{\Pi \ge 0} \sum_{ij} \Pi_{ij} C_{ij} + \varepsilon C_{\max} \sum_{ij} \Pi_{ij} \log \Pi_{ij}
@@ -156,6 +147,27 @@ def transport_plan(cost: Tensor, reg: float = 0.05, tol: float = 1e-4, max_iter:
         row = -math.log(n) - total
         column = -math.log(m) - (logit + row).logsumexp(dim=-2, keepdim=True)
     return (logit + row + column).exp()
+
+
+def _class_sizes(y: Tensor, ways: int, shots: int, queries: int) -> Tensor:
+    """The number of rows of each class [C], which must be enough for an episode."""
+    check_count("shots", shots)
+    check_count("queries", queries)
+    classes, size = torch.unique(y, return_counts=True)
+    if check_count("ways", ways, least=2) > classes.numel():
+        raise ValueError(f"'ways' must be an integer from 2 to the {classes.numel()} classes of 'y' (got {ways})")
+    if int(size.min()) < shots + queries:
+        poor, has = int(classes[size.argmin()]), int(size.min())
+        raise ValueError(f"'y' must hold {shots} + {queries} rows of every class (got {has} of class {poor})")
+    return size
+
+
+def _accuracies(support: Tensor, query: Tensor) -> Tensor:
+    """The share of the queries [b, ways * queries, d] whose nearest prototype is that of their class [b]; prototypes
+    are the means of the support [b, ways, shots, d]."""
+    truth = torch.arange(support.size(1), device=query.device).repeat_interleave(query.size(1) // support.size(1))
+    nearest = torch.cdist(query, support.mean(dim=2)).argmin(dim=-1)
+    return (nearest == truth).double().mean(dim=-1)
 
 
 def _episodes(y: Tensor, size: Tensor, ways: int, rows: int, episodes: int, d: int, seed: int) -> Iterator[Tensor]:

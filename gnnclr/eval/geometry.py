@@ -28,7 +28,7 @@ def alignment(z0: Tensor, z1: Tensor, alpha: float = 2.0) -> Tensor:
     check_matrix("z0", z0)
     check_matrix("z1", z1, rows=z0.size(0), cols=z0.size(1))
     check_positive("alpha", alpha)
-    return (_unit(z0) - _unit(z1)).norm(dim=1).pow(alpha).mean()
+    return (unit_rows(z0) - unit_rows(z1)).norm(dim=1).pow(alpha).mean()
 
 
 def uniformity(z: Tensor, t: float = 2.0) -> Tensor:
@@ -50,7 +50,7 @@ def uniformity(z: Tensor, t: float = 2.0) -> Tensor:
     n = z.size(0)
     if n < 2:
         return z.new_full((), math.nan)
-    z = _unit(z)
+    z = unit_rows(z)
     row = torch.arange(n, device=z.device)
     # On the sphere −t‖a − b‖² = 2t⟨a, b⟩ − 2t.
     pairs = PairSoftmax(2 * t * z, z, exclude=(row, row), symmetric=True)
@@ -99,7 +99,7 @@ def positive_similarity(z: Tensor, edge_index: Tensor) -> Tensor:
     """
     check_matrix("z", z)
     edge_index = check_edges(edge_index, z.size(0))
-    z = _unit(z)
+    z = unit_rows(z)
     total = sum((z[i] * z[j]).sum() for i, j in edge_index.split(1 << 16, dim=1))
     return (
         torch.as_tensor(total, dtype=z.dtype) / edge_index.size(1) if edge_index.size(1) else z.new_full((), math.nan)
@@ -118,9 +118,5 @@ def negative_similarity(z: Tensor) -> Tensor:
     n = z.size(0)
     if n < 2:
         return z.new_full((), math.nan)
-    z = _unit(z).double()
+    z = unit_rows(z).double()
     return ((z.sum(dim=0).square().sum() - z.square().sum()) / (n * (n - 1))).float()
-
-
-def _unit(z: Tensor) -> Tensor:
-    return unit_rows(z if z.dtype == torch.float64 else z.float())

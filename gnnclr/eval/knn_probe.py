@@ -9,8 +9,8 @@ from torch import Tensor
 from gnnclr.eval.labels import check_can_choose, check_features_and_labels, check_grid
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.split import Split
-from gnnclr.graph.exact import unit_rows
 from gnnclr.ops.check import check_choice, check_count, check_positive
+from gnnclr.ops.unit_rows import unit_rows
 
 VOTES = ("similarity", "uniform")
 

@@ -1,4 +1,4 @@
-"""Which rows have a label, and whether features, labels and a split belong together."""
+"""Checks of features, labels and splits, and the choice of rows that have a label."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from gnnclr.ops.labels import UNLABELED, class_labels
 from gnnclr.ops.memo import TensorMemo
 from gnnclr.ops.notice import notice
 
-#: What was said of a tensor of labels: it is said once, however many probes see the tensor.
+#: The lines printed about a tensor of labels: each is printed once, however many probes see the tensor.
 _said = TensorMemo(lambda y: set())
 
 
@@ -23,7 +23,7 @@ def say_unlabeled(y: Tensor, labels: Tensor, noun: str = "row", others: int = 0)
     Args:
         y (Tensor): The labels as they were given.
         labels (Tensor): The same, of :func:`~gnnclr.ops.labels.class_labels`.
-        noun (str, optional): What a row is. (default: ``"row"``)
+        noun (str, optional): The word for a row. (default: ``"row"``)
         others (int, optional): How many without a label there are beside the rows. (default: ``0``)
     """
     known = int((labels != UNLABELED).sum())
@@ -42,7 +42,7 @@ def labeled_rows(name: str, y: Any, x: Tensor) -> tuple[Tensor, Tensor]:
     Args:
         name (str): Name of the labels, for messages.
         y (Tensor): Labels [n], ``-1`` or NaN where a row has none.
-        x (Tensor): What has a row for each [n, ...].
+        x (Tensor): Values with a row for each [n, ...].
 
     Raises:
         ValueError: If labels are no classes, see :func:`~gnnclr.ops.labels.class_labels`, or all are missing.
@@ -58,13 +58,13 @@ def labeled_rows(name: str, y: Any, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int = 0) -> Split | None:
-    """What probes see of the split of a data set; ``None`` where there is nothing to probe. Says in printed lines what
+    """The part of a split that probes see; ``None`` where there is nothing to probe. Says in printed lines what
     is left out and why.
 
     Args:
         y (Tensor): Labels [n], of :func:`~gnnclr.ops.labels.class_labels`.
         split (callable): Makes the split of all rows, once it is known that some are to be probed.
-        noun (str): What a row is, ``"node"`` or ``"image"``.
+        noun (str): The word for a row, ``"node"`` or ``"image"``.
         others (int, optional): How many without a label there are beside the rows. (default: ``0``)
 
     Raises:
@@ -78,17 +78,17 @@ def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int =
         notice(f"all labels are of class {int(classes)}: nothing is probed")
         return None
     say_unlabeled(y, y, noun, others)
-    split = split().labeled(y, "data.y" if noun == "node" else "labels")
-    if split.val.numel() == 0:
+    found = split().labeled(y, "data.y" if noun == "node" else "labels")
+    if found.val.numel() == 0:
         name = "data.val_mask" if noun == "node" else "val"
         raise ValueError(f"'{name}' must hold a labeled {noun}, by which probes choose their settings (got none)")
-    learned, tested = (y[getattr(split, part)].unique() for part in ("train", "test"))
+    learned, tested = (y[getattr(found, part)].unique() for part in ("train", "test"))
     unseen = tested[~torch.isin(tested, learned)]
     if unseen.numel():
-        count = int(torch.isin(y[split.test], unseen).sum())
+        count = int(torch.isin(y[found.test], unseen).sum())
         which = ", ".join(map(str, unseen[:10].tolist())) + (", ..." if unseen.numel() > 10 else "")
         notice(f"no training {noun} is of class {which}: the {count} of the test count as wrong")
-    return split
+    return found
 
 
 def check_features_and_labels(x: Tensor, y: Tensor, split: Split) -> tuple[Tensor, Tensor, Split]:
@@ -109,7 +109,7 @@ def check_features_and_labels(x: Tensor, y: Tensor, split: Split) -> tuple[Tenso
     return float32_features(x), labels, split
 
 
-def check_grid(name: str, values: Any) -> Sequence:
+def check_grid(name: str, values: Any) -> Sequence[Any]:
     """Returns ``values`` if it is a sequence of settings to choose from, and raises a :class:`ValueError` otherwise."""
     if not isinstance(values, Sequence) or isinstance(values, str):
         raise ValueError(f"'{name}' must be a sequence (got {describe(values)})")

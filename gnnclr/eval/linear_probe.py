@@ -1,7 +1,7 @@
 """Linear probe: logistic regression on frozen features."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -10,8 +10,8 @@ from gnnclr.eval.labels import check_can_choose, check_features_and_labels, chec
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.split import Split
 from gnnclr.eval.unit_scale import unit_scale
-from gnnclr.graph.exact import unit_rows
 from gnnclr.ops.check import check_choice, check_positive
+from gnnclr.ops.unit_rows import unit_rows
 
 SCALINGS = ("normalize", "standardize", "none")
 
@@ -35,7 +35,7 @@ def linear_probe(
 
     The scaling of the features and :math:`C` are the ones with the best accuracy on the validation rows (on a tie the
     stronger regularization); the test rows are looked at once, with those. The regression is fitted on the training
-    rows only, and on one thread: what is small is fitted up to ten times faster so, and no result depends on the
+    rows only, and on one thread: small problems are fitted up to ten times faster so, and no result depends on the
     number of threads.
 
     Args:
@@ -90,7 +90,16 @@ def linear_probe(
     return ProbeResult(test=test, val=val, settings={"C": c, "scaling": scaling}, predicted=predicted)
 
 
-def _path(x, y, split, grid, best, patience, max_iter, tol):
+def _path(
+    x: Tensor,
+    y: Tensor,
+    split: Split,
+    grid: Sequence[float],
+    best: float,
+    patience: int,
+    max_iter: int,
+    tol: float,
+) -> Iterator[tuple[float, float, Tensor, Tensor]]:
     """Yields (validation accuracy, C, weight, bias) each time the accuracy is better than the best so far."""
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import ThreadpoolController

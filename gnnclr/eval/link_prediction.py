@@ -1,9 +1,8 @@
 """Link prediction: whether similar embeddings are the ends of edges that training never saw."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from numbers import Real
 
 import torch
 from torch import Tensor
@@ -13,8 +12,8 @@ from torch_geometric.utils import remove_self_loops, to_undirected
 from gnnclr.eval.labels import check_grid
 from gnnclr.eval.non_edges import pair_number, sample_non_edges
 from gnnclr.eval.unit_scale import float32_features, unit_scale
-from gnnclr.graph.exact import unit_rows
-from gnnclr.ops.check import check_choice, check_edges, check_index, check_matrix, describe
+from gnnclr.ops.check import check_choice, check_edges, check_index, check_matrix, check_number, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 SCORES = ("cosine", "dot")
 PAIRS = ("val_positive", "val_negative", "test_positive", "test_negative")
@@ -95,8 +94,7 @@ class LinkSplit:
         """
         from torch_geometric.transforms import RandomLinkSplit
 
-        real = isinstance(val, Real) and isinstance(test, Real)
-        if not (real and 0 < val < 1 and 0 < test < 1 and val + test < 1):
+        if check_number("val", val, above=0, below=1) + check_number("test", test, above=0, below=1) >= 1:
             raise ValueError(f"'val' and 'test' must be positive shares whose sum is below 1 (got {val} and {test})")
         if not isinstance(data, Data):
             raise ValueError(f"'data' must be a Data with edges 'edge_index' (got {describe(data)})")
@@ -181,7 +179,7 @@ def link_prediction(z: Tensor, split: LinkSplit, *, scores: Sequence[str] = SCOR
     z = float32_features(z)
     z, unit = unit_scale(z), unit_rows(z)
 
-    def measure(metric, score: str, positive: Tensor, negative: Tensor) -> float:
+    def measure(metric: Callable[..., float], score: str, positive: Tensor, negative: Tensor) -> float:
         rows = unit if score == "cosine" else z
         pairs = torch.cat([positive, negative], dim=1).cpu()
         similarity = torch.cat([(rows[i] * rows[j]).sum(dim=1) for i, j in pairs.split(1 << 16, dim=1)])

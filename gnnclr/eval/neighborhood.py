@@ -1,4 +1,4 @@
-"""Whether two embeddings agree on who is near whom."""
+"""Overlap of the nearest neighbors in two embeddings."""
 
 import math
 

@@ -20,6 +20,7 @@ def pair_number(pairs: Tensor, num_nodes: int) -> Tensor:
 def sample_non_edges(edge_index: Tensor, num_nodes: int, count: int, seed: int = 0) -> Tensor:
     """Undirected pairs of different nodes without an edge in any direction [2, count], drawn uniformly without
     replacement: no pair comes twice, nor in its other direction. Time and memory are linear in nodes, edges and pairs.
+    :func:`torch_geometric.utils.negative_sampling` may return fewer, and draws from the global generators.
 
     Args:
         edge_index (Tensor): Edges [2, e] between different nodes, in one or both directions.

@@ -1,4 +1,4 @@
-"""What a probe reports."""
+"""The result of a probe."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from gnnclr.eval.labels import labeled_rows
 from gnnclr.graph import KNNIndex, knn_graph
-from gnnclr.ops.check import check_matrix
+from gnnclr.ops.check import check_count, check_matrix
 
 
 def similarity_search(
@@ -33,7 +33,7 @@ def similarity_search(
         ValueError: If embeddings are not finite, shapes do not fit, or there are fewer than k + 1 rows with a label.
     """
     z, labels = labeled_rows("labels", labels, check_matrix("z", z, finite=True))
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k < z.size(0):
+    if check_count("k", k) >= z.size(0):
         raise ValueError(f"'k' must be an integer from 1 to the {z.size(0) - 1} other rows (got {k!r})")
     neighbor, center = knn_graph(z, k, cosine=cosine, index=index)
     return (labels[neighbor] == labels[center]).double().mean().item()

@@ -1,14 +1,13 @@
-"""Which nodes or images a probe is trained, chosen and tested on."""
+"""Splits of nodes or images into training, validation and test."""
 
-from dataclasses import dataclass
-from numbers import Integral, Real
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count, check_number, describe
 from gnnclr.ops.labels import UNLABELED, class_labels
 
 PARTS = ("train", "val", "test")
@@ -33,6 +32,7 @@ class Split:
     train: Tensor
     val: Tensor
     test: Tensor
+    _rows: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         sizes = {}
@@ -172,9 +172,8 @@ def _as_index(name: str, value: Tensor) -> Tensor:
 
 
 def _shares(n: int, train: float, val: float) -> tuple[int, int]:
-    if isinstance(n, bool) or not isinstance(n, Integral):
-        raise ValueError(f"'n' must be an integer (got {describe(n)})")
-    if not (isinstance(train, Real) and isinstance(val, Real) and 0 < train < 1 and 0 <= val < 1 and train + val < 1):
+    check_count("n", n)
+    if check_number("train", train, above=0, below=1) + check_number("val", val, least=0, below=1) >= 1:
         raise ValueError(f"'train' and 'val' must be shares whose sum is below 1 (got {train} and {val})")
     a = max(1, round(train * n))
     b = a + (max(1, round(val * n)) if val else 0)

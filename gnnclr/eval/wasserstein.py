@@ -1,13 +1,13 @@
-"""How far the similarities of embeddings are from those of uniform points."""
+"""Distance between the similarities of embeddings and those of uniform points."""
 
 import math
 
 import torch
 from torch import Tensor
 
-from gnnclr.graph.exact import unit_rows
 from gnnclr.ops.check import check_count, check_matrix
 from gnnclr.ops.tiles import slices, tile_size
+from gnnclr.ops.unit_rows import unit_rows
 
 
 @torch.no_grad()

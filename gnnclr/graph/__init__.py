@@ -2,7 +2,9 @@
 
 from gnnclr.graph.augmentation import augmentation_graph
 from gnnclr.graph.bank import FeatureBank
+from gnnclr.graph.constant_bank import Bank
 from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.graph.extra_negatives import ExtraNegatives
 from gnnclr.graph.index import KNNIndex, KNNOutput
 from gnnclr.graph.knn import knn_graph
 from gnnclr.graph.negatives import Negatives
@@ -20,10 +22,12 @@ __all__ = [
     "AddKNNPositives",
     "AddMemoryPositives",
     "AddNeighborPositives",
+    "Bank",
     "ContrastGraph",
     "DropFalseNegatives",
     "DropNegatives",
     "DropPositives",
+    "ExtraNegatives",
     "FeatureBank",
     "KNNIndex",
     "KNNOutput",

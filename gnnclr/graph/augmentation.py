@@ -7,27 +7,10 @@ from torch import Tensor
 
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.negatives import Negatives
+from gnnclr.graph.pairs import group_pairs
 from gnnclr.graph.shared_structure import shared_structure
 from gnnclr.ops.check import check_matrix, describe
 from gnnclr.ops.labels import UNLABELED, class_labels
-
-
-def group_pairs(group: Tensor) -> Tensor:
-    r"""All ordered pairs of different nodes of one group [2, e], sorted by target; :math:`e = \sum_g |g|(|g| - 1)`.
-
-    Args:
-        group (Tensor): The group of each node [n].
-    """
-    order = torch.argsort(group, stable=True)
-    _, size = torch.unique_consecutive(group[order], return_counts=True)
-    start = (size.cumsum(0) - size).repeat_interleave(size)  # where the group of each sorted node begins
-    size = size.repeat_interleave(size)
-    target = torch.arange(group.numel(), device=group.device).repeat_interleave(size)
-    offset = torch.arange(target.numel(), device=group.device) - (size.cumsum(0) - size).repeat_interleave(size)
-    source = start.repeat_interleave(size) + offset
-    keep = source != target
-    edge_index = torch.stack([order[source[keep]], order[target[keep]]])
-    return edge_index[:, torch.argsort(edge_index[1], stable=True)]
 
 
 def view_pairs(n: int, num_views: int, device: torch.device) -> Tensor:

@@ -8,11 +8,12 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
-from gnnclr.graph.exact import drop_hits, nearest, pad, tile_rows, unit_rows
+from gnnclr.graph.exact import drop_hits, nearest, pad, tile_rows
 from gnnclr.graph.index import KNNIndex, KNNOutput
 from gnnclr.ops.agreement import agree
 from gnnclr.ops.check import check_choice, check_count, check_finite, check_index, check_matrix, describe
 from gnnclr.ops.gather_rows import gather_rows
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class FeatureBank(nn.Module):
@@ -41,6 +42,15 @@ class FeatureBank(nn.Module):
           far, in storage order: row by row of the buffer, not by age
     """
 
+    storage: Tensor
+    storage_id: Tensor
+    written: Tensor
+    pointer: Tensor
+    step: Tensor
+    indexed: Tensor
+    indexed_written: Tensor
+    indexed_step: Tensor
+
     def __init__(
         self,
         size: int,
@@ -56,7 +66,9 @@ class FeatureBank(nn.Module):
         self.rebuild_every = check_count("rebuild_every", rebuild_every)
         self.index = KNNIndex(index, cosine=True) if isinstance(index, str) else index
         if self.index is not None and not (isinstance(self.index, KNNIndex) and self.index.cosine):
-            raise ValueError(f"'index' must be a KNNIndex with cosine=True or the kind of one (got {describe(index)})")
+            raise ValueError(
+                f"'index' must be 'flat', 'ivf', 'hnsw' or a KNNIndex with cosine=True (got {describe(index)})"
+            )
         if self.index is not None:
             self.index = copy.copy(self.index)
             self.index.reset()
@@ -135,8 +147,8 @@ class FeatureBank(nn.Module):
             x, ids = x[last], row
         self.storage[row], self.storage_id[row], self.written[row] = x, ids, self.step
 
-    def _check_rows(self, x: Tensor, ids: Tensor | None) -> dict[str, Tensor | None]:
-        """What is to be written, as it is stored."""
+    def _check_rows(self, x: Tensor, ids: Tensor | None) -> dict[str, Any]:
+        """The rows and samples to write, as they are stored."""
         check_matrix("x", x, cols=self.dim)
         if ids is None and self.mode == "sample":
             raise ValueError("'ids' must be given to a bank with mode='sample' (got None)")
@@ -230,3 +242,16 @@ class FeatureBank(nn.Module):
         """The settings, for ``repr``."""
         index = "" if self.index is None else f", index={self.index.kind!r}, rebuild_every={self.rebuild_every}"
         return f"size={self.size}, dim={self.dim}, mode={self.mode!r}{index}"
+
+
+def banks_of(transform: Any) -> list[FeatureBank]:
+    """The banks that a transform reads, its ``bank`` and those of its ``transforms``, each once and in order: a method
+    has to update them after a step.
+
+    Args:
+        transform (callable or None): A rewiring, such as a :class:`torch_geometric.transforms.Compose` of several.
+    """
+    banks = [getattr(transform, "bank", None)]
+    for part in getattr(transform, "transforms", []):
+        banks.extend(banks_of(part))
+    return list(dict.fromkeys(bank for bank in banks if isinstance(bank, FeatureBank)))

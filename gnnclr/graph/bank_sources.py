@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from gnnclr.graph.bank import FeatureBank
+from gnnclr.graph.constant_bank import Bank
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.exact import unit_rows
+from gnnclr.ops.unit_rows import unit_rows
 
 
 def bank_sources(graph: ContrastGraph, bank: FeatureBank, row: Tensor) -> Tensor:
@@ -23,7 +24,7 @@ def bank_sources(graph: ContrastGraph, bank: FeatureBank, row: Tensor) -> Tensor
         row (Tensor): Rows of ``bank.features`` [e], some perhaps more than once.
     """
     n, features, row = graph.num_nodes, bank.features, row.to(graph.x.device)
-    if graph.bank is not None and _same_rows(graph.bank, features):
+    if graph.bank is not None and _same_rows(graph.bank.rows, features):
         return n + row
     used, inverse = torch.unique(row, return_inverse=True)
     rows = features[used.to(features.device)].to(graph.x.device)
@@ -38,22 +39,22 @@ def _same_rows(rows: Tensor, features: Tensor) -> bool:
     """Whether both have the same directions, in the same order."""
     if rows.shape != features.shape:
         return False
-    features = features.to(rows)
+    rows, features = rows.detach(), features.detach().to(rows)
     return torch.equal(rows, features) or torch.allclose(unit_rows(rows), unit_rows(features), rtol=0, atol=1e-5)
 
 
 def _held(graph: ContrastGraph, rows: Tensor) -> Tensor:
-    """Which row of the graph's bank that attracts already each of ``rows`` is [u], -1 for none."""
+    """The row of the graph's bank that equals each of ``rows`` and attracts already [u], -1 for none."""
     known = torch.unique(graph.edge_index[0]) - graph.num_nodes
     known = known[known >= 0]
-    key = torch.unique(torch.cat([graph.bank[known], rows]), dim=0, return_inverse=True)[1]
+    key = torch.unique(torch.cat([graph.bank.rows[known], rows]), dim=0, return_inverse=True)[1]
     number = key.new_full((key.numel(),), -1)
     number[key[: known.numel()]] = known
     return number[key[known.numel() :]]
 
 
 def append_rows(graph: ContrastGraph, rows: Tensor) -> Tensor:
-    """Appends rows to the bank of a graph that are candidates of nobody, in place; their numbers as sources [r].
+    """Appends rows to the bank of a graph that are no candidates of any anchor, in place; their numbers as sources [r].
 
     Args:
         graph (ContrastGraph): The graph.
@@ -64,17 +65,9 @@ def append_rows(graph: ContrastGraph, rows: Tensor) -> Tensor:
     if count == 0:
         return number
     if graph.bank is None:
-        graph.bank, graph.negatives = rows, replace(graph.negatives, bank=False)
+        graph.bank, graph.negatives = Bank(rows), replace(graph.negatives, bank=False)
         return number
-    old = graph.bank.size(0)
-    dtype = torch.promote_types(graph.bank.dtype, rows.dtype)
-    graph.bank = torch.cat([graph.bank.to(dtype), rows.to(graph.bank.device, dtype)])
-    if graph.bank_view is not None:
-        graph.bank_view = pad(graph.bank_view, (0, count), value=-1)
-    rule, candidate = graph.negatives, graph.bank_candidate
-    if candidate is not None or rule.bank:
-        candidate = torch.ones(old, dtype=torch.bool, device=rows.device) if candidate is None else candidate
-        graph.bank_candidate = pad(candidate, (0, count))
+    graph.bank, rule = graph.bank.append(rows, candidate=False), graph.negatives
     if rule.log_weight is not None and rule.log_weight[1].size(0) > graph.num_nodes:
         a, b = rule.log_weight
         graph.negatives = replace(rule, log_weight=(a, pad(b, (0, 0, 0, count))))

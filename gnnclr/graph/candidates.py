@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.exact import nearest, tile_rows, unit_rows
-from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.exact import nearest, tile_rows
+from gnnclr.graph.explicit_negatives import explicit_negatives
+from gnnclr.graph.pairs import both_ways, is_among
 from gnnclr.graph.positives import first_per_target
 from gnnclr.ops.check import check_choice, check_matrix, describe
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.tiles import slices
+from gnnclr.ops.unit_rows import unit_rows
 
 #: What candidates are compared by.
 FEATURES = ("x", "features")
@@ -53,37 +55,26 @@ class _Pool:
 
     def __init__(self, graph: ContrastGraph, features: str):
         self.graph, self.n = graph, graph.num_nodes
-        self.rows = unit_rows(graph[features])
-        # Rows of the bank are of no sample, of no group, and unless the graph says it of no view.
+        self.rows = unit_rows(graph[features].detach())
+        # Rows of the bank are of no sample and of no group.
         self.sample, self.group = (torch.unique(graph[name], return_inverse=True)[1] for name in ("sample", "group"))
-        self.view, self.allowed = graph.view, torch.ones_like(graph.view, dtype=torch.bool)
-        if graph.negatives.candidates is not None:
-            views = torch.tensor(graph.negatives.candidates, device=graph.view.device)
-            self.allowed = torch.isin(graph.view, views.to(graph.view))
         if features == "x" and graph.bank is not None:
-            none = self.sample.new_full((graph.bank.size(0),), -1)
-            bank_view, candidate = graph.bank_view, graph.bank_candidate
-            candidate = none.bool() if candidate is None else candidate
-            self.rows = torch.cat([self.rows, unit_rows(graph.bank).to(self.rows)])
+            none = self.sample.new_full((len(graph.bank),), -1)
+            self.rows = torch.cat([self.rows, unit_rows(graph.bank.rows.detach()).to(self.rows)])
             self.sample, self.group = torch.cat([self.sample, none]), torch.cat([self.group, none])
-            self.view = torch.cat([self.view, (none if bank_view is None else bank_view).to(self.view)])
-            self.allowed = torch.cat([self.allowed, candidate & graph.negatives.bank])
 
     def search(self, k: int) -> tuple[Tensor, Tensor]:
-        """The nearest candidates that the rule allows, and their similarities."""
-        graph, scope, device = self.graph, self.graph.negatives.scope, self.rows.device
-        column = self.allowed.nonzero().view(-1)
+        """The nearest candidates that the rule reaches, and their similarities."""
+        graph, rule, device = self.graph, self.graph.negatives, self.rows.device
+        column = rule.reached(graph)[: self.rows.size(0)].nonzero().view(-1)
         anchor = torch.arange(self.n, device=device) if graph.anchor is None else graph.anchor.nonzero().view(-1)
-        rows, view, sample, group = (x[column] for x in (self.rows, self.view, self.sample, self.group))
-        everywhere = column >= self.n if graph.bank_view is None else column < 0
+        rows, sample, group = (x[column] for x in (self.rows, self.sample, self.group))
         listed = Exclusion(None, None, self._positions(anchor, column))
         edges, scores = [], []
         for part in slices(anchor.numel(), tile_rows(column.numel(), device)):
             at = anchor[part].unsqueeze(1)
             skip = (self.sample[at] == sample).logical_or_(self.group[at] == group)
-            if scope != "all":
-                outside = self.view[at] != view if scope == "same" else self.view[at] == view
-                skip |= outside & ~everywhere
+            skip |= ~rule.reaches(graph, column, at)
             listed.mask_(skip, part, slice(0, column.numel()), True)
             score, index = nearest(self.rows[anchor[part]], rows, k, True, skip)
             found = index >= 0
@@ -96,15 +87,13 @@ class _Pool:
     def search_edges(self, k: int) -> tuple[Tensor, Tensor]:
         """The nearest candidates among explicit negatives, each once, and their similarities."""
         graph, total = self.graph, self.graph.num_candidates
-        source, target = graph.negative_index
+        source, target = explicit_negatives(graph)
         code = torch.unique(target * total + source)
         edge_index = torch.stack([code % total, code // total])
         edge_index = edge_index[:, edge_index[0] < self.rows.size(0)]
         source, target = edge_index
         keep = (self.sample[source] != self.sample[target]) & (self.group[source] != self.group[target])
         keep &= ~is_among(edge_index, self._listed(), self.n)
-        if graph.anchor is not None:
-            keep &= graph.anchor[target]
         source, target = edge_index = edge_index[:, keep]
         score = self.rows.new_empty(target.numel())
         for part in slices(target.numel(), max(1, 2**22 // self.rows.size(1))):
@@ -118,8 +107,7 @@ class _Pool:
         """Positives in both directions, and ignored pairs, as candidate and anchor."""
         parts = [self.sample.new_empty(2, 0)]
         if self.graph.edge_index is not None:
-            edges = self.graph.edge_index
-            parts += [edges, edges[:, edges[0] < self.n].flip(0)]
+            parts.append(both_ways(self.graph.edge_index, self.n))
         if self.graph.ignore_index is not None:
             parts.append(self.graph.ignore_index)
         return torch.cat(parts, dim=1)

@@ -1,13 +1,19 @@
 """A contrastive batch as a PyG graph."""
 
+from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from gnnclr.graph.door import INDICES, check_graph_parts
+from gnnclr.graph.constant_bank import Bank
+from gnnclr.graph.door import GROUPS, INDICES, check_graph_parts
+from gnnclr.graph.extra_negatives import ExtraNegatives
 from gnnclr.graph.negatives import Negatives
+from gnnclr.graph.pairs import group_pairs
+from gnnclr.graph.tensor_group import TensorGroup
 from gnnclr.ops.check import as_int64, check_matrix, describe
 
 #: Parts that read as ``None`` when absent, as PyG does for 'x' or 'y'.
@@ -17,12 +23,8 @@ OPTIONAL = (
     "anchor",
     "negative_index",
     "bank",
-    "bank_view",
-    "bank_candidate",
     "ignore_index",
-    "extra_index",
-    "extra_scale",
-    "extra_log_weight",
+    "extra",
     "features",
 )
 
@@ -33,9 +35,8 @@ class ContrastGraph(Data):
     Args:
         x (Tensor, optional): Embeddings of all views. Layers take embeddings of their own, so a graph may come without.
         edge_index (Tensor, optional): Positives: ``edge_index[0]`` attracts ``edge_index[1]``, the anchor. Sources from
-            ``num_nodes`` on
-            are rows of ``bank``. Without edges positives are implicit: all pairs of a ``group``. A node is no positive
-            of itself: self-loops are refused. (default: ``None``)
+            ``num_nodes`` on are rows of ``bank``. Without edges positives are implicit: all pairs of a ``group``; see
+            :attr:`positives`. A node is no positive of itself: self-loops are refused. (default: ``None``)
         edge_weight (Tensor, optional): Relative weight of each positive among those of its anchor. One of weight zero
             neither attracts nor repels, and an anchor that has no others has no loss. (default: equal weights)
         sample (Tensor, optional): The sample each node is a view of. (default: every node its own)
@@ -46,18 +47,13 @@ class ContrastGraph(Data):
         negatives (Negatives, optional): The rule for the pairs that repel. (default: ``Negatives()``)
         negative_index (Tensor, optional): Explicit negatives [2, e]: candidate and anchor. Given, they replace the
             rule's pairs. (default: ``None``)
-        bank (Tensor, optional): Constant nodes that every anchor has as candidates. (default: ``None``)
-        bank_view (Tensor, optional): Which view each row of the bank belongs to, for rules whose scope is a view.
-            (default: ``None``, every view's)
-        bank_candidate (Tensor, optional): Mask of the rows of the bank that are candidates of the anchors; the others
-            take part only where an edge names them. (default: all)
+        bank (Bank or Tensor, optional): Constant nodes that anchors have as candidates; a tensor is a bank of these
+            rows. (default: ``None``)
         ignore_index (Tensor, optional): Pairs of candidate and anchor that are no negatives, whatever the rule or
             ``negative_index`` says. (default: ``None``)
-        extra_index (Tensor, optional): Further negatives, pairs of candidate and anchor, beside those of the rule or of
-            ``negative_index``. A pair that is ignored and extra is a negative of another weight. (default: ``None``)
-        extra_scale (Tensor, optional): Factor on the score of each extra negative. (default: ones)
-        extra_log_weight (Tensor, optional): Logarithm of the weight of each extra negative; log-weights of the rule do
-            not apply to it. (default: zeros)
+        extra (ExtraNegatives or Tensor, optional): Further negatives beside those of the rule or of
+            ``negative_index``; a tensor is the pairs of candidate and anchor alone. A pair that is ignored and extra is
+            a negative of another weight. (default: ``None``)
         features (Tensor, optional): Features of the nodes before the projection, detached. (default: ``None``)
         check (bool, optional): Whether to check all parts. (default: ``True``)
 
@@ -66,10 +62,19 @@ class ContrastGraph(Data):
 
     Shapes:
         - ``x`` :math:`(n, d)`, ``edge_index`` :math:`(2, e)`, ``edge_weight`` :math:`(e)`, ``sample``, ``view``,
-          ``group``, ``anchor`` :math:`(n)`, ``bank`` :math:`(m, d)`, ``bank_view``, ``bank_candidate`` :math:`(m)`,
-          ``negative_index``, ``ignore_index``, ``extra_index`` :math:`(2, e)`, ``extra_scale``, ``extra_log_weight``
-          :math:`(e)`, ``features`` :math:`(n, D)`
+          ``group``, ``anchor`` :math:`(n)`, ``bank`` :math:`(m, d)`, ``negative_index``, ``ignore_index``, ``extra``
+          :math:`(2, e)`, ``features`` :math:`(n, D)`
     """
+
+    sample: Tensor
+    group: Tensor
+    anchor: Tensor | None
+    negatives: Negatives
+    negative_index: Tensor | None
+    bank: Bank | None
+    ignore_index: Tensor | None
+    extra: ExtraNegatives | None
+    features: Tensor | None
 
     def __init__(
         self,
@@ -83,13 +88,9 @@ class ContrastGraph(Data):
         anchor: Tensor | None = None,
         negatives: Negatives | None = None,
         negative_index: Tensor | None = None,
-        bank: Tensor | None = None,
-        bank_view: Tensor | None = None,
-        bank_candidate: Tensor | None = None,
+        bank: Bank | Tensor | None = None,
         ignore_index: Tensor | None = None,
-        extra_index: Tensor | None = None,
-        extra_scale: Tensor | None = None,
-        extra_log_weight: Tensor | None = None,
+        extra: ExtraNegatives | Tensor | None = None,
         features: Tensor | None = None,
         check: bool = True,
         **kwargs: Any,
@@ -105,13 +106,11 @@ class ContrastGraph(Data):
             kwargs = {"num_nodes": n} | kwargs
         given = {"edge_weight": edge_weight, "sample": sample, "view": view, "group": group, "negatives": negatives}
         given |= {"edge_index": edge_index, "anchor": anchor, "negative_index": negative_index, "bank": bank}
-        given |= {"bank_view": bank_view, "bank_candidate": bank_candidate, "features": features}
-        given |= {"ignore_index": ignore_index, "extra_index": extra_index}
-        given |= {"extra_scale": extra_scale, "extra_log_weight": extra_log_weight}
+        given |= {"ignore_index": ignore_index, "extra": extra, "features": features}
         super().__init__()
         # What assignment would do, at a fraction of its cost: a graph is made in every step.
         given = {"x": x} | given | kwargs
-        self._store._mapping.update((key, _widened(key, value)) for key, value in given.items() if value is not None)
+        self._store._mapping.update((key, _as_part(key, value)) for key, value in given.items() if value is not None)
         if like is not None and check:
             self.validate()
 
@@ -130,10 +129,18 @@ class ContrastGraph(Data):
         )
 
     def __setattr__(self, key: str, value: Any) -> None:
-        super().__setattr__(key, _widened(key, value))
+        super().__setattr__(key, _as_part(key, value))
 
     def __setitem__(self, key: str, value: Any) -> None:
-        super().__setitem__(key, _widened(key, value))
+        super().__setitem__(key, _as_part(key, value))
+
+    def apply(self, func: Callable[[Tensor], Tensor], *args: str) -> "ContrastGraph":
+        """Applies a function to all tensors, as PyG does where it moves or copies a graph; also to those of groups."""
+        return super().apply(lambda x: x.map(func) if isinstance(x, TensorGroup) else func(x), *args)
+
+    def apply_(self, func: Callable[[Tensor], Any], *args: str) -> "ContrastGraph":
+        """Applies a function that changes tensors in place to all of them, also to those of groups."""
+        return super().apply_(lambda x: x.map(func) if isinstance(x, TensorGroup) else func(x), *args)
 
     @property
     def view(self) -> Tensor:
@@ -143,12 +150,32 @@ class ContrastGraph(Data):
     @property
     def num_candidates(self) -> int:
         """Nodes and rows of the bank together: the range of the sources of edges."""
-        return self.num_nodes + (0 if self.bank is None else self.bank.size(0))
+        return self.num_nodes + (0 if self.bank is None else len(self.bank))
 
     @property
     def num_views(self) -> int:
         """The number of views."""
         return int(self.view.max()) + 1 if self.view.numel() else 0
+
+    @property
+    def positives(self) -> Tensor:
+        r"""Lists the positives as edges [2, e]: ``edge_index``, or where that is missing all pairs of a group, sorted
+        by target.
+
+        Implicit positives are listed anew by each call, and a group of :math:`g` nodes has :math:`g (g - 1)` of them:
+        few where groups are the views of a sample, quadratically many where they are classes. Layers that can sum over
+        groups look at ``edge_index`` and ``group`` instead.
+        """
+        edge_index = self.edge_index
+        return group_pairs(self.group) if edge_index is None else edge_index
+
+    def with_edges(self) -> "ContrastGraph":
+        """Returns a graph whose :attr:`positives` are its edges: itself where it has edges, else a shallow copy."""
+        if self.edge_index is not None:
+            return self
+        graph = copy(self)
+        graph.edge_index = self.positives
+        return graph
 
     @property
     def has_positive(self) -> Tensor:
@@ -163,8 +190,8 @@ class ContrastGraph(Data):
         return size[group] > 1
 
     def admit(self, like: Tensor | None = None, everywhere: bool = False) -> None:
-        """What a layer asks of a graph that enters it: raises a :class:`ValueError` that names a part that is wrong.
-        What was right costs nothing the next time.
+        """Checks a graph that enters a layer, and raises a :class:`ValueError` that names a wrong part. What was right
+        costs nothing the next time.
 
         Args:
             like (Tensor, optional): The embeddings that come with the graph [n, d].
@@ -205,10 +232,11 @@ for _name in OPTIONAL:
     setattr(ContrastGraph, _name, _optional(_name))
 
 
-def _widened(key: str, value: Any) -> Any:
+def _as_part(key: str, value: Any) -> Any:
+    """The form in which a graph keeps a part: indices as int64, and a tensor in the place of a group as a group."""
     if key in INDICES and getattr(value, "dtype", torch.int64) != torch.int64:
         return as_int64(value)
-    return value
+    return GROUPS[key](value) if key in GROUPS and isinstance(value, Tensor) else value
 
 
 @torch.compiler.disable  # it cannot see versions of tensors

@@ -1,27 +1,22 @@
-"""What the parts of a graph must be: looked at where it enters a layer, and again only where it has changed."""
+"""Checks the parts of a graph where it enters a layer, and again only after a change."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from gnnclr.graph.constant_bank import Bank
+from gnnclr.graph.extra_negatives import ExtraNegatives
 from gnnclr.graph.negatives import Negatives
 from gnnclr.ops.check import check_finite, check_index, check_matrix, describe, looks_at
 from gnnclr.ops.memo import TensorMap, original
 
 #: Parts that hold numbers of nodes, samples, views or groups: integers of any size become int64 where they enter.
-INDICES = frozenset(
-    ("edge_index", "negative_index", "ignore_index", "extra_index", "sample", "sample_id", "view", "group", "bank_view")
-)
-#: Parts that mean nothing without another.
-NEEDS = {
-    "bank_view": "bank",
-    "bank_candidate": "bank",
-    "edge_weight": "edge_index",
-    "extra_scale": "extra_index",
-    "extra_log_weight": "extra_index",
-}
+INDICES = frozenset(("edge_index", "negative_index", "ignore_index", "sample", "sample_id", "view", "group"))
+#: Parts that are groups of tensors. The first of a group goes by the name of the part: alone it stands for the group.
+GROUPS = {"bank": Bank, "extra": ExtraNegatives}
 #: What each tensor was found to be right as.
 _RIGHT = TensorMap()
 
@@ -32,7 +27,7 @@ class _Given(NamedTuple):
     nodes: int
     rows: int  # of the bank
     width: int | None  # of the bank
-    edges: int
+    edges: int | None
     extra: int
     device: torch.device | None
     everywhere: bool
@@ -55,12 +50,14 @@ def check_graph_parts(
         everywhere (bool, optional): Whether to look at the entries of tensors on any device. (default: ``False``, only
             at those on the CPU: for a GPU one would have to wait; shapes, types and devices are looked at anyway)
     """
+    if parts.get("bank") is not None or parts.get("extra") is not None:
+        parts = _spread(parts)
     given = _Given(
         nodes,
         _size(parts.get("bank"), 0),
         None if like is None else like.size(-1),
-        _size(parts.get("edge_index"), 1),
-        _size(parts.get("extra_index"), 1),
+        None if parts.get("edge_index") is None else _size(parts["edge_index"], 1),
+        _size(parts.get("extra"), 1),
         None if like is None else like.device,
         everywhere,
     )
@@ -70,11 +67,20 @@ def check_graph_parts(
     for name, check in _CHECKS.items():
         value = parts.get(name)
         if name in new and value is not None:
-            if name in NEEDS and parts.get(NEEDS[name]) is None:
-                needed = NEEDS[name]
-                raise ValueError(f"'{name}' needs {'an' if needed[0] == 'e' else 'a'} '{needed}' (got none)")
             check(name, value, given)
             _remember(name, value, given)
+
+
+def _spread(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Parts with the tensors of groups in the place of the groups: ``bank``, ``bank.view``, ``bank.candidate``."""
+    spread = dict(parts)
+    for part, kind in GROUPS.items():
+        group = parts.get(part)
+        if isinstance(group, kind):
+            names = [part, *(f"{part}.{field.name}" for field in fields(kind)[1:])]
+            found = [(name, getattr(group, field.name)) for name, field in zip(names, fields(kind))]
+            spread.update((name, value) for name, value in found if value is not None)
+    return spread
 
 
 def _size(value: Any, dim: int) -> int:
@@ -118,7 +124,7 @@ def _check_rows(name: str, value: Any, given: _Given) -> None:
         check_finite(name, value)
 
 
-def _check_bank_view(name: str, value: Any, given: _Given) -> None:
+def _check_row_views(name: str, value: Any, given: _Given) -> None:
     _check_device(name, check_index(name, value, given.rows), given)
 
 
@@ -147,6 +153,8 @@ def _check_pairs(name: str, value: Any, given: _Given) -> None:
 
 
 def _check_edge_weight(name: str, value: Any, given: _Given) -> None:
+    if given.edges is None:
+        raise ValueError("'edge_weight' needs an 'edge_index' (got none)")
     number = isinstance(value, Tensor) and value.dtype != torch.bool and not value.is_complex()
     if not number or value.shape != (given.edges,):
         raise ValueError(f"'{name}' must have shape [{given.edges}] (got {describe(value)})")
@@ -184,11 +192,11 @@ def _check_rule(name: str, value: Any, given: _Given) -> None:
 _CHECKS = {
     **dict.fromkeys(("sample", "view", "group"), _check_nodes),
     **dict.fromkeys(("bank", "features"), _check_rows),
-    "bank_view": _check_bank_view,
-    "bank_candidate": _check_mask,
+    "bank.view": _check_row_views,
+    "bank.candidate": _check_mask,
     "negatives": _check_rule,
-    **dict.fromkeys(("edge_index", "negative_index", "ignore_index", "extra_index"), _check_pairs),
+    **dict.fromkeys(("edge_index", "negative_index", "ignore_index", "extra"), _check_pairs),
     "anchor": _check_mask,
-    **dict.fromkeys(("extra_scale", "extra_log_weight"), _check_extra),
+    **dict.fromkeys(("extra.scale", "extra.log_weight"), _check_extra),
     "edge_weight": _check_edge_weight,
 }

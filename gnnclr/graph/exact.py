@@ -4,13 +4,6 @@ import torch
 from torch import Tensor
 from torch_geometric.nn.pool.knn import KNNOutput
 
-from gnnclr.ops.unit_rows import unit_rows as rows_of_unit_length
-
-
-def unit_rows(x: Tensor) -> Tensor:
-    """The rows of ``x`` at unit length as constants, see :func:`gnnclr.ops.unit_rows.unit_rows`."""
-    return rows_of_unit_length(x.detach())
-
 
 def tile_rows(columns: int, device: torch.device) -> int:
     """How many rows of scores against ``columns`` candidates are held at once."""
@@ -20,7 +13,8 @@ def tile_rows(columns: int, device: torch.device) -> int:
 
 def nearest(query: Tensor, rows: Tensor, k: int, cosine: bool, mask: Tensor | None = None) -> KNNOutput:
     """The exact ``k`` nearest ``rows`` of each query, among those that ``mask`` (True: skip) leaves, from one tile of
-    scores. With ``cosine`` both sides must have unit or zero rows. Missing hits have score -inf and index -1.
+    scores. With ``cosine`` both sides must have unit or zero rows. Missing hits have score -inf and index -1. PyG's
+    function of this name finds a single row, by distance.
     """
     with torch.no_grad(), torch.autocast(query.device.type, enabled=False):
         if cosine:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch_geometric.nn.pool.knn import KNNOutput
 
-from gnnclr.graph.exact import drop_hits, nearest, pad, tile_rows, unit_rows
+from gnnclr.graph.exact import drop_hits, nearest, pad, tile_rows
 from gnnclr.ops.check import check_choice, check_count, check_matrix, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 INSTALL = 'pip install "gnnclr[cpu]"'
 MIN_ROWS_PER_CELL = 8
@@ -57,7 +58,7 @@ class KNNIndex:
 
     The score is higher for nearer rows: the similarity :math:`\cos(\mathbf{q}, \mathbf{x}_j)` if :obj:`cosine`, else
     the negative squared distance :math:`-\lVert \mathbf{q} - \mathbf{x}_j \rVert^2`. Results carry no gradient, and
-    equal rows added in equal order give equal results.
+    equal rows added in equal order give equal results. PyG's class of this name needs FAISS, and a class for each kind.
 
     Args:
         kind (str, optional): ``"flat"`` is exact. ``"ivf"`` visits the nearest cells of a k-means partition, which is
@@ -92,14 +93,14 @@ class KNNIndex:
         self.kind = check_choice("kind", kind, ("flat", "ivf", "hnsw"))
         self.backend = check_choice("backend", backend, ("auto", "faiss", "torch"))
         self.cosine = cosine
-        self.num_cells = num_cells if num_cells is None else check_count("num_cells", num_cells)
+        self.num_cells = check_count("num_cells", num_cells, optional=True)
         self.num_cells_to_visit = check_count("num_cells_to_visit", num_cells_to_visit)
         self.num_links = check_count("num_links", num_links)
         self.ef = check_count("ef", ef)
         self.reset()
 
     def reset(self) -> None:
-        """Removes all rows, and what was trained on them."""
+        """Removes all rows, and the index that was trained on them."""
         self._dim: int | None = None
         self._index: Any = None  # the FAISS index
         self._rows: Tensor | None = None  # the rows, where torch searches or may have to
@@ -175,7 +176,7 @@ class KNNIndex:
 
     def _prepare(self, x: Tensor) -> Tensor:
         if self.cosine:
-            return unit_rows(x).to(torch.float32).contiguous()
+            return unit_rows(x.detach()).to(torch.float32).contiguous()
         largest = float(x.detach().abs().amax()) if x.numel() else 0.0
         # A tiny query is as good as zero, but tiny rows are all alike.
         if largest > LARGEST or (len(self) == 0 and 0 < largest < SMALLEST):

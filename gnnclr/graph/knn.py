@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import scatter
 
-from gnnclr.graph.exact import nearest, tile_rows, unit_rows
+from gnnclr.graph.exact import nearest, tile_rows
 from gnnclr.graph.index import KNNIndex, load_faiss
 from gnnclr.ops.check import check_choice, check_count, check_index, check_matrix, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 # Exact search on one CPU core: FAISS is as fast as torch at 2,048 nodes, and 1.3 to 1.9 times faster from 4,096 on.
 FAISS_NODES = 2048
@@ -27,7 +28,8 @@ def knn_graph(
 ) -> Tensor:
     r"""The graph in which every node receives an edge from each of its :math:`k` nearest neighbors, in linear memory.
 
-    Arguments and order of the edges are those of :func:`torch_geometric.nn.knn_graph`. A node is told from its
+    Arguments and order of the edges are those of :func:`torch_geometric.nn.knn_graph`, which needs compiled extensions
+    and has no approximate search. A node is told from its
     duplicates by its number, so that duplicates are neighbors at distance zero and a node never is its own. Rows of
     zeros have cosine similarity 0 to all others. Ties are broken alike in every call.
 
@@ -72,7 +74,7 @@ def _as_index(index: KNNIndex | str | None, cosine: bool) -> KNNIndex | None:
         return None
     index = KNNIndex(index, cosine=cosine) if isinstance(index, str) else index
     if not isinstance(index, KNNIndex):
-        raise ValueError(f"'index' must be a KNNIndex or the kind of one (got {describe(index)})")
+        raise ValueError(f"'index' must be 'flat', 'ivf', 'hnsw' or a KNNIndex (got {describe(index)})")
     if index.cosine != cosine:
         raise ValueError(f"'index' must have cosine={cosine}, as the graph has (got cosine={index.cosine})")
     index = copy.copy(index)

@@ -1,4 +1,4 @@
-"""Log-weights of negatives add up."""
+"""Sums of the log-weights of negatives."""
 
 from dataclasses import replace
 

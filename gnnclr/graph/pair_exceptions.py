@@ -4,12 +4,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph.contrast_graph import ContrastGraph
-
-
-def is_among(edge_index: Tensor, known: Tensor, num_nodes: int) -> Tensor:
-    """Whether each pair of a candidate and a node is one of ``known`` [e]."""
-    one, other = (source * num_nodes + target for source, target in (edge_index, known))
-    return torch.isin(one, other)
+from gnnclr.graph.extra_negatives import ExtraNegatives
 
 
 def ignore_negatives(graph: ContrastGraph, edge_index: Tensor) -> ContrastGraph:
@@ -35,17 +30,8 @@ def add_extra_negatives(
         scale (Tensor, optional): Factor on the score of each [e]. (default: ones)
         log_weight (Tensor, optional): Logarithm of the weight of each [e]. (default: zeros)
     """
-    count = edge_index.size(1)
-    old_count = 0 if graph.extra_index is None else graph.extra_index.size(1)
-    for name, new, default in (("extra_scale", scale, 1.0), ("extra_log_weight", log_weight, 0.0)):
-        old = graph.get(name)
-        if old is None and new is None:
-            continue
-        like = new if old is None else old
-        old = like.new_full((old_count,), default) if old is None else old
-        new = like.new_full((count,), default) if new is None else new.to(like)
-        graph[name] = torch.cat([old, new])
-    graph.extra_index = edge_index if old_count == 0 else torch.cat([graph.extra_index, edge_index], dim=1)
+    new = ExtraNegatives(edge_index, scale, log_weight)
+    graph.extra = new if graph.extra is None else graph.extra.append(new)
     return graph
 
 

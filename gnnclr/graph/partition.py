@@ -1,4 +1,4 @@
-"""Labels of communities: which are valid, and which one each node of a batch has."""
+"""Labels of communities: their checks, and the label of each node of a batch."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def joint(*labels: Tensor) -> Tensor:
 
 
 def of_nodes(name: str, x: Tensor, graph: ContrastGraph) -> Tensor:
-    """What each sample of the data has, for each node of a batch.
+    """Values of samples as values of the nodes of a batch.
 
     Args:
         name (str): Name of ``x``, for the message.

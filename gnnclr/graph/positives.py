@@ -1,12 +1,12 @@
-"""Changes of the positives of a graph, none of them twice."""
+"""Changes of the positives of a graph; none is added twice."""
 
 import torch
 from torch import Tensor
 
-from gnnclr.graph.augmentation import group_pairs
+from gnnclr.graph.check_graph import check_graph
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.pair_exceptions import ignore_negatives, is_among
-from gnnclr.ops.check import describe
+from gnnclr.graph.pair_exceptions import ignore_negatives
+from gnnclr.graph.pairs import is_among
 
 
 def check_positives(data: ContrastGraph, with_x: bool = True) -> ContrastGraph:
@@ -17,10 +17,8 @@ def check_positives(data: ContrastGraph, with_x: bool = True) -> ContrastGraph:
         data (ContrastGraph): The graph.
         with_x (bool, optional): Whether it must have embeddings. (default: ``True``)
     """
-    if not isinstance(data, ContrastGraph) or "negatives" not in data or (with_x and data.x is None):
-        raise ValueError(f"'data' must be a ContrastGraph with {'x' if with_x else 'nodes'!r} (got {describe(data)})")
-    if data.edge_index is None:
-        data.edge_index = group_pairs(data.group)
+    check_graph(data, with_x)
+    data.edge_index = data.positives
     return data
 
 
@@ -72,25 +70,20 @@ def add_positives(graph: ContrastGraph, edge_index: Tensor, weight: Tensor) -> C
 
 def drop_extra_positives(graph: ContrastGraph) -> ContrastGraph:
     """Takes positives from the extra negatives of a graph, in place, under a rule where positives do not repel."""
-    extra = graph.extra_index
-    if extra is None or graph.negatives.exclude != "positives" or graph.negative_index is not None:
-        return graph
-    edges, n = graph.edge_index, graph.num_nodes
-    keep = ~is_among(extra, torch.cat([edges, edges[:, edges[0] < n].flip(0)], dim=1), n)
-    for name in ("extra_index", "extra_scale", "extra_log_weight"):
-        if graph.get(name) is not None:
-            graph[name] = graph[name][..., keep]
+    extra, rule = graph.extra, graph.negatives
+    if extra is not None and rule.spares_positives and graph.negative_index is None:
+        graph.extra = extra.keep(~is_among(extra.index, rule.spared(graph), graph.num_nodes))
     return graph
 
 
 def ignore_positives(graph: ContrastGraph, edge_index: Tensor) -> ContrastGraph:
-    """Keeps positives that attract no longer from the negatives, in place, under a rule where positives do not repel.
+    """Stops removed positives from becoming negatives, in place, under a rule where positives do not repel.
 
     Args:
         graph (ContrastGraph): The graph.
         edge_index (Tensor): The edges that are, or are about to be, no positives any more [2, e].
     """
-    if graph.negatives.exclude != "positives" or graph.negative_index is not None:
+    if not graph.negatives.spares_positives or graph.negative_index is not None:
         return graph
     n = graph.num_nodes
     inside = edge_index[:, edge_index[0] < n]

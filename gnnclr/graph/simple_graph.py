@@ -1,5 +1,7 @@
 """The simple undirected graph in which communities are found."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch_geometric.utils import remove_self_loops, to_undirected
@@ -18,7 +20,7 @@ def simple_edges(edge_index: Tensor, num_nodes: int) -> Tensor:
     return to_undirected(edge_index, num_nodes=num_nodes)
 
 
-def scipy_adjacency(edge_index: Tensor, num_nodes: int):
+def scipy_adjacency(edge_index: Tensor, num_nodes: int) -> Any:
     """Edges as a :class:`scipy.sparse.csr_matrix` of ones."""
     import numpy as np
     from scipy.sparse import csr_matrix
@@ -28,7 +30,7 @@ def scipy_adjacency(edge_index: Tensor, num_nodes: int):
 
 
 def sparse_matrix(index: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
-    """A sparse COO matrix with entries ``value`` [e] at ``index`` [2, e]; what stands at one place adds up."""
+    """A sparse COO matrix with entries ``value`` [e] at ``index`` [2, e]; entries at one place add up."""
     return torch.sparse_coo_tensor(index, value, size, check_invariants=False).coalesce()
 
 
@@ -40,7 +42,7 @@ def by_size(community: Tensor) -> Tensor:
     return rank[label]
 
 
-def partition_of(model, edge_index: Tensor, num_nodes: int) -> Tensor:
+def partition_of(model: Any, edge_index: Tensor, num_nodes: int) -> Tensor:
     """The partition that a clustering of :mod:`sknetwork` finds, the largest community first [n]."""
     edge_index = simple_edges(edge_index, num_nodes)
     if edge_index.numel() == 0:

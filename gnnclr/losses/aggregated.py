@@ -3,12 +3,12 @@
 import inspect
 import warnings
 from copy import copy, deepcopy
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.graph.augmentation import group_pairs
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.info_nce import InfoNCELoss
 from gnnclr.ops.check import check_matrix, describe
@@ -75,7 +75,7 @@ class AggregatedLoss(GraphLoss):
         return self.loss.project_bank(bank)
 
     def targets(self, x: Tensor, graph: ContrastGraph) -> Tensor:
-        """The target of each node [n, d]; of nodes without positives, whatever the layer makes of none.
+        """The target of each node [n, d]; of nodes without positives, the output of the layer for no neighbors.
 
         Args:
             x (Tensor): Embeddings of any length [n, d].
@@ -83,13 +83,13 @@ class AggregatedLoss(GraphLoss):
         """
         graph = copy(graph)
         if graph.bank is not None:
-            graph.bank = self.project_bank(graph.bank)
+            graph.bank = replace(graph.bank, rows=self.project_bank(graph.bank.rows))
         return self._aggregate(self.conv, self.project(x.detach() if self.detach else x), graph)
 
     def _aggregate(self, conv: nn.Module, source: Tensor, graph: ContrastGraph) -> Tensor:
         n, d = source.shape
         if graph.bank is not None:
-            source = torch.cat([source, graph.bank.to(source)])
+            source = torch.cat([source, graph.bank.rows.to(source)])
         if not self._tried:
             self._warn_of_itself(source)
         edge_index, weights = graph.edge_index, []
@@ -101,9 +101,7 @@ class AggregatedLoss(GraphLoss):
 
     def energy(self, conv: nn.Module, z: Tensor, graph: ContrastGraph) -> Tensor:
         """The loss of projected rows and their targets."""
-        if graph.edge_index is None:
-            graph = graph.clone()
-            graph.edge_index = group_pairs(graph.group)
+        graph = graph.with_edges()
         target = self._aggregate(conv, z.detach() if self.detach else z, graph)
         owner = graph.has_positive.nonzero().view(-1)
         return self.loss(torch.cat([z, target[owner].to(z)]), target_graph(graph, owner))
@@ -144,16 +142,12 @@ def target_graph(graph: ContrastGraph, owner: Tensor) -> ContrastGraph:
         owner (Tensor): The node of each target [k]; targets are nodes from ``num_nodes`` on.
     """
     n, rule, device = graph.num_nodes, graph.negatives, owner.device
-    if rule.scope != "all" or rule.candidates is not None:
+    if rule.looks_at_views:
         raise ValueError(f"'graph.negatives' must have neither a scope nor candidates (got {rule})")
     node, key = torch.arange(n, device=device), torch.arange(n, n + owner.numel(), device=device)
     place = torch.full((graph.num_candidates,), -1, device=device)  # where candidates of the graph have gone
     place[owner], place[n:] = key, torch.arange(graph.num_candidates - n, device=device) + n + key.numel()
     both = torch.cat([node, owner])
-    group = {"positives": graph.group, "group": graph.group, "sample": graph.sample, "self": node}[rule.exclude]
-    ignored = [] if graph.ignore_index is None else [graph.ignore_index]
-    if rule.exclude == "positives" and graph.negative_index is None:
-        ignored += [graph.edge_index, graph.edge_index[:, graph.edge_index[0] < n].flip(0)]
     log_weight = rule.log_weight
     if log_weight is not None:
         a, b = log_weight
@@ -162,24 +156,22 @@ def target_graph(graph: ContrastGraph, owner: Tensor) -> ContrastGraph:
         edge_index=torch.stack([key, owner]),
         sample=both,
         view=(torch.arange(both.numel(), device=device) >= n).long(),
-        group=group[both],
+        group=rule.groups(graph)[both],
         anchor=torch.zeros_like(both, dtype=torch.bool).index_fill_(0, owner, True),
         negatives=Negatives(candidates=(1,), bank=rule.bank, log_weight=log_weight),
         bank=graph.bank,
-        bank_candidate=graph.bank_candidate,
         check=False,
     )
     if graph.anchor is not None:
         out.anchor[:n] &= graph.anchor
-    if ignored:
-        out.ignore_index, _ = _moved(torch.cat(ignored, dim=1), place)
+    ignored = rule.listed(graph) if graph.negative_index is None else graph.ignore_index
+    if ignored is not None:
+        out.ignore_index, _ = _moved(ignored, place)
     if graph.negative_index is not None:
         out.negative_index, _ = _moved(graph.negative_index, place)
-    if graph.extra_index is not None:
-        out.extra_index, kept = _moved(graph.extra_index, place)
-        for name in ("extra_scale", "extra_log_weight"):
-            if graph.get(name) is not None:
-                out[name] = graph[name][kept]
+    if graph.extra is not None:
+        index, kept = _moved(graph.extra.index, place)
+        out.extra = replace(graph.extra.keep(kept), index=index)
     return out
 
 
@@ -191,7 +183,7 @@ def _moved(pairs: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _sees_itself(conv: nn.Module, like: Tensor) -> bool:
-    """Whether what a node gets depends on its own features where it has one neighbor, so that no weight can tell."""
+    """Whether the output at a node with one neighbor depends on the node's own features, which a target must not."""
     conv = deepcopy(conv).eval()
     edge_index = torch.tensor([[1, 0, 3, 2], [0, 1, 2, 3]], device=like.device)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):  # what is lazy draws its weights here

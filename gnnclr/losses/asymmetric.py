@@ -6,7 +6,7 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AsymmetricConv, ContrastiveConv, HardNegativeConv
-from gnnclr.ops.check import check_choice, check_positive, describe
+from gnnclr.ops.check import check_choice, check_count, check_number, check_positive
 
 
 class AsymmetricInfoNCELoss(GraphLoss):
@@ -68,10 +68,8 @@ class AsymmetricInfoNCELoss(GraphLoss):
     ):
         check_choice("variant", variant, ("ip", "hn", "ip+hn"))
         check_positive("adversarial_weight", adversarial_weight)
-        if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 <= alpha <= 1:
-            raise ValueError(f"'alpha' must lie in [0, 1] (got {describe(alpha)})")
-        if isinstance(clean_views, bool) or not isinstance(clean_views, int) or clean_views < 1:
-            raise ValueError(f"'clean_views' must be a positive integer (got {describe(clean_views)})")
+        check_number("alpha", alpha, least=0, most=1)
+        check_count("clean_views", clean_views)
         HardNegativeConv(0.5, beta, tau_plus)  # which refuses them, also where they are not used
         self.num_views = clean_views + 1
         hard = variant != "ip"
@@ -84,14 +82,14 @@ class AsymmetricInfoNCELoss(GraphLoss):
             conv = AsymmetricConv(conv, _weights(clean_views, alpha, adversarial_weight), total=self.num_views)
         super().__init__(conv, gather_distributed)
 
-    def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of clean views and an adversarial one: views of a sample, or of a label, attract, all others
         repel."""
-        if len(views) != self.num_views:
+        if 2 + len(views) != self.num_views:
             raise ValueError(
-                f"'views' must be {self.num_views - 1} clean and one adversarial matrix [n, d] (got {len(views)})"
+                f"'views' must be {self.num_views - 1} clean and one adversarial matrix [n, d] (got {2 + len(views)})"
             )
-        return super().graph(*views, labels=labels)
+        return super().graph(z0, z1, *views, labels=labels)
 
 
 def _weights(clean: int, alpha: float, adversarial: float) -> dict[tuple[int, int], tuple[float, float]]:

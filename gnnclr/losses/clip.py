@@ -22,10 +22,10 @@ class CLIPLoss(GraphLoss):
         {\sum_j e^{\mathbf{a}_i^\top \mathbf{b}_j / \tau}} - \log \frac{e^{\mathbf{a}_i^\top \mathbf{b}_i / \tau}}
         {\sum_j e^{\mathbf{a}_j^\top \mathbf{b}_i / \tau}} \Big]
 
-    The graph is bipartite: no two nodes of one tower repel. What is learned is :math:`\log 1/\tau`, as in the paper, or
-    the temperature itself where it is given as a parameter, as in the other losses. The :math:`1/\tau` that is used
-    never exceeds 100. At and beyond that bound gradients that lead back inside pass, so that a scale that overshoots
-    comes back; those that lead further out are zero.
+    The graph is bipartite: no two nodes of one tower repel. The learned parameter is :math:`\log 1/\tau`, as in the
+    paper, or the temperature itself where it is given as a parameter, as in the other losses. The :math:`1/\tau` that
+    is used never exceeds 100. At and beyond that bound gradients that lead back inside pass, so that a scale that
+    overshoots comes back; those that lead further out are zero.
 
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau \ge 0.01`, or where it starts.

@@ -7,7 +7,7 @@ from gnnclr.graph.communities import ExcludeCommunity, WeighCommunity
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv
-from gnnclr.ops.check import check_index, describe
+from gnnclr.ops.check import check_index, check_number
 
 
 class CommunityNTXentLoss(GraphLoss):
@@ -31,8 +31,8 @@ class CommunityNTXentLoss(GraphLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
-        mean (str, optional): What has equal weight: ``"anchors"``, in the mean over anchors of the mean over each one's
-            positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
+        mean (str, optional): The units of equal weight: ``"anchors"``, in the mean over anchors of the mean over each
+            one's positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
             numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
 
     Shapes:
@@ -58,20 +58,27 @@ class CommunityNTXentLoss(GraphLoss):
         impl: str = "auto",
         mean: str = "anchors",
     ):
-        if isinstance(rho, bool) or not isinstance(rho, (int, float)) or not 0 <= rho < float("inf"):
-            raise ValueError(f"'rho' must not be negative (got {describe(rho)})")
+        check_number("rho", rho, least=0)
         alignment = AlignmentConv(temperature, mean=mean)
         super().__init__(ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed)
         self.rho, self.mean = float(rho), mean
 
-    def graph(self, *views: Tensor, community: Tensor | None = None, labels: Tensor | None = None) -> ContrastGraph:
+    def graph(
+        self,
+        z0: Tensor,
+        z1: Tensor,
+        /,
+        *views: Tensor,
+        community: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> ContrastGraph:
         """The graph of a batch: views of a sample, or of a label, attract, all others repel, those of its community
         less."""
-        n = views[0].size(0)
+        n = z0.size(0)
         if community is None:
             raise ValueError(f"'community' must be an integer tensor of shape [{n}] (got none)")
         community = check_index("community", community, n)
-        graph = super().graph(*views, labels=labels)
+        graph = super().graph(z0, z1, *views, labels=labels)
         if n == 0:
             return graph
         rule = WeighCommunity(community, self.rho) if self.rho else ExcludeCommunity(community)

@@ -69,9 +69,9 @@ class FMICLLoss(GraphLoss):
         super().__init__(conv, gather_distributed)
         self.both_views = both_views
 
-    def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch: views of a sample attract, and the first view repels its own kind."""
-        graph = super().graph(*views, labels=labels)
+        graph = super().graph(z0, z1, *views, labels=labels)
         if not self.both_views:
             graph.anchor = graph.view == 0
         return graph

@@ -12,9 +12,9 @@ class FeatureLoss(GraphLoss):
 
     mean_over_anchors = False
 
-    def graph(self, *views: Tensor) -> ContrastGraph:
+    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor) -> ContrastGraph:
         """The graph of a batch of views; there are no pairs, and so no use for labels."""
-        return augmentation_graph(views)
+        return augmentation_graph((z0, z1, *views))
 
     def project(self, x: Tensor) -> Tensor:
         """Rows as they are."""

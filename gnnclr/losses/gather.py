@@ -1,5 +1,7 @@
 """Embeddings of all processes, with gradients."""
 
+from typing import Any
+
 import torch.distributed as dist
 from torch import Tensor
 from torch.autograd import Function
@@ -10,13 +12,13 @@ from gnnclr.ops.no_double_backward import no_double_backward
 
 class _Gather(Function):
     @staticmethod
-    def forward(ctx, x, sizes):
+    def forward(ctx: Any, x: Tensor, sizes: list[int]) -> Tensor:
         ctx.sizes, ctx.rank = sizes, dist.get_rank()
         return gather_rows(x, sizes)
 
     @staticmethod
     @no_double_backward
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         # Every process has a loss that depends on these rows: their gradient is the sum over processes.
         grad = grad.contiguous()
         dist.all_reduce(grad)

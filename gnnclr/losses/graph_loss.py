@@ -3,8 +3,9 @@
 import inspect
 from collections.abc import Callable
 from copy import copy
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 import torch.distributed as dist
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
 from gnnclr.losses.gather import gather
+from gnnclr.losses.loss_call import CalledLikeGraph, called_like
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PairConv
 from gnnclr.nn.alignment import anchor_mass
@@ -77,20 +79,20 @@ class GraphLoss(nn.Module):
     #: What the loss is made of, in words.
     card: ClassVar[ObjectiveCard | None] = None
     #: The least number of views of a batch.
-    min_views: ClassVar[int] = 2
+    min_views: int = 2
     #: The largest number of views of a batch, if there is one.
-    max_views: ClassVar[int | None] = None
+    max_views: int | None = None
     #: The rule for the pairs that repel in :meth:`graph`; ``None`` is everything but positives.
     rule: ClassVar[Negatives | None] = None
     #: Keywords of :meth:`graph` that hold an integer for each sample.
     per_sample: ClassVar[tuple[str, ...]] = ("labels", "community", "other_community")
     #: Whether the loss is a mean over anchors, so that each process can take its own. Others are computed by every
     #: process on the joined batch.
-    mean_over_anchors: ClassVar[bool] = True
+    mean_over_anchors: bool = True
     #: Who repels whom where a batch is nothing but views, as :func:`gnnclr.ops.contrast_views` names it; such a batch
     #: needs no graph if the layer is plain. ``None`` where there is no name for it, as in a subclass that says another
     #: rule or graph and states no name.
-    pairing: ClassVar[str | None] = None
+    pairing: str | None = None
     #: What has equal weight in the mean over positive pairs, ``"anchors"`` or ``"pairs"``.
     mean: str = "anchors"
 
@@ -103,14 +105,16 @@ class GraphLoss(nn.Module):
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
+        if "graph" in vars(cls) and "forward" not in vars(cls):
+            cls.forward = called_like(cls.graph)(cls.forward)
         if "pairing" not in vars(cls) and vars(cls).keys() & {"rule", "graph", "project", "energy"}:
             cls.pairing = None
 
-    def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch of views, stacked in ``graph.x``: views of a sample, or of all samples of a label,
         attract each other, and :attr:`rule` says which of the others repel."""
         # Labels of few classes have quadratically many pairs: layers that can sum over groups need none of them.
-        return augmentation_graph(views, labels, negatives=self.rule, edges=labels is None)
+        return augmentation_graph((z0, z1, *views), labels, negatives=self.rule, edges=labels is None)
 
     @property
     def inputs(self) -> tuple[str, ...] | None:
@@ -153,6 +157,10 @@ class GraphLoss(nn.Module):
         """
         return conv.energy(z, graph)
 
+    if TYPE_CHECKING:
+        __call__: CalledLikeGraph
+
+    @called_like(graph)
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The loss of ``(x, graph)``, or of a batch of views."""
         if len(args) == 2 and isinstance(args[1], ContrastGraph):
@@ -178,7 +186,7 @@ class GraphLoss(nn.Module):
         conv = self.layer()
         return contrast_views(views, conv.temperature, self.pairing) if conv.plain else None
 
-    def _views(self, args: tuple) -> list[Tensor]:
+    def _views(self, args: tuple[Any, ...]) -> list[Tensor]:
         views = [check_matrix(f"views[{i}]", view) for i, view in enumerate(args)]
         if len(views) < self.min_views or (self.max_views is not None and len(views) > self.max_views):
             least = {1: "one", 2: "two"}.get(self.min_views, str(self.min_views))
@@ -197,7 +205,7 @@ class GraphLoss(nn.Module):
             raise ValueError(f"'{name}' is {what}, which takes {wanted} (got {describe(value)})")
         return {name: value for name, value in kwargs.items() if value is not None}
 
-    def _gathered(self, args: tuple, kwargs: dict[str, Any]) -> Tensor:
+    def _gathered(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         def check() -> dict[str, Any]:
             views, inputs = self._views(args), self._inputs(kwargs)
             n, d = views[0].shape
@@ -229,7 +237,7 @@ class GraphLoss(nn.Module):
             return x.sum()  # no anchors: a zero that keeps the graph, so that no process waits for another
         if graph.bank is not None:
             graph = copy(graph)
-            graph.bank = self.project_bank(graph.bank)
+            graph.bank = replace(graph.bank, rows=self.project_bank(graph.bank.rows))
         return self.energy(self.layer(), self.project(x), graph)
 
     def extra_repr(self) -> str:
@@ -238,7 +246,7 @@ class GraphLoss(nn.Module):
 
 
 @lru_cache
-def _keywords(function: Callable) -> tuple[str, ...] | None:
+def _keywords(function: Callable[..., Any]) -> tuple[str, ...] | None:
     """The optional arguments of a function, or ``None`` if it takes any."""
     parameters = inspect.signature(function).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):

@@ -25,8 +25,8 @@ class HardNegativeLoss(GraphLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
-        mean (str, optional): What has equal weight: ``"anchors"``, in the mean over anchors of the mean over each one's
-            positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
+        mean (str, optional): The units of equal weight: ``"anchors"``, in the mean over anchors of the mean over each
+            one's positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
             numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
 
     Shapes:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
 from gnnclr.graph.shared_structure import shared_structure
 from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.loss_call import called_like
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import ContrastiveConv
 from gnnclr.ops.check import check_finite, check_matrix, describe
@@ -53,22 +54,6 @@ class InfoNCELoss(GraphLoss):
     def __init__(self, temperature: float | nn.Parameter = 0.1, gather_distributed: bool = False, impl: str = "auto"):
         super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)
 
-    def forward(
-        self,
-        query: Tensor | None = None,
-        key: Tensor | ContrastGraph | None = None,
-        negatives: Tensor | FeatureBank | None = None,
-        *more: Any,
-        **inputs: Any,
-    ) -> Tensor:
-        """The loss of queries and keys, or of ``(x, graph)``; anything more is refused."""
-        if negatives is not None:
-            inputs["negatives"] = negatives
-        args = [query, key, *more]
-        while args and args[-1] is None:  # not given
-            args.pop()
-        return super().forward(*args, **inputs)
-
     def graph(self, query: Tensor, key: Tensor, negatives: Tensor | FeatureBank | None = None) -> ContrastGraph:
         """The bipartite graph of a batch: queries are anchors, each attracted by its key."""
         n, d = query.shape
@@ -96,6 +81,23 @@ class InfoNCELoss(GraphLoss):
             bank=bank,
             check=bank is not None,  # the rest is right by construction
         )
+
+    @called_like(graph)
+    def forward(
+        self,
+        query: Tensor | None = None,
+        key: Tensor | ContrastGraph | None = None,
+        negatives: Tensor | FeatureBank | None = None,
+        *more: Any,
+        **inputs: Any,
+    ) -> Tensor:
+        """The loss of queries and keys, or of ``(x, graph)``; anything more is refused."""
+        if negatives is not None:
+            inputs["negatives"] = negatives
+        args = [query, key, *more]
+        while args and args[-1] is None:  # not given
+            args.pop()
+        return super().forward(*args, **inputs)
 
     @staticmethod
     def _flat(negatives: Tensor, n: int, d: int) -> Tensor:

@@ -30,7 +30,7 @@ class JumpingKnowledgeLoss(GraphLoss):
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
 
     Shapes:
-        - **input:** what the loss takes
+        - **input:** that of the loss
         - **output:** scalar
 
     Example:
@@ -65,9 +65,9 @@ class JumpingKnowledgeLoss(GraphLoss):
         super().__init__(conv, gather_distributed)
         self.loss, self.min_views, self.max_views = loss, loss.min_views, loss.max_views
 
-    def graph(self, *views: Tensor, **kwargs) -> ContrastGraph:
+    def graph(self, *views: Tensor, **inputs: Any) -> ContrastGraph:
         """The graph of the loss."""
-        return self.loss.graph(*views, **kwargs)
+        return self.loss.graph(*views, **inputs)
 
     @property
     def inputs(self) -> tuple[str, ...] | None:
@@ -79,11 +79,11 @@ class JumpingKnowledgeLoss(GraphLoss):
         self.loss.check_input(name, value, n, d)
 
     def project_bank(self, bank: Tensor) -> Tensor:
-        """What the loss makes of a bank."""
+        """The rows of a bank as the loss projects them."""
         return self.loss.project_bank(bank)
 
     def energy(self, conv: PairConv, z: Tensor, graph: ContrastGraph) -> Tensor:
-        """What the loss makes of the energy of the rounds, such as a sum over anchors."""
+        """The loss by the energy of the rounds, such as a sum over anchors."""
         return self.loss.energy(conv, z, graph)
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ from torch import nn
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv, PairConv, UniformityConv, WeightedSum
-from gnnclr.ops.check import check_choice, check_positive, describe
+from gnnclr.ops.check import check_choice, check_count, check_number, check_positive
 from gnnclr.ops.kernels import LogArcCosine, LogConcatenation, LogSum, NegativePower, OnHalf, PairKernel
 
 
@@ -46,8 +46,8 @@ class KernelInfoNCELoss(GraphLoss):
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.KernelSoftmax`.
             (default: ``"auto"``)
-        mean (str, optional): What has equal weight: ``"anchors"``, in the mean over anchors of the mean over each one's
-            positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
+        mean (str, optional): The units of equal weight: ``"anchors"``, in the mean over anchors of the mean over each
+            one's positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
             numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
 
     Shapes:
@@ -85,10 +85,8 @@ class KernelInfoNCELoss(GraphLoss):
         if second_temperature is not None:
             check_positive("second_temperature", second_temperature)
         check_choice("mix", mix, ("loss", "kernel"))
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight <= 1:
-            raise ValueError(f"'weight' must lie in (0, 1] (got {describe(weight)})")
-        if arc_cosine is not None and (isinstance(arc_cosine, bool) or arc_cosine not in (1, 2, 3)):
-            raise ValueError(f"'arc_cosine' must be 1, 2 or 3 (got {describe(arc_cosine)})")
+        check_number("weight", weight, most=1, above=0)
+        check_count("arc_cosine", arc_cosine, most=3, optional=True)
         if weight == 1 and split:
             raise ValueError("'split' needs a mixture, that is a 'weight' below 1 (got 1)")
         if not mixed:

@@ -41,11 +41,11 @@ class NegativeCosineLoss(GraphLoss):
     def __init__(self, gather_distributed: bool = False):
         super().__init__(StopGradientAlignmentConv(), gather_distributed)
 
-    def graph(self, *views: Tensor) -> ContrastGraph:
+    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor) -> ContrastGraph:
         """The graph of a batch: predictions, the first view, are anchors; targets are their positives."""
-        graph = augmentation_graph(views, edges=False)
-        n, device = views[0].size(0), views[0].device
-        source = torch.arange(n, n * len(views), device=device)
+        graph = augmentation_graph((z0, z1, *views), edges=False)
+        n, device = z0.size(0), z0.device
+        source = torch.arange(n, n * (2 + len(views)), device=device)
         graph.edge_index = torch.stack([source, source % max(n, 1)])
         graph.anchor = graph.view == 0
         return graph

@@ -1,4 +1,4 @@
-"""What a loss is made of, in words."""
+"""Cards of losses: their parts in words."""
 
 from dataclasses import dataclass
 

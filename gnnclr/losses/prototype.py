@@ -59,7 +59,7 @@ class PrototypeLoss(GraphLoss):
         super().__init__(ContrastiveConv(temperature, *parts, denominator="pair"), gather_distributed)
         self.normalized = normalized
 
-    def graph(self, original: Tensor, *views: Tensor) -> ContrastGraph:
+    def graph(self, original: Tensor, /, *views: Tensor) -> ContrastGraph:
         """The graph of a batch: views are anchors, each attracted by its original and repelled by all others."""
         n, d = original.shape
         for i, view in enumerate(views):

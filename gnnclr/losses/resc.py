@@ -1,17 +1,15 @@
 """ReSC: nodes against the centroids of communities."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
-from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph import Bank, ContrastGraph, Negatives, augmentation_graph
 from gnnclr.graph.communities.centroids import distance_columns
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv
-from gnnclr.ops.check import check_choice, check_index, check_positive, describe
+from gnnclr.ops.check import check_choice, check_index, check_number, check_positive
 from gnnclr.ops.kernels import NegativePower
 
 
@@ -68,8 +66,7 @@ class ReSCLoss(GraphLoss):
     ):
         check_positive("temperature", temperature, learnable=similarity == "cosine")
         check_choice("similarity", similarity, ("cosine", "rbf"))
-        if isinstance(gamma, bool) or not isinstance(gamma, (int, float)) or not 0 <= gamma < math.inf:
-            raise ValueError(f"'gamma' must not be negative (got {describe(gamma)})")
+        check_number("gamma", gamma, least=0)
         if similarity == "cosine":
             conv = ContrastiveConv(temperature, impl=impl)
         else:
@@ -79,10 +76,16 @@ class ReSCLoss(GraphLoss):
         self.gamma = float(gamma)
 
     def graph(
-        self, *views: Tensor, community: Tensor | None = None, other_community: Tensor | None = None
+        self,
+        z0: Tensor,
+        z1: Tensor,
+        /,
+        *,
+        community: Tensor | None = None,
+        other_community: Tensor | None = None,
     ) -> ContrastGraph:
         """The graph of a batch: views, and the centroids of both views as its bank."""
-        n = views[0].size(0)
+        n, views = z0.size(0), (z0, z1)
         if community is None:
             raise ValueError(f"'community' must be an integer tensor of shape [{n}] (got none)")
         communities = [community, community if other_community is None else other_community]
@@ -96,12 +99,10 @@ class ReSCLoss(GraphLoss):
         # Rows of the bank: centroids of the first view, then of the second.
         first = centroids[0].size(0)
         row = torch.cat([labels[1] + first, labels[0]])  # the one that each node is drawn to
-        graph.bank = torch.cat(centroids)
-        graph.bank_view = torch.arange(2, device=row.device).repeat_interleave(
-            torch.tensor([c.size(0) for c in centroids], device=row.device)
-        )
+        size = torch.tensor([c.size(0) for c in centroids], device=row.device)
+        graph.bank = Bank(torch.cat(centroids), view=torch.arange(2, device=row.device).repeat_interleave(size))
         graph.edge_index = torch.stack([2 * n + row, torch.arange(2 * n, device=row.device)])
-        graph.negatives = Negatives("other", candidates=(), log_weight=self._log_weight(graph.bank, row))
+        graph.negatives = Negatives("other", candidates=(), log_weight=self._log_weight(graph.bank.rows, row))
         return graph
 
     def _log_weight(self, bank: Tensor, row: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -52,10 +52,10 @@ class SpectralContrastiveLoss(GraphLoss):
         super().__init__(conv, gather_distributed)
         self.mu = float(mu)
 
-    def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch: views of a sample attract, other samples repel across views."""
-        graph = super().graph(*views, labels=labels)
-        if len(views) == 2:
+        graph = super().graph(z0, z1, *views, labels=labels)
+        if not views:
             graph.anchor = graph.view == 0  # each pair once: the square is symmetric
         return graph
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from gnnclr.graph import ContrastGraph
+from gnnclr.graph import ContrastGraph, augmentation_graph
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv
@@ -28,8 +28,8 @@ class SupConLoss(GraphLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
-        mean (str, optional): What has equal weight: ``"anchors"``, in the mean over anchors of the mean over each one's
-            positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
+        mean (str, optional): The units of equal weight: ``"anchors"``, in the mean over anchors of the mean over each
+            one's positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
             numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
 
     Shapes:
@@ -59,8 +59,8 @@ class SupConLoss(GraphLoss):
         super().__init__(ContrastiveConv(temperature, alignment, denominator="all", impl=impl), gather_distributed)
         self.mean = mean
 
-    def graph(self, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+    def graph(self, z0: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch: views of a class, or of a sample, attract each other, all others repel."""
-        if labels is None and len(views) < 2:
+        if labels is None and not views:
             raise ValueError("'labels' must be given for a single view (got none)")
-        return super().graph(*views, labels=labels)
+        return augmentation_graph((z0, *views), labels, negatives=self.rule, edges=labels is None)

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
@@ -34,7 +33,7 @@ class PositivePairs:
             is trained to give it [e].
         relative (Tensor, optional): The score of each pair less ``base``, with the digits that it has where positives
             are nearly one with their anchor [e]; for layers that compare positives with each other.
-        base (float): What relative scores lack.
+        base (float): The number that relative scores lack.
     """
 
     edge_index: Tensor
@@ -47,13 +46,13 @@ class PositivePairs:
     base: float = 0.0
 
 
-#: What the mean over positive pairs gives equal weight.
+#: The units that the mean over positive pairs gives equal weight.
 MEANS = ("anchors", "pairs")
 
 
 def anchor_share(counts: Tensor, anchor: Tensor | None, dtype: torch.dtype, mean: str = "anchors") -> Tensor:
     """The share of each node in a mean [n]: zero for those that are no anchors or have nothing to count; for the rest
-    equal, or with ``mean="pairs"`` in proportion to what they count. ``anchor`` is the mask of nodes that may be
+    equal, or with ``mean="pairs"`` in proportion to their weights. ``anchor`` is the mask of nodes that may be
     anchors."""
     share = (counts if mean == "pairs" else counts > 0).to(dtype)
     if anchor is not None:
@@ -78,7 +77,7 @@ def relative_weights(edge_weight: Tensor, target: Tensor | None = None, num_node
 
 
 def anchor_mass(graph: ContrastGraph, mean: str = "anchors") -> Tensor:
-    """What each node counts in a mean over positive pairs [n], in float64: one, or the weight of its positives.
+    """The weight of each node in a mean over positive pairs [n], in float64: one, or the weight of its positives.
 
     Args:
         graph (ContrastGraph): The graph.
@@ -103,9 +102,9 @@ def positive_weights(z: Tensor, graph: ContrastGraph, mean: str = "anchors") -> 
     Args:
         z (Tensor): Embeddings [n, d].
         graph (ContrastGraph): The graph.
-        mean (str, optional): What has equal shares, ``"anchors"`` or ``"pairs"``. (default: ``"anchors"``)
+        mean (str, optional): The units of equal shares, ``"anchors"`` or ``"pairs"``. (default: ``"anchors"``)
     """
-    edge_index = group_pairs(graph.group) if graph.edge_index is None else graph.edge_index
+    edge_index = graph.positives
     return edge_index, *_shares(edge_index, graph.edge_weight, graph.anchor, z.size(0), z.dtype, mean)
 
 
@@ -169,8 +168,8 @@ class AlignmentConv(PairConv):
 
     @property
     def weighs_rows(self) -> bool:
-        """Whether the weights of positives are meant for all that a softmax objective says of a pair, so that anchors
-        weigh unequally in the uniformity too."""
+        """Whether the weights of positives also weigh the log-partition of their anchors, so that anchors weigh
+        unequally in the uniformity too."""
         return self.mean == "pairs"
 
     def pairs(self, z: Tensor, graph: ContrastGraph) -> PositivePairs:

@@ -1,13 +1,11 @@
 """Contrast between views with a gradient of its own for each side."""
 
 from copy import copy
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.coupled import CoupledConv
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
@@ -30,7 +28,7 @@ class AsymmetricConv(PairConv):
     Args:
         conv (CoupledConv): The layer of one pair of views.
         weights (dict): :math:`(c_{ab}, \alpha_{ab})` for each ordered pair :math:`(a, b)` of views.
-        total (float, optional): What the sum of energies is divided by. (default: the sum of the weights)
+        total (float, optional): The divisor of the sum of energies. (default: the sum of the weights)
 
     Shapes:
         - **input:** embeddings :math:`(n, d)`, unit rows; graph of the views named in ``weights``
@@ -78,21 +76,14 @@ def _between(graph: ContrastGraph, a: int, b: int) -> ContrastGraph:
         return (graph.view[edge_index[0]] == b) & (graph.view[edge_index[1]] == a)
 
     part = copy(graph)
-    edge_index = group_pairs(graph.group) if graph.edge_index is None else graph.edge_index
+    edge_index = graph.positives
     part.edge_index = edge_index[:, kept(edge_index)]
     if graph.edge_weight is not None:
         part.edge_weight = graph.edge_weight[kept(edge_index)]
     if graph.negative_index is not None:
         part.negative_index = graph.negative_index[:, kept(graph.negative_index)]
-    if graph.extra_index is not None:
-        keep = kept(graph.extra_index)
-        part.extra_index = graph.extra_index[:, keep]
-        for name in ("extra_scale", "extra_log_weight"):
-            if graph.get(name) is not None:
-                part[name] = graph[name][keep]
+    if graph.extra is not None:
+        part.extra = graph.extra.keep(kept(graph.extra.index))
     part.anchor = (graph.view == a) if graph.anchor is None else (graph.view == a) & graph.anchor
-    rule = graph.negatives
-    apart = rule.scope != "all" and (rule.scope == "same") != (a == b)  # the rule has no negatives between these views
-    candidates = (b,) if not apart and (rule.candidates is None or b in rule.candidates) else ()
-    part.negatives = replace(rule, candidates=candidates, scope="all")
+    part.negatives = graph.negatives.between(a, b)
     return part

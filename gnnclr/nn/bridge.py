@@ -1,5 +1,7 @@
 """The autograd bridge: any contrastive layer becomes a training loss."""
 
+from typing import Any
+
 from torch import Tensor
 from torch.autograd import Function
 
@@ -9,7 +11,7 @@ from gnnclr.ops.no_double_backward import no_double_backward
 
 class _Bridge(Function):
     @staticmethod
-    def forward(ctx, update, z, *inputs):
+    def forward(ctx: Any, update: Update, z: Tensor, *inputs: Tensor) -> Tensor:
         by_inputs = [gradient.to(tensor.dtype).view_as(tensor) for tensor, gradient in update.gradients]
         ctx.save_for_backward(update.message, *by_inputs)
         ctx.dtype = z.dtype
@@ -17,7 +19,7 @@ class _Bridge(Function):
 
     @staticmethod
     @no_double_backward
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         message, *by_inputs = ctx.saved_tensors
         return None, (-grad * message).to(ctx.dtype), *(grad * gradient for gradient in by_inputs)
 

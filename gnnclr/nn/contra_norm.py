@@ -64,7 +64,7 @@ class ContraNorm(nn.Module):
         self.scale, self.temperature = check_positive("scale", scale), check_positive("temperature", temperature)
         if channels is None and (learnable or layer_norm):
             raise ValueError("'channels' must be given for 'learnable' and 'layer_norm' (got None)")
-        self.channels = None if channels is None else check_count("channels", channels)
+        self.channels = check_count("channels", channels, optional=True)
         self.dual_norm, self.identity = dual_norm, identity
         self.weight = nn.Parameter(torch.full((channels,), float(scale))) if learnable else None
         self.norm = nn.LayerNorm(channels, eps=1e-6) if layer_norm else None
@@ -93,7 +93,7 @@ class ContraNorm(nn.Module):
         return x if self.norm is None else self.norm(x)
 
     def _messages(self, x: Tensor, edge_index: Tensor | None) -> Tensor:
-        """What the features receive, before the scale."""
+        """The messages to the features, before the scale."""
         (n, d), unit = x.shape[-2:], unit_rows(x)
         if edge_index is None and not self.dual_norm:
             # Fused attention wants four dimensions: sets, heads, tokens and channels.
@@ -112,7 +112,7 @@ class ContraNorm(nn.Module):
         return (torch.cat(out, dim=-2) + back).to(x.dtype)
 
     def _tile(self, unit: Tensor, value: Tensor, rows: slice, exclusion: Exclusion | None) -> tuple[Tensor, Tensor]:
-        """The message to some rows, and what those rows send to all (zero, unless both directions are wanted)."""
+        """The message to some rows, and that from those rows to all (zero, unless both directions are wanted)."""
         score = unit[..., rows, :] @ unit.mT / self.temperature
         if exclusion is not None:
             score = exclusion.mask_(score, rows, slice(0, unit.size(-2)), float("-inf"))

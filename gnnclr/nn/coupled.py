@@ -1,6 +1,5 @@
 """The base of softmax updates: scores of positives coupled with log-partitions of negatives."""
 
-from copy import copy
 from dataclasses import replace
 
 import torch
@@ -8,7 +7,6 @@ from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.graph.augmentation import group_pairs
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs
 from gnnclr.nn.log_partition import LogPartition, Weigh
 from gnnclr.nn.pair_conv import PairConv
@@ -68,9 +66,7 @@ class CoupledConv(PairConv):
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
-        if graph.edge_index is None:
-            graph = copy(graph)
-            graph.edge_index = group_pairs(graph.group)
+        graph = graph.with_edges()
         pairs = self.alignment.pairs(z, graph)
         if self.compares_positives or pairs.attract is not None:
             pairs = self.alignment.compared(z, graph, pairs)
@@ -118,7 +114,7 @@ class CoupledConv(PairConv):
             weight = pairs.learned.detach().requires_grad_()
             name = "weight" if pairs.attract is None else "attract"
             energy, *_ = self._couple(replace(pairs, **{name: weight}), log_partitions)
-            return [(pairs.learned, *torch.autograd.grad(energy, weight))]
+            return [(pairs.learned, torch.autograd.grad(energy, weight)[0])]
 
     def _gradients(self, by_log_scale: Tensor) -> list[tuple[Tensor, Tensor]]:
         tau = self.temperature

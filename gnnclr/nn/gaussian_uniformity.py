@@ -36,8 +36,8 @@ class GaussianUniformityConv(UniformityConv):
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
-        if graph.extra_scale is not None and graph.extra_scale.numel():
-            raise ValueError("'graph.extra_scale' must be absent: the potential of a pair has no factor (got one)")
+        if graph.extra is not None and graph.extra.scale is not None and len(graph.extra):
+            raise ValueError("'graph.extra.scale' must be absent: the potential of a pair has no factor (got one)")
         log_partition = self.log_partition(z, graph)
         mass, lse = log_partition.mass, log_partition.lse
         energies, weight = [], torch.zeros_like(lse)

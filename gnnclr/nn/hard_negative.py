@@ -10,7 +10,7 @@ from gnnclr.nn.alignment import AlignmentConv, PositivePairs
 from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
 from gnnclr.nn.log_partition import LogPartition
 from gnnclr.nn.uniformity import UniformityConv
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_number
 
 
 class HardNegativeConv(CoupledConv):
@@ -54,11 +54,8 @@ class HardNegativeConv(CoupledConv):
         self._check_one_temperature()
         if isinstance(self.temperature, Tensor):
             raise ValueError("'temperature' must be a number: its floor would be learned too (got a tensor)")
-        if isinstance(beta, bool) or not isinstance(beta, (int, float)) or not 0 <= beta < math.inf:
-            raise ValueError(f"'beta' must not be negative (got {describe(beta)})")
-        if isinstance(tau_plus, bool) or not isinstance(tau_plus, (int, float)) or not 0 <= tau_plus < 1:
-            raise ValueError(f"'tau_plus' must lie in [0, 1) (got {describe(tau_plus)})")
-        self.beta, self.tau_plus = float(beta), float(tau_plus)
+        self.beta = float(check_number("beta", beta, least=0))
+        self.tau_plus = float(check_number("tau_plus", tau_plus, least=0, below=1))
         # Without concentration the importance of every negative is one, and its log-partition the log of their number.
         self.sharpness = (1 + self.beta, self.beta) if self.beta else (1.0,)
 

@@ -15,7 +15,7 @@ class KernelMessages(MessagePassing):
     Shapes:
         - **input:** embeddings :math:`(n, d)`, sources :math:`(n + m, d)`, pairs :math:`(2, e)`, weights :math:`(e)`,
           or :math:`(a, e)` for a kernel of :math:`a` arguments
-        - **output:** what targets receive :math:`(n, d)`
+        - **output:** messages to targets :math:`(n, d)`
     """
 
     def __init__(self, kernel: PairKernel):

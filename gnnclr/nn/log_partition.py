@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.nn.negative_blocks import NegativeBlock, negative_blocks
+from gnnclr.graph.negative_blocks import NegativeBlock, negative_blocks
 from gnnclr.ops import KernelSoftmax, PairSoftmax, append_log_weight
 from gnnclr.ops.kernels import PairKernel
 
@@ -26,10 +26,12 @@ class LogPartition(Protocol):
     def mass(self) -> Tensor:
         """The sum of the weights of each anchor's negatives [n], their number where they have none; zero for other
         nodes."""
+        ...
 
     def message(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         r"""The gradient of :math:`\sum_i u_i \ell_i` by :math:`\mathbf{z}`, times :math:`\tau` [n, d], and by the
         logarithm of the inverse temperature, a scalar."""
+        ...
 
 
 class ImplicitLogPartition:
@@ -96,7 +98,7 @@ class ImplicitLogPartition:
             share = block.of_anchors(weight)
             if len(self.blocks) > 1:
                 share = share * _share(softmax.lse, block.of_anchors(self.lse))
-            if self.kernel is not None:
+            if isinstance(softmax, KernelSoftmax):
                 to_q, to_k, by = softmax.messages(share)
                 by_scale += by
             elif block.symmetric:

@@ -5,10 +5,10 @@ import math
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count, check_probability
 
 
 @torch.no_grad()
@@ -45,17 +45,16 @@ class MomentumEncoder(nn.Module):
         - as the encoder's
     """
 
+    step: Tensor
+
     # Not torch's AveragedModel, which copies the online model at its first update and all buffers at each: a target
     # lags from the first step, and has statistics of its own.
     def __init__(self, online: nn.Module, momentum: float = 0.99, steps: int | None = None):
         super().__init__()
-        if isinstance(momentum, bool) or not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
-            raise ValueError(f"'momentum' must be a probability between 0 and 1 (got {describe(momentum)})")
-        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
-            raise ValueError(f"'steps' must be a positive integer or None (got {describe(steps)})")
-        self.momentum, self.steps = momentum, steps
+        self.momentum = check_probability("momentum", momentum)
+        self.steps = check_count("steps", steps, optional=True)
         self.module = copy.deepcopy(online).requires_grad_(False)
-        self.register_buffer("step", torch.zeros((), dtype=torch.long))
+        self.register_buffer("step", torch.tensor(0))  # updates that are done
 
     @torch.no_grad()
     def forward(self, *args: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +51,12 @@ class PairConv(MessagePassing):
         """Energy and message of one round; ``z`` is float32 or float64, and no gradient is recorded. Where
         :func:`gnnclr.ops.value_only.value_only` says so, the message may be left out."""
         raise NotImplementedError
+
+    if TYPE_CHECKING:  # torch says that any module returns anything
+
+        def __call__(self, z: Tensor, graph: ContrastGraph) -> Tensor:
+            """The message of one round."""
+            ...
 
     def forward(self, z: Tensor, graph: ContrastGraph) -> Tensor:
         """The message of one round."""
@@ -148,8 +155,8 @@ class PairConv(MessagePassing):
 
     @staticmethod
     def candidates(z: Tensor, graph: ContrastGraph) -> Tensor:
-        """Nodes followed by the rows of the bank: what sources of edges index."""
-        return z if graph.bank is None else torch.cat([z, graph.bank.to(z)])
+        """Nodes followed by the rows of the bank: the rows that sources of edges index."""
+        return z if graph.bank is None else torch.cat([z, graph.bank.rows.to(z)])
 
     def extra_repr(self) -> str:
         """The temperature, and the kernel where it is not the dot product."""

@@ -8,7 +8,7 @@ from gnnclr.nn.alignment import PositivePairs
 
 
 class PositiveSoftmax:
-    r"""The softmax over the scores of each anchor's positives, by what it departs from equal shares by.
+    r"""The softmax over the scores of each anchor's positives, by its difference from equal shares.
 
     .. math::
         \ell_i = \log \sum_p e^{s_{ip}}, \qquad e^{s_{ip} - \ell_i} = \frac{1 + \epsilon_{ip}}{P_i}
@@ -44,7 +44,8 @@ class PositiveSoftmax:
         self.departure = (gap - log_mean[self.target]).expm1()
 
     def uneven(self, equal: Tensor, weight: Tensor) -> Tensor:
-        """What weights of pairs [e] miss of ``equal`` weights of their anchor's [e], zero where that is rounding."""
+        """The difference between ``equal`` weights and the weights of an anchor's pairs [e], zero where that is
+        rounding."""
         missing = equal - weight
         rounding = missing.abs() <= 8 * torch.finfo(missing.dtype).eps * equal.abs()
         # Its derivative by the weight stays.

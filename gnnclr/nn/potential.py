@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.nn.negative_blocks import explicit_negatives, negative_blocks, refuse_extra_negatives
+from gnnclr.graph.explicit_negatives import explicit_negatives, refuse_extra_negatives
+from gnnclr.graph.negative_blocks import negative_blocks
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops import PairSum

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gnnclr.ops.check import check_count, describe
+from gnnclr.ops.check import check_count, check_number, describe
 from gnnclr.ops.unit_rows import unit_rows
 
 
@@ -38,8 +38,7 @@ class SelfAttentionMessagePassing(nn.Module):
         if channels % heads:
             raise ValueError(f"'heads' must divide the {channels} channels (got {heads})")
         check_count("layers", layers)
-        if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
-            raise ValueError(f"'dropout' must lie in [0, 1) (got {describe(dropout)})")
+        check_number("dropout", dropout, least=0, below=1)
         layer = (
             nn.TransformerEncoderLayer(channels, heads, 4 * channels, dropout, batch_first=True) for _ in range(layers)
         )
@@ -62,7 +61,7 @@ class SelfAttentionMessagePassing(nn.Module):
         return x
 
     def adapt(self, support: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
-        """Refines the samples of an episode together, to unit length: the ``transform`` of
+        """Refines the samples of an episode together and normalizes them: the ``transform`` of
         :func:`gnnclr.eval.few_shot`.
 
         Args:
@@ -70,7 +69,8 @@ class SelfAttentionMessagePassing(nn.Module):
             query (Tensor): Features of the queries [..., q, d].
         """
         out = unit_rows(self(torch.cat([support, query], dim=-2)))
-        return out.split([support.size(-2), query.size(-2)], dim=-2)
+        first, second = out.split([support.size(-2), query.size(-2)], dim=-2)
+        return first, second
 
     def extra_repr(self) -> str:
         """Channels and heads."""

@@ -68,8 +68,8 @@ class SignedMessagePassing(MessagePassing):
 
     def weights(self) -> tuple[Tensor, Tensor]:
         r"""The matrices :math:`\mathbf{W}_{+}` and :math:`\mathbf{W}_{-}` [out, in]."""
-        parts = self.weight_pos, self.weight_neg
-        return tuple(a @ a.t() for a in parts) if self.constraint == "psd" else parts
+        a, b = self.weight_pos, self.weight_neg
+        return (a @ a.t(), b @ b.t()) if self.constraint == "psd" else (a, b)
 
     def penalty(self) -> Tensor:
         r"""How far the weights are from positive semidefinite, to be added to the loss; zero unless the constraint is

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import FeatureBank
-from gnnclr.ops.check import check_count, check_index, check_matrix, describe
+from gnnclr.ops.check import check_count, check_index, check_matrix, check_number
 
 
 class StageMemory(nn.Module):
@@ -18,7 +18,7 @@ class StageMemory(nn.Module):
     :obj:`warm_up` epochs are done, and for samples not yet written, :math:`\mathbf{t}_i = \mathbf{z}_i`.
 
     Targets of a batch are read before it is written, so one row a sample is enough: a sample comes once an epoch, and
-    what it reads is of an earlier epoch. Samples that an epoch leaves out keep what they have. Writes of all processes
+    it reads a row of an earlier epoch. Samples that an epoch leaves out keep their rows. Writes of all processes
     reach all of them. :meth:`start_epoch` must be called at the start of every epoch.
 
     Args:
@@ -28,7 +28,7 @@ class StageMemory(nn.Module):
         warm_up (int, optional): Epochs, from the first, whose targets are not mixed. (default: ``51``, as in the
             authors' code)
         lag (int, optional): Epochs from one write to the next: every epoch whose number is a multiple of it writes.
-            With a lag of one what is read is one epoch old; otherwise its age is one to :obj:`lag` epochs.
+            With a lag of one the row that is read is one epoch old; otherwise its age is one to :obj:`lag` epochs.
             (default: ``1``)
 
     Shapes:
@@ -36,13 +36,14 @@ class StageMemory(nn.Module):
         - **output:** targets :math:`(n, D)`, without gradients
     """
 
+    epoch: Tensor
+
     def __init__(self, size: int, dim: int, mix: float = 0.5, warm_up: int = 51, lag: int = 1):
         super().__init__()
-        if isinstance(mix, bool) or not isinstance(mix, (int, float)) or not 0 <= mix <= 1:
-            raise ValueError(f"'mix' must be a number between 0 and 1 (got {describe(mix)})")
-        self.mix, self.warm_up, self.lag = float(mix), check_count("warm_up", warm_up, least=0), check_count("lag", lag)
+        self.mix = float(check_number("mix", mix, least=0, most=1))
+        self.warm_up, self.lag = check_count("warm_up", warm_up, least=0), check_count("lag", lag)
         self.bank = FeatureBank(size, dim, mode="sample")
-        self.register_buffer("epoch", torch.tensor(0))
+        self.register_buffer("epoch", torch.tensor(0))  # the one that goes on: the training says which
 
     def start_epoch(self, epoch: int) -> None:
         """Says which epoch begins, counted from 0."""

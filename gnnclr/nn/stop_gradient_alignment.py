@@ -24,7 +24,7 @@ class StopGradientAlignmentConv(AlignmentConv):
         super().__init__(temperature)
 
     def pull(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs, by_score: Tensor) -> Tensor:
-        """What anchors receive; positives receive nothing."""
+        """The messages to anchors; positives receive none."""
         nodes = self.candidates(z, graph)
         # propagate_type: (x: Tensor, edge_weight: Tensor)
         size = (nodes.size(0), z.size(0))

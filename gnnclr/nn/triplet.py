@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
+from gnnclr.graph.explicit_negatives import explicit_negatives, refuse_extra_negatives
+from gnnclr.graph.negative_blocks import negative_blocks
 from gnnclr.nn.alignment import AlignmentConv, PositivePairs, most_positives, relative_weights
 from gnnclr.nn.coupled import sum_by_anchor
-from gnnclr.nn.negative_blocks import explicit_negatives, negative_blocks, refuse_extra_negatives
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops import PairSum
@@ -44,6 +45,8 @@ class TripletConv(PairConv):
         - **output:** messages :math:`(n, d)`
     """
 
+    kernel: Hinge
+
     def __init__(self, margin: float = 1.0, impl: str = "auto", positives: str = "all"):
         super().__init__()
         self.margin, self.impl = check_positive("margin", margin), check_choice("impl", impl, SUM_IMPLEMENTATIONS)
@@ -64,7 +67,9 @@ class TripletConv(PairConv):
         message = self.alignment.pull(z, graph, pairs, by_score).sub_(message)
         return Update(value / mass, message.div_(mass))
 
-    def _of_all(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs) -> tuple[Tensor, float, Tensor, Tensor]:
+    def _of_all(
+        self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs
+    ) -> tuple[Tensor, float, Tensor | None, Tensor | None]:
         """Sum and weight of all triplets, and gradients of the sum by embeddings and by the scores of positives."""
         target = pairs.edge_index[1]
         weight = graph.edge_weight
@@ -92,7 +97,7 @@ class TripletConv(PairConv):
 
     def _of_all_explicit(
         self, z: Tensor, graph: ContrastGraph, thresholds: SortedThresholds
-    ) -> tuple[Tensor, float, Tensor, Tensor]:
+    ) -> tuple[Tensor, float, Tensor | None, Tensor | None]:
         """As :meth:`_of_all`, for negatives that are edges."""
         edge_index = explicit_negatives(graph)
         source, target = edge_index
@@ -121,7 +126,9 @@ class TripletConv(PairConv):
         total = torch.zeros_like(thresholds.count, dtype=thresholds.weight.dtype)
         return float(total.index_add_(0, thresholds.owner, thresholds.weight)[target].sum())
 
-    def _of_mean(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs) -> tuple[Tensor, float, Tensor, Tensor]:
+    def _of_mean(
+        self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs
+    ) -> tuple[Tensor, float, Tensor | None, Tensor]:
         """As :meth:`_of_all`, for one hinge of the mean distance of an anchor's positives."""
         share = sum_by_anchor(pairs.weight, pairs, z.size(0))
         weight = pairs.weight / share[pairs.edge_index[1]].clamp(min=torch.finfo(z.dtype).tiny)
@@ -131,7 +138,7 @@ class TripletConv(PairConv):
 
     def _negatives(
         self, z: Tensor, graph: ContrastGraph, threshold: Tensor, active: Tensor
-    ) -> tuple[Tensor, int, Tensor, Tensor]:
+    ) -> tuple[Tensor, int, Tensor | None, Tensor]:
         """Sum and number of the triplets, and gradients of the sum by embeddings and thresholds."""
         if graph.negative_index is not None:
             edge_index = explicit_negatives(graph)

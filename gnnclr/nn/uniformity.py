@@ -5,10 +5,10 @@ from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
 from gnnclr.graph import ContrastGraph, Negatives
+from gnnclr.graph.explicit_negatives import explicit_negatives, extra_negatives
 from gnnclr.graph.pair_exceptions import pair_log_weight
 from gnnclr.nn.alignment import anchor_share
 from gnnclr.nn.log_partition import ImplicitLogPartition, JoinedLogPartition, LogPartition, Weigh
-from gnnclr.nn.negative_blocks import explicit_negatives, repels
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
@@ -71,7 +71,7 @@ class UniformityConv(PairConv):
     :math:`k(\mathbf{z}_i, \mathbf{z}_j) = \mathbf{z}_i^\top \mathbf{z}_j`,
     with :math:`P` the row softmax over negatives; :math:`n` counts the anchors that have negatives. Explicit negatives
     (``graph.negative_index``) go through ``propagate``; implicit ones, the rule ``graph.negatives``, through the
-    engine, in linear memory. Exceptions to both, ``graph.ignore_index`` and ``graph.extra_index``, are exact: what is
+    engine, in linear memory. Exceptions to both, ``graph.ignore_index`` and ``graph.extra``, are exact: what is
     ignored is left out, and what is extra is added, nothing is subtracted.
 
     Args:
@@ -114,12 +114,11 @@ class UniformityConv(PairConv):
         return log_partition if extra is None else JoinedLogPartition(log_partition, extra)
 
     def _extra_log_partition(self, z: Tensor, graph: ContrastGraph, sharpness: float) -> LogPartition | None:
-        """The log-partition over ``graph.extra_index``, if there are any."""
-        if graph.extra_index is None or graph.extra_index.numel() == 0:
+        """The log-partition over ``graph.extra``, if there are any."""
+        extra = extra_negatives(graph)
+        if extra is None:
             return None
-        keep = repels(graph, graph.extra_index)
-        of_pairs = (x if x is None else x[keep] for x in (graph.extra_log_weight, graph.extra_scale))
-        return _ExplicitLogPartition(self, z, graph, sharpness, graph.extra_index[:, keep], *of_pairs)
+        return _ExplicitLogPartition(self, z, graph, sharpness, extra.index, extra.log_weight, extra.scale)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""

@@ -1,4 +1,4 @@
-"""What a contrastive layer computes in one round."""
+"""The result of one round of a contrastive layer."""
 
 from dataclasses import dataclass, field
 

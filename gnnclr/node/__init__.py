@@ -24,12 +24,11 @@ from gnnclr.node.methods.bgrl import BGRL
 from gnnclr.node.methods.cca_ssg import CCASSG
 from gnnclr.node.methods.costa import COSTA
 from gnnclr.node.methods.csgcl import CSGCL
-from gnnclr.node.methods.deca import deca_loss
 from gnnclr.node.methods.decoupled import Decoupled
 from gnnclr.node.methods.dgi import DGI
 from gnnclr.node.methods.discriminator import BilinearDiscriminator
 from gnnclr.node.methods.gca import GCA
-from gnnclr.node.methods.gcool import GCooL
+from gnnclr.node.methods.gcool import GCooL, deca_loss
 from gnnclr.node.methods.ggd import GGD
 from gnnclr.node.methods.grace import GRACE
 from gnnclr.node.methods.graph_acl import GraphACL
@@ -48,7 +47,7 @@ from gnnclr.node.rewiring.propagated_neighbors import PropagatedNeighbors
 from gnnclr.node.rewiring.stratified_nodes import StratifiedNodes
 from gnnclr.node.sparse.adjacency import normalized_adjacency
 from gnnclr.node.sparse.csr import csr_tensor, spmm
-from gnnclr.node.sparse.propagate import propagate_features
+from gnnclr.node.sparse.propagate import ppr_features, propagate_features
 from gnnclr.node.transforms.adaptive import AdaptiveEdgeDrop, AdaptiveFeatureMask, drop_probability, gca_view
 from gnnclr.node.transforms.centrality import centrality
 from gnnclr.node.transforms.community_views import (
@@ -59,11 +58,8 @@ from gnnclr.node.transforms.community_views import (
 )
 from gnnclr.node.transforms.diffusion import PPRDiffusion, ppr_matrix
 from gnnclr.node.transforms.ego_nets import EgoNets
-from gnnclr.node.transforms.ppr_features import ppr_features
+from gnnclr.node.transforms.features import SVDFeatures, TfidfFeatures, UnitFeatures
 from gnnclr.node.transforms.shuffle import FeatureShuffle
-from gnnclr.node.transforms.svd_features import SVDFeatures
-from gnnclr.node.transforms.tfidf_features import TfidfFeatures
-from gnnclr.node.transforms.unit_features import UnitFeatures
 from gnnclr.node.transforms.views import EdgeDrop, FeatureMask, grace_view
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Agreement of all processes on what they are about to gather."""
+"""Agreement of all processes on the tensors that they are about to gather."""
 
 import hashlib
 import struct
@@ -14,14 +14,14 @@ from torch import Tensor, nn
 MOST_ARGUMENTS = 16
 #: Bytes of the description that goes with them; of a longer one only the hash is compared.
 TEXT = 2048
-#: What a process says of itself: whether it has a problem, the hash of its description, and rows of each argument.
+#: The header of a process: whether it has a problem, the hash of its description, and rows of each argument.
 NUMBERS = struct.Struct(f"<{2 + MOST_ARGUMENTS}q")
 
 
 @torch.compiler.disable
 def agree(check: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], dict[str, list[int]]]:
-    """Compares what the processes are about to gather, in one small gather, before the first of them waits for rows
-    that do not fit. Every process must call; then all of them return, or all of them raise the same error.
+    """Compares the tensors that the processes are about to gather, in one small gather, before the first of them waits
+    for rows that do not fit. Every process must call; then all of them return, or all of them raise the same error.
 
     Args:
         check (callable): Checks this process's own arguments and returns them by name: tensors, whose first dimension
@@ -132,7 +132,7 @@ def _on_rank(message: str, rank: int) -> str:
 
 
 def _difference(texts: list[str]) -> str:
-    """The first argument that is not alike on all processes: what most of them have, and who has another."""
+    """The first argument that is not alike on all processes: its value on most of them, and the ranks with another."""
     lines = [dict(line.split(": ", 1) for line in text.split("\n") if ": " in line) for text in texts]
     for name in dict.fromkeys(name for line in lines for name in line):
         values = [line.get(name, "none") for line in lines]

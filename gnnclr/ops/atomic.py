@@ -14,9 +14,9 @@ from gnnclr.ops.paths import naming_file
 def atomic_write(path: str | Path, mode: str = "w", newline: str | None = None) -> Iterator[IO[Any]]:
     """Opens a file beside ``path``, which is flushed to disk and renamed to it when the block ends.
 
-    At any time ``path`` holds either all of its old contents or all of the new ones, whoever is killed, and whoever
-    writes it at the same time. A block that raises leaves ``path`` as it was. Missing folders are made. A link stays a
-    link, and what is no file, such as ``/dev/stdout``, is written to directly.
+    At any time ``path`` holds either all of its old contents or all of the new ones, whichever process is killed, and
+    whichever writes it at the same time. A block that raises leaves ``path`` as it was. Missing folders are made. A
+    link stays a link, and a path that is no file, such as ``/dev/stdout``, is written to directly.
 
     Args:
         path (str or Path): The file to write.

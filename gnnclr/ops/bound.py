@@ -1,5 +1,7 @@
 """A bounded value that can come back."""
 
+from typing import Any
+
 from torch import Tensor
 from torch.autograd import Function
 
@@ -8,13 +10,13 @@ from gnnclr.ops.no_double_backward import no_double_backward
 
 class _Bound(Function):
     @staticmethod
-    def forward(ctx, x, low, high):
+    def forward(ctx: Any, x: Tensor, low: float | None, high: float | None) -> Tensor:
         ctx.outside = (None if low is None else x <= low, None if high is None else x >= high)
         return x.clamp(low, high)
 
     @staticmethod
     @no_double_backward
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         below, above = ctx.outside
         # A step of gradient descent lowers x where the gradient is positive.
         for outside, further in ((below, grad > 0), (above, grad < 0)):
@@ -26,7 +28,7 @@ class _Bound(Function):
 def bound(x: Tensor, low: float | None = None, high: float | None = None) -> Tensor:
     """``x`` within bounds, with a gradient that leads back inside.
 
-    ``clamp`` has no gradient beyond a bound, so that what is learned and has overshot never returns. Here the gradient
+    ``clamp`` has no gradient beyond a bound, so that a parameter that has overshot never returns. Here the gradient
     passes unless it leads further out: at and beyond ``low`` it is zero where a step would lower ``x``, at and beyond
     ``high`` where it would raise it.
 

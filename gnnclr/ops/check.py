@@ -1,4 +1,4 @@
-"""Argument checks whose messages name the argument, what was expected and what came."""
+"""Checks of arguments, whose messages name the argument, the expected value and the value that came."""
 
 import math
 from numbers import Integral, Real
@@ -78,6 +78,11 @@ def check_finite(name: str, x: Tensor) -> Tensor:
     return x
 
 
+def is_number(value: Any, kind: type = Real) -> bool:
+    """Whether ``value`` is a number of a kind, Python's or NumPy's; booleans are none."""
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
 def check_positive(name: str, value: Any, learnable: bool = False) -> Any:
     """Returns ``value`` if it is a positive number (or a scalar tensor), and raises a :class:`ValueError` otherwise.
 
@@ -89,7 +94,8 @@ def check_positive(name: str, value: Any, learnable: bool = False) -> Any:
     """
     number = value.detach().item() if isinstance(value, Tensor) and value.numel() == 1 else value
     # Within float32, and with an inverse there: scales and temperatures are divided by.
-    if isinstance(number, bool) or not isinstance(number, (float, Real)) or not 1e-37 < number < 1e37:
+    # 'float' first: what asks an abstract class takes ten times as long, and a loss asks in every step.
+    if not (type(number) is float or is_number(number)) or not 1e-37 < number < 1e37:
         raise ValueError(f"'{name}' must be a positive number (got {describe(value)})")
     return value if learnable else check_constant(name, value)
 
@@ -102,7 +108,16 @@ def check_constant(name: str, value: Any) -> Any:
     return value
 
 
-def check_number(name: str, value: Any, least: float = -math.inf, most: float = math.inf) -> float:
+def check_number(
+    name: str,
+    value: Any,
+    least: float = -math.inf,
+    most: float = math.inf,
+    *,
+    above: float = -math.inf,
+    below: float = math.inf,
+    optional: bool = False,
+) -> Any:
     """Returns ``value`` if it is a finite number within bounds, and raises a :class:`ValueError` otherwise.
 
     Args:
@@ -110,35 +125,52 @@ def check_number(name: str, value: Any, least: float = -math.inf, most: float = 
         value: The value to check.
         least (float, optional): The smallest that is allowed. (default: ``-math.inf``)
         most (float, optional): The largest that is allowed. (default: ``math.inf``)
+        above (float, optional): The smallest that is too small. (default: ``-math.inf``)
+        below (float, optional): The largest that is too large. (default: ``math.inf``)
+        optional (bool, optional): Also allow None. (default: ``False``)
     """
+    if optional and value is None:
+        return None
     check_constant(name, value)
-    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or not least <= value <= most:
-        bounds = [f"at least {least:g}"] * (least > -math.inf) + [f"at most {most:g}"] * (most < math.inf)
-        raise ValueError(f"'{name}' must be {', '.join(['a finite number', *bounds])} (got {describe(value)})")
+    if not is_number(value) or not (least <= value <= most and above < value < below):
+        lower = [f"at least {least:g}"] * (least > -math.inf) + [f"above {above:g}"] * (above > -math.inf)
+        upper = [f"at most {most:g}"] * (most < math.inf) + [f"below {below:g}"] * (below < math.inf)
+        expected = ", ".join(["a finite number", *lower, *upper]) + " or None" * optional
+        raise ValueError(f"'{name}' must be {expected} (got {describe(value)})")
     return value
 
 
 def check_seed(name: str, value: Any, bits: int = 63) -> int:
     """Returns ``value`` as an integer if it is a seed, not negative and of so many bits, and raises a
     :class:`ValueError` otherwise."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < 2**bits:
+    if not is_number(value, Integral) or not 0 <= value < 2**bits:
         raise ValueError(f"'{name}' must be an integer from 0 to 2^{bits} - 1 (got {describe(value)})")
     return int(value)
 
 
-def check_count(name: str, value: Any, least: int = 1) -> int:
-    """Returns ``value`` if it is an integer of at least ``least``, and raises a :class:`ValueError` otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+def check_count(name: str, value: Any, least: int = 1, most: float = math.inf, *, optional: bool = False) -> Any:
+    """Returns ``value`` as an integer if it is one within bounds, and raises a :class:`ValueError` otherwise.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        value: The value to check.
+        least (int, optional): The smallest that is allowed. (default: ``1``)
+        most (int, optional): The largest that is allowed. (default: ``math.inf``)
+        optional (bool, optional): Also allow None. (default: ``False``)
+    """
+    if optional and value is None:
+        return None
+    if not is_number(value, Integral) or not least <= value <= most:
         known = {0: "an integer, zero or more", 1: "a positive integer"}
         expected = known.get(least, f"an integer of at least {least}")
-        raise ValueError(f"'{name}' must be {expected} (got {describe(value)})")
-    return value
+        expected = f"an integer from {least} to {most}" if most < math.inf else expected
+        raise ValueError(f"'{name}' must be {expected}{' or None' * optional} (got {describe(value)})")
+    return int(value)
 
 
 def check_probability(name: str, value: Any) -> float:
     """Returns ``value`` if it is a number from 0 to 1, and raises a :class:`ValueError` otherwise."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
+    if not is_number(value) or not 0 <= value <= 1:
         raise ValueError(f"'{name}' must be a probability between 0 and 1 (got {describe(value)})")
     return float(value)
 
@@ -189,9 +221,7 @@ def check_edges(edge_index: Any, num_nodes: int, name: str = "edge_index") -> Te
         name (str, optional): Name of the argument, for the message. (default: ``"edge_index"``)
     """
     edge_index = check_index(name, edge_index, 2, "e").detach()
-    if isinstance(num_nodes, bool) or not isinstance(num_nodes, Integral) or num_nodes < 0:
-        raise ValueError(f"'num_nodes' must be an integer, zero or more (got {describe(num_nodes)})")
-    return _check_range(name, edge_index, num_nodes)
+    return _check_range(name, edge_index, check_count("num_nodes", num_nodes, least=0))
 
 
 def check_nodes(name: str, index: Any, num_nodes: int) -> Tensor:

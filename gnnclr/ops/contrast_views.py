@@ -70,7 +70,7 @@ def _alike(views: Sequence[Tensor]) -> bool:
 
 class _ContrastViews(Function):
     @staticmethod
-    def forward(ctx, pairing, tau, temperature, *views):
+    def forward(ctx: Any, pairing: str, tau: float | None, temperature: Tensor | None, *views: Tensor) -> Tensor:
         loss, *saved = _contrast_opaque(views, temperature, tau, pairing, True)
         ctx.save_for_backward(*saved)
         ctx.num_views, ctx.dtype = len(views), views[0].dtype
@@ -79,7 +79,7 @@ class _ContrastViews(Function):
 
     @staticmethod
     @no_double_backward
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         gradient, by_temperature = ctx.saved_tensors
         by_views = (gradient * grad).to(ctx.dtype).chunk(ctx.num_views)
         if ctx.temperature is not None:
@@ -102,6 +102,7 @@ class _Views:
         self.z, self.scale = z, scale
         z = z.view(-1, d)
         self.symmetric = _safe(scale)
+        self.tiles: Any
         if self.symmetric:
             self.tiles = SymmetricTiles(z, z, SampleDiagonals(n), scale, keep=wanted)
         else:
@@ -203,7 +204,9 @@ def _contrast_compiled(
 
 
 @_contrast_compiled.register_fake
-def _(views, temperature, tau, pairing, wanted):
+def _(
+    views: Sequence[Tensor], temperature: Tensor | None, tau: float | None, pairing: str, wanted: bool
+) -> list[Tensor]:
     first, dtype = views[0], torch.promote_types(views[0].dtype, torch.float32)
     out = [first.new_empty((), dtype=dtype)]
     if wanted:

@@ -1,4 +1,4 @@
-"""Which pairs of a query and a key take no part in a softmax, held as ranges and pairs instead of a mask."""
+"""Pairs of queries and keys that a softmax leaves out, as ranges and lists instead of a mask."""
 
 from copy import copy
 

@@ -2,6 +2,8 @@
 
 import functools
 import warnings
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor
@@ -13,7 +15,7 @@ from gnnclr.ops.tiles import slices
 
 #: Queries of one call: the CPU kernel runs at full speed from 768 rows on, that for GPUs shares rows among processors.
 CHUNK = {"cpu": 1024, "cuda": 4096}
-#: What the kernels for GPUs want the number of columns to be a multiple of.
+#: The kernels for GPUs want a number of columns that is a multiple of it.
 ALIGNMENT = 8
 
 
@@ -42,7 +44,7 @@ def _merge(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         return parts[0]
     lse = torch.logsumexp(torch.stack([part for _, part in parts]), dim=0)
     pivot = lse.masked_fill(lse == float("-inf"), 0)
-    return sum(out * (part - pivot).exp().unsqueeze(1) for out, part in parts), lse
+    return reduce(add, (out * (part - pivot).exp().unsqueeze(1) for out, part in parts)), lse
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, exclusion: Exclusion) -> tuple[Tensor, Tensor]:

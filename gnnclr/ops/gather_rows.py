@@ -1,4 +1,4 @@
-"""Rows of all processes, which may hold different numbers of them."""
+"""Gathers the rows of all processes, which may hold different numbers of them."""
 
 import torch
 import torch.distributed as dist

@@ -16,7 +16,7 @@ SAFE_EXPONENT = 70.0
 
 
 class GroupSoftmax:
-    r"""The softmax of each row over the other rows of its group, and messages of what it departs from equal shares by.
+    r"""The softmax of each row over the other rows of its group, and messages of its difference from equal shares.
 
     .. math::
         \ell_i = \log \sum_{j \in \mathcal{G}(i)} e^{\kappa\, \mathbf{x}_i^\top \mathbf{x}_j}, \qquad
@@ -98,7 +98,7 @@ class GroupSoftmax:
             return self._unsort(out), slope if by_scale else None
 
     def _set_terms(self) -> Tensor:
-        r"""Sets what logits are made of, less the scale: centers of groups, and for each row half of its squared
+        r"""Sets the parts of logits, less the scale: centers of groups, and for each row half of its squared
         distance to its center, less what its own square exceeds one by. Returns the means of the logits [n]."""
         self._center = scatter(self._x, self._group, reduce="mean")
         y = self._x - self._center[self._group]

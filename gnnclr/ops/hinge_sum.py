@@ -15,7 +15,7 @@ THRESHOLDS_AT_ONCE = 1 << 22
 
 
 class SortedThresholds:
-    """Thresholds of queries, sorted within each; what all of them together say of a distance.
+    """Thresholds of queries, sorted within each, and the sums of their hinges at a distance.
 
     Args:
         owner (Tensor): The query of each threshold [e].
@@ -33,7 +33,7 @@ class SortedThresholds:
         self.count = torch.bincount(owner, minlength=n)
         self.start = torch.nn.functional.pad(self.count.cumsum(0), (1, 0))
 
-    def rows(self, rows: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def rows(self, rows: slice) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """The thresholds of some queries [b, p], the last ones of each row if it has fewer, sums of weights, and of
         weighted thresholds, from each on [b, p + 1], and where each stands in its row [e of the rows]."""
         count = self.count[rows]
@@ -45,7 +45,8 @@ class SortedThresholds:
         padded[own, place] = self.threshold[part]
         sums = self.threshold.new_zeros(2, count.numel(), width + 1)
         sums[0, own, place], sums[1, own, place] = self.weight[part], self.weight[part] * self.threshold[part]
-        return padded, *sums.flip(2).cumsum(2).flip(2), own, place
+        weight, weighted = sums.flip(2).cumsum(2).flip(2)
+        return padded, weight, weighted, own, place
 
     def ranks(self, target: Tensor, distance: Tensor) -> Tensor:
         """How many thresholds of a query are no larger, for each of some distances [m]."""
@@ -115,7 +116,7 @@ class HingeSum:
             self.mass = (pairs.count[owner] * weight).sum()
 
     def _add(self, pairs: PairSet, rows: slice, width: int) -> None:
-        """Adds what a block of queries has to say."""
+        """Adds the sums and messages of a block of queries."""
         threshold, weights, weighted, own, place = self._sorted.rows(rows)
         if not own.numel():
             return

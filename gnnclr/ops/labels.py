@@ -1,4 +1,4 @@
-"""What a label is, and when it is missing."""
+"""Labels of classes, and their missing values."""
 
 from typing import Any
 

@@ -1,5 +1,7 @@
 """The log-sum-exp over pairs as a differentiable function."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ from gnnclr.ops.pair_softmax import PairSoftmax
 
 class _PairLogSumExp(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, q, k, options):
+    def forward(ctx: Any, q: Tensor, k: Tensor, options: dict[str, Any]) -> Tensor:
         pairs = PairSoftmax(q, k, **options)
         ctx.pairs, ctx.dtypes = pairs, (q.dtype, k.dtype)
         ctx.save_for_backward(q, k)
@@ -17,7 +19,7 @@ class _PairLogSumExp(torch.autograd.Function):
 
     @staticmethod
     @no_double_backward
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         _ = ctx.saved_tensors  # the engine may share their memory: this refuses inputs that were changed since
         to_q, to_k = ctx.pairs.messages(grad)
         scale = ctx.pairs.scale
@@ -26,14 +28,14 @@ class _PairLogSumExp(torch.autograd.Function):
 
 class _SymmetricLogSumExp(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, options):
+    def forward(ctx: Any, x: Tensor, options: dict[str, Any]) -> Tensor:
         ctx.pairs, ctx.dtype = PairSoftmax(x, x, symmetric=True, **options), x.dtype
         ctx.save_for_backward(x)
         return ctx.pairs.lse.clone()
 
     @staticmethod
     @no_double_backward
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         _ = ctx.saved_tensors
         return (ctx.pairs.message(grad) * ctx.pairs.scale).to(ctx.dtype), None
 

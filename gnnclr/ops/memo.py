@@ -9,18 +9,18 @@ from torch import Tensor
 
 
 class TensorMap:
-    """A dictionary by tensors as objects, which keeps none of them alive: what belongs to one goes with it."""
+    """A dictionary by tensors as objects, which keeps none of them alive: a value goes with its tensor."""
 
     def __init__(self):
         self._values: dict[int, tuple[weakref.ref, Any]] = {}
 
     def get(self, tensor: Any) -> Any:
-        """What belongs to a tensor, or ``None``."""
+        """The value of a tensor, or ``None``."""
         entry = self._values.get(id(tensor))
         return entry[1] if entry is not None and entry[0]() is tensor else None
 
     def set(self, tensor: Tensor, value: Any) -> None:
-        """Gives something to a tensor."""
+        """Sets the value of a tensor."""
         key = id(tensor)
         self._values[key] = weakref.ref(tensor, lambda _: self._values.pop(key, None)), value
 
@@ -28,13 +28,13 @@ class TensorMap:
         return len(self._values)
 
 
-#: What each tensor that :func:`copy_of` made is a copy of.
+#: The original of each tensor that :func:`copy_of` made.
 _ORIGINALS = TensorMap()
 
 
 def copy_of(tensor: Tensor) -> Tensor:
-    """A copy that may be handed out, for which a :class:`TensorMemo` remembers what it remembers for ``tensor``, until
-    someone writes into the copy: ``tensor`` itself stays private, so that nobody can write into it."""
+    """A copy that may be handed out, for which a :class:`TensorMemo` remembers the same values as for ``tensor``, until
+    the copy is written into: ``tensor`` itself stays private, so that it never changes."""
     if torch.is_inference_mode_enabled():
         with torch.inference_mode(False):  # made in it, a tensor has no version
             return copy_of(tensor)
@@ -44,7 +44,7 @@ def copy_of(tensor: Tensor) -> Tensor:
 
 
 def original(value: Any) -> Any:
-    """What a tensor is an unchanged copy of, by :func:`copy_of`; anything else is itself."""
+    """The original of an unchanged copy by :func:`copy_of`; any other tensor itself."""
     # As _ORIGINALS.get(value), without a call: each step asks some twenty times.
     entry = _ORIGINALS._values.get(id(value))
     return value if entry is None or entry[0]() is not value or value._version else entry[1]
@@ -53,7 +53,7 @@ def original(value: Any) -> Any:
 class TensorMemo:
     """Calls a function, and remembers its value until it is called with other tensors, or with the same ones changed.
 
-    A graph is one object through a training run, and what is derived from it (a normalized adjacency matrix,
+    A graph is one object through a training run, and values derived from it (a normalized adjacency matrix,
     centralities, propagated features) costs more than a training step. Tensors are told apart by identity and version,
     not by their entries; they are referenced weakly. Values are constants: they are made without gradients.
 
@@ -67,7 +67,7 @@ class TensorMemo:
     def __init__(self, function: Callable[..., Any]):
         self.function = function
         #: Key and value in one place: a thread that finds the key finds its value.
-        self._last: tuple[tuple | None, Any] = (None, None)
+        self._last: tuple[tuple[Any, ...] | None, Any] = (None, None)
 
     def __call__(self, *args: Any) -> Any:
         """The value of the function."""
@@ -94,7 +94,7 @@ def _outside(memo: TensorMemo, *args: Any) -> Any:
 
 
 class _Seen(NamedTuple):
-    """What a tensor is told by."""
+    """The identity and version of a tensor."""
 
     tensor: weakref.ref
     version: int

@@ -2,11 +2,13 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import torch
+from torch import Tensor
 
 
-def no_double_backward(backward: Callable) -> Callable:
+def no_double_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
     """Decorates the ``backward`` of an autograd function: refuses ``create_graph=True`` instead of giving wrong second
     derivatives.
 
@@ -15,7 +17,7 @@ def no_double_backward(backward: Callable) -> Callable:
     """
 
     @functools.wraps(backward)
-    def wrapped(ctx, *grads):
+    def wrapped(ctx: Any, *grads: Tensor) -> Any:
         if torch.is_grad_enabled():  # only under create_graph=True
             raise RuntimeError("gnnclr has no second derivatives: 'create_graph=True' is not supported")
         return backward(ctx, *grads)

@@ -1,5 +1,7 @@
 """The pairs of queries and keys that take part in a sum."""
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor
 
@@ -8,9 +10,12 @@ from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.memo import TensorMemo
 from gnnclr.ops.tiles import single_tile
 
+#: What there is for each row, or nothing.
+Part = TypeVar("Part", Tensor, None)
+
 
 class PairSet:
-    r"""Queries, keys and the pairs of them that take no part; what the engines walk over.
+    r"""Queries, keys and excluded pairs, in the order in which the engines walk over them.
 
     Rows are cast to float32 at least. Where they fill more than a tile they are sorted by group, so that excluded pairs
     are ranges; :meth:`sort_q` and :meth:`unsort_q` go between the caller's order and this one.
@@ -58,12 +63,12 @@ class PairSet:
         """The number of keys that take part with each query [n], in the caller's order."""
         return self.unsort_q(self.exclusion.count(self.q.size(0), self.k.size(0)).to(self.q.device))
 
-    def sort_q(self, x: Tensor | None) -> Tensor | None:
-        """What belongs to queries [n, ...], in the order of the engines."""
+    def sort_q(self, x: Part) -> Part:
+        """Values of queries [n, ...], in the order of the engines."""
         return x if x is None or self._order_q is None else x[self._order_q]
 
-    def sort_k(self, x: Tensor | None) -> Tensor | None:
-        """What belongs to keys [m, ...], in the order of the engines."""
+    def sort_k(self, x: Part) -> Part:
+        """Values of keys [m, ...], in the order of the engines."""
         return x if x is None or self._order_k is None else x[self._order_k]
 
     def rank_q(self, index: Tensor) -> Tensor:
@@ -75,11 +80,11 @@ class PairSet:
         return self._rank(index, self._order_q)
 
     def unsort_q(self, x: Tensor) -> Tensor:
-        """What belongs to queries, in the order of the caller."""
+        """Values of queries, in the order of the caller."""
         return x if self._order_q is None else torch.empty_like(x).index_copy_(0, self._order_q, x)
 
     def unsort_k(self, x: Tensor) -> Tensor:
-        """What belongs to keys, in the order of the caller."""
+        """Values of keys, in the order of the caller."""
         return x if self._order_k is None else torch.empty_like(x).index_copy_(0, self._order_k, x)
 
     @staticmethod
@@ -101,7 +106,7 @@ class PairSet:
             return None, None
         if not isinstance(exclude, tuple) or len(exclude) != 2:
             raise ValueError(f"'exclude' must be the groups of queries and of keys (got {describe(exclude)})")
-        return tuple(check_index(f"exclude[{i}]", exclude[i], size) for i, size in enumerate((n, m)))
+        return check_index("exclude[0]", exclude[0], n), check_index("exclude[1]", exclude[1], m)
 
     @staticmethod
     def _rank(index: Tensor, order: Tensor | None) -> Tensor:
@@ -124,7 +129,8 @@ def _order(group: Tensor) -> Tensor | None:
 def _arrange(
     group_q: Tensor | None, group_k: Tensor | None, symmetric: bool, ranges: bool
 ) -> tuple[Tensor | None, Tensor | None, Exclusion]:
-    """The orders of queries and keys, and what groups exclude: the same through an epoch, if its batches are alike."""
+    """The orders of queries and keys, and the exclusions by groups: the same through an epoch, if its batches are
+    alike."""
     order_q = _order(group_q) if ranges else None
     order_k = order_q if symmetric or not ranges else _order(group_k)
     groups = (x if x is None or order is None else x[order] for x, order in ((group_q, order_q), (group_k, order_k)))

@@ -69,7 +69,7 @@ class PairSoftmax:
         self.symmetric, self.scale = symmetric, float(check_positive("scale", scale))
         with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
             self._pairs = PairSet(q, k, exclude=exclude, exclude_pairs=exclude_pairs, symmetric=symmetric)
-            self._weigh, self._engine = weigh, None
+            self._weigh = weigh
             if weigh is not None and impl == "auto" and not symmetric and RowSweep.worthwhile(k):
                 self._engine = RowSweep(
                     self._pairs.q, self._pairs.k, self._pairs.exclusion, self.scale, self._weigh_sorted
@@ -102,7 +102,7 @@ class PairSoftmax:
             if self._weigh is None:
                 raise ValueError("'weight' must be given, unless 'weigh' was (got none)")
             weight = self._weigh(self.lse, torch.arange(self.lse.numel(), device=self.lse.device))
-        if self.symmetric:
+        if self.symmetric or isinstance(self._engine, SymmetricTiles):
             raise ValueError("'messages' needs two sides; a PairSoftmax with symmetric=True has one joint 'message'")
         with torch.no_grad(), torch.autocast(weight.device.type, enabled=False):
             to_q, to_k = self._engine.messages(self._weight(weight))
@@ -123,6 +123,7 @@ class PairSoftmax:
             weight = self._weight(weight)
             if isinstance(self._engine, SymmetricTiles):
                 return self._pairs.unsort_q(self._engine.message(weight))
+            assert not isinstance(self._engine, RowSweep)  # it has two sides
             to_q, to_k = self._engine.messages(weight)
             return self._pairs.unsort_q(to_q.add_(to_k))
 
@@ -131,7 +132,9 @@ class PairSoftmax:
         index = torch.arange(rows.start, rows.stop, device=lse.device)
         return self._weigh(lse, self._pairs.rank_q(index))
 
-    def _build(self, q: Tensor, k: Tensor, exclusion: Exclusion, impl: str):
+    def _build(
+        self, q: Tensor, k: Tensor, exclusion: Exclusion, impl: str
+    ) -> DensePairs | flash.FlashPairs | RowTiles | SymmetricTiles:
         if impl == "dense":
             return DensePairs(q, k, exclusion, self.scale)
         if impl == "flash" and exclusion.pairs is not None:

@@ -1,5 +1,7 @@
 """Sums of a pair kernel over all pairs, and the messages they send, in linear memory."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -128,7 +130,7 @@ class PairSum:
         return mask_slopes(mask, slope, rows, cols)
 
 
-def mask_slopes(mask, slope: Tensor, rows: slice, cols: slice) -> Tensor:
+def mask_slopes(mask: Callable[..., None], slope: Tensor, rows: slice, cols: slice) -> Tensor:
     """Slopes of a tile with zeros at excluded pairs: one matrix, or one for each argument of the kernel."""
     slope = slope.contiguous()
     for part in slope if slope.dim() == 3 else [slope]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-#: What to do about a file that cannot be read.
+#: The remedy for a file that cannot be read.
 REMEDY = "remove it and get it again"
 
 
@@ -17,7 +17,7 @@ def read_files(
     downloads: bool = False,
     remedy: str = REMEDY,
 ) -> T:
-    """What a function reads.
+    """Calls a function that reads files, and names a broken one.
 
     Args:
         path (str or Path): The file or folder, for the message.

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops.exclusion import Exclusion
+from gnnclr.ops.sample_diagonals import SampleDiagonals
 from gnnclr.ops.tiles import LEAST, LOG2_E, MEMORY, SAFE_RANGE, scaled_product, slices
 from gnnclr.ops.value_only import value_only
 
@@ -24,7 +25,7 @@ class RowSweep:
     Args:
         q (Tensor): Queries [n, d].
         k (Tensor): Keys [m, d].
-        exclusion (Exclusion): The pairs that take no part.
+        exclusion (Exclusion or SampleDiagonals): The pairs that take no part.
         scale (float): The factor of similarities.
         weigh (callable, optional): The weights :math:`w` of a slice of queries, from their log-sum-exp; without it
             there are no messages. (default: ``None``)
@@ -39,7 +40,7 @@ class RowSweep:
         self,
         q: Tensor,
         k: Tensor,
-        exclusion: Exclusion,
+        exclusion: Exclusion | SampleDiagonals,
         scale: float | Tensor,
         weigh: Callable[[Tensor, slice], Tensor] | None = None,
         safe: bool | None = None,
@@ -48,6 +49,9 @@ class RowSweep:
     ):
         n, m = q.size(0), k.size(0)
         height = self.height(k)
+        diagonals = exclusion if positives and isinstance(exclusion, SampleDiagonals) else None
+        if positives and diagonals is None:
+            raise ValueError(f"'exclusion' must be SampleDiagonals with 'positives' (got {type(exclusion).__name__})")
         self.gap = q.new_empty(n) if positives else None
         self.lse = q.new_empty(n) if m else q.new_full((n,), float("-inf"))
         new = torch.empty_like if n and m else torch.zeros_like
@@ -58,8 +62,8 @@ class RowSweep:
         unit = 1.0 if shifted else LOG2_E
         for rows in slices(n, height) if m else ():
             e = scaled_product(q[rows], k, scale * unit, buffer)
-            if positives:
-                torch.mul(exclusion.entries(e, rows, everything), -1 / unit, out=self.gap[rows])
+            if diagonals is not None:
+                torch.mul(diagonals.entries(e, rows, everything), -1 / unit, out=self.gap[rows])
             exclusion.mask_(e, rows, everything, value=float("-inf"))
             if shifted:
                 high = e.amax(dim=1, keepdim=True)

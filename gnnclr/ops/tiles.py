@@ -84,7 +84,7 @@ class SymmetricTiles:
         return 2 * scale * float(longest * (longest if k is q else k.norm(dim=1).amax())) < SAFE_RANGE
 
     def _tiles(self) -> Iterator[tuple[slice, slice, Tensor]]:
-        """The tiles that were kept, to whoever comes first; otherwise new ones, one after the other in one place."""
+        """The tiles that were kept, at the first call; otherwise new ones, one after the other in one place."""
         try:
             kept, _loan = self._kept.pop()
         except IndexError:

@@ -1,6 +1,6 @@
-"""Rows of unit length, whatever their length was."""
+"""Rows of unit length, and lengths of rows of any size."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -41,7 +41,7 @@ def _lengths(x: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, bool]
 
 
 def _inverse(length: Tensor) -> Tensor:
-    """What a zero row is divided by, so that it stays zero and gets no gradient."""
+    """Divisors of rows, infinite for a zero row, so that it stays zero and gets no gradient."""
     return length.masked_fill(length == 0, float("inf"))
 
 
@@ -117,7 +117,7 @@ def bring_to_unit(x: Tensor, in_place: bool = False) -> Unit:
 
 class _Normalize(Function):
     @staticmethod
-    def forward(ctx, x):
+    def forward(ctx: Any, x: Tensor) -> Tensor:
         unit = bring_to_unit(x)
         ctx.dtype, ctx.rest = x.dtype, unit[2:]
         ctx.save_for_backward(unit.rows, unit.length)
@@ -125,7 +125,7 @@ class _Normalize(Function):
 
     @staticmethod
     @no_double_backward
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         unit = Unit(*ctx.saved_tensors, *ctx.rest)
         along = torch.linalg.vecdot(grad, unit.rows).unsqueeze(-1)
         return unit.back(grad, along).to(ctx.dtype)
@@ -143,8 +143,9 @@ def normalize(x: Tensor) -> Tensor:
 
 def unit_rows(x: Tensor) -> Tensor:
     r"""Rows of unit length, computed in float32 at least, by operations that autograd differentiates as often as it is
-    asked; a zero row stays zero, and gets no gradient. :func:`torch.nn.functional.normalize` makes rows shorter than
-    :math:`10^{-12}` too short, and longer than :math:`10^{19}` zero.
+    asked; a zero row stays zero, and gets no gradient. For everything but losses: see :func:`normalize`. Not
+    :func:`torch.nn.functional.normalize`, which makes rows shorter than :math:`10^{-12}` too short, and longer than
+    :math:`10^{19}` zero.
 
     Args:
         x (Tensor): Rows of any length [..., d].

@@ -1,4 +1,4 @@
-"""Memory that is used again."""
+"""Memory that one softmax after the other uses."""
 
 from collections.abc import Callable
 from functools import partial

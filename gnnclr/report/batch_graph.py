@@ -8,13 +8,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.graph.augmentation import group_pairs
+from gnnclr.graph.explicit_negatives import extra_negatives
+from gnnclr.graph.negative_pairs import negative_pairs
 from gnnclr.graph.pair_exceptions import pair_log_weight
-from gnnclr.nn.negative_pairs import negative_pairs
 from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.report.figure import ATTRACT, INK, MUTED, NEIGHBOR, REPEL, class_color, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -62,7 +63,7 @@ def draw_batch_graph(
             *position[[i, j]].t(), color=REPEL, linewidth=0.5 + 1.1 * strength, alpha=0.15 + 0.4 * strength, zorder=1
         )
 
-    source, target = (group_pairs(graph.group) if graph.edge_index is None else graph.edge_index).cpu()
+    source, target = graph.positives.cpu()
     inside = source < len(z)
     for i, j in {tuple(sorted(edge)) for edge in zip(source[inside].tolist(), target[inside].tolist())}:
         own = bool(sample[i] == sample[j])
@@ -88,17 +89,17 @@ def _strongest(graph: ContrastGraph, z: Tensor, temperature: float, count: int) 
     """The pairs of nodes that repel each other the most, and how strongly, at most one."""
     graph, n = copy.copy(graph).to("cpu"), len(z)
     pairs = negative_pairs(graph)
-    bank = z.new_empty(0, z.size(1)) if graph.bank is None else F.normalize(graph.bank.float(), dim=1)
+    bank = z.new_empty(0, z.size(1)) if graph.bank is None else unit_rows(graph.bank.rows.float())
     score = z.double() @ torch.cat([z, bank]).double().t() / temperature
     logit = score[pairs[1], pairs[0]]
     log_weight = pair_log_weight(graph, pairs, score.dtype)
     logit = logit if log_weight is None else logit + log_weight
-    if graph.extra_index is not None:
-        source, target = graph.extra_index
-        scale = 1.0 if graph.extra_scale is None else graph.extra_scale
-        extra = scale * score[target, source]
-        logit = torch.cat([logit, extra if graph.extra_log_weight is None else extra + graph.extra_log_weight])
-        pairs = torch.cat([pairs, graph.extra_index], dim=1)
+    extra = extra_negatives(graph)
+    if extra is not None:
+        source, target = extra.index
+        more = score[target, source] * (1.0 if extra.scale is None else extra.scale)
+        logit = torch.cat([logit, more if extra.log_weight is None else more + extra.log_weight])
+        pairs = torch.cat([pairs, extra.index], dim=1)
     if logit.numel() == 0:
         return [], []
     weight = torch.zeros_like(score).index_put_((pairs[1], pairs[0]), (logit - logit.max()).exp(), accumulate=True)
@@ -127,7 +128,7 @@ def _spread(position: Tensor, gap: float, rounds: int = 400) -> Tensor:
     return position
 
 
-def _draw_images(axis, position: Tensor, images: Tensor, colors: list[str]) -> None:
+def _draw_images(axis: "Axes", position: Tensor, images: Tensor, colors: list[str]) -> None:
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     images = images.detach().float().cpu().clamp(0, 1)
@@ -141,7 +142,7 @@ def _draw_images(axis, position: Tensor, images: Tensor, colors: list[str]) -> N
     axis.scatter(*position.t(), s=0)
 
 
-def _legend(axis, knn: bool, repel: bool) -> None:
+def _legend(axis: "Axes", knn: bool, repel: bool) -> None:
     from matplotlib.lines import Line2D
 
     lines = [Line2D([], [], color=ATTRACT, linewidth=2.0, label="views of one sample attract")]

@@ -5,17 +5,19 @@ from collections.abc import Mapping
 from datetime import date
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from gnnclr.eval import results_table
 from gnnclr.graph import AddKNNPositives, augmentation_graph
+from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.report.batch_graph import draw_batch_graph
 from gnnclr.report.dynamics import plot_dynamics
 from gnnclr.report.embedding import scatter_embedding
 from gnnclr.report.page import Section, write_report
-from gnnclr.train import Run, parse_recipe
+from gnnclr.train import ImageData, Run, parse_recipe
 
 PLAIN, KNN = "NT-Xent", "NT-Xent + kNN positives"
 RECIPES = {
@@ -74,7 +76,7 @@ def run_demo(out: str | Path = ".", seed: int = 0, overrides: Mapping[str, list[
     return table
 
 
-def _rows(test: Mapping[str, Mapping[str, Mapping]]) -> dict[str, dict[str, float]]:
+def _rows(test: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, float]]:
     rows: dict[str, dict[str, float]] = {}
     for kind, group in test.items():
         shared = {name: probes for name, probes in group[PLAIN].items() if name != "trained"}
@@ -86,15 +88,16 @@ def _rows(test: Mapping[str, Mapping[str, Mapping]]) -> dict[str, dict[str, floa
 
 def _batch_section(runs: Mapping[str, Run]) -> Section:
     _, method, data, _ = runs[KNN].load()
+    assert isinstance(data, ImageData)
     torch.manual_seed(0)
     rows = torch.randperm(len(data.images.train.labels))[:20]
     batch, labels = data.images.train.images[rows], data.images.train.labels[rows]
-    method.eval()
-    with torch.no_grad():
+    with torch.no_grad(), eval_mode(method):
         views = method.views(batch)
         z = [unit_rows(method.projector(method.encoder(view))) for view in views]
     graph = AddKNNPositives(k=1)(augmentation_graph(z))
-    figure = draw_batch_graph(graph, labels.repeat(len(z)), _pictures(views), float(method.loss.conv.temperature))
+    temperature = float(getattr(method.loss, "conv", None).temperature)
+    figure = draw_batch_graph(graph, labels.repeat(len(z)), _pictures(views), temperature)
     return Section(
         "One batch is a graph",
         "Nodes are two views each of twenty digits, placed by their trained embeddings, with a frame in the color of "

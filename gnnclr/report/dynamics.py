@@ -1,4 +1,4 @@
-"""How alignment and uniformity move while a model trains."""
+"""Plots of alignment, uniformity and other metrics over a training."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from gnnclr.report.figure import ATTRACT, INK, MUTED, NEIGHBOR, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: What a file must be.
+#: The expected kind of file, for messages.
 METRICS = "be the metrics.csv of a run"
 COLORS = (ATTRACT, NEIGHBOR, "#228833", "#aa3377")
 
@@ -29,7 +29,7 @@ def plot_dynamics(
             the values alone. (default: ``0.6``)
 
     Raises:
-        ValueError: If no run has a metric, or a file is not what a run wrote.
+        ValueError: If no run has a metric, or a file was not written by a run.
     """
     tables = {name: read_files(path, partial(_columns, Path(path)), METRICS) for name, path in runs.items()}
     for metric in metrics:

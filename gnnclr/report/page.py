@@ -1,7 +1,7 @@
 """A report as one HTML file that needs no other file."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -146,6 +146,6 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _largest(values) -> float | None:
+def _largest(values: Iterable[str]) -> float | None:
     numbers = [number for number in map(_number, values) if number is not None]
     return max(numbers) if len(numbers) > 1 else None

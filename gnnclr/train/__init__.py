@@ -2,6 +2,7 @@
 
 from gnnclr.configs import RecipeError, available_recipes
 from gnnclr.train.callbacks import StepProgress, StepSeed
+from gnnclr.train.channels import build_data, build_module
 from gnnclr.train.checkpoint import AtomicCheckpointIO, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.graph_data import GraphData
@@ -36,6 +37,8 @@ __all__ = [
     "StepSeed",
     "TrainingInterrupted",
     "available_recipes",
+    "build_data",
+    "build_module",
     "parameter_groups",
     "parse_recipe",
     "read_checkpoint",

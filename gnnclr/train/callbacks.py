@@ -1,4 +1,4 @@
-"""What happens during a training beside its steps."""
+"""Callbacks: the progress bar, the seed of each step, the file of settings."""
 
 import sys
 import time
@@ -29,7 +29,7 @@ class StepProgress(ProgressBar):
     def __init__(self, name: str = "training", interval: float = 10.0) -> None:
         super().__init__()
         self.name, self.interval = name, interval
-        self.bar: tqdm | None = None
+        self.bar: tqdm[Any] | None = None
         self.enabled = True
         self._next = float("inf")
 

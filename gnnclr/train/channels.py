@@ -9,10 +9,11 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from gnnclr.train.contrastive_data import ContrastiveData
+from gnnclr.train.module import ContrastiveModule
 
 #: Stands for a number that is read from the data, as in PyG.
 FROM_DATA = -1
-#: What is read, by the part of a method and the argument.
+#: The numbers that are read, by the part of a method and the argument.
 NUMBERS = {
     "method": {"in_channels": "channels", "num_communities": "classes"},
     "encoder": {"in_channels": "channels"},
@@ -71,6 +72,34 @@ def with_numbers(recipe: Namespace, channels: int, classes: int | None = None) -
     return recipe
 
 
+def build_data(recipe: Namespace) -> ContrastiveData:
+    """Makes the data of a recipe, which read nothing yet.
+
+    Args:
+        recipe (Namespace): The settings, see :func:`gnnclr.train.parse_recipe`.
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(ContrastiveData, "data")
+    return parser.instantiate(Namespace(data=recipe.data)).data
+
+
+def build_module(recipe: Namespace, channels: int, classes: int | None = None) -> ContrastiveModule:
+    """Makes the method of a recipe with its optimizer, for data that are there already; the weights are drawn from the
+    generator as it is.
+
+    Args:
+        recipe (Namespace): The settings, see :func:`gnnclr.train.parse_recipe`; they stay as they are.
+        channels (int): Channels of the input, where the recipe leaves them to the data.
+        classes (int, optional): The number of classes, where the recipe leaves it to the data. (default: ``None``)
+
+    Raises:
+        ValueError: If the number of classes is wanted and not given.
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(ContrastiveModule, "model")
+    return parser.instantiate(Namespace(model=with_numbers(recipe, channels, classes).model)).model
+
+
 def _open_numbers(recipe: Namespace) -> list[tuple[dict[str, Any], str, str]]:
     """The arguments with a number that is left to the data, the role of their part, and the name of the number."""
     parts = [(_items(part.get("init_args") or {}), role) for part, role in _parts(recipe.model.method)]
@@ -110,9 +139,7 @@ def _arguments(class_path: Any) -> set[str]:
 
 
 def _load(recipe: Namespace) -> ContrastiveData:
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(ContrastiveData, "data")
-    data = parser.instantiate(Namespace(data=recipe.data)).data
+    data = build_data(recipe)
     data.prepare_data()
     data.setup("fit")
     return data

@@ -1,4 +1,4 @@
-"""What can be known about the settings of a training before it begins."""
+"""Checks of settings before a training begins."""
 
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -13,13 +13,6 @@ from gnnclr.train.optim import parameter_groups
 
 #: Weights in half precision lose the small updates of a schedule's end, and inputs would have to be cast as well.
 PRECISIONS = ("32", "32-true", "16", "16-mixed", "bf16", "bf16-mixed", "64", "64-true")
-
-
-def check_seed(seed: int) -> int:
-    """Returns a seed that all generators take, and raises a :class:`ValueError` otherwise."""
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"'seed_everything' must lie between 0 and {2**32 - 1} (got {seed})")
-    return seed
 
 
 def check_trainer(settings: Namespace) -> None:
@@ -45,8 +38,7 @@ def check_trainer(settings: Namespace) -> None:
     except MisconfigurationException:
         raise ValueError(f"'trainer.max_time' must be DD:HH:MM:SS (got {settings.max_time!r})") from None
     for name in ("log_every_n_steps", "accumulate_grad_batches"):
-        if settings[name] is not None:
-            check_count(f"trainer.{name}", settings[name])
+        check_count(f"trainer.{name}", settings[name], optional=True)
     if settings.gradient_clip_val is not None and not settings.gradient_clip_val >= 0:
         raise ValueError(f"'trainer.gradient_clip_val' must not be negative (got {settings.gradient_clip_val})")
     for name in ("max_steps", "limit_train_batches"):

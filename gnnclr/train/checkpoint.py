@@ -1,4 +1,4 @@
-"""Checkpoints: read here and nowhere else, and written so that they are complete or absent."""
+"""Reads and writes checkpoints, so that a file is complete or absent."""
 
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from gnnclr.ops.atomic import atomic_write
 from gnnclr.ops.check import describe
 from gnnclr.ops.read_files import check_archive, read_files
 
-#: What a checkpoint of a run has in any case.
+#: The keys of every checkpoint of a run.
 PARTS = ("state_dict", "epoch", "global_step")
-#: What it has besides, if a training is to go on from it.
+#: Further keys that a training needs to go on from it.
 OF_TRAINING = ("loops", "optimizer_states", "lr_schedulers", "pytorch-lightning_version")
 KINDS = {"state_dict": dict, "epoch": int, "global_step": int}
 REMEDY = "take another checkpoint, or train anew"
@@ -28,7 +28,7 @@ def read_checkpoint(path: str | Path, parts: tuple[str, ...] = PARTS) -> dict[st
 
     Args:
         path (str or Path): The file.
-        parts (tuple, optional): What it must hold. (default: ``("state_dict", "epoch", "global_step")``)
+        parts (tuple, optional): The keys it must hold. (default: ``("state_dict", "epoch", "global_step")``)
 
     Raises:
         RecipeError: If there is no such file, or it is damaged, or no checkpoint of a run.
@@ -83,7 +83,9 @@ def check_weights(path: str | Path, state: dict[str, Any], module: nn.Module) ->
             )
     for name, _ in module.named_parameters():
         if not bool(state[name].isfinite().all()):
-            raise RecipeError(f"'{path}' must be of finite weights (got NaN or infinite entries in {name!r}); {REMEDY}")
+            raise RecipeError(
+                f"'{path}' must be a checkpoint with finite weights (got NaN or infinite entries in {name!r}); {REMEDY}"
+            )
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -1,4 +1,4 @@
-"""What a run needs of its data."""
+"""The base of data modules: batches to train on, and labeled examples for probes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -29,17 +29,17 @@ class ContrastiveData(LightningDataModule):
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
         self.seed = seed
-        self._batches: Iterable | None = None
+        self._batches: Any = None
         self._state: dict[str, Any] | None = None
 
-    def batches(self) -> Iterable:
+    def batches(self) -> Iterable[Any]:
         """The batches of an epoch, anew at each iteration."""
         raise NotImplementedError
 
     def start_epoch(self, method: nn.Module, epoch: int) -> None:
         """Prepares the batches of an epoch, by the method as it is when it begins: nothing, unless a subclass does."""
 
-    def train_dataloader(self) -> Iterable:
+    def train_dataloader(self) -> Iterable[Any]:
         """The batches, at the position of the checkpoint that is resumed."""
         self._batches = self.batches()
         if self._state is not None:

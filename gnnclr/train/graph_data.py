@@ -1,4 +1,4 @@
-"""What data modules of one graph share."""
+"""The base of data modules that hold one graph."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,7 +19,7 @@ class GraphData(ContrastiveData):
     label is missing (``-1``, or NaN where labels are floats) are trained on and embedded as others are, and left out of
     the split.
 
-    A subclass writes :meth:`load`, and says in :meth:`baselines` what needs no training.
+    A subclass writes :meth:`load` and :meth:`baselines`, the features that need no training.
 
     Args:
         seed (int, optional): The seed of the order of batches, where there are several. (default: ``0``)

@@ -9,7 +9,8 @@ from gnnclr.eval import Split
 from gnnclr.eval.labels import probed_split
 from gnnclr.graph.batches import BatchSelection
 from gnnclr.node import NodeMethod
-from gnnclr.ops.check import check_choice, describe
+from gnnclr.ops.check import check_choice, check_count, describe
+from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.train.shared_selection import SharedSelection
@@ -65,9 +66,8 @@ class ImageData(ContrastiveData):
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
         if dataset == "folder" and size is None:
             raise ValueError("'data.size' must be the height and width of the images (got none)")
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 2:
-            raise ValueError(f"'data.batch_size' must be at least 2, or nothing repels (got {describe(batch_size)})")
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < batch_size):
+        check_count("data.batch_size", batch_size, least=2)  # with one image nothing repels
+        if limit is not None and check_count("data.limit", limit) < batch_size:
             raise ValueError(f"'data.limit' must be at least the batch size of {batch_size} (got {describe(limit)})")
         if selection is not None and not isinstance(selection, BatchSelection):
             raise ValueError(f"'data.selection' must be a BatchSelection (got {describe(selection)})")
@@ -142,27 +142,21 @@ class ImageData(ContrastiveData):
                 f"'data.selection' needs a method with an encoder, a projector and views (got {type(method).__name__} "
                 f"without {', '.join(missing)})"
             )
-        training, device = method.training, device_of(method)
+        device = device_of(method)
         # Drawn by a generator of its own: a run that is resumed sees the same.
         generator = torch.Generator(device).manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
-        method.eval()
-        views = [method.views(chunk.to(device), generator)[:2] for chunk in self.training_images()[0].split(512)]
-        z0, z1 = (
-            torch.cat([method.projector(method.encoder(chunk)).float().cpu() for chunk in view]) for view in zip(*views)
-        )
-        method.train(training)
-        self.selection.set_embeddings(z0, z1)
+        with eval_mode(method):
+            views = [method.views(chunk.to(device), generator)[:2] for chunk in self.training_images()[0].split(512)]
+            z = [[method.projector(method.encoder(chunk)).float().cpu() for chunk in view] for view in zip(*views)]
+        self.selection.set_embeddings(*map(torch.cat, z))
 
     @torch.no_grad()
     def embed(self, method: nn.Module) -> Tensor:
         """The encoder's features [n, d] of all images, in evaluation mode."""
-        training, device = method.training, device_of(method)
-        method.eval()
-        parts = (self.images.train, self.images.val, self.images.test)
+        device, parts = device_of(method), (self.images.train, self.images.val, self.images.test)
         chunks = [chunk for part in parts for chunk in part.images.split(512)]
-        features = torch.cat([method(chunk.to(device)).float().cpu() for chunk in chunks])
-        method.train(training)
-        return features
+        with eval_mode(method):
+            return torch.cat([method(chunk.to(device)).float().cpu() for chunk in chunks])
 
     def baselines(self) -> dict[str, Callable[[], Tensor]]:
         """The pixels."""

@@ -51,7 +51,7 @@ class ResumableInterrupt(Callback):
         self.saved = False
         self.previous: dict[int, Any] = {}
         self._first = 0.0
-        self._group: dist.ProcessGroup | None = None
+        self._group: Any = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Makes the group of processes that compare."""

@@ -1,5 +1,8 @@
 """Contrastive pretraining as a Lightning module."""
 
+# pyright: reportAttributeAccessIssue=false
+# Lightning sets attributes of its trainer where a type checker does not look.
+
 from typing import Any
 
 import torch
@@ -105,7 +108,7 @@ class ContrastiveModule(LightningModule):
         return loss
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """One step of the optimizer, and what the method does after it."""
+        """One step of the optimizer, and the updates of the method after it."""
         super().optimizer_step(*args, **kwargs)
         after = getattr(self.method, "after_optimizer_step", None)
         if after is not None:

@@ -4,7 +4,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from jsonargparse import Namespace
@@ -16,9 +16,9 @@ from gnnclr.ops.paths import expand_path
 from gnnclr.train.recipe_errors import innermost
 
 F = TypeVar("F", bound=Callable[..., Any])
-#: What libraries raise about a setting.
+#: The errors of libraries about a setting.
 OF_A_LIBRARY = (MisconfigurationException, ValueError, TypeError, AssertionError, ImportError, ZeroDivisionError)
-#: What classes raise that are made of settings that do not fit, or get tensors of a shape that does not fit.
+#: The errors of classes whose settings, or the shapes of their tensors, do not fit.
 OF_A_PART = (ValueError, TypeError, AssertionError, RuntimeError, IndexError, ZeroDivisionError, AttributeError)
 #: Where libraries are whose settings are fields of ``trainer`` and ``checkpoint``.
 LIGHTNING = re.compile(r"[\\/](?:lightning|lightning_fabric|pytorch_lightning)[\\/]")
@@ -52,14 +52,14 @@ def names_fields(method: F) -> F:
                 raise
             raise (FileNotFoundError if isinstance(error, FileNotFoundError) else RecipeError)(text) from error
 
-    return named
+    return cast(F, named)
 
 
 def name_field(error: Exception, recipe: Namespace) -> str | None:
-    """What an error says about a recipe, with the dotted name of the field; ``None`` if it is about something else.
+    """The message of an error about a recipe, with the dotted name of the field; ``None`` for any other error.
 
     Args:
-        error (Exception): What was raised where parts of the recipe were made or used.
+        error (Exception): The error raised where parts of the recipe were made or used.
         recipe (Namespace): The recipe.
     """
     inner = innermost(error)
@@ -148,7 +148,7 @@ def _of_part(error: Exception, part: Part) -> str:
     return f"'{name}' must fit {kind} (got {type(error).__name__}: {_sentence(reason)})"
 
 
-def _used(frames: list, recipe: Namespace) -> Part | None:
+def _used(frames: list[Any], recipe: Namespace) -> Part | None:
     """The part of the recipe that was at work when an error was raised: the innermost one."""
     named = [part for part in parts(recipe) if part.class_path]
     for frame, _ in reversed(frames):
@@ -161,7 +161,7 @@ def _used(frames: list, recipe: Namespace) -> Part | None:
     return None
 
 
-def _is_making(frames: list, part: Part) -> bool:
+def _is_making(frames: list[Any], part: Part) -> bool:
     """Whether the part was being made, not used."""
     kind = part.class_path.rpartition(".")[2]
     return any(

@@ -40,6 +40,7 @@ class LoaderOfGraph(Protocol):
 
     def __call__(self, data: Data, *, seed: int, rank: int, world_size: int) -> SubgraphLoader:
         """The loader."""
+        ...
 
 
 class NodeData(GraphData):
@@ -126,7 +127,7 @@ class NodeData(GraphData):
             check_takes_subgraphs(method)
 
     def start_epoch(self, method: nn.Module, epoch: int) -> None:
-        """Says to rewirings of which graph the batches are; in each process, as methods that are sent lose it."""
+        """Tells rewirings the graph of the batches; in each process, as methods that are sent lose it."""
         if self.loader is not None:
             bind_rewirings(method, self.graph)
 

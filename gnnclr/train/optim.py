@@ -1,4 +1,4 @@
-"""The optimizer of large batches, what optimizers decay, and the learning rate over time."""
+"""The optimizer of large batches, groups of decayed parameters, and the learning rate over time."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count, check_number
 
 
 class LARS(Optimizer):
@@ -23,8 +23,8 @@ class LARS(Optimizer):
 
     with learning rate :math:`\gamma`. As in `"A Simple Framework for Contrastive Learning of Visual Representations"
     <https://arxiv.org/abs/2002.05709>`_, vectors and scalars (biases, norm scales) are not adapted:
-    :math:`\lambda = 1`, and so it is while a weight or its gradient is zero. What is not decayed is for the parameter
-    groups to say: :func:`~gnnclr.train.parameter_groups` gives vectors and scalars no decay.
+    :math:`\lambda = 1`, and so it is while a weight or its gradient is zero. Parameter groups say which parameters
+    decay: :func:`~gnnclr.train.parameter_groups` gives vectors and scalars no decay.
 
     SimCLR takes :math:`\gamma = 0.3\, B / 256` for batches of :math:`B` images, a decay of :math:`10^{-6}` and ten
     epochs of warm-up.
@@ -43,7 +43,7 @@ class LARS(Optimizer):
 
     def __init__(
         self,
-        params: Iterable,
+        params: Iterable[Any],
         lr: float,
         momentum: float = 0.9,
         weight_decay: float = 0.0,
@@ -54,10 +54,7 @@ class LARS(Optimizer):
         settings = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         settings |= {"trust_coefficient": trust_coefficient, "eps": eps}
         for name, value in settings.items():
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-                raise ValueError(f"'{name}' must be a number, zero or more (got {describe(value)})")
-        if momentum >= 1:
-            raise ValueError(f"'momentum' must be below one (got {describe(momentum)})")
+            check_number(name, value, least=0, below=1 if name == "momentum" else math.inf)
         super().__init__(params, settings | {"clip": clip})
 
     @torch.no_grad()
@@ -116,7 +113,8 @@ def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
 
 def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup_steps: int = 0, final: float = 0.0) -> LambdaLR:
     r"""A linear warm-up followed by half a cosine, as in `"SGDR: Stochastic Gradient Descent with Warm Restarts"
-    <https://arxiv.org/abs/1608.03983>`_ without restarts.
+    <https://arxiv.org/abs/1608.03983>`_ without restarts. A function of the step alone, where torch's own cosine goes
+    on from the last rate, with its rounding.
 
     .. math::
         \eta_t = \eta \cdot \begin{cases} (t + 1) / w & t < w \\
@@ -132,12 +130,9 @@ def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup_steps: int = 0,
     Raises:
         ValueError: If ``total_steps`` is not positive, or ``warmup_steps`` or ``final`` is out of range.
     """
-    if total_steps < 1:
-        raise ValueError(f"'total_steps' must be at least 1 (got {total_steps})")
-    if warmup_steps < 0:
-        raise ValueError(f"'warmup_steps' must not be negative (got {warmup_steps})")
-    if not 0.0 <= final <= 1.0:
-        raise ValueError(f"'final' must lie in [0, 1] (got {final})")
+    check_count("total_steps", total_steps)
+    check_count("warmup_steps", warmup_steps, least=0)
+    check_number("final", final, least=0, most=1)
 
     def factor(step: int) -> float:
         if step < warmup_steps:

@@ -19,23 +19,25 @@ KINDS = {
     "tuple": "a list",
     "dict": "fields and their values",
 }
-#: The first words of what jsonargparse says where none of several types fits.
+#: Fields that only some methods have, and why.
+ONLY_FOR = {"chunk_size": ": only methods for images, and Decoupled, embed rows that do not depend on each other"}
+#: The first words of jsonargparse's message where none of several types fits.
 NO_TYPE_FITS = "Does not validate against any of the Union subtypes"
 
 
 def explain(error: ArgumentError, options: Sequence[str], overrides: Sequence[str] = ()) -> str:
-    """What jsonargparse says about a recipe, in a line: the field, what it must be, and what it was.
+    """The message of jsonargparse about a recipe, in a line: the field, what it must be, and what came.
 
     Args:
         error (ArgumentError): The error.
-        options (list): All options ``--FIELD`` there are, for what was meant perhaps.
+        options (list): All options ``--FIELD`` there are, for a hint at the nearest one.
         overrides (list, optional): The arguments of the command line. (default: none)
     """
     text = str(error)
     found = re.search(r"unrecognized arguments: (\S+)", text)
     if found:
         word = found[1].split("=")[0]
-        return f"unknown option {word!r}{nearest(word, options)}"
+        return f"unknown option {word!r}{did_you_mean(word, options)}"
     found = re.search(r"argument (--[\w.]+): expected one argument", text)
     if found:
         return f"{_without_value(found[1], overrides)!r} needs a value: {_without_value(found[1], overrides)}=VALUE"
@@ -44,7 +46,8 @@ def explain(error: ArgumentError, options: Sequence[str], overrides: Sequence[st
         return f"'{found[1]}' must be fields and their values (got {_short(found[2])})"
     found = re.search(r"(?:Option|option|Key) '([\w.]+)'(?: is not (?:accepted|expected))?", text)
     if found and "required" not in text:
-        return f"unknown field {found[1]!r}{nearest(found[1], options)}"
+        reason = ONLY_FOR.get(found[1].rpartition(".")[2])
+        return f"unknown field {found[1]!r}{reason or did_you_mean(found[1], options)}"
     field, message = _innermost(error)
     required = re.match(r"the following arguments are required: (.*)", message)
     if required and not field:
@@ -54,12 +57,12 @@ def explain(error: ArgumentError, options: Sequence[str], overrides: Sequence[st
     return _sentence(field, message, text)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``"; did you mean ...?"`` with the known word that is spelt most alike, or nothing.
 
     Args:
-        word (str): What was given.
-        known (list): What is accepted. Dotted names also match by their last part.
+        word (str): The word that came.
+        known (list): The accepted words. Dotted names also match by their last part.
     """
     known = list(known)
     close = difflib.get_close_matches(word, known, 1, cutoff=0.6)
@@ -70,7 +73,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def innermost(error: BaseException) -> BaseException:
-    """What an error that jsonargparse wrapped was about: the error that the class of a field raised.
+    """The error that the class of a field raised, out of the one that jsonargparse wrapped it in.
 
     Args:
         error (BaseException): The error.
@@ -128,11 +131,11 @@ def _class_sentence(field: str, path: str, reason: str) -> str:
         known = dir(importlib.import_module(module))
     except (ImportError, ValueError):
         known = []
-    return f"'{field}' must be a class (got {path!r}: {reason.rstrip('.')}){nearest(name, known)}"
+    return f"'{field}' must be a class (got {path!r}: {reason.rstrip('.')}){did_you_mean(name, known)}"
 
 
 def _kind(text: str, came: str) -> str:
-    """What jsonargparse expected, in words; nothing if it is unknown."""
+    """The kind of value that jsonargparse expected, in words; nothing if it is unknown."""
     found = re.search(r"subclass of (?:<class ')?(\w+(?:\.\w+)*)", text)
     if found and found[1] != "spec":
         return _with_article(found[1].rpartition(".")[2])

@@ -1,4 +1,4 @@
-"""Which recipe made a checkpoint."""
+"""The recipe inside of a checkpoint, and its comparison with another one."""
 
 import sys
 from pathlib import Path

@@ -18,10 +18,11 @@ from torch import nn
 from gnnclr.configs import RecipeError
 from gnnclr.configs.layers import load
 from gnnclr.ops.atomic import write_text
+from gnnclr.ops.check import check_seed
 from gnnclr.processes import is_rank_zero
 from gnnclr.train.callbacks import SaveConfig, StepProgress, StepSeed
 from gnnclr.train.channels import read_from_data
-from gnnclr.train.check_settings import check_parts, check_seed, check_trainer
+from gnnclr.train.check_settings import check_parts, check_trainer
 from gnnclr.train.checkpoint import OF_TRAINING, PARTS, AtomicCheckpointIO, check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
@@ -102,7 +103,7 @@ class Run:
         """Makes ``model``, with the initial weights that the seed gives, ``data``, and the arguments of the trainer.
         Numbers of channels that the recipe leaves to the data are in :attr:`recipe` from then on."""
         self.recipe, data = read_from_data(self.recipe)
-        seed_everything(check_seed(self.recipe.seed_everything), verbose=False)
+        seed_everything(check_seed("seed_everything", self.recipe.seed_everything, bits=32), verbose=False)
         built = recipe_parser().instantiate(self.recipe)
         built.data = built.data if data is None else data
         return built
@@ -186,7 +187,7 @@ class Run:
         return Trained(data, untrained, module.method, trainer.global_step, seconds, joined)
 
     def _clear(self) -> None:
-        """Takes back what a training wrote that failed before its first step was done."""
+        """Removes the files of a training that failed before its first step was done."""
         if self.checkpoint.exists():
             return
         for name in ("config.yaml", "metrics.csv"):
@@ -248,7 +249,7 @@ class Run:
         return result
 
     def _check_checkpoint(self, path: Path, module: nn.Module, max_epochs: int | None) -> None:
-        """Refuses what is no checkpoint of this recipe, before anything of the run is touched."""
+        """Refuses a file that is no checkpoint of this recipe, before anything of the run is touched."""
         checkpoint = read_checkpoint(path, PARTS + OF_TRAINING)
         check_recipe(path, checkpoint, self.settings())
         check_weights(path, checkpoint["state_dict"], module)
@@ -278,8 +279,8 @@ class Run:
 
 
 class Trained(NamedTuple):
-    """What a training leaves: the data, the method before and after, the steps, the seconds, and whether processes are
-    still joined, as those of a launcher are."""
+    """The result of a training: the data, the method before and after, the steps, the seconds, and whether processes
+    are still joined, as those of a launcher are."""
 
     data: ContrastiveData
     untrained: nn.Module

@@ -74,7 +74,7 @@ def claim_number(parent: str | Path) -> Iterator[Path]:
 
 
 def _make(folder: Path) -> list[Path]:
-    """Makes a folder and returns what was missing, from the inside out."""
+    """Makes a folder and returns the folders that were missing, from the inside out."""
     missing = []
     for path in (folder, *folder.parents):
         if path.exists():

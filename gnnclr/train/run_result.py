@@ -18,10 +18,10 @@ def read_result(path: Path, remedy: str) -> dict[str, Any]:
 
     Args:
         path (Path): The file.
-        remedy (str): What to do about a damaged file, for the message.
+        remedy (str): The remedy for a damaged file, for the message.
 
     Raises:
-        ValueError: If the file is cut, or not what :class:`Run` wrote.
+        ValueError: If the file is cut, or was not written by :class:`Run`.
     """
 
     def read() -> dict[str, Any]:

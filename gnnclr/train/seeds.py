@@ -48,7 +48,7 @@ class Seeds:
         return run
 
     def evaluate(self, count: int) -> str:
-        """Trains what is missing, and writes ``evaluation.json``, ``.csv`` and ``.md``.
+        """Trains the seeds that are missing, and writes ``evaluation.json``, ``.csv`` and ``.md``.
 
         Args:
             count (int): The number of seeds, from zero on.

@@ -27,5 +27,5 @@ class SharedSelection(BatchSelection):
 
     def select(self, order: Tensor, batch_size: int) -> list[Tensor]:
         """The batches of the first process."""
-        batches = self.selection.batches(order, batch_size) if self.trainer.is_global_zero else None
+        batches = self.selection.batches(order, batch_size) if self.trainer.is_global_zero else []
         return self.trainer.strategy.broadcast(batches)

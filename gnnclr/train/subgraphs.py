@@ -1,4 +1,4 @@
-"""Which methods can be trained on subgraphs."""
+"""Checks that a method can be trained on subgraphs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from gnnclr.node import FittedRewiring
 
 
 def bind_rewirings(method: nn.Module, data: Data) -> None:
-    """Says to the rewirings of a method of which graph its steps see subgraphs.
+    """Tells the rewirings of a method the graph whose subgraphs its steps see.
 
     Args:
         method (torch.nn.Module): The method.
@@ -25,7 +25,7 @@ def bind_rewirings(method: nn.Module, data: Data) -> None:
 def check_takes_subgraphs(method: nn.Module) -> nn.Module:
     """Returns ``method`` if a step of it can take a subgraph for the graph, and raises a :class:`ValueError` otherwise.
 
-    What is derived from edges alone, such as degrees, diffusions or centralities, is that of the subgraph, as
+    Values derived from edges alone, such as degrees, diffusions or centralities, are those of the subgraph, as
     normalization is in Cluster-GCN. Refused are methods and views whose class says ``of_whole_graph = True``, as those
     by communities do, rewirings that do not know the whole graph, and methods that draw a batch of nodes themselves:
     their encoder or their cache sees the whole graph.

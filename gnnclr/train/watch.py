@@ -27,7 +27,7 @@ class ProcessWatch:
         workers (list): The processes that this one has started, for ranks 1, 2, ...
     """
 
-    def __init__(self, interrupt: ResumableInterrupt, workers: list[subprocess.Popen]) -> None:
+    def __init__(self, interrupt: ResumableInterrupt, workers: list[subprocess.Popen[bytes]]) -> None:
         self.interrupt, self.workers = interrupt, workers
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="gnnclr-watch")

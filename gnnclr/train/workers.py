@@ -1,5 +1,8 @@
 """Training on several processes: the first one starts the others, and all end together."""
 
+# pyright: reportAttributeAccessIssue=false
+# Lightning sets attributes of its strategies where a type checker does not look.
+
 import json
 import os
 import signal
@@ -35,7 +38,7 @@ def several_processes(trainer: Trainer, interrupt: ResumableInterrupt, task: dic
     Args:
         trainer (Trainer): The trainer of this process.
         interrupt (ResumableInterrupt): Its callback that hears of signals.
-        task (dict): What :mod:`gnnclr.worker` needs: ``settings``, ``folder``, ``name``, ``ckpt_path``.
+        task (dict): The input of :mod:`gnnclr.worker`: ``settings``, ``folder``, ``name``, ``ckpt_path``.
 
     Raises:
         RecipeError: If the strategy starts processes in another way.
@@ -124,8 +127,8 @@ def _environment(trainer: Trainer) -> Iterator[None]:
 
 
 @contextmanager
-def _started(trainer: Trainer, task: dict[str, Any]) -> Iterator[list[subprocess.Popen]]:
-    workers: list[subprocess.Popen] = []
+def _started(trainer: Trainer, task: dict[str, Any]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    workers: list[subprocess.Popen[bytes]] = []
     try:
         for rank in range(1, trainer.strategy.num_processes):
             workers.append(_start(rank, task))
@@ -147,7 +150,7 @@ def _started(trainer: Trainer, task: dict[str, Any]) -> Iterator[list[subprocess
                 worker.wait()
 
 
-def _start(rank: int, task: dict[str, Any]) -> subprocess.Popen:
+def _start(rank: int, task: dict[str, Any]) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     # Signals that come while Python starts would be a traceback: they wait until the worker is ready for them.
     held = hasattr(signal, "pthread_sigmask") and signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -166,7 +169,7 @@ def _start(rank: int, task: dict[str, Any]) -> subprocess.Popen:
 
 
 @contextmanager
-def _watched(interrupt: ResumableInterrupt, workers: list[subprocess.Popen]) -> Iterator[None]:
+def _watched(interrupt: ResumableInterrupt, workers: list[subprocess.Popen[bytes]]) -> Iterator[None]:
     with ProcessWatch(interrupt, workers) as watch:
         try:
             yield
@@ -181,8 +184,8 @@ def _watched(interrupt: ResumableInterrupt, workers: list[subprocess.Popen]) -> 
 
 
 class FromRankZero:
-    """Gives all processes of a training what the first one has found, however long that takes it. Made by all at the
-    same time, while the processes are joined."""
+    """Gives all processes of a training the value that the first one finds, however long that takes it. Made by all at
+    the same time, while the processes are joined."""
 
     def __init__(self) -> None:
         self._group = dist.new_group(backend="gloo", timeout=timedelta(days=30))

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+import gnnclr.node
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "benchmarks").rglob("*.py"))
 
@@ -32,10 +34,13 @@ def test_no_module_is_shadowed_by_a_folder():
     assert not [path for path in FILES if path.with_suffix("").is_dir()]
 
 
-def test_grace_is_built_in_one_place():
-    calls = {name(path) for path in FILES for node in ast.walk(ast.parse(path.read_text())) if is_call(node, "GRACE")}
-    assert calls == {"benchmarks.graphs.builders"}
+def test_methods_for_graphs_are_built_by_their_recipes():
+    methods = {name for name in gnnclr.node.__all__ if isinstance(getattr(gnnclr.node, name), type)}
+    methods = {name for name in methods if issubclass(getattr(gnnclr.node, name), gnnclr.node.NodeMethod)}
+    assert not {(name(path), called) for path in FILES for called in calls(path) & methods}
 
 
-def is_call(node: ast.AST, function: str) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function
+def calls(path: Path) -> set[str]:
+    """The names of what a file calls."""
+    found = [n.func for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
+    return {function.id for function in found if isinstance(function, ast.Name)}

@@ -213,5 +213,5 @@ def test_bad_input():
         simulate(conv, graph, rounds=0)
     with pytest.raises(ValueError, match="'record_every' must be a positive integer"):
         simulate(conv, graph, record_every=0)
-    with pytest.raises(ValueError, match="'tolerance' must be a number of at least 0"):
+    with pytest.raises(ValueError, match="'tolerance' must be a finite number, at least 0 or None"):
         simulate(conv, graph, tolerance=-1.0)

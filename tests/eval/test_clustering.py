@@ -93,7 +93,7 @@ def test_mean_and_deviation_over_seeds(backend):
         ({"labels": torch.arange(6) / 2}, r"'labels' must hold whole numbers, .* \(got 0\.5\)"),
         ({"labels": torch.arange(5)}, r"'labels' must be an integer tensor of shape \[6\]"),
         ({"num_clusters": 7}, "'num_clusters' must be an integer from 2 to the 6 labeled rows"),
-        ({"num_clusters": 1}, "'num_clusters' must be an integer from 2"),
+        ({"num_clusters": 1}, "'num_clusters' must be an integer of at least 2"),
         ({"seeds": ()}, "'seeds' must not be empty"),
         ({"seeds": 5}, "'seeds' must be a sequence"),
         ({"num_init": 0}, "'num_init' must be a positive integer"),

@@ -152,7 +152,7 @@ def test_wrong_arguments():
     x, y = clusters()
     with pytest.raises(ValueError, match=r"'ways' must be an integer from 2 to the 8 classes of 'y' \(got 9\)"):
         few_shot(x, y, ways=9)
-    with pytest.raises(ValueError, match="'ways' must be an integer from 2"):
+    with pytest.raises(ValueError, match="'ways' must be an integer of at least 2"):
         few_shot(x, y, ways=1)
     with pytest.raises(ValueError, match=r"'y' must hold 20 \+ 15 rows of every class \(got 30 of class 0\)"):
         few_shot(x, y, shots=20)

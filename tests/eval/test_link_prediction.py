@@ -184,14 +184,14 @@ def test_a_graph_too_large_for_a_matrix():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"val": 0.0}, "'val' and 'test' must be positive shares"),
+        ({"val": 0.0}, "'val' must be a finite number, above 0, below 1"),
         ({"test": 0.96}, "'val' and 'test' must be positive shares"),
         ({"data": Data(edge_index=torch.tensor([[0], [1]]), num_nodes=4)}, "must have edges for train, val and test"),
         ({"data": Data(edge_index=torch.rand(2, 3), num_nodes=4)}, r"'data\.edge_index' must be an integer tensor"),
         ({"data": None}, "'data' must be a Data with edges"),
         ({"data": Data(edge_index=torch.tensor([[0], [4]]), num_nodes=4)}, "must hold nodes between 0 and 3"),
         ({"data": Data(edge_index=torch.tensor([[0], [-1]]), num_nodes=4)}, "must hold nodes between 0 and 3"),
-        ({"val": None}, "'val' and 'test' must be positive shares"),
+        ({"val": None}, "'val' must be a finite number, above 0, below 1"),
         ({"data": cliques(1, 20)[0]}, "'data' must have a pair without an edge for each one held out"),
     ],
 )

@@ -54,8 +54,8 @@ def test_approximate_search_is_near():
         ({"z": torch.full((6, 2), float("inf"))}, "'z' must be finite"),
         ({"labels": torch.arange(6) / 4}, "'labels' must hold whole numbers"),
         ({"k": 6}, r"'k' must be an integer from 1 to the 5 other rows \(got 6\)"),
-        ({"k": 0}, "'k' must be an integer"),
-        ({"k": 2.0}, "'k' must be an integer"),
+        ({"k": 0}, "'k' must be a positive integer"),
+        ({"k": 2.0}, "'k' must be a positive integer"),
     ],
 )
 def test_errors(change, message):

@@ -67,9 +67,17 @@ def test_stratified_divides_every_class_alike():
     assert not split.train.equal(Split.stratified(y, train=0.2, val=0.1, seed=4).train)
 
 
-@pytest.mark.parametrize("train, val", [(0.0, 0.1), (0.5, 0.5), (1.2, 0.0)])
-def test_bad_shares(train, val):
-    with pytest.raises(ValueError, match="'train' and 'val' must be shares"):
+@pytest.mark.parametrize(
+    "train, val, message",
+    [
+        (0.0, 0.1, "'train' must be a finite number, above 0, below 1"),
+        (1.2, 0.0, "'train' must be a finite number, above 0, below 1"),
+        (0.5, -0.1, "'val' must be a finite number, at least 0, below 1"),
+        (0.5, 0.5, "'train' and 'val' must be shares whose sum is below 1"),
+    ],
+)
+def test_bad_shares(train, val, message):
+    with pytest.raises(ValueError, match=message):
         Split.random(10, train=train, val=val)
 
 

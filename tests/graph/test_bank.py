@@ -9,12 +9,16 @@ from collections import deque
 import distributed_workers
 import pytest
 import torch
+import torch_geometric.transforms as T
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from gnnclr.graph.bank import FeatureBank
+from gnnclr.graph import AddKNNPositives
+from gnnclr.graph.bank import FeatureBank, banks_of
 from gnnclr.graph.index import KNNIndex
+from gnnclr.graph.rewiring.memory import AddMemoryPositives
+from gnnclr.graph.rewiring.swap import SwapPositives
 
 inf = float("inf")
 
@@ -343,3 +347,11 @@ def test_processes_that_bring_other_rows_refuse_together(gloo):
     sample = [FeatureBank(5, 2, mode="sample") for _ in range(2)]
     (first, _), _ = gloo(distributed_workers.bank_refusals, sample, [[good[0], ((x, ids + 3), {})]])
     assert first == ["'ids' must lie between 0 and 4 (got values 3 to 5 on rank 1)"]
+
+
+def test_banks_of_a_rewiring():
+    queue, memory = FeatureBank(8, 4), FeatureBank(9, 4, mode="sample")
+    assert banks_of(None) == banks_of(AddKNNPositives()) == banks_of(T.TwoHop()) == []
+    assert banks_of(AddKNNPositives(bank=queue)) == [queue]
+    inner = T.Compose([SwapPositives(queue), AddMemoryPositives(memory)])
+    assert banks_of(T.Compose([AddKNNPositives(bank=queue), AddKNNPositives(), inner])) == [queue, memory]

@@ -41,11 +41,11 @@ def literal(graph, labels):
     explicit = None if graph.negative_index is None else set(zip(*graph.negative_index.tolist()))
     ignored = set() if graph.ignore_index is None else set(zip(*graph.ignore_index.tolist()))
     extra = {}
-    if graph.extra_index is not None:
+    if graph.extra is not None:
         log_weight = (
-            torch.zeros(graph.extra_index.size(1)) if graph.extra_log_weight is None else graph.extra_log_weight
+            torch.zeros(graph.extra.index.size(1)) if graph.extra.log_weight is None else graph.extra.log_weight
         )
-        for pair, value in zip(zip(*graph.extra_index.tolist()), log_weight.double().exp().tolist()):
+        for pair, value in zip(zip(*graph.extra.index.tolist()), log_weight.double().exp().tolist()):
             extra[pair] = extra.get(pair, 0.0) + value
     every = same = left = left_same = 0.0
     for i, j in itertools.product(range(n), range(n)):

@@ -9,7 +9,7 @@ import torch_geometric.transforms as T
 from contracts.loss import make_views, relative, unit, value_and_gradients
 from contracts.rewiring import RewiringContract
 
-from gnnclr.graph import AddKNNPositives, ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph import AddKNNPositives, Bank, ContrastGraph, Negatives, augmentation_graph
 from gnnclr.graph.communities import (
     ContrastCentroids,
     ExcludeCommunity,
@@ -309,6 +309,15 @@ def test_positives_that_are_negatives_too_stay_there(exclude):
     check(graph, lambda x: literal(x, weights(lambda i, j: not same(i, j)), positives, 0.3))
 
 
+def test_centroids_join_a_bank_some_of_whose_rows_repel():
+    bank = torch.randn(3, 6, generator=torch.Generator().manual_seed(1)).double()
+    graph = augmentation_graph(batch(), bank=Bank(bank, candidate=torch.tensor([True, False, True])))
+    joined = ContrastCentroids(COMMUNITY)(graph)
+    fewer = ContrastCentroids(COMMUNITY)(augmentation_graph(batch(), bank=bank[[0, 2]]))
+    assert joined.validate() and joined.bank.candidate.tolist() == [True, False, True] + [True] * (len(fewer.bank) - 2)
+    torch.testing.assert_close(NTXentLoss(0.3)(graph.x, joined), NTXentLoss(0.3)(graph.x, fewer))
+
+
 def test_explicit_negatives_lose_their_community():
     graph = augmentation_graph(batch())
     source, target = torch.cartesian_prod(torch.arange(16), torch.arange(16)).t()
@@ -450,6 +459,6 @@ def test_wrong_graphs():
     with pytest.raises(ValueError, match=r"'data\.bank' must be absent or repel"):
         ContrastCentroids(COMMUNITY)(graph)
     graph = augmentation_graph(batch(), bank=torch.ones(1, 6).double())
-    graph.bank_view = torch.zeros(1, dtype=torch.long)
-    with pytest.raises(ValueError, match=r"'data\.bank_view' must be absent"):
+    graph.bank = Bank(graph.bank.rows, view=torch.zeros(1, dtype=torch.long))
+    with pytest.raises(ValueError, match=r"'data\.bank\.view' must be absent"):
         ContrastCentroids(COMMUNITY)(graph)

@@ -6,7 +6,7 @@ import torch
 import torch_geometric.transforms as T
 from torch_geometric.data import Batch
 
-from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph import Bank, ContrastGraph, Negatives, augmentation_graph
 from gnnclr.nn import ContrastiveConv, UniformityConv
 from gnnclr.nn.alignment import positive_weights
 
@@ -42,6 +42,16 @@ def test_labels():
     implicit = augmentation_graph(views(), labels, edges=False)
     assert implicit.edge_index is None and torch.equal(implicit.group, graph.group)
     assert torch.equal(implicit.has_positive, graph.has_positive)
+
+
+def test_positives_are_edges_also_where_they_are_implicit():
+    labels = torch.tensor([5, -1, 5, 2])
+    graph, implicit = (augmentation_graph(views(), labels, edges=edges) for edges in (True, False))
+    assert graph.positives is graph.edge_index and graph.with_edges() is graph
+    assert torch.equal(implicit.positives, graph.edge_index) and implicit.edge_index is None
+    explicit = implicit.with_edges()
+    assert torch.equal(explicit.edge_index, graph.edge_index) and explicit.x is implicit.x
+    assert implicit.edge_index is None  # a copy got them
 
 
 def test_it_is_a_pyg_graph():
@@ -135,16 +145,14 @@ def test_rows_of_the_bank_may_belong_to_views():
     """Anchors of a view then see the bank's rows of the other view only, for a rule of that scope."""
     views, bank = [torch.nn.functional.normalize(torch.randn(4, 3)) for _ in range(2)], torch.randn(5, 3)
     graph = augmentation_graph(views, negatives=Negatives("other", candidates=()), bank=bank)
-    graph.bank_view = torch.tensor([0, 1, 1, 0, 1])
+    graph.bank = Bank(bank, view=torch.tensor([0, 1, 1, 0, 1]))
     graph.validate()
     lse = UniformityConv(0.5).log_partition(graph.x, graph).lse
     s = graph.x @ bank.t() / 0.5
-    expected = [torch.logsumexp(s[i, graph.bank_view != graph.view[i]], 0) for i in range(8)]
+    expected = [torch.logsumexp(s[i, graph.bank.view != graph.view[i]], 0) for i in range(8)]
     torch.testing.assert_close(lse, torch.stack(expected))
-    with pytest.raises(ValueError, match="'bank_view' must be an integer tensor"):
-        ContrastGraph(graph.x, bank=bank, bank_view=torch.zeros(4))
-    with pytest.raises(ValueError, match="'bank_view' needs a 'bank'"):
-        ContrastGraph(graph.x, bank_view=torch.zeros(4, dtype=torch.long))
+    with pytest.raises(ValueError, match=r"'bank.view' must be an integer tensor of shape \[5\]"):
+        ContrastGraph(graph.x, bank=Bank(bank, view=torch.zeros(4)))
 
 
 def test_graphs_of_one_size_share_what_is_derived_from_their_structure():

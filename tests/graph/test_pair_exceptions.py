@@ -1,17 +1,21 @@
 import pytest
 import torch
 
-from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives, is_among, pair_log_weight
+from gnnclr.graph import Bank, ContrastGraph, ExtraNegatives, Negatives
+from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives, pair_log_weight
 
 
 def index(*pairs):
     return torch.tensor(pairs).t()
 
 
+def extra(**parts):
+    return ExtraNegatives(index((5, 0)), **parts)
+
+
 def test_absent_parts_read_as_none():
     graph = ContrastGraph(x=torch.zeros(4, 3))
-    for name in ("ignore_index", "extra_index", "extra_scale", "extra_log_weight", "features", "bank_candidate"):
+    for name in ("ignore_index", "extra", "features", "bank"):
         assert getattr(graph, name) is None
 
 
@@ -20,16 +24,24 @@ def test_absent_parts_read_as_none():
     [
         ({"ignore_index": torch.zeros(3, 2).long()}, r"'ignore_index' must be an integer tensor of shape \[2, e\]"),
         ({"ignore_index": index((0, 4))}, "'ignore_index' must have targets below 4 and sources below 6"),
-        ({"extra_index": index((6, 0))}, "'extra_index' must have targets below 4 and sources below 6"),
-        ({"extra_index": index((0, -1))}, "'extra_index' must have targets"),
-        ({"extra_scale": torch.ones(1)}, "'extra_scale' needs an 'extra_index'"),
-        ({"extra_index": index((5, 0)), "extra_scale": torch.ones(2)}, r"'extra_scale' must be .* of shape \[1\]"),
-        ({"extra_index": index((5, 0)), "extra_scale": torch.ones(1).long()}, "'extra_scale' must be a floating point"),
-        ({"extra_index": index((5, 0)), "extra_log_weight": torch.zeros(1).log()}, "'extra_log_weight' must be finite"),
+        ({"extra": index((6, 0))}, "'extra' must have targets below 4 and sources below 6"),
+        ({"extra": index((0, -1))}, "'extra' must have targets"),
+        ({"extra": [(5, 0)]}, r"'extra' must be an integer tensor of shape \[2, e\] \(got list"),
+        ({"extra": ExtraNegatives(None)}, r"'extra' must be an integer tensor of shape \[2, e\]"),
+        ({"extra": Bank(torch.zeros(2, 3))}, r"'extra' must be an integer tensor of shape \[2, e\]"),
+        ({"extra": extra(scale=torch.ones(2))}, r"'extra.scale' must be .* of shape \[1\]"),
+        ({"extra": extra(scale=torch.ones(1).long())}, "'extra.scale' must be a floating point"),
+        ({"extra": extra(log_weight=torch.zeros(1).log())}, "'extra.log_weight' must be finite"),
         ({"features": torch.zeros(3, 2)}, r"'features' must have shape \[4, d\]"),
         ({"features": torch.full((4, 2), torch.inf)}, "'features' must be finite"),
-        ({"bank_candidate": torch.ones(2)}, r"'bank_candidate' must be a boolean tensor of shape \[2\]"),
-        ({"bank": None, "bank_candidate": torch.ones(2).bool()}, "'bank_candidate' needs a 'bank'"),
+        ({"bank": [[0.0, 0.0, 0.0]]}, r"'bank' must be a floating point tensor of shape .* \(got list"),
+        ({"bank": Bank(None)}, "'bank' must be a floating point tensor"),
+        ({"bank": extra()}, "'bank' must be a floating point tensor"),
+        (
+            {"bank": Bank(torch.zeros(2, 3), view=torch.ones(2))},
+            r"'bank.view' must be an integer tensor of shape \[2\]",
+        ),
+        ({"bank": Bank(torch.zeros(2, 3), candidate=torch.ones(2))}, r"'bank.candidate' must be .* of shape \[2\]"),
     ],
 )
 def test_wrong_parts_are_named(arguments, message):
@@ -37,31 +49,16 @@ def test_wrong_parts_are_named(arguments, message):
         ContrastGraph(**({"x": torch.zeros(4, 3), "bank": torch.zeros(2, 3)} | arguments))
 
 
-def test_parts_move_with_the_graph():
-    parts = {"bank": torch.zeros(2, 3), "bank_candidate": torch.ones(2).bool(), "features": torch.zeros(4, 2)}
-    parts |= {"ignore_index": index((0, 1)), "extra_index": index((5, 0))}
-    parts |= {"extra_scale": torch.ones(1), "extra_log_weight": torch.zeros(1)}
-    graph = ContrastGraph(x=torch.zeros(4, 3), **parts)
-    assert graph.validate() and graph.num_nodes == 4
-    assert {value.device.type for _, value in graph.to("meta") if isinstance(value, torch.Tensor)} == {"meta"}
-
-
 def test_exceptions_add_up():
     graph = ContrastGraph(x=torch.zeros(4, 3))
     ignore_negatives(ignore_negatives(graph, index((0, 1))), index((1, 2), (3, 0)))
     assert graph.ignore_index.tolist() == [[0, 1, 3], [1, 2, 0]]
     add_extra_negatives(graph, index((0, 1)))
-    assert graph.extra_scale is None and graph.extra_log_weight is None
+    assert graph.extra.scale is None and graph.extra.log_weight is None
     add_extra_negatives(graph, index((1, 2)), scale=torch.tensor([2.0]))
     add_extra_negatives(graph, index((2, 3), (0, 3)), log_weight=torch.tensor([-1.0, -2.0]))
-    assert graph.extra_index.tolist() == [[0, 1, 2, 0], [1, 2, 3, 3]] and graph.validate()
-    assert graph.extra_scale.tolist() == [1, 2, 1, 1] and graph.extra_log_weight.tolist() == [0, 0, -1, -2]
-
-
-def test_pairs_are_found_in_their_direction():
-    known = index((0, 1), (5, 2))
-    assert is_among(index((0, 1), (1, 0), (5, 2), (5, 1)), known, 4).tolist() == [True, False, True, False]
-    assert not is_among(index((0, 1)), known[:, :0], 4).any()
+    assert graph.extra.index.tolist() == [[0, 1, 2, 0], [1, 2, 3, 3]] and graph.validate()
+    assert graph.extra.scale.tolist() == [1, 2, 1, 1] and graph.extra.log_weight.tolist() == [0, 0, -1, -2]
 
 
 def test_log_weights_of_pairs():

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from literal_nt_xent import edges_of, literal_nt_xent
 
 from gnnclr.graph import AddKNNPositives, augmentation_graph
-from gnnclr.graph.banks_of import banks_of
-from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.bank import banks_of
+from gnnclr.graph.pairs import is_among
 from gnnclr.graph.positives import first_per_target, is_positive, top_per_target
 from gnnclr.graph.rewiring.false_negatives import WeighFalseNegatives
 from gnnclr.graph.rewiring.random_walk import RandomWalkPositives
@@ -41,7 +41,7 @@ def repelling(graph):
     repels = torch.zeros(n, graph.num_candidates, dtype=torch.bool)
     repels[:, :n] = graph.group[:, None] != graph.group
     if graph.bank is not None and rule.bank:
-        repels[:, n:] = True if graph.bank_candidate is None else graph.bank_candidate
+        repels[:, n:] = True if graph.bank.candidate is None else graph.bank.candidate
     for p, i in edges_of(graph):
         repels[i, p] = False
         if p < n:
@@ -73,7 +73,7 @@ def check(names, repels):
         want, want_grad = value_and_gradients(lambda x: NTXentLoss(0.4)(x, explicit), [out.x])
     else:
         assert bool((weight[pairs] == 0).all())
-        bank = out.bank
+        bank = None if out.bank is None else out.bank.rows
         want, want_grad = value_and_gradients(lambda x: literal_nt_xent(x, edges, pairs, 0.4, bank), [out.x])
     assert torch.isfinite(value) and float(grad.norm()) > 0
     assert relative(value, want) < 1e-9 and relative(grad, want_grad) < 1e-8
@@ -128,8 +128,8 @@ def test_new_positives_are_extra_negatives_no_longer(positives):
     graph = augmentation_graph([torch.randn(6, 3) for _ in range(2)])
     graph = positives(WeighFalseNegatives(k=3, weight=0.5)(graph))
     both = torch.cat([graph.edge_index, graph.edge_index.flip(0)], dim=1)
-    assert graph.extra_index.size(1) == graph.extra_log_weight.numel() > 0
-    assert not is_among(graph.extra_index, both, graph.num_nodes).any()
+    assert graph.extra.index.size(1) == graph.extra.log_weight.numel() > 0
+    assert not is_among(graph.extra.index, both, graph.num_nodes).any()
 
 
 def test_weights_of_half_graphs_keep_their_digits():

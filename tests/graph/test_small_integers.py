@@ -27,7 +27,7 @@ def rewired(rule):
 def explicit(like):
     """A graph all of whose parts are given."""
     far = torch.stack([EDGES[0] + 40, EDGES[1]])
-    parts = {"negative_index": far, "ignore_index": far[:, :3], "extra_index": far[:, 3:9]}
+    parts = {"negative_index": far, "ignore_index": far[:, :3], "extra": far[:, 3:9]}
     parts |= {"sample": torch.arange(80), "view": torch.arange(80) // 40, "group": torch.arange(80)}
     parts = {name: like(value) for name, value in parts.items()}
     return losses.NTXentLoss(0.3)(Z.flatten(0, 1), ContrastGraph(Z.flatten(0, 1), like(EDGES), **parts))

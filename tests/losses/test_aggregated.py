@@ -6,7 +6,7 @@ from contracts.loss import LossContract, explicit_graph, make_views, relative, u
 from torch import nn
 from torch_geometric.nn import GATv2Conv, GCNConv, GINConv, SAGEConv, SimpleConv, TransformerConv
 
-from gnnclr.graph import AddKNNPositives, ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph import AddKNNPositives, ContrastGraph, ExtraNegatives, Negatives, augmentation_graph
 from gnnclr.losses import DCLLoss, InfoNCELoss, NTXentLoss, VICRegLoss
 from gnnclr.losses.aggregated import AggregatedLoss
 
@@ -78,11 +78,11 @@ def test_neighbors_and_bank_against_a_literal_loop():
 
         def reference(x, with_bank=with_bank):
             z = unit(x)
-            nodes, edges = torch.cat([z.detach(), graph.bank]), list(zip(*graph.edge_index.tolist()))
+            nodes, edges = torch.cat([z.detach(), graph.bank.rows]), list(zip(*graph.edge_index.tolist()))
             target = [
                 sum(w * nodes[s] for (s, t), w in zip(edges, graph.edge_weight.double()) if t == i) for i in range(12)
             ]
-            target = [unit(t.unsqueeze(0))[0] for t in target] + list(graph.bank)
+            target = [unit(t.unsqueeze(0))[0] for t in target] + list(graph.bank.rows)
             keep = {}
             for i in range(12):
                 if graph.anchor[i]:
@@ -124,7 +124,7 @@ def test_explicit_ignored_and_extra_negatives():
     explicit.negative_index = explicit.negative_index[:, left]
     torch.testing.assert_close(loss(graph.x, ignoring), loss(graph.x, explicit))
     # Ignored, and added again as they were.
-    ignoring.extra_index, ignoring.extra_scale = ignoring.ignore_index, torch.ones(2)
+    ignoring.extra = ExtraNegatives(ignoring.ignore_index, scale=torch.ones(2))
     torch.testing.assert_close(loss(graph.x, ignoring), loss(graph.x, graph))
 
 

@@ -99,7 +99,7 @@ def test_wrong_arguments():
         AsymmetricInfoNCELoss(clean_views=1)(graph.x, graph)
     with pytest.raises(ValueError, match="2 clean and one adversarial"):
         AsymmetricInfoNCELoss()(*make_views(4))
-    with pytest.raises(ValueError, match="'alpha' must lie in"):
+    with pytest.raises(ValueError, match="'alpha' must be a finite number, at least 0, at most 1"):
         AsymmetricInfoNCELoss(alpha=1.5)
     with pytest.raises(ValueError, match="'variant' must be one of"):
         AsymmetricInfoNCELoss(variant="both")

@@ -59,7 +59,7 @@ def test_a_bank_against_a_literal_loop():
     a, b = make_views(4, 8)
     graph = CLIPLoss().graph(a, b)
     graph.bank = make_views(3, 8, 1, seed=2)[0] * torch.tensor([[0.1], [1.0], [9.0]])
-    total, bank = 0.0, unit(graph.bank)
+    total, bank = 0.0, unit(graph.bank.rows)
     for x, y in ((unit(a), unit(b)), (unit(b), unit(a))):
         for i in range(4):
             others = [y[j] for j in range(4) if j != i] + list(bank)

@@ -59,7 +59,7 @@ def test_weight_one_is_nt_xent():
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match="'rho' must not be negative"):
+    with pytest.raises(ValueError, match="'rho' must be a finite number, at least 0"):
         CommunityNTXentLoss(rho=-0.1)
     with pytest.raises(ValueError, match=r"'community' must be an integer tensor of shape \[9\] \(got none"):
         CommunityNTXentLoss()(*make_views(9))

@@ -99,5 +99,5 @@ def test_negatives_of_both_views():
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="'divergence' must be one of"):
         FMICLLoss("renyi")
-    with pytest.raises(ValueError, match="'tsallis_alpha' must be greater than 1"):
+    with pytest.raises(ValueError, match="'tsallis_alpha' must be a finite number, above 1"):
         FMICLLoss("tsallis", tsallis_alpha=1.0)

@@ -65,9 +65,9 @@ def test_floor_is_reached_when_positives_fill_the_negatives():
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match="'beta' must not be negative"):
+    with pytest.raises(ValueError, match="'beta' must be a finite number, at least 0"):
         HardNegativeLoss(beta=-1.0)
-    with pytest.raises(ValueError, match="'tau_plus' must lie in"):
+    with pytest.raises(ValueError, match="'tau_plus' must be a finite number, at least 0, below 1"):
         HardNegativeLoss(tau_plus=1.0)
     with pytest.raises(ValueError, match="'temperature' must be a number"):
         HardNegativeLoss(torch.nn.Parameter(torch.tensor(0.5)))

@@ -152,10 +152,10 @@ def test_gaussian_kernel_is_nt_xent_at_half_the_temperature(temperature):
 
 def test_wrong_arguments():
     for kwargs, match in [
-        ({"weight": 0.0}, "'weight' must lie in"),
+        ({"weight": 0.0}, "'weight' must be a finite number, above 0, at most 1"),
         ({"mix": "both"}, "'mix' must be one of"),
         ({"split": True}, "'split' needs a mixture"),
-        ({"arc_cosine": 4}, "'arc_cosine' must be 1, 2 or 3"),
+        ({"arc_cosine": 4}, "'arc_cosine' must be an integer from 1 to 3 or None"),
         ({"arc_cosine": 1, "temperature": 2.0}, "must be at most 1"),
         ({"gamma": -1.0}, "'gamma' must be a positive number"),
     ]:

@@ -46,7 +46,7 @@ def negatives_of(graph, i):
 
 def literal(z, graph, tau, weighs, denominator, beta=BETA):
     """The released rule (weighs="row") and the paper's, pair by pair; weights are constants."""
-    nodes = z if graph.bank is None else torch.cat([z, graph.bank])
+    nodes = z if graph.bank is None else torch.cat([z, graph.bank.rows])
     s = z @ nodes.t() / tau
     u = unit(nodes.detach() if graph.features is None or graph.bank is not None else graph.features)
     edges = list(zip(*graph.edge_index.tolist()))

@@ -37,7 +37,7 @@ def negative_mask(graph):
 
 
 def literal_uniformity(z, graph, temperature):
-    nodes = z if graph.bank is None else torch.cat([z, graph.bank.to(z)])
+    nodes = z if graph.bank is None else torch.cat([z, graph.bank.rows.to(z)])
     s, mask = z @ nodes.t() / temperature, negative_mask(graph)
     if graph.negatives.log_weight is not None:
         a, b = (x.to(z) for x in graph.negatives.log_weight)

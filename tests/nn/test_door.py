@@ -8,7 +8,7 @@ from contracts.loss import WRONG_PARTS
 
 from gnnclr import nn
 from gnnclr.dynamics import joint_distribution, simulate
-from gnnclr.graph import ContrastGraph, augmentation_graph, door
+from gnnclr.graph import ContrastGraph, ExtraNegatives, augmentation_graph, door
 from gnnclr.losses import NTXentLoss
 from gnnclr.nn.attention import AttentionAlignmentConv
 from gnnclr.nn.features import BarlowTwinsConv, CCAConv, VICRegConv
@@ -108,8 +108,8 @@ def test_entries_on_other_devices_are_not_looked_at():
     """Nothing that a host would wait for: there are no entries on the device "meta"."""
     graph = make_graph()
     graph.bank, graph.features = torch.ones(2, 4), torch.ones(10, 3)
-    graph.ignore_index = graph.extra_index = torch.tensor([[0], [3]])
-    graph.extra_scale = torch.ones(1)
+    graph.ignore_index = torch.tensor([[0], [3]])
+    graph.extra = ExtraNegatives(torch.tensor([[0], [3]]), scale=torch.ones(1))
     x = graph.x.to("meta")
     graph.clone().to("meta").admit(x)
     with pytest.raises(ValueError, match="'sample' must be on meta, as the embeddings are"):

@@ -2,12 +2,13 @@
 
 import math
 from copy import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from contracts.loss import explicit_graph, make_views, relative, unit
 
-from gnnclr.graph import AddKNNPositives, ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph import AddKNNPositives, Bank, ContrastGraph, ExtraNegatives, Negatives, augmentation_graph
 from gnnclr.losses import DCLLoss, HardNegativeLoss, InfoNCELoss, NTXentLoss, SupConLoss
 from gnnclr.nn import (
     AsymmetricConv,
@@ -42,10 +43,13 @@ def exceptions(graph, ignored=30, extra=25, seed=0):
         return ends.long()
 
     graph.ignore_index = pairs(ignored)
-    graph.extra_index = torch.cat([pairs(extra), graph.ignore_index[:, ::3]], dim=1)
-    e = graph.extra_index.size(1)
-    graph.extra_scale = 0.5 + torch.rand(e, generator=generator, dtype=torch.float64)
-    graph.extra_log_weight = torch.randn(e, generator=generator, dtype=torch.float64)
+    index = torch.cat([pairs(extra), graph.ignore_index[:, ::3]], dim=1)
+    e = index.size(1)
+    graph.extra = ExtraNegatives(
+        index,
+        scale=0.5 + torch.rand(e, generator=generator, dtype=torch.float64),
+        log_weight=torch.randn(e, generator=generator, dtype=torch.float64),
+    )
     graph.validate()
     return graph
 
@@ -71,7 +75,7 @@ def kernel_of(kernel, a, b):
 def literal_logits(z, graph, tau, sharpness=1.0, kernel=None):
     """The logits of the negatives of each anchor, one by one."""
     n, rule = graph.num_nodes, graph.negatives
-    nodes = z if graph.bank is None else torch.cat([z, graph.bank.to(z)])
+    nodes = z if graph.bank is None else torch.cat([z, graph.bank.rows.to(z)])
     group = {"positives": graph.group, "group": graph.group, "sample": graph.sample, "self": torch.arange(n)}
     groups = group[rule.exclude].tolist()
     view = graph.view.tolist()
@@ -92,7 +96,7 @@ def literal_logits(z, graph, tau, sharpness=1.0, kernel=None):
 
     def by_rule(j, i):
         if j >= n:
-            candidate = graph.bank_candidate is None or bool(graph.bank_candidate[j - n])
+            candidate = graph.bank.candidate is None or bool(graph.bank.candidate[j - n])
             return rule.bank and candidate and (j, i) not in positive
         in_scope = {"all": True, "same": view[i] == view[j], "other": view[i] != view[j]}[rule.scope]
         in_scope = in_scope and (rule.candidates is None or view[j] in rule.candidates)
@@ -105,10 +109,10 @@ def literal_logits(z, graph, tau, sharpness=1.0, kernel=None):
     for j, i in pairs:
         if (j, i) not in ignored:
             add(j, i, log_weight=weight(j, i))
-    if graph.extra_index is not None:
-        for e, (j, i) in enumerate(graph.extra_index.t().tolist()):
-            scale = 1.0 if graph.extra_scale is None else graph.extra_scale[e]
-            add(j, i, scale, 0.0 if graph.extra_log_weight is None else graph.extra_log_weight[e])
+    if graph.extra is not None:
+        for e, (j, i) in enumerate(graph.extra.index.t().tolist()):
+            scale = 1.0 if graph.extra.scale is None else graph.extra.scale[e]
+            add(j, i, scale, 0.0 if graph.extra.log_weight is None else graph.extra.log_weight[e])
     return logits
 
 
@@ -136,7 +140,7 @@ def literal_uniformity(z, graph, tau, kernel=None):
 
 def literal_contrast(z, graph, tau, denominator):
     lse, total, anchors = literal_lse(z, graph, tau), 0.0, anchors_of(graph)
-    nodes = z if graph.bank is None else torch.cat([z, graph.bank.to(z)])
+    nodes = z if graph.bank is None else torch.cat([z, graph.bank.rows.to(z)])
     repelled = [i for i in anchors if lse[i] > -math.inf]
     for i in anchors:
         s = {p: z[i] @ nodes[p] / tau for p, _ in positives_of(graph, i)}
@@ -221,11 +225,11 @@ def test_log_partition_equals_the_literal_sum(rule, parts, impl):
 def test_each_kind_of_exception_alone(kind, impl):
     graph = exceptions(graph_of(bank=3))
     if kind == "ignored":
-        graph.extra_index = graph.extra_scale = graph.extra_log_weight = None
+        graph.extra = None
     else:
         graph.ignore_index = None
-        graph.extra_scale = graph.extra_scale if kind == "scales" else None
-        graph.extra_log_weight = graph.extra_log_weight if kind == "weights" else None
+        absent = {"extra": ("scale", "log_weight"), "scales": ("log_weight",), "weights": ("scale",)}[kind]
+        graph.extra = replace(graph.extra, **dict.fromkeys(absent))
     conv = UniformityConv(0.2, impl)
     if (kind, impl) == ("ignored", "flash"):
         with pytest.raises(ValueError, match="cannot exclude single pairs"):
@@ -277,7 +281,7 @@ def test_losses_of_a_graph_take_exceptions(loss):
     graph = exceptions(graph_of(bank=4))
     x = graph.x * 3
     plain = copy(graph)
-    plain.ignore_index = plain.extra_index = plain.extra_scale = plain.extra_log_weight = None
+    plain.ignore_index = plain.extra = None
     value = loss(0.3)(x, graph)
     torch.testing.assert_close(value, loss(0.3).conv.energy(graph.x, graph), rtol=1e-12, atol=0)
     assert abs(value - loss(0.3)(x, plain)) > 1e-3
@@ -325,10 +329,10 @@ def test_ignored_and_extra_is_a_pair_of_another_weight(conv, explicit):
     index = torch.tensor([[1, 7, 12, 2, 14], [0, 0, 0, 4, 11]])
     plain = explicit_graph(graph) if explicit else copy(graph)
     graph = copy(plain)
-    graph.ignore_index = graph.extra_index = index
+    graph.ignore_index = graph.extra = index
     torch.testing.assert_close(conv.energy(graph.x, graph), conv.energy(graph.x, plain), rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(conv(graph.x, graph), conv(graph.x, plain), rtol=1e-12, atol=1e-13)
-    graph.extra_log_weight = torch.full((5,), -60.0)
+    graph.extra = ExtraNegatives(index, log_weight=torch.full((5,), -60.0))
     dropped = copy(plain)
     dropped.ignore_index = index
     torch.testing.assert_close(conv.energy(graph.x, graph), conv.energy(graph.x, dropped), rtol=1e-12, atol=1e-14)
@@ -338,13 +342,13 @@ def test_ignored_and_extra_is_a_pair_of_another_weight(conv, explicit):
 def test_the_weight_of_an_extra_negative_is_its_count():
     """A log-weight of log 3 equals the pair three times; a scale of two is the square of its exponential."""
     graph, conv = graph_of(), UniformityConv(0.5)
-    graph.extra_index, graph.extra_log_weight = torch.tensor([[3], [1]]), torch.tensor([math.log(3.0)]).double()
+    graph.extra = ExtraNegatives(torch.tensor([[3], [1]]), log_weight=torch.tensor([math.log(3.0)]).double())
     thrice = copy(graph)
-    thrice.extra_index, thrice.extra_log_weight = torch.tensor([[3, 3, 3], [1, 1, 1]]), None
+    thrice.extra = torch.tensor([[3, 3, 3], [1, 1, 1]])
     torch.testing.assert_close(conv.energy(graph.x, graph), conv.energy(graph.x, thrice))
     torch.testing.assert_close(conv(graph.x, graph), conv(graph.x, thrice))
     one = ContrastGraph(x=graph.x[:2], negatives=Negatives(candidates=()))
-    one.extra_index, one.extra_scale = torch.tensor([[1], [0]]), torch.tensor([2.0]).double()
+    one.extra = ExtraNegatives(torch.tensor([[1], [0]]), scale=torch.tensor([2.0]).double())
     torch.testing.assert_close(conv.energy(one.x, one), 2 * (one.x[0] @ one.x[1]) / 0.5)
 
 
@@ -363,8 +367,8 @@ def test_temperature_is_learnable():
 def test_empty_exceptions_change_nothing(denominator):
     plain, conv = graph_of(bank=2), ContrastiveConv(0.1, denominator=denominator)
     graph = copy(plain)
-    graph.ignore_index = graph.extra_index = torch.empty(2, 0, dtype=torch.long)
-    graph.extra_scale = graph.extra_log_weight = torch.empty(0)
+    graph.ignore_index = torch.empty(2, 0, dtype=torch.long)
+    graph.extra = ExtraNegatives(graph.ignore_index, torch.empty(0), torch.empty(0))
     graph.validate()
     assert torch.equal(conv.energy(graph.x, graph), conv.energy(graph.x, plain))
     assert torch.equal(conv(graph.x, graph), conv(graph.x, plain))
@@ -385,7 +389,7 @@ def test_anchors_whose_negatives_are_all_ignored():
     graph.ignore_index = torch.cartesian_prod(everyone, everyone).t()
     for conv in (UniformityConv(0.3), ContrastiveConv(0.3), HardNegativeConv(0.3), GaussianUniformityConv()):
         assert conv.energy(graph.x, graph) == 0 and conv(graph.x, graph).abs().max() == 0
-    graph.extra_index = torch.tensor([[1], [0]])
+    graph.extra = torch.tensor([[1], [0]])
     torch.testing.assert_close(UniformityConv(0.3).energy(graph.x, graph), graph.x[0] @ graph.x[1] / 0.3)
 
 
@@ -394,17 +398,15 @@ def test_permutation_of_nodes():
     n = graph.num_nodes
     order = torch.randperm(n, generator=torch.Generator().manual_seed(1))
     rank = torch.cat([torch.argsort(order), torch.arange(n, n + 3)])
-    twin = ContrastGraph(x=graph.x[order], sample=graph.sample[order], view=graph.view[order], bank=graph.bank)
-    for name in ("edge_index", "ignore_index", "extra_index"):
+    twin = ContrastGraph(x=graph.x[order], sample=graph.sample[order], view=graph.view[order], bank=graph.bank.rows)
+    for name in ("edge_index", "ignore_index"):
         twin[name] = rank[graph[name]]
-    for name in ("edge_weight", "extra_scale", "extra_log_weight"):
-        twin[name] = graph[name]
+    twin.edge_weight, twin.extra = graph.edge_weight, replace(graph.extra, index=rank[graph.extra.index])
     torch.testing.assert_close(conv.energy(twin.x, twin), conv.energy(graph.x, graph), rtol=1e-12, atol=0)
     torch.testing.assert_close(conv(twin.x, twin), conv(graph.x, graph)[order], rtol=1e-10, atol=1e-13)
     shuffled = copy(graph)
     shuffled.ignore_index = graph.ignore_index.flip(1)
-    shuffled.extra_index = graph.extra_index.flip(1)
-    shuffled.extra_scale, shuffled.extra_log_weight = graph.extra_scale.flip(0), graph.extra_log_weight.flip(0)
+    shuffled.extra = graph.extra.map(lambda x: x.flip(-1))
     torch.testing.assert_close(conv(shuffled.x, shuffled), conv(graph.x, graph), rtol=1e-10, atol=1e-13)
 
 
@@ -427,28 +429,28 @@ def test_single_and_half_precision(denominator, tau):
 
 def test_rows_of_the_bank_that_are_no_candidates():
     graph = graph_of(bank=6)
-    graph.bank_candidate = torch.tensor([True, False, True, True, False, False])
+    graph.bank = Bank(graph.bank.rows, candidate=torch.tensor([True, False, True, True, False, False]))
     smaller = copy(graph)
-    smaller.bank, smaller.bank_candidate = graph.bank[graph.bank_candidate], None
+    smaller.bank = graph.bank.rows[graph.bank.candidate]
     conv = ContrastiveConv(0.2)
     torch.testing.assert_close(conv.energy(graph.x, graph), conv.energy(graph.x, smaller))
     torch.testing.assert_close(conv(graph.x, graph), conv(graph.x, smaller))
     graph = exceptions(graph)
     assert_equals_literal(UniformityConv(0.2), lambda z: literal_uniformity(z, graph, 0.2), graph)
-    graph.bank_candidate = torch.zeros(6, dtype=torch.bool)
+    graph.bank = Bank(graph.bank.rows, candidate=torch.zeros(6, dtype=torch.bool))
     assert_equals_literal(UniformityConv(0.2), lambda z: literal_uniformity(z, graph, 0.2), graph)
-    graph.bank_candidate = torch.ones(5, dtype=torch.bool)
-    with pytest.raises(ValueError, match=r"'bank_candidate' must be a boolean tensor of shape \[6\]"):
+    graph.bank = Bank(graph.bank.rows, candidate=torch.ones(5, dtype=torch.bool))
+    with pytest.raises(ValueError, match=r"'bank.candidate' must be a boolean tensor of shape \[6\]"):
         conv(graph.x, graph)
 
 
 def test_candidates_of_the_bank_by_view():
     graph = graph_of(bank=5, negatives=Negatives("other", candidates=()))
-    graph.bank_view = torch.tensor([0, 1, 1, 0, -1])
-    graph.bank_candidate = torch.tensor([True, True, False, True, False])
+    view, candidate = torch.tensor([0, 1, 1, 0, -1]), torch.tensor([True, True, False, True, False])
+    graph.bank = Bank(graph.bank.rows, view, candidate)
     lse = UniformityConv(0.5).log_partition(graph.x, graph).lse
-    s = graph.x @ graph.bank.t() / 0.5
-    expected = [torch.logsumexp(s[i, graph.bank_candidate & (graph.bank_view != graph.view[i])], 0) for i in range(12)]
+    s = graph.x @ graph.bank.rows.t() / 0.5
+    expected = [torch.logsumexp(s[i, graph.bank.candidate & (graph.bank.view != graph.view[i])], 0) for i in range(12)]
     torch.testing.assert_close(lse, torch.stack(expected))
 
 
@@ -464,9 +466,9 @@ def test_implicit_groups_equal_edges(denominator):
 
 def test_gaussian_uniformity():
     graph, t = exceptions(graph_of(negatives=Negatives(scope="same"), anchors=True)), 2.0
-    with pytest.raises(ValueError, match=r"'graph.extra_scale' must be absent"):
+    with pytest.raises(ValueError, match=r"'graph.extra.scale' must be absent"):
         GaussianUniformityConv(t)(graph.x, graph)
-    graph.extra_scale = None
+    graph.extra = replace(graph.extra, scale=None)
 
     def literal(z):
         logits, mass, energy = literal_logits(z, graph, 1 / (2 * t)), literal_mass(z, graph, 1 / (2 * t)), 0.0
@@ -483,9 +485,9 @@ def test_layers_without_weights_honor_ignored_pairs_and_refuse_extra_ones():
     graph = exceptions(graph_of())
     convs = PotentialConv(Gaussian()), TripletConv()
     for conv in (*convs, WeightedSum((1.0, convs[0]))):
-        with pytest.raises(ValueError, match=r"'graph.extra_index' must be absent: pairs of (Potential|Triplet)Conv"):
+        with pytest.raises(ValueError, match=r"'graph.extra' must be absent: pairs of (Potential|Triplet)Conv"):
             conv(graph.x, graph)
-    graph.extra_index = graph.extra_scale = graph.extra_log_weight = None
+    graph.extra = None
     explicit = explicit_graph(graph)
     for part in (graph, explicit):
         kernel = Gaussian()
@@ -505,15 +507,14 @@ def test_layers_without_weights_honor_ignored_pairs_and_refuse_extra_ones():
 def test_pairs_of_views():
     """Each pair of views keeps the exceptions between the two: the sum of both ways is the loss over other views."""
     graph = exceptions(graph_of(negatives=Negatives(scope="other")))
-    across = graph.view[graph.extra_index[0]] != graph.view[graph.extra_index[1]]
-    for name in ("extra_index", "extra_scale", "extra_log_weight"):
-        graph[name] = graph[name][..., across]
+    across = graph.view[graph.extra.index[0]] != graph.view[graph.extra.index[1]]
+    graph.extra = graph.extra.keep(across)
     weights = {(0, 1): (1.0, 0.5), (1, 0): (1.0, 0.5)}
     conv = AsymmetricConv(ContrastiveConv(0.3), weights)
     torch.testing.assert_close(conv.energy(graph.x, graph), literal_contrast(graph.x, graph, 0.3, "pair"))
     torch.testing.assert_close(conv(graph.x, graph), ContrastiveConv(0.3)(graph.x, graph) / 2)
     inside = copy(graph)
-    inside.extra_index, inside.extra_scale, inside.extra_log_weight = torch.tensor([[1], [0]]), None, None
+    inside.extra = torch.tensor([[1], [0]])
     none = copy(inside)
-    none.extra_index = None
+    none.extra = None
     assert torch.equal(conv.energy(graph.x, inside), conv.energy(graph.x, none))

@@ -103,7 +103,7 @@ def test_wrong_arguments():
         SelfAttentionMessagePassing(6)
     with pytest.raises(ValueError, match="'layers' must be a positive integer"):
         SelfAttentionMessagePassing(8, layers=0)
-    with pytest.raises(ValueError, match=r"'dropout' must lie in \[0, 1\)"):
+    with pytest.raises(ValueError, match="'dropout' must be a finite number, at least 0, below 1"):
         SelfAttentionMessagePassing(8, dropout=1)
     with pytest.raises(ValueError, match=r"'x' must have shape \[n, 8\] or \[b, n, 8\]"):
         SelfAttentionMessagePassing(8)(batch(5, 7))

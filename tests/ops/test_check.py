@@ -1,7 +1,10 @@
+import math
+
+import numpy as np
 import pytest
 import torch
 
-from gnnclr.ops.check import check_finite, check_index, check_matrix, check_positive
+from gnnclr.ops.check import check_count, check_finite, check_index, check_matrix, check_number, check_positive
 
 
 def test_dense_and_finite():
@@ -41,3 +44,34 @@ def test_a_number_that_is_not_learned():
     assert check_positive("t", constant := torch.tensor(0.5)) is constant
     with pytest.raises(ValueError, match="'t' must be a number: it is not learned"):
         check_positive("t", parameter)
+
+
+def test_a_number_within_bounds():
+    for value in (0, 0.5, np.float32(0.5), np.int64(0)):
+        assert check_number("t", value, least=0, below=1) is value
+    assert check_number("t", None, optional=True) is None
+    for value in (math.nan, math.inf, -math.inf, True, "x", None, 1, -1e-9, 10**400):
+        with pytest.raises(ValueError, match=r"'t' must be a finite number, at least 0, below 1 \(got"):
+            check_number("t", value, least=0, below=1)
+    for value in (0, 1.1):
+        with pytest.raises(ValueError, match=r"'t' must be a finite number, above 0, at most 1 or None \(got"):
+            check_number("t", value, above=0, most=1, optional=True)
+
+
+def test_a_count_within_bounds():
+    for value in (2, np.int64(2), np.uint8(2)):
+        assert type(check_count("k", value, most=2)) is int
+    assert check_count("k", None, optional=True) is None
+    for value, least, most, expected in (
+        (0, 1, math.inf, "a positive integer"),
+        (-1, 0, math.inf, "an integer, zero or more"),
+        (1, 2, math.inf, "an integer of at least 2"),
+        (4, 1, 3, "an integer from 1 to 3"),
+        (2.0, 1, 3, "an integer from 1 to 3"),
+        (True, 1, 3, "an integer from 1 to 3"),
+        (None, 1, math.inf, "a positive integer"),
+    ):
+        with pytest.raises(ValueError, match=rf"'k' must be {expected} \(got"):
+            check_count("k", value, least, most)
+    with pytest.raises(ValueError, match=r"'k' must be a positive integer or None \(got"):
+        check_count("k", 0, optional=True)

@@ -85,7 +85,7 @@ def test_only_negatives_are_drawn_as_such(name):
             graph_ij = copy.copy(graph)
             z = torch.cat([graph.x, torch.zeros(16, 1, dtype=torch.double)], dim=1)
             if graph.bank is not None:
-                graph_ij.bank = torch.cat([graph.bank, torch.zeros(len(graph.bank), 1, dtype=torch.double)], dim=1)
+                graph_ij.bank = torch.cat([graph.bank.rows, torch.zeros(len(graph.bank), 1, dtype=torch.double)], dim=1)
             before = layer.energy(z, graph_ij)
             z[[i, j], -1] = 0.1
             repel |= {(j, i)} if float(layer.energy(z, graph_ij) - before) > 1e-9 else set()

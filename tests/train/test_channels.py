@@ -6,7 +6,7 @@ import yaml
 from torch import nn
 
 from gnnclr.node import sbm
-from gnnclr.train import Run, Seeds, parse_recipe
+from gnnclr.train import Run, Seeds, build_data, build_module, parse_recipe
 
 WIDTH = 23
 
@@ -104,3 +104,17 @@ def test_seeds_know_their_runs(graph, tmp_path):
     (run.folder / "config.yaml").write_text(run.settings())
     assert f"in_channels: {WIDTH}" in run.settings()
     Seeds(parse_recipe("grace", [graph]), tmp_path).run(0)
+
+
+def test_parts_are_built_for_data_that_are_there_already():
+    recipe = parse_recipe("gcool-cora", ["--data.root=none"])
+    torch.manual_seed(0)
+    module, data = build_module(recipe, channels=7), build_data(recipe)
+    assert module.method.encoder.in_channels == 7 and module.optimizer(module.parameters()).defaults["lr"] == 0.001
+    assert data.dataset == "cora" and data.graph is None and "NormalizeFeatures" in repr(data.transform)
+    assert recipe.model.method.init_args.encoder.init_args.in_channels == -1
+    torch.manual_seed(0)
+    for one, other in zip(module.parameters(), build_module(recipe, channels=7).parameters(), strict=True):
+        assert torch.equal(one, other)
+    with pytest.raises(ValueError, match="must be given: the data have no labels"):
+        build_module(parse_recipe("multiplex-gcool-acm", ["--data.root=none"]), channels=7)

@@ -62,7 +62,7 @@ DAMAGE = {
     ),
     "NaN": (
         lambda path: change(path, lambda parts: next(iter(parts["state_dict"].values())).fill_(torch.nan)),
-        "must be of finite weights .*NaN or infinite entries in 'method",
+        "must be a checkpoint with finite weights .*NaN or infinite entries in 'method",
     ),
     "whole numbers": (
         lambda path: change(path, lambda parts: parts.update(state_dict=whole(parts["state_dict"]))),

@@ -91,7 +91,7 @@ def test_embedding_leaves_the_mode_alone():
         ({"dataset": "cifar10"}, "'data.root' must be"),
         ({"dataset": "stl10"}, "'data.root' must be the folder with the files of 'stl10'"),
         ({"dataset": "folder", "root": "."}, "'data.size' must be"),
-        ({"dataset": "digits", "batch_size": 1}, "'data.batch_size' must be at least 2"),
+        ({"dataset": "digits", "batch_size": 1}, "'data.batch_size' must be an integer of at least 2"),
     ],
 )
 def test_image_errors(kwargs, match):
@@ -212,7 +212,7 @@ def test_limit():
     ("arguments", "message"),
     [
         ({"limit": 10}, "'data.limit' must be at least the batch size of 64"),
-        ({"limit": 100.5}, "'data.limit' must be at least the batch size of 64"),
+        ({"limit": 100.5}, "'data.limit' must be a positive integer"),
         ({"selection": 3}, "'data.selection' must be a BatchSelection"),
     ],
 )

@@ -1,14 +1,9 @@
-"""Every recipe for graphs trains, and has the settings of the benchmark."""
+"""Every recipe for graphs trains."""
 
 import pytest
 import torch
 from devices import CUDA
-from torch import nn
-from torch_geometric.transforms import BaseTransform, Compose
 
-from benchmarks.graphs.builders import METHODS
-from benchmarks.graphs.recipes import build_recipe
-from benchmarks.graphs.settings import FILE, Settings
 from gnnclr.configs import RecipeName, recipe_cards, recipe_settings
 from gnnclr.node import FittedRewiring, sbm
 from gnnclr.train import Run, available_recipes, parse_recipe, read_metrics
@@ -117,61 +112,3 @@ def test_recipes_of_large_graphs_differ_in_batches_alone():
 @pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(UNTUNED)])
 def test_recipes_without_a_benchmark_say_so(name):
     assert "untuned" in recipe_cards()[name]["summary"] and "nothing was tuned" in recipe_cards()[name]["recipe"]
-
-
-@pytest.fixture(scope="module")
-def benchmarks():
-    return METHODS, Settings(FILE)
-
-
-TRANSFORMS = {
-    "raw": [],
-    "l1": ["torch_geometric.transforms.NormalizeFeatures"],
-    "l2": ["gnnclr.node.UnitFeatures"],
-    "lsa": ["gnnclr.node.TfidfFeatures", "gnnclr.node.SVDFeatures"],
-}
-
-
-#: Recipes whose names are those of a method of the benchmark and a data set.
-BENCHMARKED = [name for name in NAMES if METHODS.get(name.rpartition("-")[0], build_recipe) is not build_recipe]
-
-
-@pytest.mark.parametrize("name", [name for name in BENCHMARKED if not name.endswith(("-sbm", UNTUNED))])
-def test_recipe_has_the_settings_of_the_benchmark(name, benchmarks, tmp_path):
-    methods, table = benchmarks
-    method, dataset = name.rsplit("-", 1)
-    settings = table.chosen(method, dataset)
-    recipe = parse_recipe(name, ["--data.root=x"])
-    graph = sbm(60, 2, 20)
-    torch.save(graph.to_dict(), tmp_path / "graph.pt")
-    small = parse_recipe(name, [f"--data.dataset={tmp_path / 'graph.pt'}", "--data.transform=null"])
-    assert shown(Run(small, tmp_path).build().model.method) == shown(methods[method](graph, settings))
-
-    optimizer = recipe.model.optimizer
-    assert optimizer.class_path.rsplit(".")[-1].lower() == settings["optimizer"]
-    assert (optimizer.init_args.lr, optimizer.init_args.weight_decay) == (settings["lr"], settings["weight_decay"])
-    if settings["warmup"] is None:
-        assert recipe.model.warmup_steps == 0 and recipe.model.final_lr == 1
-    else:
-        assert recipe.model.warmup_steps == settings["warmup"] and recipe.model.final_lr == 0
-    assert recipe.trainer.max_epochs == settings["epochs"]
-    transform = recipe.data.init_args.transform
-    several = transform is not None and "transforms" in transform.get("init_args", {})
-    parts = transform.init_args.transforms if several else [transform] if transform else []
-    assert [part.class_path for part in parts] == TRANSFORMS[settings["x"]]
-    assert recipe.data.init_args.dataset == dataset
-
-
-def shown(x):
-    """What a method is made of: types, public settings and shapes of parameters."""
-    if isinstance(x, Compose):
-        return [shown(part) for part in x.transforms]
-    if isinstance(x, nn.Module | BaseTransform):
-        public = {key: shown(value) for key, value in vars(x).items() if not key.startswith("_")}
-        if not isinstance(x, nn.Module):
-            return type(x).__name__, public
-        shapes = {key: value.shape for key, value in x.named_parameters(recurse=False)}
-        return type(x).__name__, public, shapes, {key: shown(child) for key, child in x.named_children()}
-    if isinstance(x, tuple | list):
-        return [shown(part) for part in x]
-    return x if isinstance(x, str | int | float | None) else type(x).__name__

@@ -123,11 +123,11 @@ def test_closure_and_missing_gradients():
 @pytest.mark.parametrize(
     ("kwargs", "match"),
     [
-        ({"lr": -1.0}, "'lr' must be a number, zero or more"),
-        ({"lr": 1.0, "momentum": 1.0}, "'momentum' must be below one"),
-        ({"lr": 1.0, "weight_decay": float("nan")}, "'weight_decay' must be a number"),
-        ({"lr": 1.0, "trust_coefficient": "a"}, "'trust_coefficient' must be a number"),
-        ({"lr": 1.0, "eps": -1e-8}, "'eps' must be a number"),
+        ({"lr": -1.0}, "'lr' must be a finite number, at least 0"),
+        ({"lr": 1.0, "momentum": 1.0}, "'momentum' must be a finite number, at least 0, below 1"),
+        ({"lr": 1.0, "weight_decay": float("nan")}, "'weight_decay' must be a finite number"),
+        ({"lr": 1.0, "trust_coefficient": "a"}, "'trust_coefficient' must be a finite number"),
+        ({"lr": 1.0, "eps": -1e-8}, "'eps' must be a finite number"),
     ],
 )
 def test_errors(kwargs, match):

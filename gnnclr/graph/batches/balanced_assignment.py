@@ -19,7 +19,7 @@ def balanced_assignment(cost: Tensor) -> Tensor:
 
     Each cluster has a price, from the entropic relaxation of `"Sinkhorn Distances" <https://arxiv.org/abs/1306.0895>`_,
     made sharper in stages, and samples go where it is cheapest at these prices: no other assignment with the same sizes
-    costs less. What a cluster then has too much moves on along the cheapest path of clusters to one that has too
+    costs less. Samples beyond the size of a cluster then move along the cheapest path of clusters to one that has too
     little, which keeps that property (successive shortest paths). So the cost is the least one.
 
     Prices take :math:`O(n K)` for each of some fifty passes, and so does every path, of which a few per cent of the
@@ -42,7 +42,7 @@ def balanced_assignment(cost: Tensor) -> Tensor:
 
 
 def _prices(cost: Tensor, stages: int = 5, passes: int = 10) -> Tensor:
-    """What a place in each cluster is worth [K], nearly: the potentials of balanced optimal transport."""
+    """The price of a place in each cluster [K], nearly: the potentials of balanced optimal transport."""
     price = cost.new_zeros(cost.size(1))
     for stage in range(stages):
         smoothing = 0.5 * 4.0**-stage  # 0.5 to 0.002 of the mean cost

@@ -26,8 +26,7 @@ class EpochBatches:
     """
 
     def __init__(self, seed: int = 0, rank: int = 0, world_size: int = 1):
-        check_count("world_size", world_size)
-        if isinstance(rank, bool) or not isinstance(rank, int) or not 0 <= rank < world_size:
+        if check_count("rank", rank, least=0) >= check_count("world_size", world_size):
             raise ValueError(f"'rank' must be at least 0 and below 'world_size' (got {rank!r} and {world_size})")
         self.seed, self.rank, self.world_size = check_seed("seed", seed), rank, world_size
         self._epoch, self._position, self._resume = -1, 0, False
@@ -41,8 +40,9 @@ class EpochBatches:
         raise NotImplementedError
 
     def layout(self) -> dict[str, int]:
-        """What a position in an epoch depends on, by name: two loaders of one layout have the same global batches.
-        Without ``global_batch``, the samples of one step on all processes, the number of processes must stay."""
+        """The values that a position in an epoch depends on, by name: two loaders of one layout have the same global
+        batches. Without ``global_batch``, the samples of one step on all processes, the number of processes must
+        stay."""
         return {}
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ class EpochBatches:
         self._epoch, self._position, self._resume = epoch - 1, 0, False
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch, the number of its batches that were given out, and what they depend on."""
+        """The epoch, the number of its batches that were given out, and :meth:`layout`."""
         layout = {"seed": self.seed, "world_size": self.world_size, **self.layout()}
         return {"epoch": self._epoch, "position": self._position, "layout": layout}
 

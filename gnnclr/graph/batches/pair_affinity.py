@@ -5,9 +5,9 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
-from gnnclr.graph.exact import unit_rows
 from gnnclr.ops.check import check_count, check_matrix, check_positive
 from gnnclr.ops.tiles import slices
+from gnnclr.ops.unit_rows import unit_rows
 
 #: Rows that are computed at once.
 TILE = 256
@@ -40,7 +40,7 @@ def pair_affinity(z0: Tensor, z1: Tensor, batch_size: int, temperature: float = 
     check_matrix("z1", z1, finite=True, rows=z0.size(0), cols=z0.size(1))
     check_count("batch_size", batch_size)
     check_positive("temperature", temperature)
-    u, v = unit_rows(z0) / temperature, unit_rows(z1)
+    u, v = unit_rows(z0.detach()) / temperature, unit_rows(z1.detach())
     others = math.log(batch_size - 1) if batch_size > 1 else -math.inf
     own = (u * v).sum(dim=1)
     w = u.new_empty(len(u), len(u))

@@ -6,8 +6,8 @@ from torch import Tensor
 from gnnclr.graph.batches.batch_selection import BatchSelection
 from gnnclr.graph.batches.equal_size_clusters import equal_size_clusters
 from gnnclr.graph.batches.pair_affinity import pair_affinity
-from gnnclr.graph.exact import unit_rows
 from gnnclr.ops.check import check_count, check_positive, check_seed
+from gnnclr.ops.unit_rows import unit_rows
 
 #: The most samples of a chunk: its affinities are a dense matrix, of 1 GiB in float32 here.
 MAX_CHUNK = 2**14

@@ -1,4 +1,4 @@
-"""Batches of nodes that follow the communities, or cut across all of them."""
+"""Batches of whole communities, or of a share of each."""
 
 import torch
 from torch import Tensor

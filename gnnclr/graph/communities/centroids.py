@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import scatter
 
-from gnnclr.graph.communities.rule import CommunityRule, check_graph, positive_edges
+from gnnclr.graph.check_graph import check_graph
+from gnnclr.graph.communities.rule import CommunityRule
+from gnnclr.graph.constant_bank import Bank
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.log_weight import add_log_weight, weight_dtype
 from gnnclr.graph.partition import of_nodes
@@ -88,17 +90,16 @@ class ContrastCentroids(CommunityRule):
             raise ValueError("'data.negative_index' must be absent: it takes the place of the rule")
         if data.bank is not None and not data.negatives.bank:
             raise ValueError("'data.bank' must be absent or repel: its rows would become negatives (got bank=False)")
-        if data.bank_view is not None:
-            raise ValueError("'data.bank_view' must be absent: centroids are of all views (got one)")
         n, start = data.num_nodes, data.num_candidates
         if n == 0:
             return data
-        edge_index, centroid = positive_edges(data), scatter(x, label, dim=0, reduce="mean")
+        edge_index, centroid = data.positives, scatter(x, label, dim=0, reduce="mean")
+        bank = Bank(centroid) if data.bank is None else data.bank.append(centroid, candidate=True)
         edge_weight = x.new_ones(edge_index.size(1)) if data.edge_weight is None else data.edge_weight.to(x.dtype)
         own = torch.stack([start + label, torch.arange(n, device=label.device)])
         data.edge_index = torch.cat([edge_index, own], dim=1)
         data.edge_weight = torch.cat([edge_weight, edge_weight.new_full((n,), self.weight)])
-        data.bank = centroid if data.bank is None else torch.cat([data.bank.to(centroid), centroid])
+        data.bank = bank
         data.negatives = replace(data.negatives, candidates=(), exclude="positives")
         rule = data.negatives
         if self.gamma > 0:

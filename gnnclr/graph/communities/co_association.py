@@ -1,4 +1,4 @@
-"""In what share of many partitions two nodes agree."""
+"""Co-association: the share of partitions in which two nodes are of one community."""
 
 from collections.abc import Sequence
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import to_undirected
 
-from gnnclr.graph.communities.rule import CommunityRule, check_graph, positive_edges
+from gnnclr.graph.check_graph import check_graph
+from gnnclr.graph.communities.rule import CommunityRule
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.partition import contiguous, joint
 
@@ -36,17 +37,17 @@ class ExcludeCommunity(CommunityRule):
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with communities excluded."""
         community = self.labels(check_graph(data))
-        edge_index, rule = positive_edges(data), data.negatives
-        # Only under "positives" do edges keep a pair from the negatives, and only there and under "group" groups do.
-        excluded = edge_index[:, edge_index[0] < data.num_nodes] if rule.exclude == "positives" else edge_index[:, :0]
-        lost = _crossing_pairs(data.group, community, excluded) if rule.exclude in ("positives", "group") else 0
+        edge_index, rule = data.positives, data.negatives
+        data.edge_index = edge_index
+        spared = rule.spared(data)
+        lost = _crossing_pairs(rule.groups(data), community, spared[:, spared[0] < data.num_nodes])
         if lost:
             raise ValueError(
                 f"'data.group' must lie within the communities, as {lost} pairs would be negatives again "
                 f"(exclude one partition only, and weigh the other by WeighCommunity)"
             )
-        data.edge_index, data.group = edge_index, community
-        if rule.exclude != "positives":
+        data.group = community
+        if not rule.spares_positives:
             data.negatives = replace(rule, exclude="group")
         if data.negative_index is not None:
             source, target = data.negative_index

@@ -1,6 +1,7 @@
 """Communities of high modularity that are connected, by Leiden."""
 
 from functools import cache
+from typing import Any
 
 from torch import Tensor
 
@@ -35,7 +36,7 @@ def leiden(edge_index: Tensor, num_nodes: int, resolution: float = 1.0, seed: in
 
 
 @cache
-def _model():
+def _model() -> type:
     from scipy.sparse import csr_matrix
     from sknetwork.clustering import Leiden
 
@@ -43,7 +44,9 @@ def _model():
         """Refines by the local search of Louvain within communities. The refinement of scikit-network 0.33 moves nodes
         back and forth without end where gains are rounding errors, and ignores the seed."""
 
-        def _optimize_refine(self, labels, labels_refined, adjacency, out_weights, in_weights):
+        def _optimize_refine(
+            self, labels: Any, labels_refined: Any, adjacency: Any, out_weights: Any, in_weights: Any
+        ) -> Any:
             edges = adjacency.tocoo()
             inside = labels[edges.row] == labels[edges.col]
             edges = csr_matrix((edges.data[inside], (edges.row[inside], edges.col[inside])), shape=adjacency.shape)

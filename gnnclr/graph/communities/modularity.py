@@ -1,4 +1,4 @@
-"""How much denser communities are inside than chance would make them."""
+"""Modularity: the edges inside of communities, compared with those expected by chance."""
 
 import torch
 from torch import Tensor
@@ -15,7 +15,8 @@ def modularity(edge_index: Tensor, community: Tensor, resolution: float = 1.0) -
     .. math:: Q = \sum_c \left[ \frac{m_c}{m} - \gamma \left( \frac{d_c}{2m} \right)^2 \right]
 
     with :math:`m_c` of the :math:`m` edges inside community :math:`c` and :math:`d_c` the sum of its degrees. Edges
-    count once and in both directions, self-loops do not count; without edges it is 0.
+    count once and in both directions, self-loops do not count; without edges it is 0. The functions of
+    networkx and scikit-network take graphs of their own types.
 
     Args:
         edge_index (Tensor): Edges [2, e], directed or not.

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
-from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.index import load_faiss
 from gnnclr.graph.partition import contiguous
 from gnnclr.graph.simple_graph import sparse_matrix
 from gnnclr.ops.check import check_count, check_edges, check_seed, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 
 def propagated_kmeans(
@@ -67,8 +67,10 @@ def propagated_kmeans(
 def _propagate(x: Tensor, edge_index: Tensor, hops: int) -> Tensor:
     if hops == 0:
         return x
-    edge_index, weight = gcn_norm(edge_index, num_nodes=x.size(0), dtype=x.dtype)
-    adjacency = sparse_matrix(edge_index.flip(0), weight, (x.size(0), x.size(0)))
+    # As node.propagate_features does, which this room knows nothing of.
+    index, weight = gcn_norm(edge_index, num_nodes=x.size(0), dtype=x.dtype)
+    assert isinstance(index, Tensor)  # as what it is made of
+    adjacency = sparse_matrix(index.flip(0), weight, (x.size(0), x.size(0)))
     for _ in range(hops):
         x = adjacency @ x
     return x

@@ -1,4 +1,4 @@
-"""How many of the negatives that a rule takes away were false, and how many false ones it leaves."""
+"""Counts of the true and false negatives that a rule removes and leaves."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,17 +7,15 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import coalesce
 
+from gnnclr.graph.check_graph import check_graph
 from gnnclr.graph.communities.modularity import modularity
-from gnnclr.graph.communities.rule import CommunityRule, check_graph
+from gnnclr.graph.communities.rule import CommunityRule
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.explicit_negatives import explicit_negatives, extra_negatives
 from gnnclr.graph.partition import check_community, contiguous, joint, of_nodes
 from gnnclr.ops.check import check_matrix, describe
 from gnnclr.ops.labels import UNLABELED, class_labels
 from gnnclr.ops.tiles import slices
-
-#: Exclusions that take pairs of different samples from the negatives: those of one group.
-GROUPED = ("positives", "group")
 
 
 @dataclass(frozen=True)
@@ -121,10 +119,8 @@ class _Pairs:
 
     def __init__(self, graph: ContrastGraph, label: Tensor, known: Tensor):
         self.graph, self.rule, self.label = graph, graph.negatives, label
-        self.anchor = known if graph.anchor is None else known & graph.anchor
-        self.candidate = known
-        if self.rule.candidates is not None:
-            self.candidate = known & torch.isin(graph.view, torch.tensor(self.rule.candidates).to(graph.view))
+        self.known = known
+        self.sides = [side for side in self.rule.sides(graph) if not side.of_bank]
 
     def possible(self) -> tuple[int, int]:
         """Pairs of different samples in the scope of the rule."""
@@ -139,63 +135,41 @@ class _Pairs:
 
     def _left_by_rule(self, every: int, same: int) -> tuple[float, float]:
         if self.graph.negative_index is not None:
-            listed, ignored = self.graph.negative_index, self.graph.ignore_index
-            if ignored is not None:
-                listed = listed[:, ~is_among(listed, ignored, self.graph.num_nodes)]
-            return self._sum_edges(listed)
+            return self._sum_edges(explicit_negatives(self.graph))
         if self.rule.log_weight is not None:
             return self._sum_tiles()
-        if self.rule.exclude not in GROUPED:
-            edges, edges_same = self._sum_edges(self._excluded_edges())
-            return every - edges, same - edges_same
-        group, sample = self.graph.group, self.graph.sample
+        group, sample = self.rule.groups(self.graph), self.graph.sample
         lost = self._equal(group) - self._equal(group, sample)
         lost_same = self._equal(group, self.label) - self._equal(group, self.label, sample)
-        edges, edges_same = self._sum_edges(self._excluded_edges(), group)
+        edges, edges_same = self._sum_edges(self.rule.listed(self.graph), group)
         return every - lost - edges, same - lost_same - edges_same
 
     def _equal(self, *keys: Tensor) -> int:
         """The number of anchors and candidates in scope that are equal in all keys."""
-        views = {"all": [(keys, 1)], "same": [((*keys, self.graph.view), 1)]}
-        views["other"] = [*views["all"], ((*keys, self.graph.view), -1)]
-        return sum(sign * self._count(parts) for parts, sign in views[self.rule.scope])
-
-    def _count(self, keys: tuple[Tensor, ...]) -> int:
-        cell, n = joint(torch.zeros_like(self.label), *keys), self.label.numel()
-        anchors, candidates = (torch.bincount(cell[mask], minlength=n) for mask in (self.anchor, self.candidate))
-        return int((anchors * candidates).sum())
-
-    def _excluded_edges(self) -> Tensor:
-        """Pairs of candidate and anchor that the rule leaves out one by one: positive edges between nodes, in both
-        directions, and those that are to be ignored."""
-        pairs = [self.label.new_empty(2, 0)]
-        if self.graph.edge_index is not None and self.rule.exclude == "positives":
-            edges = self.graph.edge_index[:, self.graph.edge_index[0] < self.label.numel()]
-            pairs += [edges, edges.flip(0)]
-        if self.graph.ignore_index is not None:
-            pairs.append(self.graph.ignore_index[:, self.graph.ignore_index[0] < self.label.numel()])
-        return torch.cat(pairs, dim=1)
+        cell, n, total = joint(torch.zeros_like(self.label), *keys), self.label.numel(), 0
+        for side in self.sides:
+            masks = (self.known if mask is None else self.known & mask for mask in (side.anchors, side.candidates))
+            anchors, candidates = (torch.bincount(cell[mask], minlength=n) for mask in masks)
+            total += int((anchors * candidates).sum())
+        return total
 
     def _sum_extra(self) -> tuple[float, float]:
         """The weight of the extra negatives between pairs in scope."""
-        if self.graph.extra_index is None:
+        extra = extra_negatives(self.graph)
+        if extra is None:
             return 0, 0
-        source, target = self.graph.extra_index
+        extra = extra.keep(extra.index[0] < self.label.numel())
+        source, target = extra.index
         weight = torch.ones(source.numel(), dtype=torch.float64, device=source.device)
-        if self.graph.extra_log_weight is not None:
-            weight = self.graph.extra_log_weight.double().exp()
-        node = source < self.label.numel()
-        source, target, weight = source[node], target[node], weight[node]
+        if extra.log_weight is not None:
+            weight = extra.log_weight.double().exp()
         weight = weight * self._in_scope(source, target)
         return float(weight.sum()), float((weight * (self.label[source] == self.label[target])).sum())
 
     def _in_scope(self, source: Tensor, target: Tensor) -> Tensor:
         """Whether candidates and anchors are pairs of different samples in the scope of the rule."""
-        graph, scope = self.graph, self.rule.scope
-        keep = self.anchor[target] & self.candidate[source] & (graph.sample[source] != graph.sample[target])
-        if scope == "all":
-            return keep
-        return keep & ((graph.view[source] == graph.view[target]) == (scope == "same"))
+        keep = self.known[target] & self.known[source] & (self.graph.sample[source] != self.graph.sample[target])
+        return keep & self.rule.reaches(self.graph, source, target)
 
     def _sum_edges(self, edge_index: Tensor, *different: Tensor) -> tuple[int, int]:
         """The number of edges between pairs in scope that differ in all of ``different``, each edge once."""
@@ -208,15 +182,14 @@ class _Pairs:
     def _sum_tiles(self) -> tuple[float, float]:
         n = self.label.numel()
         a, b = (x[:n].double() for x in self.rule.log_weight)
-        group = self.graph.group if self.rule.exclude in GROUPED else None
-        excluded = self._excluded_edges()
+        group, excluded = self.rule.groups(self.graph), self.rule.listed(self.graph)
+        excluded = excluded[:, excluded[0] < n]
         node = torch.arange(n, device=self.label.device)
         total = torch.zeros(2, dtype=torch.float64, device=self.label.device)
         for rows in slices(n, max(1, 2**22 // max(n, 1))):
             weight = (a[rows] @ b.t()).exp_()
             weight *= self._in_scope(node.unsqueeze(0), node[rows].unsqueeze(1))
-            if group is not None:
-                weight *= group[rows].unsqueeze(1) != group
+            weight *= group[rows].unsqueeze(1) != group
             inside = excluded[:, (excluded[1] >= rows.start) & (excluded[1] < rows.stop)]
             weight[inside[1] - rows.start, inside[0]] = 0
             total[0] += weight.sum()

@@ -6,10 +6,8 @@ import torch
 from torch import Tensor
 from torch_geometric.transforms import BaseTransform
 
-from gnnclr.graph.augmentation import group_pairs
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.partition import check_community, of_nodes
-from gnnclr.ops.check import describe
 
 
 class CommunityRule(BaseTransform):
@@ -40,15 +38,3 @@ class CommunityRule(BaseTransform):
 
     def _options(self) -> dict[str, Any]:
         return {}
-
-
-def check_graph(data: Any) -> ContrastGraph:
-    """Returns ``data`` if it is a graph of a batch, and raises a :class:`ValueError` otherwise."""
-    if not isinstance(data, ContrastGraph) or "negatives" not in data:
-        raise ValueError(f"'data' must be a ContrastGraph with nodes (got {describe(data)})")
-    return data
-
-
-def positive_edges(graph: ContrastGraph) -> Tensor:
-    """Positives as edges [2, e], also where they are implicit."""
-    return group_pairs(graph.group) if graph.edge_index is None else graph.edge_index

@@ -5,7 +5,7 @@ import math
 from torch import Tensor
 from torch_geometric.transforms import BaseTransform
 
-from gnnclr.graph.communities.rule import check_graph
+from gnnclr.graph.check_graph import check_graph
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.log_weight import add_log_weight, weight_dtype
 from gnnclr.graph.partition import of_nodes

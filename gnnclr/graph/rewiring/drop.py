@@ -4,7 +4,7 @@ import torch
 from torch_geometric.transforms import BaseTransform
 from torch_geometric.utils import scatter
 
-from gnnclr.graph.communities.rule import check_graph
+from gnnclr.graph.check_graph import check_graph
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.log_weight import add_log_weight, weight_dtype
 from gnnclr.graph.positives import check_positives, edge_weights, ignore_positives
@@ -52,8 +52,8 @@ class DropPositives(BaseTransform):
 
 
 class DropNegatives(BaseTransform):
-    r"""Lets each candidate, a node or a row of the bank, repel nobody with probability :math:`p` in each call. It stays
-    an anchor, and attracts as before.
+    r"""Drops each candidate, a node or a row of the bank, from all negatives with probability :math:`p` in each call.
+    It stays an anchor, and attracts as before.
 
     .. math:: \sum_{j \in \mathcal{N}^{-}(i)} e^{s_{ij}} \; \mapsto \;
         \sum_{j \in \mathcal{N}^{-}(i)} b_j e^{s_{ij}}, \qquad b_j \sim \mathrm{Bernoulli}(1 - p)
@@ -86,15 +86,11 @@ class DropNegatives(BaseTransform):
             b = drop[:n, None].to(weight_dtype(data)) * SILENT
             add_log_weight(data, torch.ones_like(b), b, symmetric=False)
         if data.bank is not None:
-            candidate = data.bank_candidate
-            data.bank_candidate = ~drop[n:] if candidate is None else candidate & ~drop[n:]
-        for names in (("negative_index",), ("extra_index", "extra_scale", "extra_log_weight")):
-            if data.get(names[0]) is None:
-                continue
-            keep = ~drop[data[names[0]][0]]
-            for name in names:
-                if data.get(name) is not None:
-                    data[name] = data[name][..., keep]
+            data.bank = data.bank.only(~drop[n:])
+        if data.negative_index is not None:
+            data.negative_index = data.negative_index[:, ~drop[data.negative_index[0]]]
+        if data.extra is not None:
+            data.extra = data.extra.keep(~drop[data.extra.index[0]])
         return data
 
     def __repr__(self) -> str:

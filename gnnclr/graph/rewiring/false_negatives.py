@@ -1,7 +1,6 @@
 """Likely false negatives: candidates so similar to an anchor that they may be of its class."""
 
 import math
-from numbers import Real
 
 import torch
 from torch import Tensor
@@ -9,8 +8,9 @@ from torch_geometric.transforms import BaseTransform
 
 from gnnclr.graph.candidates import FEATURES, similar_candidates
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives, is_among, pair_log_weight
-from gnnclr.ops.check import check_choice, check_count, check_positive, describe
+from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives, pair_log_weight
+from gnnclr.graph.pairs import is_among
+from gnnclr.ops.check import check_choice, check_count, check_number, check_positive
 
 
 class DropFalseNegatives(BaseTransform):
@@ -28,19 +28,16 @@ class DropFalseNegatives(BaseTransform):
         k (int, optional): Candidates of each anchor; ``0`` changes nothing. (default: ``None``, all above the
             threshold, at most 128 of each anchor)
         threshold (float, optional): The cosine similarity that they must exceed. (default: ``None``)
-        features (str, optional): What is compared: ``"x"``, the embeddings, or ``"features"``, what the encoder made of
-            the nodes, where the graph has it. (default: ``"x"``)
+        features (str, optional): The rows that are compared: ``"x"``, the embeddings, or ``"features"``, the
+            output of the encoder, where the graph has it. (default: ``"x"``)
 
     Raises:
         ValueError: If neither ``k`` nor ``threshold`` is given.
     """
 
     def __init__(self, k: int | None = None, threshold: float | None = None, features: str = "x"):
-        if k is not None:
-            check_count("k", k, least=0)
-        number = isinstance(threshold, Real) and not isinstance(threshold, bool)
-        if threshold is not None and not (number and math.isfinite(threshold)):
-            raise ValueError(f"'threshold' must be a number (got {describe(threshold)})")
+        check_count("k", k, least=0, optional=True)
+        check_number("threshold", threshold, optional=True)
         if k is None and threshold is None:
             raise ValueError("'k' or 'threshold' must be given (got neither)")
         self.k, self.threshold, self.features = k, threshold, check_choice("features", features, FEATURES)
@@ -62,19 +59,19 @@ class DropFalseNegatives(BaseTransform):
 
 
 class WeighFalseNegatives(DropFalseNegatives):
-    r"""Weighs the most similar candidates of each anchor by :math:`\rho` among its negatives: what
+    r"""Weighs the most similar candidates of each anchor by :math:`\rho` among its negatives: those that
     :class:`DropFalseNegatives` takes, in part.
 
     A weight of one changes nothing, and a small one is near to dropping. The pairs are ignored, and put back as extra
-    negatives of log-weight :math:`\log \rho`, beside what the rule of the graph gives them; log-weights that are added
-    to the rule later do not reach them.
+    negatives of log-weight :math:`\log \rho`, beside the log-weight by the rule of the graph; log-weights that are
+    added to the rule later do not reach them.
 
     Args:
         k (int, optional): Candidates of each anchor; ``0`` changes nothing. (default: ``None``, all above the
             threshold, at most 128 of each anchor)
         threshold (float, optional): The cosine similarity that they must exceed. (default: ``None``)
         weight (float, optional): The weight :math:`\rho > 0`. (default: ``0.5``)
-        features (str, optional): What is compared, ``"x"`` or ``"features"``. (default: ``"x"``)
+        features (str, optional): The rows that are compared, ``"x"`` or ``"features"``. (default: ``"x"``)
     """
 
     def __init__(self, k: int | None = None, threshold: float | None = None, weight: float = 0.5, features: str = "x"):

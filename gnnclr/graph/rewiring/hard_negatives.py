@@ -6,11 +6,11 @@ from torch_geometric.transforms import BaseTransform
 from gnnclr.graph.bank_sources import append_rows
 from gnnclr.graph.candidates import similar_candidates
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.pair_exceptions import add_extra_negatives
 from gnnclr.ops.check import check_choice, check_count
+from gnnclr.ops.unit_rows import unit_rows
 
-#: What a hard negative is mixed with.
+#: The partners that a hard negative is mixed with.
 MODES = ("pairs", "anchor")
 
 
@@ -28,8 +28,8 @@ class MixHardNegatives(BaseTransform):
         \alpha\, \mathbf{x}_i + (1 - \alpha)\, \mathbf{n}_j, \;\; \alpha \sim U(0, 1/2) & \text{"anchor"}
         \end{cases}
 
-    Mixtures are constant rows of the graph's bank that are candidates of nobody, and extra
-    negatives (``extra_index``) of the anchor that they were made for. MoCHi has both kinds: use the transform twice.
+    Mixtures are constant rows of the graph's bank that are no candidates of any anchor, and extra
+    negatives (``graph.extra``) of the anchor that they were made for. MoCHi has both kinds: use the transform twice.
     Random numbers are from torch's global generator.
 
     Args:
@@ -55,8 +55,8 @@ class MixHardNegatives(BaseTransform):
         anchor, first, count = (x[enough].repeat_interleave(self.num) for x in (anchor, first, count))
         if anchor.numel() == 0:
             return data
-        x = unit_rows(data.x)
-        nodes = x if data.bank is None else torch.cat([x, unit_rows(data.bank).to(x)])
+        x = unit_rows(data.x.detach())
+        nodes = x if data.bank is None else torch.cat([x, unit_rows(data.bank.rows.detach()).to(x)])
         draw = torch.rand(3, anchor.numel(), dtype=torch.float64).to(x.device)  # alike on every device
         one = (draw[0] * count).long()
         share = draw[1].to(x).unsqueeze(1)

@@ -7,9 +7,8 @@ from torch_geometric.transforms import BaseTransform
 from gnnclr.graph.bank import FeatureBank
 from gnnclr.graph.bank_sources import bank_sources
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.exact import unit_rows
 from gnnclr.graph.knn import knn_graph
-from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.pairs import is_among
 from gnnclr.graph.positives import (
     add_positives,
     check_positives,
@@ -19,6 +18,7 @@ from gnnclr.graph.positives import (
     top_per_target,
 )
 from gnnclr.ops.check import check_count, check_number, check_positive, describe
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class AddKNNPositives(BaseTransform):
@@ -60,8 +60,7 @@ class AddKNNPositives(BaseTransform):
             raise ValueError(f"'bank' must be a FeatureBank (got {describe(bank)})")
         if mutual and bank is not None:
             raise ValueError("'mutual' needs neighbors from the batch: rows of a bank have none (got a bank)")
-        if min_similarity is not None:
-            check_number("min_similarity", min_similarity)
+        check_number("min_similarity", min_similarity, optional=True)
         if draw is not None and check_count("draw", draw) > k:
             raise ValueError(f"'draw' must not be above 'k', which is {k} (got {draw})")
         self.k, self.weight, self.bank = k, check_positive("weight", weight), bank

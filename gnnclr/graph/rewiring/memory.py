@@ -1,4 +1,4 @@
-"""Rewiring over time: what a sample was attracts what it is."""
+"""Rewiring over time: an earlier embedding of a sample becomes a positive of its views."""
 
 import torch
 from torch_geometric.transforms import BaseTransform
@@ -12,7 +12,7 @@ from gnnclr.ops.check import check_positive, describe
 
 
 class AddMemoryPositives(BaseTransform):
-    r"""Adds what each sample was at an earlier step as a positive of its views, after the multi-stage aggregation of
+    r"""Adds the earlier embedding of each sample as a positive of its views, after the multi-stage aggregation of
     `"A Message Passing Perspective on Learning Dynamics of Contrastive Learning" <https://arxiv.org/abs/2303.04435>`_.
 
     .. math:: \mathbf{m}_i \propto \sum_{j \in \mathcal{N}^{+}(i)} w_{ij} \mathbf{x}_j

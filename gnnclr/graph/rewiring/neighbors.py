@@ -74,7 +74,7 @@ class AddNeighborPositives(BaseTransform):
         check_positives(data, with_x=False)
         if self.in_denominator:
             _check_groups_tell(data)
-            if data.negatives.exclude == "positives":
+            if data.negatives.spares_positives:
                 data.negatives = replace(data.negatives, exclude="group")
         edge_index, edge_weight = self._edges(data)
         new = ~is_positive(data, edge_index)
@@ -112,9 +112,9 @@ class AddNeighborPositives(BaseTransform):
 
 
 def _check_groups_tell(graph: ContrastGraph) -> None:
-    """Raises where exclusion by group would change what a graph excludes."""
+    """Raises where exclusion by group would change the excluded pairs of a graph."""
     source, target = graph.edge_index
-    if graph.negatives.exclude != "positives":
+    if not graph.negatives.spares_positives:
         return
     if not (bool((source < graph.num_nodes).all()) and torch.equal(graph.group[source], graph.group[target])):
         raise ValueError(

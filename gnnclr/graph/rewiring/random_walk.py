@@ -8,7 +8,7 @@ from torch_geometric.transforms import BaseTransform
 from torch_geometric.utils import scatter
 
 from gnnclr.graph.contrast_graph import ContrastGraph
-from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.pairs import is_among
 from gnnclr.graph.positives import (
     check_positives,
     drop_extra_positives,
@@ -17,7 +17,7 @@ from gnnclr.graph.positives import (
     top_per_target,
 )
 from gnnclr.graph.simple_graph import sparse_matrix
-from gnnclr.ops.check import check_count, describe
+from gnnclr.ops.check import check_count, describe, is_number
 
 
 class RandomWalkPositives(BaseTransform):
@@ -28,8 +28,8 @@ class RandomWalkPositives(BaseTransform):
 
     A walk goes from an anchor to one of its positives, drawn by weight, and on from there; it stays where there are no
     positives, as at rows of a bank. Where it ends attracts the anchor in proportion to :math:`S_{ij}`, and where it
-    came back to its start says nothing. The weights of an anchor's positives add up to what they did. A positive that
-    is cut away does not repel either, where positives do not. So
+    came back to its start says nothing. The sum of the weights of an anchor's positives stays as it was. A positive
+    that is cut away does not repel either, where positives do not. So
     ``T.Compose([AddKNNPositives(5), RandomWalkPositives(2)])`` diffuses over views and neighbors, as
     `"Diffusion Improves Graph Learning" <https://arxiv.org/abs/1911.05485>`_ does with coefficients :math:`\theta`.
 
@@ -47,9 +47,9 @@ class RandomWalkPositives(BaseTransform):
     """
 
     def __init__(self, steps: int = 2, k: int | None = None, coefficients: list[float] | None = None):
-        self.steps, self.k = check_count("steps", steps), None if k is None else check_count("k", k)
+        self.steps, self.k = check_count("steps", steps), check_count("k", k, optional=True)
         numbers = coefficients is None or (
-            isinstance(coefficients, (list, tuple)) and all(isinstance(c, (int, float)) for c in coefficients)
+            isinstance(coefficients, (list, tuple)) and all(map(is_number, coefficients))
         )
         theta = [1.0] * steps if coefficients is None else list(coefficients) if numbers else []
         if len(theta) != steps or not all(c >= 0 for c in theta) or not 0 < sum(theta) < float("inf"):

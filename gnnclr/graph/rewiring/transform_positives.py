@@ -1,6 +1,7 @@
 """Rewiring by the transforms that PyG has for any graph."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,7 +46,7 @@ class TransformPositives(BaseTransform):
             ones get this. (default: ``None``, weights are the transform's)
     """
 
-    def __init__(self, transform: Callable, attr: str = "edge_attr", fill_value: float | None = None):
+    def __init__(self, transform: Callable[..., Any], attr: str = "edge_attr", fill_value: float | None = None):
         if not callable(transform):
             raise ValueError(f"'transform' must be callable (got {describe(transform)})")
         if not isinstance(attr, str):

@@ -35,7 +35,7 @@ class AttentionAlignmentConv(AlignmentConv):
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`. (default: ``0.5``)
         attention (PairAttention, optional): Gives the weights. (default: ``CosineAttention()``)
-        weighs (str, optional): What is weighted: ``"row"`` or ``"alignment"``. (default: ``"row"``)
+        weighs (str, optional): The part that is weighted: ``"row"`` or ``"alignment"``. (default: ``"row"``)
         kernel (PairKernel, optional): The kernel of the scores. (default: ``None``, the dot product)
         mean (str, optional): The mean over ``"anchors"`` or over ``"pairs"``. (default: ``"anchors"``)
 
@@ -88,5 +88,5 @@ class AttentionAlignmentConv(AlignmentConv):
         return unit_rows(x.detach().to(z))
 
     def extra_repr(self) -> str:
-        """Temperature, attention and what is weighted."""
+        """Temperature, attention and the part that is weighted."""
         return f"{super().extra_repr()}, {self.attention}, weighs={self.weighs!r}"

@@ -1,12 +1,10 @@
 """Attention by similarity."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from gnnclr.nn.attention.pair_attention import PairAttention
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_number
 
 
 class CosineAttention(PairAttention):
@@ -27,9 +25,7 @@ class CosineAttention(PairAttention):
 
     def __init__(self, beta: float = 1.0):
         super().__init__()
-        if isinstance(beta, bool) or not isinstance(beta, (int, float)) or not math.isfinite(beta):
-            raise ValueError(f"'beta' must be a finite number (got {describe(beta)})")
-        self.beta = float(beta)
+        self.beta = float(check_number("beta", beta))
 
     def forward(self, x: Tensor, edge_index: Tensor, weight: Tensor) -> Tensor:
         """See :class:`PairAttention`."""

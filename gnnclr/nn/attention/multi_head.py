@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch_geometric.utils import softmax
 
 from gnnclr.nn.attention.pair_attention import PairAttention
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count, describe
 
 
 class MultiHeadAttention(PairAttention):
@@ -29,10 +29,8 @@ class MultiHeadAttention(PairAttention):
 
     def __init__(self, channels: int, heads: int = 4, head_channels: int = 16):
         super().__init__()
-        for name, value in (("channels", channels), ("heads", heads), ("head_channels", head_channels)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"'{name}' must be a positive integer (got {describe(value)})")
-        self.channels, self.heads, self.head_channels = channels, heads, head_channels
+        self.channels, self.heads = check_count("channels", channels), check_count("heads", heads)
+        self.head_channels = check_count("head_channels", head_channels)
         self.query = nn.Linear(channels, heads * head_channels, bias=False)
         self.key = nn.Linear(channels, heads * head_channels, bias=False)
         self.reset_parameters()

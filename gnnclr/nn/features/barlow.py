@@ -35,15 +35,15 @@ class BarlowTwinsConv(FeatureConv):
 
     def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """See :class:`FeatureConv`."""
-        x, y = (Standardized(view, unbiased=False, eps=1e-5) for view in (x, y))
-        n = x.z.size(0)
-        c = x.z.t() @ y.z / n
+        a, b = (Standardized(view, unbiased=False, eps=1e-5) for view in (x, y))
+        n = a.z.size(0)
+        c = a.z.t() @ b.z / n
         gap, rest = 1 - c.diagonal(), off_diagonal(c)
         energy = gap.square().sum() + self.redundancy * rest.square().sum()
         if value_only():
             return energy, None, None
         by_c = (2 * self.redundancy * rest - 2 * torch.diag(gap)) / n
-        return energy, x.backward(y.z @ by_c.t()), y.backward(x.z @ by_c)
+        return energy, a.backward(b.z @ by_c.t()), b.backward(a.z @ by_c)
 
     def extra_repr(self) -> str:
         """The weight."""

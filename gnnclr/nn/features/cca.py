@@ -36,15 +36,15 @@ class CCAConv(FeatureConv):
 
     def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """See :class:`FeatureConv`."""
-        x, y = Standardized(x), Standardized(y)
-        n, d = x.z.shape
-        energy, gradients = -(x.z * y.z).sum() / n, []
-        for view, other in ((x, y), (y, x)):
+        a, b = Standardized(x), Standardized(y)
+        n, d = a.z.shape
+        energy, gradients = -(a.z * b.z).sum() / n, []
+        for view, other in ((a, b), (b, a)):
             rest = torch.eye(d, dtype=view.z.dtype, device=view.z.device) - view.z.t() @ view.z / n
             energy = energy + self.decorrelation * rest.square().sum()
             if not value_only():
                 gradients.append(view.backward((other.z + 4 * self.decorrelation * view.z @ rest) / -n))
-        return energy, *(gradients or (None, None))
+        return (energy, gradients[0], gradients[1]) if gradients else (energy, None, None)
 
     def extra_repr(self) -> str:
         """The weight."""

@@ -26,11 +26,11 @@ class Standardized:
         largest = z.abs().amax(dim=0)
         self._exponent = power_of_two(largest.clamp(min=eps**0.5))
         z, largest = scale_down(z, self._exponent), scale_down(largest, self._exponent)
-        eps = scale_down(scale_down(z.new_full(largest.shape, eps), self._exponent), self._exponent)
+        offset = scale_down(scale_down(z.new_full(largest.shape, eps), self._exponent), self._exponent)
         centered = z - z.mean(dim=0)
-        sigma = (centered.square().sum(dim=0) / self.dof + eps).sqrt()
+        sigma = (centered.square().sum(dim=0) / self.dof + offset).sqrt()
         # Rounding leaves features that are constant a tiny spread.
-        constant = (eps == 0) & (sigma <= 1e-6 * largest)
+        constant = (offset == 0) & (sigma <= 1e-6 * largest)
         self.inverse = sigma.reciprocal().masked_fill(constant | (sigma == 0), 0)
         #: The standardized view [n, d].
         self.z = centered * self.inverse

@@ -1,11 +1,11 @@
 """DirectCopy: the correlation itself."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from gnnclr.nn.predictors.spectral import SpectralPredictor, check_eps
-from gnnclr.ops.check import check_count
+from gnnclr.nn.predictors.spectral import SpectralPredictor
+from gnnclr.ops.check import check_count, check_number
+from gnnclr.ops.unit_rows import unit_rows
 
 
 class DirectCopy(SpectralPredictor):
@@ -34,6 +34,8 @@ class DirectCopy(SpectralPredictor):
         - **output:** predictions :math:`(n, D)`
     """
 
+    direction: Tensor
+
     def __init__(
         self,
         channels: int,
@@ -44,10 +46,10 @@ class DirectCopy(SpectralPredictor):
         iterations: int = 8,
     ):
         super().__init__(channels, decay, frequency, centered)
-        self.eps, self.iterations = check_eps(eps), check_count("iterations", iterations)
+        self.eps, self.iterations = float(check_number("eps", eps, least=0)), check_count("iterations", iterations)
         # A generator of its own: all processes start alike, whatever their seeds.
         start = torch.randn(channels, generator=torch.Generator().manual_seed(0))
-        self.register_buffer("direction", F.normalize(start, dim=0))
+        self.register_buffer("direction", unit_rows(start))
 
     def filter(self, correlation: Tensor) -> Tensor:
         """The matrix for a correlation [d, d]; the direction of its largest eigenvalue is kept for the next one."""

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from gnnclr.nn.predictors.spectral import SpectralPredictor, check_eps, spectral_map
-from gnnclr.ops.check import check_choice
+from gnnclr.nn.predictors.spectral import SpectralPredictor, spectral_map
+from gnnclr.ops.check import check_choice, check_number
 
 
 class DirectPred(SpectralPredictor):
@@ -50,7 +50,7 @@ class DirectPred(SpectralPredictor):
         centered: bool = False,
     ):
         super().__init__(channels, decay, frequency, centered)
-        self.eps = check_eps(eps)
+        self.eps = float(check_number("eps", eps, least=0))
         self.eps_form = check_choice("eps_form", eps_form, ("outside", "inside", "paper"))
 
     def filter(self, correlation: Tensor) -> Tensor:

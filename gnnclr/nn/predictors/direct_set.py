@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from gnnclr.nn.predictors.spectral import SpectralPredictor, check_eps, spectral_map
-from gnnclr.ops.check import check_positive
+from gnnclr.nn.predictors.spectral import SpectralPredictor, spectral_map
+from gnnclr.ops.check import check_number, check_positive
 
 
 class DirectSet(SpectralPredictor):
@@ -43,7 +43,7 @@ class DirectSet(SpectralPredictor):
         centered: bool = False,
     ):
         super().__init__(channels, decay, frequency, centered)
-        self.alpha, self.eps = check_positive("alpha", alpha), check_eps(eps)
+        self.alpha, self.eps = check_positive("alpha", alpha), float(check_number("eps", eps, least=0))
 
     def filter(self, correlation: Tensor) -> Tensor:
         """The matrix for a correlation [d, d]."""

@@ -7,7 +7,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gnnclr.ops.check import check_count, check_matrix, describe
+from gnnclr.ops.check import check_count, check_matrix, check_number
 
 
 class SpectralPredictor(nn.Module):
@@ -39,17 +39,19 @@ class SpectralPredictor(nn.Module):
         - **output:** predictions :math:`(n, D)`
     """
 
+    moments: Tensor
+    pending: Tensor
+    step: Tensor
+
     def __init__(self, channels: int, decay: float = 0.3, frequency: int = 1, centered: bool = False):
         super().__init__()
         self.channels, self.frequency = check_count("channels", channels), check_count("frequency", frequency)
-        if isinstance(decay, bool) or not isinstance(decay, (int, float)) or not 0 <= decay < 1:
-            raise ValueError(f"'decay' must be a number of at least 0 and below 1 (got {describe(decay)})")
-        self.decay, self.centered = float(decay), centered
+        self.decay, self.centered = float(check_number("decay", decay, least=0, below=1)), centered
         self.weight = nn.Parameter(torch.eye(channels), requires_grad=frequency > 1)
         # Moments of rows with a one appended: the correlation, the mean, and in the corner the number of rows.
         self.register_buffer("moments", torch.zeros(channels + 1, channels + 1))  # the average; all zero at the start
         self.register_buffer("pending", torch.zeros(channels + 1, channels + 1))  # sums since the last step
-        self.register_buffer("step", torch.tensor(0))
+        self.register_buffer("step", torch.tensor(0))  # steps that are done, also those that set no matrix
 
     @property
     def correlation(self) -> Tensor:
@@ -103,10 +105,3 @@ def spectral_map(matrix: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor
     """
     values, vectors = torch.linalg.eigh(matrix)
     return (vectors * function(values.clamp(min=0))) @ vectors.t()
-
-
-def check_eps(eps: float) -> float:
-    """Returns ``eps`` if it is a number of at least zero, and raises a :class:`ValueError` otherwise."""
-    if isinstance(eps, bool) or not isinstance(eps, (int, float)) or not 0 <= eps < float("inf"):
-        raise ValueError(f"'eps' must be a number of at least 0 (got {describe(eps)})")
-    return float(eps)

@@ -1,6 +1,7 @@
-"""What a method for graphs expects of its data."""
+"""Checks of graphs for methods, and sparse features."""
 
 import copy
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -8,13 +9,23 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from gnnclr.node.sparse.csr import csr_tensor
-from gnnclr.ops.check import check_edges, check_finite, check_index, check_probability, describe, is_integer
+from gnnclr.ops.check import (
+    check_edges,
+    check_finite,
+    check_index,
+    check_nodes,
+    check_probability,
+    describe,
+    is_integer,
+)
 from gnnclr.ops.memo import TensorMemo, copy_of
+
+Graph = TypeVar("Graph", bound=Data)
 
 
 def check_node_data(data: Data, *, finite: bool = True) -> Data:
     """Returns ``data`` if it is a graph with node features, and raises a :class:`ValueError` otherwise. Where its edges
-    are smaller integers, what is returned is a copy whose edges are int64.
+    are smaller integers, a copy with int64 edges is returned.
 
     Entries of features and edges are looked at once, and again only if they change.
 
@@ -72,7 +83,7 @@ def _is_finite(x: Tensor) -> bool:
     return True
 
 
-def check_all_edges(num_nodes: int, *edges: str | Tensor) -> list[Tensor]:
+def check_all_edges(num_nodes: int, *edges: Any) -> list[Tensor]:
     """Returns all edges as int64, and raises a :class:`ValueError` unless they are between nodes.
 
     Args:
@@ -85,13 +96,13 @@ def check_all_edges(num_nodes: int, *edges: str | Tensor) -> list[Tensor]:
 
 
 @TensorMemo
-def _wide_edges(num_nodes: int, *edges: str | Tensor) -> list[Tensor | None]:
+def _wide_edges(num_nodes: int, *edges: Any) -> list[Tensor | None]:
     """Edges that had to be converted, and ``None`` for others."""
     checked = [check_edges(edge_index, num_nodes, name) for name, edge_index in zip(edges[::2], edges[1::2])]
     return [new if new.dtype != old.dtype else None for new, old in zip(checked, edges[1::2])]
 
 
-def with_parts(data: Data, **parts: Tensor) -> Data:
+def with_parts(data: Graph, **parts: Tensor) -> Graph:
     """A copy of a graph with other tensors as some of its parts."""
     data = copy.copy(data)
     for name, value in parts.items():
@@ -122,3 +133,10 @@ class SparseFeatures(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(max_density={self.max_density})"
+
+
+def node_mask(name: str, index: Tensor, num_nodes: int) -> Tensor:
+    """The mask [n] of the nodes ``index`` [m]; arguments are those of :func:`~gnnclr.ops.check.check_nodes`."""
+    mask = torch.zeros(num_nodes, dtype=torch.bool)
+    mask[check_nodes(name, index, num_nodes)] = True
+    return mask

@@ -20,10 +20,9 @@ from torch_geometric.datasets import Amazon, Coauthor, Planetoid, WikiCS
 from torch_geometric.transforms import RandomNodeSplit
 from torch_geometric.utils import to_undirected
 
-from gnnclr.node.datasets.data import SparseFeatures, check_node_data
+from gnnclr.node.datasets.data import SparseFeatures, check_node_data, node_mask
 from gnnclr.node.datasets.multiplex import load_multiplex_data
-from gnnclr.node.datasets.node_mask import node_mask
-from gnnclr.ops.check import check_choice, check_edges, describe
+from gnnclr.ops.check import check_choice, check_edges, check_seed, describe
 from gnnclr.ops.labels import UNLABELED, class_labels
 from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
@@ -100,11 +99,10 @@ def choose_split(data: Data, seed: int = 0) -> Data:
             (default: ``0``)
 
     Raises:
-        ValueError: If the seed is no integer, masks hold no or different numbers of splits, or there are labels, but
-            too few to split them.
+        ValueError: If the seed is negative or no integer, masks hold no or different numbers of splits, or there are
+            labels, but too few to split them.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise ValueError(f"'seed' must be an integer (got {describe(seed)})")
+    check_seed("seed", seed)
     if not any(mask in data for mask in MASKS):
         if data.y is None:
             return data
@@ -222,12 +220,13 @@ def _load_file(path: Path) -> Data:
 def _planetoid(root: str, name: str) -> Planetoid:
     dataset = Planetoid(root, name)
     # PyG takes a list of test nodes that was cut, and gives features to the wrong nodes.
-    if int(dataset[0].test_mask.sum()) != 1000:
-        raise ValueError(f"must have 1000 test nodes (got {int(dataset[0].test_mask.sum())})")
+    found = int(getattr(dataset[0], "test_mask", torch.empty(0)).sum())
+    if found != 1000:
+        raise ValueError(f"must have 1000 test nodes (got {found})")
     return dataset
 
 
-def _named(collection: str, dataset: Callable, name: str) -> Callable[[Path], Data]:
+def _named(collection: str, dataset: Callable[..., Any], name: str) -> Callable[[Path], Data]:
     # PyG's classes add the name to their root.
     return partial(_load_pyg, collection, name, lambda folder: dataset(str(folder.parent), name)[0])
 

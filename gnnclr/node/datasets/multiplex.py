@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,8 +10,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
-from gnnclr.node.datasets.data import SparseFeatures
-from gnnclr.node.datasets.node_mask import node_mask
+from gnnclr.node.datasets.data import SparseFeatures, node_mask
 from gnnclr.ops.check import check_choice, check_edges, check_index, describe
 from gnnclr.ops.paths import expand_path
 from gnnclr.ops.read_files import read_files
@@ -43,7 +43,7 @@ class MultiplexData(Data):
         x: Tensor | None = None,
         relations: Mapping[str, Tensor] | None = None,
         y: Tensor | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(x=x, y=y, **kwargs)
         if relations is not None and not isinstance(relations, Mapping):

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce, to_undirected
 
-from gnnclr.ops.check import check_count, check_positive, check_probability, check_seed, describe
+from gnnclr.ops.check import check_count, check_number, check_positive, check_probability, check_seed, describe
 
 
 def sparse_sbm(
@@ -50,14 +50,14 @@ def sparse_sbm(
     """
     for name, value in (("num_nodes", num_nodes), ("num_edges", num_edges), ("num_features", num_features)):
         check_count(name, value)
-    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or not 2 <= num_classes <= num_nodes // 2:
+    if check_count("num_classes", num_classes, least=2) > num_nodes // 2:
         raise ValueError(f"'num_classes' must be from 2 to half of the nodes (got {describe(num_classes)})")
     check_probability("homophily", homophily)
     check_positive("signal", signal)
-    if check_positive("exponent", exponent) <= 1:
-        raise ValueError(f"'exponent' must be above 1 (got {describe(exponent)})")
-    if 8 * num_edges > num_nodes * (num_nodes // num_classes - 1):
-        raise ValueError(f"'num_edges' must be few for {num_nodes} nodes in {num_classes} classes (got {num_edges})")
+    check_number("exponent", exponent, above=1)
+    most = num_nodes * (num_nodes // num_classes - 1) // 8
+    if num_edges > most:
+        raise ValueError(f"'num_edges' must be at most {most}, a quarter of the pairs within classes (got {num_edges})")
     generator = torch.Generator().manual_seed(check_seed("seed", seed))
     block = torch.arange(num_nodes) * num_classes // num_nodes
     # By inversion; cut at the root of n, so that no hub has a large share of all edges.

@@ -1,4 +1,4 @@
-"""Weights of edges that nobody looks at."""
+"""Warnings about weights of edges that a method does not use."""
 
 import warnings
 from typing import Any
@@ -23,7 +23,7 @@ class UnusedEdgeWeights:
         """Warns if a graph has weights or attributes of edges.
 
         Args:
-            method (str): The name of what ignores them.
+            method (str): The name of the method that ignores them.
             data (Data): The graph; anything else is left alone.
         """
         if self.warned or not isinstance(data, Data):
@@ -39,5 +39,5 @@ class UnusedEdgeWeights:
                 text = f"{method} does not use {' and '.join(found)} of the graph: all edges count alike"
                 warnings.warn(text, stacklevel=4)
 
-    def __deepcopy__(self, memo: dict) -> "UnusedEdgeWeights":
+    def __deepcopy__(self, memo: dict[int, Any]) -> "UnusedEdgeWeights":
         return self

@@ -8,8 +8,7 @@ from torch_geometric.nn import GATConv
 from torch_geometric.nn.resolver import activation_resolver
 
 from gnnclr.node.encoders.checkpointed import Checkpointed
-from gnnclr.node.encoders.encoder_input import encoder_edges, encoder_input
-from gnnclr.node.encoders.layer_sizes import layer_sizes
+from gnnclr.node.encoders.encoder_input import encoder_edges, encoder_input, layer_sizes
 from gnnclr.node.sparse.node_blocks import InEdges, activate
 from gnnclr.ops.check import check_count, check_edges, check_probability
 

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch_geometric.nn.inits import glorot, zeros
 from torch_geometric.nn.resolver import activation_resolver, normalization_resolver
 
-from gnnclr.node.encoders.encoder_input import encoder_input
-from gnnclr.node.encoders.layer_sizes import layer_sizes
+from gnnclr.node.encoders.encoder_input import encoder_input, layer_sizes
 from gnnclr.node.sparse.adjacency import as_adjacency
 from gnnclr.node.sparse.csr import spmm
 from gnnclr.node.sparse.csr_rows import select_rows

@@ -15,6 +15,7 @@ from gnnclr.node.encoders.encoder_input import encoder_input
 from gnnclr.node.encoders.pyg_encoder import PyGEncoder
 from gnnclr.node.sparse.node_blocks import InEdges, activate
 from gnnclr.ops.check import check_count, check_edges, describe
+from gnnclr.ops.eval_mode import eval_mode
 
 #: Convolutions whose output at a node is a function of the features and edges that enter it.
 LOCAL = (EdgeConv, GATConv, GATv2Conv, GCNConv, GINConv, PNAConv, SAGEConv)
@@ -26,7 +27,7 @@ def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) ->
     computed for all nodes before the next, block by block of nodes, as in :meth:`BasicGNN.inference
     <torch_geometric.nn.models.GCN.inference>`.
 
-    In memory are the input and the output of one layer and what a block needs: the rows of the product of a
+    In memory are the input and the output of one layer and the needs of a block: the rows of the product of a
     :class:`~gnnclr.node.GCNEncoder`, or the messages that PyG's layers gather, which for all edges at once are
     :math:`e \cdot d` numbers. Nothing is sampled.
 
@@ -52,13 +53,8 @@ def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) ->
     if run is None:
         kinds = "a GCNEncoder, a GATEncoder, a PyGEncoder, a model of PyG, or another with a method 'layer_wise'"
         raise ValueError(f"'encoder' must be {kinds} (got {describe(encoder)})")
-    modes = [(part, part.training) for part in model.modules()]
-    model.eval()
-    try:
+    with eval_mode(model):
         return run(data.x, data.edge_index, batch_size)
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 def has_layers(encoder: nn.Module) -> bool:
@@ -103,7 +99,7 @@ def _pyg(model: BasicGNN, x: Tensor, edge_index: Tensor, batch_size: int) -> Ten
 
 
 def _is_local(conv: nn.Module) -> bool:
-    """Whether the output at a node is a function of what enters it: norms of PyG may be over all nodes."""
+    """Whether the output at a node is a function of the edges that enter it: norms of PyG may be over all nodes."""
     if not isinstance(conv, LOCAL) or conv.flow != "source_to_target":
         return False
     by_column = (torch_geometric.nn.BatchNorm, nn.BatchNorm1d)

@@ -1,4 +1,4 @@
-"""An encoder that looks at each node alone."""
+"""A multi-layer perceptron on each node."""
 
 from itertools import pairwise
 
@@ -7,8 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.nn.resolver import activation_resolver, normalization_resolver
 
-from gnnclr.node.encoders.encoder_input import encoder_input
-from gnnclr.node.encoders.layer_sizes import layer_sizes
+from gnnclr.node.encoders.encoder_input import encoder_input, layer_sizes
 from gnnclr.node.sparse.csr import spmm
 from gnnclr.ops.check import check_count, check_probability
 

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from gnnclr.node.encoders.mlp import MLPEncoder
-from gnnclr.node.transforms.ppr_features import centered_rows, ppr_features
+from gnnclr.node.sparse.propagate import centered_rows, ppr_features
 from gnnclr.ops.check import check_count, check_probability
 from gnnclr.ops.memo import TensorMemo
 
@@ -15,8 +15,8 @@ class PropagatedMLP(nn.Module):
 
     .. math:: \mathbf{Z} = \operatorname{MLP}\big(\operatorname{PPR}_{\alpha, K}(\mathbf{X})\big)
 
-    What is propagated is remembered while the graph stays the same, so a step on a subset of the nodes costs nothing on
-    the others. With :math:`\alpha = 0` and one layer it is `SGC <https://arxiv.org/abs/1902.07153>`_.
+    Propagated features are remembered while the graph stays the same, so a step on a subset of the nodes costs nothing
+    on the others. With :math:`\alpha = 0` and one layer it is `SGC <https://arxiv.org/abs/1902.07153>`_.
 
     Args:
         in_channels (int): Size of the input features.

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import GAT, GCN, GIN, PNA, EdgeCNN, GraphSAGE
 
 from gnnclr.nn import ContraNorm
-from gnnclr.node.encoders.encoder_input import encoder_edges, encoder_input
-from gnnclr.node.encoders.layer_sizes import layer_sizes
+from gnnclr.node.encoders.encoder_input import encoder_edges, encoder_input, layer_sizes
 from gnnclr.ops.check import check_choice, check_count, check_probability
 
 MODELS = {"gcn": GCN, "gat": GAT, "sage": GraphSAGE, "gin": GIN, "pna": PNA, "edge_cnn": EdgeCNN}

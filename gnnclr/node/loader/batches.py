@@ -1,6 +1,7 @@
 """Batches of a large graph: subgraphs that its communities, or random nodes, induce."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,13 +32,13 @@ class SubgraphLoader(EpochBatches):
 
     Returns:
         Iterating gives :class:`~torch_geometric.data.Data`, which any :class:`~gnnclr.node.NodeMethod` takes: ``x``,
-        ``edge_index``, what else the graph has for its nodes and edges (``y``, masks), and ``n_id``, the nodes.
+        ``edge_index``, further tensors of its nodes and edges (``y``, masks), and ``n_id``, the nodes.
     """
 
     def __init__(self, data: Data, batch_size: int = 4096, seed: int = 0, rank: int = 0, world_size: int = 1):
         super().__init__(seed, rank, world_size)
         self.batch_size = check_count("batch_size", batch_size)
-        self.subgraphs, self.num_nodes = InducedSubgraphs(data), data.num_nodes
+        self.subgraphs, self.num_nodes = InducedSubgraphs(data), int(data.num_nodes)
         self._length = -(-self.num_nodes // (batch_size * world_size))
         if not 0 < self._length * world_size <= self.num_nodes:
             raise ValueError(f"'data' must have a node for each of {world_size} processes (got {self.num_nodes} nodes)")
@@ -82,7 +83,8 @@ class CommunityLoader(SubgraphLoader):
     Communities stand in a random order, anew in each epoch, which is cut into batches of equal size: at most two
     communities of a batch are cut. With communities much smaller than a batch few edges are lost; a larger one is split
     at random, and loses most of them, so take a ``resolution`` of :func:`~gnnclr.graph.communities.leiden` that makes
-    them small. Negatives of one community are hard, and some are false.
+    them small. Negatives of one community are hard, and some are false. :class:`torch_geometric.loader.ClusterLoader`
+    needs METIS from compiled extensions, and takes no other communities.
 
     Args:
         data (Data): The graph; ``x`` may be sparse CSR.
@@ -95,7 +97,7 @@ class CommunityLoader(SubgraphLoader):
         **kwargs (optional): ``seed``, ``rank`` and ``world_size`` of :class:`SubgraphLoader`.
     """
 
-    def __init__(self, data: Data, community: Tensor | Callable, batch_size: int = 4096, **kwargs: int):
+    def __init__(self, data: Data, community: Tensor | Callable[..., Any], batch_size: int = 4096, **kwargs: int):
         super().__init__(data, batch_size, **kwargs)
         if callable(community):
             community = community(data.x, data.edge_index, self.seed)

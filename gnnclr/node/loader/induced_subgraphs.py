@@ -19,8 +19,8 @@ class InducedSubgraphs:
     :func:`torch_geometric.utils.subgraph` passes over all edges of the graph.
 
     Args:
-        data (Data): The graph: ``x``, dense or sparse CSR, and ``edge_index``. What belongs to nodes or edges goes with
-            them, anything else is shared.
+        data (Data): The graph: ``x``, dense or sparse CSR, and ``edge_index``. Tensors of nodes or edges go with them,
+            anything else is shared.
 
     Shapes:
         - **input:** different nodes :math:`(m)`

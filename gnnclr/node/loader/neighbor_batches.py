@@ -1,15 +1,19 @@
 """Batches of nodes and neighbors sampled around them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch_geometric.typing
+from torch.utils.data import DataLoader
 from torch_geometric.data import Data
 
 from gnnclr.node.datasets.data import check_node_data
 from gnnclr.ops.check import check_count
 
 
-def neighbor_batches(data: Data, num_neighbors: Sequence[int] = (15, 10), batch_size: int = 1024, **kwargs):
+def neighbor_batches(
+    data: Data, num_neighbors: Sequence[int] = (15, 10), batch_size: int = 1024, **kwargs: Any
+) -> DataLoader[Data]:
     """Batches by the neighbor sampling of `"Inductive Representation Learning on Large Graphs"
     <https://arxiv.org/abs/1706.02216>`_, from :class:`torch_geometric.loader.NeighborLoader`.
 

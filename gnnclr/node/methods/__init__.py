@@ -1,1 +1,1 @@
-"""Methods: what is contrasted with what, and how the encoder learns from it."""
+"""Methods: encoders, views and losses of one step of training."""

@@ -9,7 +9,7 @@ from gnnclr.graph import KNNIndex
 from gnnclr.nn.momentum_encoder import MomentumEncoder
 from gnnclr.node.datasets.data import check_node_data
 from gnnclr.node.methods.method import NodeMethod, width
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count
 from gnnclr.ops.unit_rows import unit_rows
 
 
@@ -90,8 +90,7 @@ class AFGRL(NodeMethod):
     ):
         super().__init__(encoder)
         for name, value in (("k", k), ("num_clusters", num_clusters), ("num_runs", num_runs)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"'{name}' must be a positive integer (got {describe(value)})")
+            check_count(name, value)
         if predictor is None:
             size = width(encoder, "predictor")
             predictor = MLP([size, 2 * size, size], act="prelu", norm="batch_norm")

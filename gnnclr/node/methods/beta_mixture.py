@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Beta
 
-from gnnclr.ops.check import check_count, check_number, describe
+from gnnclr.ops.check import check_count, check_number
 
 EPS = 1e-4
 
@@ -20,10 +20,14 @@ class BetaMixture(nn.Module):
         iterations (int, optional): Steps of the fit. (default: ``10``)
     """
 
+    alpha: Tensor
+    beta: Tensor
+    weight: Tensor
+    fitted: Tensor
+
     def __init__(self, weight: float = 0.05, iterations: int = 10):
         super().__init__()
-        if not 0 < check_number("weight", weight) < 1:
-            raise ValueError(f"'weight' must be between 0 and 1 (got {describe(weight)})")
+        check_number("weight", weight, above=0, below=1)
         self.iterations = check_count("iterations", iterations)
         self.register_buffer("alpha", torch.tensor([1.0, 2.0]))
         self.register_buffer("beta", torch.tensor([2.0, 1.0]))

@@ -15,8 +15,8 @@ from gnnclr.node.transforms.views import grace_view
 
 class BGRL(NodeMethod):
     r"""The method of `"Large-Scale Representation Learning on Graphs via Bootstrapping"
-    <https://arxiv.org/abs/2102.06514>`_: a predictor on the online encoder finds what a slow copy of the encoder makes
-    of the other view.
+    <https://arxiv.org/abs/2102.06514>`_: a predictor on the online encoder finds the embeddings of the other view by a
+    slow copy of the encoder.
 
     .. math:: \mathcal{L} = -\operatorname{mean}_i \cos\big(q(\mathbf{h}^0_i), \mathbf{t}^1_i\big)
         - \operatorname{mean}_i \cos\big(q(\mathbf{h}^1_i), \mathbf{t}^0_i\big)
@@ -65,8 +65,7 @@ class BGRL(NodeMethod):
         views = [self.ignore_edge_weights(view(data)) for view in self.views]
         h0, h1 = (self.encoder(view.x, view.edge_index) for view in views)
         t0, t1 = (self.target(view.x, view.edge_index) for view in views)
-        pairs = ((self.predictor(h0), t1), (self.predictor(h1), t0))
-        loss = sum(self.loss(prediction, target) for prediction, target in pairs)
+        loss = self.loss(self.predictor(h0), t1) + self.loss(self.predictor(h1), t0)
         return loss, view_measures(h0, h1)
 
     def after_optimizer_step(self) -> None:

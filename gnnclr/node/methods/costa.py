@@ -11,7 +11,7 @@ from gnnclr.node.methods.method import NodeMethod, check_two_views
 from gnnclr.node.methods.two_view import View
 from gnnclr.node.sparse.csr import csr_tensor, spmm
 from gnnclr.node.transforms.views import grace_view
-from gnnclr.ops.check import check_number, describe
+from gnnclr.ops.check import check_count, check_number
 
 
 def sketch_matrix(num_rows: int, num_nodes: int, nonzeros: int = 8, device: torch.device | None = None) -> Tensor:
@@ -73,10 +73,8 @@ class COSTA(NodeMethod):
         nonzeros: int = 8,
     ):
         super().__init__(encoder)
-        if not 0 < check_number("ratio", ratio) <= 1:
-            raise ValueError(f"'ratio' must be above 0 and at most 1 (got {describe(ratio)})")
-        if isinstance(nonzeros, bool) or not isinstance(nonzeros, int) or nonzeros < 1:
-            raise ValueError(f"'nonzeros' must be a positive integer (got {describe(nonzeros)})")
+        check_number("ratio", ratio, most=1, above=0)
+        check_count("nonzeros", nonzeros)
         self.projector = nn.Identity() if projector is None else projector
         self.views = check_two_views((grace_view(0.2, 0.3), grace_view(0.4, 0.3)) if views is None else views)
         self.loss = InfoNCELoss(temperature=0.4) if loss is None else loss

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +12,14 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.graph.communities import leiden
 from gnnclr.losses import NTXentLoss
 from gnnclr.node.methods.grace import GRACE
+from gnnclr.node.methods.step_counter import StepCounter
 from gnnclr.node.methods.two_view import View
 from gnnclr.node.transforms.community_views import Detector, community_strength, csgcl_view
 from gnnclr.ops.check import check_count, check_positive
 from gnnclr.ops.memo import TensorMemo
 
 
-class CSGCL(GRACE):
+class CSGCL(StepCounter, GRACE):
     r"""The method of `"CSGCL: Community-Strength-Enhanced Graph Contrastive Learning"
     <https://arxiv.org/abs/2305.04658>`_: :class:`~gnnclr.node.GRACE` with :func:`~gnnclr.node.csgcl_view`, whose
     similarities gain :math:`\gamma(t) (S_i + S_j)` by the :func:`~gnnclr.node.community_strength` of both nodes (the
@@ -51,6 +52,8 @@ class CSGCL(GRACE):
     #: Communities of a subgraph would be others in every batch.
     of_whole_graph: ClassVar[bool] = True
 
+    step: Tensor
+
     def __init__(
         self,
         encoder: nn.Module,
@@ -60,7 +63,7 @@ class CSGCL(GRACE):
         gamma: float = 10.0,
         start: int = 1000,
         detector: Detector = leiden,
-        batch_size: int | Callable | None = None,
+        batch_size: int | Callable[..., Any] | None = None,
     ):
         if views is None:
             views = (csgcl_view(0.2, 0.1, detector), csgcl_view(0.7, 0.2, detector))
@@ -69,7 +72,6 @@ class CSGCL(GRACE):
         self.start, self.detector = check_count("start", start, least=0), detector
         self._strength = TensorMemo(self._compute)
         self._current: Tensor | None = None
-        self.register_buffer("step", torch.zeros((), dtype=torch.long))
 
     def gamma(self) -> float:
         r"""The factor :math:`\gamma(t)` of the current step."""
@@ -82,10 +84,6 @@ class CSGCL(GRACE):
         if nodes is not None and self._current is not None:
             self._current = self._current[nodes]
         return nodes
-
-    def after_optimizer_step(self) -> None:
-        """Counts the step."""
-        self.step += 1
 
     def _compute(self, edge_index: Tensor, num_nodes: int) -> Tensor:
         return community_strength(edge_index, self.detector(edge_index, num_nodes))

@@ -20,6 +20,8 @@ class DGI(NodeMethod):
         \mathbf{s} = \sigma\big(\tfrac{1}{n} \sum_i \mathbf{z}_i\big)
 
     The authors' encoder on citation graphs is one convolution, ``GCNEncoder(F, 512, 512, num_layers=1, act="prelu")``.
+    :class:`torch_geometric.nn.DeepGraphInfomax` adds a constant to probabilities before it takes logarithms, which
+    bounds the loss; it is exact here.
 
     Args:
         encoder (torch.nn.Module): Called as ``encoder(x, edge_index)``.

@@ -1,4 +1,4 @@
-"""Does a node belong to this summary of a graph?"""
+"""The discriminator between real and corrupted nodes."""
 
 import torch
 import torch.nn.functional as F
@@ -46,7 +46,7 @@ class BilinearDiscriminator(nn.Module):
 
 
 def discrimination_loss(real: Tensor, corrupted: Tensor) -> Tensor:
-    r"""The binary cross entropy of logits that shall tell real from corrupted,
+    r"""The binary cross entropy between the logits of real and corrupted nodes,
     :math:`\operatorname{mean} \log(1 + e^{-a}) + \operatorname{mean} \log(1 + e^{b})`.
 
     Args:

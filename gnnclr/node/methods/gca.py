@@ -1,4 +1,6 @@
-"""GCA: GRACE with views that spare what is central."""
+"""GCA: GRACE with views that keep central edges and features more often."""
+
+from typing import Any
 
 from torch import nn
 
@@ -31,7 +33,7 @@ class GCA(GRACE):
         projector: nn.Module | None = None,
         views: tuple[View, View] | None = None,
         loss: nn.Module | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         views = (gca_view(0.3, 0.1), gca_view(0.4, 0.0)) if views is None else views
         super().__init__(encoder, projector, views, loss, **kwargs)

@@ -1,6 +1,8 @@
 """gCooL: communities learned beside the embeddings."""
 
 import math
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor, nn
@@ -9,16 +11,18 @@ from torch_geometric.data import Data
 from gnnclr.eval.geometry import view_measures
 from gnnclr.losses import CLIPLoss, ReSCLoss
 from gnnclr.node.datasets.data import check_node_data
-from gnnclr.node.methods.community_similarity import SIMILARITIES, community_similarity
-from gnnclr.node.methods.deca import deca_loss
 from gnnclr.node.methods.method import NodeMethod, check_two_views, width
+from gnnclr.node.methods.step_counter import StepCounter
 from gnnclr.node.methods.two_view import View
+from gnnclr.node.sparse.csr import csr_tensor, spmm
 from gnnclr.node.transforms.adaptive import gca_view
-from gnnclr.ops.check import check_choice, check_count, check_number, check_positive
+from gnnclr.ops.check import check_choice, check_count, check_edges, check_matrix, check_number, check_positive
 from gnnclr.ops.unit_rows import unit_rows
 
+SIMILARITIES = ("cosine", "rbf")
 
-class GCooL(NodeMethod):
+
+class GCooL(StepCounter, NodeMethod):
     r"""The method of `"Graph Communal Contrastive Learning" <https://arxiv.org/abs/2110.14863>`_: nodes agree between
     views, and with the centers of communities that are learned to be dense.
 
@@ -55,6 +59,8 @@ class GCooL(NodeMethod):
         - **output:** embeddings :math:`(n, d)`
     """
 
+    step: Tensor
+
     def __init__(
         self,
         encoder: nn.Module,
@@ -83,7 +89,6 @@ class GCooL(NodeMethod):
         self.stride, self.alpha_rate = check_positive("stride", stride), check_positive("alpha_rate", alpha_rate)
         channels = width(encoder, "channels") if channels is None else check_count("channels", channels)
         self.centers = nn.Parameter(torch.randn(num_communities, channels))
-        self.register_buffer("step", torch.zeros((), dtype=torch.long))
 
     def schedule(self) -> tuple[float, float]:
         r"""The weights :math:`\alpha(t)` and :math:`\beta(t)` of the current step."""
@@ -110,12 +115,63 @@ class GCooL(NodeMethod):
         if alpha == 0:
             return loss, logs
         r = [self.assign(view) for view in z]
-        deca = 0.5 * sum(deca_loss(a, view.edge_index, self.deca_weight) for a, view in zip(r, views))
+        deca = 0.5 * reduce(add, (deca_loss(a, v.edge_index, self.deca_weight) for a, v in zip(r, views)))
         communities = [a.argmax(dim=1) for a in r]
         com = self.community_loss(*z, community=communities[0], other_community=communities[1])
         logs |= {"deca": deca.detach(), "communal": com.detach()}
         return loss + alpha * (beta * deca + (1 - beta) * com), logs
 
-    def after_optimizer_step(self) -> None:
-        """Counts the step."""
-        self.step += 1
+
+def deca_loss(assignment: Tensor, edge_index: Tensor, weight: float = 1.0) -> Tensor:
+    r"""The loss that makes communities dense, from `"Graph Communal Contrastive Learning"
+    <https://arxiv.org/abs/2110.14863>`_.
+
+    .. math::
+        \mathcal{L} = \lambda\, \frac{|\mathcal{E}| - \operatorname{tr} \mathbf{F}}{n (n - 1)}
+        - \frac{\operatorname{tr} \mathbf{F}}{n} + \frac{\|\mathbf{R}\|_F^2}{2n}, \qquad
+        \operatorname{tr} \mathbf{F} = \operatorname{tr}(\mathbf{R}^{\top} \mathbf{A} \mathbf{R})
+        = \sum_i \Big\langle \mathbf{r}_i, \sum_{j \to i} \mathbf{r}_j \Big\rangle
+
+    The entries of the :math:`K \times K` community matrix :math:`\mathbf{F}` sum to the number of edges, as rows of
+    :math:`\mathbf{R}` sum to one; so its trace is all that is needed, which is one round of message passing,
+    :math:`O(|\mathcal{E}| K)`.
+
+    Args:
+        assignment (Tensor): The probability :math:`\mathbf{R}` of each community for each node; rows sum to one.
+        edge_index (Tensor): Edges, source to target.
+        weight (float, optional): The weight :math:`\lambda` of edges between communities. (default: ``1.0``)
+
+    Shapes:
+        - **input:** assignment :math:`(n, K)`, edges :math:`(2, e)`
+        - **output:** scalar
+    """
+    check_matrix("assignment", assignment)
+    check_number("weight", weight, least=0)
+    edge_index = check_edges(edge_index, assignment.size(0))
+    n, edges = max(assignment.size(0), 1), edge_index.size(1)
+    source, target = edge_index
+    adjacency = csr_tensor(target, source, torch.ones(edges, device=source.device), (assignment.size(0),) * 2)
+    inside = (assignment * spmm(adjacency, assignment)).sum()
+    between = weight * (edges - inside) / (n * max(n - 1, 1))
+    return between - inside / n + assignment.square().sum() / (2 * n)
+
+
+def community_similarity(h: Tensor, centers: Tensor, temperature: float, similarity: str = "cosine") -> Tensor:
+    r"""The logarithm of the similarity of nodes and centers: :math:`\mathbf{h}^{\top} \mathbf{c} / \tau`, or
+    :math:`-\|\mathbf{h} - \mathbf{c}\|^2 / \tau^2` for ``"rbf"``.
+
+    Args:
+        h (Tensor): Unit rows [n, d].
+        centers (Tensor): Centers [K, d].
+        temperature (float): The temperature :math:`\tau`.
+        similarity (str, optional): ``"cosine"`` or ``"rbf"``. (default: ``"cosine"``)
+
+    Shapes:
+        - **output:** :math:`(n, K)`
+    """
+    check_choice("similarity", similarity, SIMILARITIES)
+    products = h @ centers.t()
+    if similarity == "cosine":
+        return products / temperature
+    squares = h.square().sum(dim=1, keepdim=True) + centers.square().sum(dim=1)
+    return (2 * products - squares) / temperature**2

@@ -1,6 +1,7 @@
 """GRACE: contrast between two random views of a graph."""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 from torch_geometric.data import Data
@@ -51,8 +52,8 @@ class GRACE(TwoView):
         projector: nn.Module | None = None,
         views: tuple[View, View] | None = None,
         loss: nn.Module | None = None,
-        rewire: Callable | None = None,
-        batch_size: int | Callable | None = None,
+        rewire: Callable[..., Any] | None = None,
+        batch_size: int | Callable[..., Any] | None = None,
     ):
         loss = NTXentLoss(temperature=0.4) if loss is None else loss
         super().__init__(encoder, loss, projector, views, batch_size)

@@ -15,8 +15,8 @@ from gnnclr.ops.unit_rows import unit_rows
 
 class GraphACL(NodeMethod):
     r"""The method of `"Simple and Asymmetric Graph Contrastive Learning without Augmentations"
-    <https://arxiv.org/abs/2310.18884>`_: a predictor finds what a slow copy makes of a node's neighbors, while all
-    nodes repel; neighbors need not be alike, so it suits heterophilic graphs too.
+    <https://arxiv.org/abs/2310.18884>`_: a predictor finds the embeddings of a node's neighbors by a slow copy of the
+    encoder, while all nodes repel; neighbors need not be alike, so it suits heterophilic graphs too.
 
     .. math:: \mathcal{L} = \operatorname{mean}_i \operatorname{mean}_{j \in \mathcal{N}(i)} -\log
         \frac{e^{q(\mathbf{h}_i)^{\top} \mathbf{t}_j / \tau}}{e^{q(\mathbf{h}_i)^{\top} \mathbf{t}_j / \tau}

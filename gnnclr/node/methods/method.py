@@ -1,6 +1,6 @@
 """The base of methods for graphs."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from gnnclr.node.datasets.data import check_node_data
 from gnnclr.node.datasets.unused_edge_weights import UnusedEdgeWeights
 from gnnclr.node.rewiring.fitted_rewiring import fitted_parts
 from gnnclr.ops.check import describe
+from gnnclr.ops.eval_mode import eval_mode
 
 
 class NodeMethod(nn.Module):
@@ -37,9 +38,21 @@ class NodeMethod(nn.Module):
         self.encoder = encoder
         self._unused = UnusedEdgeWeights()
 
+    @property
+    def chunk_size(self) -> int | None:
+        """Nodes that the encoder takes at once: ``None``, which is all. A method whose encoder looks at each node alone
+        may have another, as :class:`~gnnclr.node.Decoupled` has."""
+        return None
+
+    @chunk_size.setter
+    def chunk_size(self, value: int | None) -> None:
+        if value is not None:
+            reason = f"for {type(self).__name__}, in which nodes are embedded by their neighbors"
+            raise ValueError(f"'chunk_size' must be None {reason} (got {describe(value)})")
+
     def ignore_edge_weights(self, data: Any) -> Any:
         """Returns the graph as it is, and warns once if it has weights or attributes of edges and the method does not
-        use them. A subclass passes on what it is given, and the views that it makes, through it.
+        use them. A subclass calls it with its graph and with the views that it makes.
 
         Args:
             data (Data): The graph.
@@ -53,23 +66,25 @@ class NodeMethod(nn.Module):
         raise NotImplementedError
 
     def start_epoch(self, epoch: int) -> None:
-        """What precedes each epoch: a rewiring, where a method has one, is told which epoch begins."""
+        """Prepares an epoch: tells a rewiring, where the method has one, which epoch begins."""
         for part in fitted_parts(getattr(self, "rewire", None)):
             part.start_epoch(epoch)
 
     def after_optimizer_step(self) -> None:
-        """What follows each step of the optimizer, such as the update of a target encoder; nothing here."""
+        """Follows each step of the optimizer, for example with the update of a target encoder; does nothing here."""
 
     @torch.no_grad()
     def embed(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d] on the whole graph, in evaluation mode."""
         data = self.ignore_edge_weights(check_node_data(data))
-        training = self.training
-        self.eval()
-        try:
+        with eval_mode(self):
             return self(data)
-        finally:
-            self.train(training)
+
+    if TYPE_CHECKING:  # torch says that any module returns anything
+
+        def __call__(self, data: Data) -> Tensor:
+            """The embeddings of all nodes [n, d]."""
+            ...
 
     def forward(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d], differentiable and in the current mode."""
@@ -77,11 +92,11 @@ class NodeMethod(nn.Module):
         return self.encoder(data.x, data.edge_index)
 
 
-def check_two_views(views: tuple) -> tuple:
+def check_two_views(views: Any) -> tuple[Any, Any]:
     """Returns ``views`` as a tuple if they are two transforms, and raises a :class:`ValueError` otherwise."""
     if not isinstance(views, (tuple, list)) or len(views) != 2 or not all(map(callable, views)):
         raise ValueError(f"'views' must be two transforms (got {describe(views)})")
-    return tuple(views)
+    return views[0], views[1]
 
 
 def width(encoder: nn.Module, wanted_by: str) -> int:

@@ -17,6 +17,7 @@ from gnnclr.node.methods.method import NodeMethod
 from gnnclr.node.methods.step_graph import step_graph
 from gnnclr.node.methods.two_view import View
 from gnnclr.ops.check import check_choice, check_index, describe
+from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -31,8 +32,8 @@ class MultiplexContrast(NodeMethod):
     multiplex graphs of `"Graph Communal Contrastive Learning" <https://arxiv.org/abs/2110.14863>`_, whose own loss is
     :class:`~gnnclr.node.MultiplexGCooL`. Losses on pairs are computed exactly, in memory linear in the nodes.
 
-    Encoders should normalize, as ``GCNEncoder(..., norm="batch_norm")`` does: in dense relations what all nodes share
-    outweighs what tells them apart. On ACM, one convolution without it stayed at the loss of chance,
+    Encoders should normalize, as ``GCNEncoder(..., norm="batch_norm")`` does: in dense relations the features that all
+    nodes share outweigh their differences. On ACM, one convolution without it stayed at the loss of chance,
     :math:`\log(2n - 1)`, for 100 epochs; with it 5 epochs were enough to leave the untrained encoder behind.
 
     Args:
@@ -65,7 +66,7 @@ class MultiplexContrast(NodeMethod):
         loss: nn.Module | None = None,
         projector: nn.Module | None = None,
         views: View | Sequence[View] | None = None,
-        rewire: Callable | None = None,
+        rewire: Callable[..., Any] | None = None,
         fusion: str = "mean",
     ):
         super().__init__(encoder if isinstance(encoder, nn.Module) else nn.ModuleList(encoder))
@@ -98,7 +99,7 @@ class MultiplexContrast(NodeMethod):
         encoders = _each("encoder", self.encoder, len(graphs))
         h = [encoder(graph.x, graph.edge_index) for encoder, graph in zip(encoders, graphs)]
         if len({part.size(0) for part in h}) > 1:
-            raise ValueError(f"'views' must leave the number of nodes alone (got {[part.size(0) for part in h]})")
+            raise ValueError(f"'views' must keep the number of nodes (got {[part.size(0) for part in h]})")
         return h
 
     def contrast(self, z: Sequence[Tensor], data: MultiplexData) -> tuple[Tensor, dict[str, Tensor]]:
@@ -128,12 +129,8 @@ class MultiplexContrast(NodeMethod):
     @torch.no_grad()
     def embed(self, data: MultiplexData) -> Tensor:
         """The embeddings of all nodes on the whole graph, in evaluation mode."""
-        training = self.training
-        self.eval()
-        try:
+        with eval_mode(self):
             return self(data)
-        finally:
-            self.train(training)
 
     def forward(self, data: MultiplexData) -> Tensor:
         """The embeddings of all nodes, of the relations as they are; differentiable and in the current mode."""
@@ -159,13 +156,13 @@ def check_multiplex_data(data: MultiplexData) -> MultiplexData:
     return with_parts(data, **{PREFIX + name: edge_index for name, edge_index in zip(data.relations, wide)})
 
 
-def _each(name: str, value: Any, count: int) -> Sequence:
+def _each(name: str, value: Any, count: int) -> Sequence[Any]:
     """A part for each relation: those of a sequence, or the one for all."""
     if not isinstance(value, (nn.ModuleList, list, tuple)):
         return [value] * count
     if len(value) != count:
         raise ValueError(f"'{name}' must be one, or one for each of the {count} relations (got {len(value)})")
-    return value
+    return list(value)
 
 
 def _union(x: Tensor, *edges: Tensor) -> Data:

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from gnnclr.losses import CLIPLoss
 from gnnclr.node.datasets.multiplex import MultiplexData
-from gnnclr.node.methods.deca import deca_loss
-from gnnclr.node.methods.gcool import GCooL
+from gnnclr.node.methods.gcool import GCooL, deca_loss
 from gnnclr.node.methods.method import width
 from gnnclr.node.methods.multiplex_contrast import MultiplexContrast
 from gnnclr.node.methods.two_view import View

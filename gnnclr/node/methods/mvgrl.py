@@ -1,6 +1,9 @@
 """MVGRL: a graph and its diffusion."""
 
 from collections.abc import Callable
+from functools import reduce
+from operator import add
+from typing import Any
 
 from torch import Tensor, nn
 from torch_geometric.data import Data
@@ -45,7 +48,7 @@ class MVGRL(NodeMethod):
         encoder: nn.Module,
         diffusion_encoder: nn.Module,
         discriminator: nn.Module | None = None,
-        diffusion: Callable | None = None,
+        diffusion: Callable[..., Any] | None = None,
         corruption: View | None = None,
     ):
         super().__init__(encoder)
@@ -66,8 +69,8 @@ class MVGRL(NodeMethod):
         real, corrupted = self._encode(data), self._encode(self.corruption(data))
         summaries = [self.discriminator.summary(h) for h in reversed(real)]
         logits = [[self.discriminator(h, s) for h, s in zip(side, summaries)] for side in (real, corrupted)]
-        loss = 0.5 * sum(discrimination_loss(a, b) for a, b in zip(*logits))
-        accuracy = 0.5 * sum(discrimination_accuracy(a, b) for a, b in zip(*logits))
+        loss = 0.5 * reduce(add, (discrimination_loss(a, b) for a, b in zip(*logits)))
+        accuracy = 0.5 * reduce(add, (discrimination_accuracy(a, b) for a, b in zip(*logits)))
         return loss, {"accuracy": accuracy.detach()}
 
     def forward(self, data: Data) -> Tensor:

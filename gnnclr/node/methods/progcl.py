@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,13 +12,14 @@ from torch_geometric.data import Data
 from gnnclr.eval.geometry import view_measures
 from gnnclr.losses import NTXentLoss
 from gnnclr.node.methods.beta_mixture import BetaMixture
+from gnnclr.node.methods.step_counter import StepCounter
 from gnnclr.node.methods.two_view import TwoView, View
 from gnnclr.node.transforms.adaptive import gca_view
 from gnnclr.ops.check import check_count, check_positive
 from gnnclr.ops.unit_rows import unit_rows
 
 
-class ProGCL(TwoView):
+class ProGCL(StepCounter, TwoView):
     r"""The method of `"ProGCL: Rethinking Hard Negative Mining in Graph Contrastive Learning"
     <https://arxiv.org/abs/2110.02027>`_: GRACE whose negatives are weighted by their similarity times the probability
     that they are true negatives.
@@ -49,6 +51,8 @@ class ProGCL(TwoView):
         - **output:** embeddings :math:`(n, d)`
     """
 
+    step: Tensor
+
     def __init__(
         self,
         encoder: nn.Module,
@@ -58,7 +62,7 @@ class ProGCL(TwoView):
         start: int = 400,
         weight: float = 0.15,
         num_negatives: int = 512,
-        batch_size: int | Callable | None = None,
+        batch_size: int | Callable[..., Any] | None = None,
     ):
         if views is None:
             views = (gca_view(0.6, 0.2, "eigenvector"), gca_view(0.3, 0.3, "eigenvector"))
@@ -67,7 +71,6 @@ class ProGCL(TwoView):
         self.temperature, self.start = temperature, check_count("start", start, least=0)
         self.num_negatives = check_count("num_negatives", num_negatives, least=2)
         self.mixture = BetaMixture(weight)
-        self.register_buffer("step", torch.zeros((), dtype=torch.long))
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two fresh views of the graph, and ``alignment`` and ``uniformity`` of the projections."""
@@ -79,10 +82,6 @@ class ProGCL(TwoView):
         if not bool(self.mixture.fitted):
             self.mixture.fit(0.5 + 0.5 * u.detach() @ v.detach()[sample[:100]].t())
         return 0.5 * (self._one_way(u, v, sample) + self._one_way(v, u, sample)), view_measures(u, v)
-
-    def after_optimizer_step(self) -> None:
-        """Counts the step."""
-        self.step += 1
 
     def _one_way(self, u: Tensor, v: Tensor, sample: Tensor) -> Tensor:
         n = u.size(0)

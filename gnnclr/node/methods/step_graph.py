@@ -1,6 +1,7 @@
 """The graph of a step: views of nodes, rewired."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from torch import Tensor
 from torch_geometric.data import Data
@@ -10,7 +11,7 @@ from gnnclr.node.rewiring.fitted_rewiring import fitted_parts
 
 
 def step_graph(
-    views: Sequence[Tensor], data: Data, rewire: Callable | None = None, nodes: Tensor | None = None
+    views: Sequence[Tensor], data: Data, rewire: Callable[..., Any] | None = None, nodes: Tensor | None = None
 ) -> ContrastGraph:
     """The graph of the views of nodes, after a rewiring.
 

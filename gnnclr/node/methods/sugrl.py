@@ -11,7 +11,7 @@ from gnnclr.node.methods.method import NodeMethod
 from gnnclr.node.rewiring.neighbors import NeighborTable, sample_neighbors
 from gnnclr.node.sparse.adjacency import as_adjacency
 from gnnclr.node.sparse.csr import spmm
-from gnnclr.ops.check import check_number, check_probability, describe
+from gnnclr.ops.check import check_count, check_number, check_probability, describe
 from gnnclr.ops.memo import TensorMemo
 from gnnclr.ops.unit_rows import unit_rows
 
@@ -61,8 +61,7 @@ class SUGRL(NodeMethod):
             if len(value) != size or min(check_number(name, number) for number in value) < 0:
                 raise ValueError(f"'{name}' must be {size} numbers, none negative (got {describe(value)})")
         for name, value in (("num_negatives", num_negatives), ("num_neighbors", num_neighbors)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"'{name}' must be a positive integer (got {describe(value)})")
+            check_count(name, value)
         self.margins, self.weights = tuple(margins), tuple(weights)
         self.num_negatives, self.num_neighbors = num_negatives, num_neighbors
         self.dropout = check_probability("dropout", dropout)
@@ -78,7 +77,7 @@ class SUGRL(NodeMethod):
         q = h[index.t().flatten()].view(self.num_neighbors, n, -1).mean(dim=0)
         near, neighbor = F.pairwise_distance(h, p), F.pairwise_distance(h, q)
         (m1, m2), (w1, w2, w3) = self.margins, self.weights
-        loss, total = 0.0, 0.0
+        loss, total = h.new_zeros(()), h.new_zeros(())
         for _ in range(self.num_negatives):
             far = F.pairwise_distance(h, h[torch.randperm(n, device=h.device)])
             loss = loss + w1 * F.relu(near - far + m1).mean() + w2 * F.relu(neighbor - far + m1).mean()

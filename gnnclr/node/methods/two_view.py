@@ -1,6 +1,7 @@
 """Any loss of two views of the nodes."""
 
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from gnnclr.node.transforms.views import grace_view
 from gnnclr.ops.check import check_count
 
 #: A transform of a :class:`~torch_geometric.data.Data`. Recipes could not name a class for a fuller annotation.
-View = Callable
+View: TypeAlias = Callable[..., Any]
 
 
 class TwoView(NodeMethod):
@@ -43,12 +44,14 @@ class TwoView(NodeMethod):
         loss: nn.Module,
         projector: nn.Module | None = None,
         views: tuple[View, View] | None = None,
-        batch_size: int | Callable | None = None,
+        batch_size: int | Callable[..., Any] | None = None,
     ):
         super().__init__(encoder)
         self.loss = loss
         draws = batch_size is None or callable(batch_size)
-        self.batch_size = batch_size if draws else check_count("batch_size", batch_size)
+        self.batch_size: int | Callable[..., Any] | None = (
+            batch_size if draws else check_count("batch_size", batch_size)
+        )
         self.projector = nn.Identity() if projector is None else projector
         self.views = check_two_views((grace_view(0.2, 0.3), grace_view(0.4, 0.4)) if views is None else views)
 

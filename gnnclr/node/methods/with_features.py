@@ -1,11 +1,11 @@
-"""Learned embeddings beside the features they were learned from."""
+"""Learned embeddings joined by the features that they were learned from."""
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
 from gnnclr.node.methods.method import NodeMethod
-from gnnclr.node.transforms.ppr_features import centered_rows, ppr_features
+from gnnclr.node.sparse.propagate import centered_rows, ppr_features
 from gnnclr.ops.check import check_count, check_positive, check_probability
 from gnnclr.ops.memo import TensorMemo
 
@@ -44,12 +44,12 @@ class WithFeatures(NodeMethod):
         return self.method.training_step_loss(data)
 
     def start_epoch(self, epoch: int) -> None:
-        """What the method does before an epoch."""
+        """Prepares an epoch of the method."""
         if hasattr(self.method, "start_epoch"):
             self.method.start_epoch(epoch)
 
     def after_optimizer_step(self) -> None:
-        """What the method does after a step."""
+        """Follows each step of the optimizer, as the method does."""
         if hasattr(self.method, "after_optimizer_step"):
             self.method.after_optimizer_step()
 

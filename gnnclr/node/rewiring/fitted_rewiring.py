@@ -1,4 +1,4 @@
-"""Rewirings that are made from the graph that is learned from."""
+"""Rewirings that are made from the graph of the training."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -10,12 +10,12 @@ from torch_geometric.transforms import BaseTransform, Compose
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.node.datasets.data import check_features
-from gnnclr.ops.check import check_seed, describe
+from gnnclr.ops.check import check_count, check_seed, describe
 from gnnclr.ops.memo import TensorMemo
 
 
 class FittedRewiring(BaseTransform):
-    """A rewiring by what is found in the graph, such as communities or nearest neighbors.
+    """A rewiring made from findings in the graph, such as communities or nearest neighbors.
 
         >>> FittedRewiring(EdgeCommunities("louvain"), ExcludeCommunity)
         >>> FittedRewiring(PropagatedNeighbors(k=30), AddNeighborPositives)
@@ -39,14 +39,17 @@ class FittedRewiring(BaseTransform):
     """
 
     def __init__(
-        self, find: Callable, rule: Callable[[Tensor], BaseTransform], every: int | None = None, seed: int = 0
+        self,
+        find: Callable[..., Any],
+        rule: Callable[[Tensor], BaseTransform],
+        every: int | None = None,
+        seed: int = 0,
     ):
         for name, value in (("find", find), ("rule", rule)):
             if not callable(value):
                 raise ValueError(f"'{name}' must be callable (got {describe(value)})")
-        if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
-            raise ValueError(f"'every' must be a positive integer or None (got {describe(every)})")
-        self.find, self.rule, self.every, self.seed = find, rule, every, check_seed("seed", seed)
+        self.find, self.rule = find, rule
+        self.every, self.seed = check_count("every", every, optional=True), check_seed("seed", seed)
         self.epoch = 0
         self._whole: Data | None = None
         self._made = TensorMemo(self._make)
@@ -87,7 +90,7 @@ class FittedRewiring(BaseTransform):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FittedRewiring":
         other = memo[id(self)] = type(self).__new__(type(self))
-        other.__dict__.update(copy.deepcopy(self.__getstate__(), memo), _whole=self._whole)  # one graph for both
+        vars(other).update(copy.deepcopy(self.__getstate__(), memo), _whole=self._whole)  # one graph for both
         return other
 
     def __getstate__(self) -> dict[str, Any]:
@@ -97,7 +100,7 @@ class FittedRewiring(BaseTransform):
         return f"{type(self).__name__}({self.find}, {self._rewire or 'not fitted'})"
 
 
-def fitted_parts(rewire: Callable | None) -> Iterator[FittedRewiring]:
+def fitted_parts(rewire: Callable[..., Any] | None) -> Iterator[FittedRewiring]:
     """The rewirings to fit, of one rewiring or of those that are composed in it."""
     if isinstance(rewire, Compose):
         for part in rewire.transforms:

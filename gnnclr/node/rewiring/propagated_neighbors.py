@@ -24,7 +24,7 @@ class PropagatedNeighbors:
         self.k, self.hops = check_count("k", k), check_count("hops", hops, least=0)
 
     def __call__(self, x: Tensor, edge_index: Tensor, seed: int = 0) -> Tensor:
-        """The neighbors of all nodes; nothing is drawn, whatever the seed."""
+        """The neighbors of all nodes; nothing is drawn, and the seed is not used."""
         return knn_graph(propagate_features(x, edge_index, self.hops), self.k, cosine=True)
 
     def __repr__(self) -> str:

@@ -1,6 +1,7 @@
 """Steps in which every community has its share."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ class StratifiedNodes:
         size (int, optional): Nodes of a step; all of them where there are fewer. (default: ``1024``)
     """
 
-    def __init__(self, find: Callable, size: int = 1024):
+    def __init__(self, find: Callable[..., Any], size: int = 1024):
         if not callable(find):
             raise ValueError(f"'find' must be callable (got {describe(find)})")
         self.find, self.size = find, check_count("size", size)

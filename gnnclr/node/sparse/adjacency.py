@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch_geometric.utils import add_remaining_self_loops, scatter
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from gnnclr.node.sparse.csr import csr_tensor
 from gnnclr.ops.check import check_edges, describe
@@ -32,18 +32,13 @@ def normalized_adjacency(edge_index: Tensor, num_nodes: int, edge_weight: Tensor
         ValueError: If edges do not index the nodes, or weights are negative, NaN or not one for each edge.
     """
     edge_index = check_edges(edge_index, num_nodes)
-    if edge_weight is None:
-        edge_weight = torch.ones(edge_index.size(1), device=edge_index.device)
-    elif not isinstance(edge_weight, Tensor) or edge_weight.shape != edge_index[0].shape:
-        raise ValueError(f"'edge_weight' must have shape [{edge_index.size(1)}] (got {describe(edge_weight)})")
-    elif not bool((edge_weight >= 0).all()):
-        raise ValueError(f"'edge_weight' must not be negative or NaN (got {float(edge_weight.min())})")
-    edge_index, edge_weight = add_remaining_self_loops(edge_index, edge_weight, 1.0, num_nodes)
-    source, target = edge_index
-    factor = scatter(edge_weight, target, dim_size=num_nodes, reduce="sum").pow(-0.5)
-    # A node whose self-loop has weight 0 and that nothing points to.
-    factor = factor.masked_fill(factor.isinf(), 0.0)
-    return csr_tensor(target, source, factor[target] * edge_weight * factor[source], (num_nodes, num_nodes))
+    if edge_weight is not None:
+        if not isinstance(edge_weight, Tensor) or edge_weight.shape != edge_index[0].shape:
+            raise ValueError(f"'edge_weight' must have shape [{edge_index.size(1)}] (got {describe(edge_weight)})")
+        if not bool((edge_weight >= 0).all()):
+            raise ValueError(f"'edge_weight' must not be negative or NaN (got {float(edge_weight.min())})")
+    (source, target), value = gcn_norm(edge_index, edge_weight, num_nodes)
+    return csr_tensor(target, source, value, (num_nodes, num_nodes))
 
 
 def as_adjacency(edge_index: Tensor, num_nodes: int) -> Tensor:

@@ -25,8 +25,8 @@ def activate(activation: nn.Module, x: Tensor, batch_size: int) -> Tensor:
 
 
 class InEdges:
-    """The edges of a graph by the node they enter, for convolutions whose output at a node is a function of what enters
-    it.
+    """The edges of a graph by the node they enter, for convolutions whose output at a node is a function of those
+    edges.
 
     Args:
         edge_index (Tensor): Edges [2, e].
@@ -35,13 +35,15 @@ class InEdges:
     """
 
     def __init__(self, edge_index: Tensor, num_nodes: int, gcn: GCNConv | None = None):
-        self.weight = None
+        weight = None
         if gcn is not None:
             # Degrees of the whole graph, which a block does not know.
-            edge_index, self.weight = gcn_norm(edge_index, None, num_nodes, gcn.improved, gcn.add_self_loops, gcn.flow)
+            index, weight = gcn_norm(edge_index, None, num_nodes, gcn.improved, gcn.add_self_loops, gcn.flow)
+            assert isinstance(index, Tensor)  # as what it is made of
+            edge_index = index
         order = torch.argsort(edge_index[1], stable=True)
         self.source, self.pointer = edge_index[0, order], index2ptr(edge_index[1, order], num_nodes)
-        self.weight = None if self.weight is None else self.weight[order]
+        self.weight = None if weight is None else weight[order]
         self.place = torch.full((num_nodes,), -1, device=order.device)
 
     def convolve(self, conv: nn.Module, x: Tensor, batch_size: int) -> Tensor:

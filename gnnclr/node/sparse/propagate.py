@@ -1,10 +1,11 @@
-"""Features averaged over neighborhoods: the baseline to beat."""
+"""Features propagated over edges."""
 
 from torch import Tensor
 
 from gnnclr.node.sparse.adjacency import as_adjacency
 from gnnclr.node.sparse.csr import spmm
-from gnnclr.ops.check import check_count
+from gnnclr.ops.check import check_count, check_probability
+from gnnclr.ops.unit_rows import unit_rows
 
 
 def propagate_features(x: Tensor, edge_index: Tensor, hops: int = 2) -> Tensor:
@@ -23,8 +24,43 @@ def propagate_features(x: Tensor, edge_index: Tensor, hops: int = 2) -> Tensor:
         - **input:** :math:`(n, d)`
         - **output:** dense :math:`(n, d)`
     """
+    return ppr_features(x, edge_index, 0.0, hops)
+
+
+def ppr_features(x: Tensor, edge_index: Tensor, alpha: float = 0.1, hops: int = 10) -> Tensor:
+    r"""Features propagated as in `"Predict then Propagate: Graph Neural Networks meet Personalized PageRank"
+    <https://arxiv.org/abs/1810.05997>`_.
+
+    .. math:: \mathbf{H}^{(0)} = \mathbf{X}, \qquad
+        \mathbf{H}^{(t+1)} = (1 - \alpha)\, \hat{\mathbf{A}} \mathbf{H}^{(t)} + \alpha \mathbf{X}
+
+    With :math:`\alpha = 0` this is :func:`~gnnclr.node.propagate_features`.
+
+    Args:
+        x (Tensor): Features, dense or sparse CSR.
+        edge_index (Tensor): Edges [2, e], or a sparse CSR adjacency matrix used as it is.
+        alpha (float, optional): The weight :math:`\alpha` of the features themselves. (default: ``0.1``)
+        hops (int, optional): Number of steps. (default: ``10``)
+
+    Shapes:
+        - **input:** :math:`(n, d)`
+        - **output:** dense :math:`(n, d)`
+    """
+    check_probability("alpha", alpha)
     check_count("hops", hops, least=0)
     adjacency, x = as_adjacency(edge_index, x.size(0)), x.to_dense()
+    h = x
     for _ in range(hops):
-        x = spmm(adjacency, x)
-    return x
+        h = spmm(adjacency, h)
+        if alpha:
+            h = h.mul_(1 - alpha).add_(x, alpha=alpha) if not h.requires_grad else (1 - alpha) * h + alpha * x
+    return h
+
+
+def centered_rows(h: Tensor) -> Tensor:
+    """Features whose columns have mean zero, and then rows length one.
+
+    Args:
+        h (Tensor): Dense features [n, d].
+    """
+    return unit_rows(h - h.mean(dim=0))

@@ -1,4 +1,4 @@
-"""Views that spare what is central."""
+"""Views that keep central edges and features more often."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""How central the nodes of a graph are."""
+"""Centralities of nodes."""
 
 import torch
 from torch import Tensor
@@ -28,7 +28,8 @@ def pagerank(edge_index: Tensor, num_nodes: int, damping: float = 0.85, steps: i
 
     .. math:: \mathbf{x} \leftarrow \frac{1 - \beta}{n} + \beta \sum_{j \to i} \frac{x_j}{d_j}
 
-    Nodes without an outgoing edge pass their rank on to all nodes, as in networkx.
+    Nodes without an outgoing edge pass their rank on to all nodes, as in networkx, which is no dependency and works on
+    the CPU alone.
 
     Args:
         edge_index (Tensor): Edges [2, e], source to target.
@@ -54,8 +55,8 @@ def eigenvector_centrality(edge_index: Tensor, num_nodes: int, steps: int = 200)
     r"""The leading eigenvector of the adjacency matrix by power iteration, of length one.
 
     The iteration adds the vector itself, :math:`\mathbf{x} \leftarrow \mathbf{x} + \mathbf{A} \mathbf{x}`, so that it
-    converges on bipartite graphs too, as in networkx. Outside the component with the largest eigenvalue values are
-    about zero.
+    converges on bipartite graphs too, as in networkx, which is no dependency. Outside the component with the largest
+    eigenvalue values are about zero.
 
     Args:
         edge_index (Tensor): Edges [2, e], source to target.

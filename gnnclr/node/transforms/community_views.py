@@ -1,7 +1,7 @@
-"""Views that spare strong communities."""
+"""Views that keep the edges and features of strong communities more often."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from gnnclr.ops.check import check_probability
 from gnnclr.ops.memo import TensorMemo
 
 #: Finds the community [n] of each node of ``(edge_index, num_nodes)``.
-Detector = Callable
+Detector: TypeAlias = Callable[..., Any]
 
 
 def community_strength(edge_index: Tensor, community: Tensor) -> Tensor:

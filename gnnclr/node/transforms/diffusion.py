@@ -9,7 +9,7 @@ from torch_geometric.utils import coalesce, remove_self_loops, scatter
 from gnnclr.node.datasets.data import check_parts
 from gnnclr.node.sparse.adjacency import normalized_adjacency
 from gnnclr.node.sparse.csr import csr_tensor
-from gnnclr.ops.check import check_count, check_edges, check_number, check_positive, describe
+from gnnclr.ops.check import check_count, check_edges, check_number
 from gnnclr.ops.memo import TensorMemo, copy_of
 
 #: As many entries of the diffusion are made at once at most.
@@ -52,12 +52,9 @@ def ppr_matrix(
         ValueError: If an argument is out of range.
     """
     edge_index = check_edges(edge_index, num_nodes)
-    check_positive("alpha", alpha)
-    if alpha >= 1:
-        raise ValueError(f"'alpha' must be below 1 (got {alpha})")
-    for name, value in (("k", k), ("steps", steps)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"'{name}' must be a positive integer (got {describe(value)})")
+    check_number("alpha", alpha, above=0, below=1)
+    check_count("k", k)
+    check_count("steps", steps)
     check_number("eps", eps, least=0)
     check_count("exact_nodes", exact_nodes, least=0)
     if num_nodes <= 1:  # GDC cannot invert a single number
@@ -79,7 +76,7 @@ def _exact(edge_index: Tensor, num_nodes: int, alpha: float, k: int) -> tuple[Te
         sparsification_kwargs={"method": "topk", "k": k, "dim": 0},
     )
     data = gdc(Data(edge_index=edge_index, num_nodes=num_nodes))
-    # Column i of GDC's matrix holds what reaches node i.
+    # Column i of GDC's matrix holds the walks that reach node i.
     col, row = data.edge_index
     kept = data.edge_attr > 0
     order = torch.argsort(row[kept], stable=True)
@@ -106,7 +103,8 @@ def _series(adjacency: Tensor, alpha: float, k: int, steps: int, eps: float) -> 
         (row, col), value = coalesce(torch.stack([row, col]), value, num_nodes=n)
         row, col, value = _largest(row, col, value, k)
         parts.append((row + start, col, value))
-    return tuple(torch.cat(part) for part in zip(*parts))
+    row, col, value = (torch.cat(part) for part in zip(*parts))
+    return row, col, value
 
 
 def _largest(row: Tensor, col: Tensor, value: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:

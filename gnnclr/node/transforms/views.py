@@ -77,7 +77,7 @@ def grace_view(edge_p: float = 0.3, feature_p: float = 0.3) -> Compose:
 
 
 def keep_edges(data: Data, kept: Tensor) -> Data:
-    """The graph with some of its edges, and what belongs to them: tensors ``edge_*`` with a row for each edge.
+    """The graph with some of its edges and their attributes: tensors ``edge_*`` with a row for each edge.
 
     Args:
         data (Data): The graph, which is changed.

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from gnnclr.ops.check import check_positive, describe
+from gnnclr.ops.check import check_count, check_positive
 from gnnclr.ops.kernels.base import PairKernel
 from gnnclr.ops.unit_rows import squared_excess
 
@@ -51,11 +51,9 @@ class LogArcCosine(GapKernel):
     """
 
     def __init__(self, order: int = 1, temperature: float = 0.1):
-        if isinstance(order, bool) or order not in (1, 2, 3):
-            raise ValueError(f"'order' must be 1, 2 or 3 (got {describe(order)})")
         if check_positive("temperature", temperature) > 1:
             raise ValueError(f"'temperature' of an arc-cosine kernel must be at most 1 (got {temperature:g})")
-        self.order, self.temperature = order, temperature
+        self.order, self.temperature = check_count("order", order, most=3), temperature
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Values and slopes by the gap."""

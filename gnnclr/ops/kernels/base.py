@@ -16,6 +16,10 @@ class PairKernel:
         r"""The values :math:`k(x)` and slopes :math:`k'(x)`, elementwise; ``x`` is not changed."""
         raise NotImplementedError
 
+    def evaluate_above(self, x: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Values, slopes by ``x`` and slopes by the threshold of each query, of a kernel that has one."""
+        raise NotImplementedError
+
     def tile(self, q: Tensor, k: Tensor) -> Tensor:
         """The argument of all pairs of rows [n, m]."""
         return q @ k.t()

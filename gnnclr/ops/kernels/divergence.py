@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gnnclr.ops.check import check_choice, check_positive
+from gnnclr.ops.check import check_choice, check_number, check_positive
 from gnnclr.ops.kernels.base import DistanceKernel
 
 
@@ -48,8 +48,7 @@ def f_divergence(name: str, alpha: float = 1.5) -> FDivergence:
         alpha (float, optional): The order :math:`\alpha > 1` of Tsallis' divergence. (default: ``1.5``)
     """
     check_choice("divergence", name, DIVERGENCES)
-    if check_positive("tsallis_alpha", alpha) <= 1:
-        raise ValueError(f"'tsallis_alpha' must be greater than 1 (got {alpha:g})")
+    check_number("tsallis_alpha", alpha, above=1)
     return {
         "kl": FDivergence(lambda u, log_u: log_u + 1, lambda u: u, torch.ones_like),
         "js": FDivergence(

@@ -5,15 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count, check_number
 from gnnclr.ops.kernels.base import PairKernel
-
-
-def check_share(value: float) -> float:
-    """Returns ``value`` if it lies strictly between 0 and 1, and raises a :class:`ValueError` otherwise."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
-        raise ValueError(f"'weight' must lie between 0 and 1 (got {describe(value)})")
-    return value
 
 
 class LogSum(PairKernel):
@@ -27,7 +20,7 @@ class LogSum(PairKernel):
     """
 
     def __init__(self, first: PairKernel, second: PairKernel, weight: float = 0.5):
-        self.first, self.second, self.weight = first, second, check_share(weight)
+        self.first, self.second, self.weight = first, second, check_number("weight", weight, above=0, below=1)
         #: Whether both read the same argument, such as the squared distance.
         self._one = type(first).tile is type(second).tile
 
@@ -53,13 +46,14 @@ class LogSum(PairKernel):
         if self._one:
             return self.first.pull_tile(weight, q, k)
         parts = [kernel.pull_tile(w, q, k) for w, kernel in zip(weight, (self.first, self.second))]
-        return tuple(a + b for a, b in zip(*parts))
+        (first_q, first_k), (second_q, second_k) = parts
+        return first_q + second_q, first_k + second_k
 
     def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """The gradients by ``a``."""
         if self._one:
             return self.first.pull_rows(weight, a, b)
-        return sum(kernel.pull_rows(w, a, b) for w, kernel in zip(weight, (self.first, self.second)))
+        return self.first.pull_rows(weight[0], a, b) + self.second.pull_rows(weight[1], a, b)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.first!r}, {self.second!r}, weight={self.weight:g})"
@@ -76,7 +70,7 @@ class LogConcatenation(PairKernel):
     """
 
     def __init__(self, first: PairKernel, second: PairKernel, weight: float = 0.5):
-        self.first, self.second, self.weight = first, second, check_share(weight)
+        self.first, self.second, self.weight = first, second, check_number("weight", weight, above=0, below=1)
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Values, and slopes by the two arguments, stacked."""
@@ -95,7 +89,8 @@ class LogConcatenation(PairKernel):
         """The gradients by rows, half beside half."""
         halves = self._halves(q, k)
         parts = [kernel.pull_tile(w, a, b) for w, (kernel, a, b) in zip(weight, halves)]
-        return tuple(torch.cat(side, dim=1) for side in zip(*parts))
+        (first_q, first_k), (second_q, second_k) = parts
+        return torch.cat([first_q, second_q], dim=1), torch.cat([first_k, second_k], dim=1)
 
     def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """The gradients by ``a``, half beside half."""
@@ -120,9 +115,7 @@ class OnHalf(PairKernel):
     """
 
     def __init__(self, kernel: PairKernel, half: int):
-        if isinstance(half, bool) or half not in (0, 1):
-            raise ValueError(f"'half' must be 0 or 1 (got {describe(half)})")
-        self.kernel, self.half = kernel, half
+        self.kernel, self.half = kernel, check_count("half", half, least=0, most=1)
         self.evaluate = kernel.evaluate
 
     def tile(self, q: Tensor, k: Tensor) -> Tensor:
@@ -155,7 +148,7 @@ class OnHalf(PairKernel):
         return f"{type(self).__name__}({self.kernel!r}, half={self.half})"
 
 
-def _mix(mixture, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+def _mix(mixture: LogSum | LogConcatenation, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
     """Value of a mixture, the share of its first part, and the slopes of both parts."""
     a, slope_a = mixture.first.evaluate(x)
     b, slope_b = mixture.second.evaluate(y)

@@ -34,7 +34,7 @@ def cached_array(
                 return _own(file["array"], file["name"], path, shape, dtype)
         except (OSError, MemoryError):
             raise
-        except Exception as error:  # what readers raise of broken files is of many types
+        except Exception as error:  # readers raise errors of many types for broken files
             print(f"gnnclr: the cache '{path}' is damaged and made anew ({error})", file=sys.stderr)
     array = make()
     with atomic_write(path, "wb") as file:

@@ -54,12 +54,12 @@ def torchvision_images(name: str, root: str | Path, seed: int = 0) -> Images:
     from gnnclr.ops.check import check_choice
 
     check_choice("name", name, ("CIFAR10", "CIFAR100", "STL10"))
-    root = expand_path(root)
+    root, kind = expand_path(root), getattr(datasets, name)
     try:
         if name == "STL10":
-            parts = [datasets.STL10(root, split=split) for split in ("train", "test", "unlabeled")]
+            parts = [kind(root, split=split) for split in ("train", "test", "unlabeled")]
         else:
-            parts = [getattr(datasets, name)(root, train=train) for train in (True, False)]
+            parts = [kind(root, train=train) for train in (True, False)]
     except RuntimeError as error:
         raise FileNotFoundError(f"'root' must be a folder with torchvision's {name} (got '{root}': {error})") from error
     classes = list(parts[0].classes)

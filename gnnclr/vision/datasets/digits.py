@@ -1,5 +1,8 @@
 """Handwritten digits that come with scikit-learn: no file is needed."""
 
+# pyright: reportAttributeAccessIssue=false
+# scikit-learn gives no type to what it loads.
+
 import torch
 
 from gnnclr.ops.check import check_count

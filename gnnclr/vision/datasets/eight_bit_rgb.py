@@ -17,7 +17,7 @@ def eight_bit_rgb(image: "Image") -> "Image":
     - Values of more than eight bits are scaled, from 65,535 to 255 (of TIFF files of 9 to 15 bits, from the largest
       that these hold), and not cut off at 255 as Pillow does.
     - Floating point values are in [0, 1] if none is larger, else in [0, 255] or in [0, 65,535].
-    - Transparent pixels have no color: what is behind them is white.
+    - Transparent pixels have no color: they become white.
     - Other modes (palettes, one bit, CMYK, YCbCr, ...) are converted by Pillow.
 
     Args:

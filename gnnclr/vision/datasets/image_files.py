@@ -1,11 +1,11 @@
-"""Which files of a folder are images of which class, and which are none."""
+"""Sorts the files of a folder into classes of images."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-#: What the folder of a part may be called, in small or capital letters.
+#: Names of the folder of a part, in small or capital letters.
 PARTS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 #: Formats that Pillow knows and does not read, or only with other programs.
 UNREADABLE = ("BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF")
@@ -13,7 +13,7 @@ UNREADABLE = ("BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF")
 
 @dataclass
 class ImageFiles:
-    """The images of a folder by part, and what was passed over.
+    """The images of a folder by part, and the files that were passed over.
 
     Args:
         parts (dict): Part to its images, each a name and a class: ``"train"`` with ``"val"``, ``"test"`` or both, or
@@ -24,10 +24,10 @@ class ImageFiles:
 
     parts: dict[str, list[tuple[PurePosixPath, str]]]
     classes: list[str]
-    passed_over: Counter
+    passed_over: Counter[str]
 
     def describe_rest(self) -> str:
-        """What was passed over, in words; empty if nothing was."""
+        """The files that were passed over, in words; empty if there are none."""
         if not self.passed_over:
             return ""
         total = sum(self.passed_over.values())
@@ -88,7 +88,7 @@ def _part(folder: str) -> str | None:
 
 
 def _by_part(
-    images: list[tuple[PurePosixPath, tuple[str, ...]]], passed_over: Counter
+    images: list[tuple[PurePosixPath, tuple[str, ...]]], passed_over: Counter[str]
 ) -> dict[str, list[tuple[PurePosixPath, str]]]:
     """The images of each part and their classes, or all of them where there are no parts."""
     tops = {where[0] for _, where in images if len(where) > 1}

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count
 from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
 from gnnclr.ops.read_files import read_files
@@ -35,14 +35,14 @@ def image_folder(
     ``.ppm`` and others), however deep below the folder of their class; of several frames the first. They become
     red, green and blue of eight bits, as
     :func:`~gnnclr.vision.datasets.eight_bit_rgb.eight_bit_rgb` says: larger values are
-    scaled, and what is transparent is white. Images whose shorter side is not :obj:`size` are resized to it, and their
+    scaled, and transparent pixels are white. Images whose shorter side is not :obj:`size` are resized to it, and their
     central square is taken. One printed line says how many classes and images were read, and which files were passed
     over: those with another extension, hidden ones, and images in no folder of a class.
 
     Args:
         root (str or Path): A folder, or a zip file, with images in ``train/<class>/``, ``val/<class>/`` (or ``valid``,
             ``validation``) and ``test/<class>/``, or in ``<class>/``. Without ``test/`` a share :obj:`test` of every
-            class is held out for the test; without ``val/`` a tenth of what is left for validation, both stratified.
+            class is held out for the test; without ``val/`` a tenth of the rest for validation, both stratified.
         size (int): Height and width of the images in memory.
         cache (str or Path, optional): The folder where decoded images are kept. (default: ``gnnclr`` in the user's
             cache folder)
@@ -55,8 +55,7 @@ def image_folder(
             folders stand for one part.
     """
     root = expand_path(root)
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ValueError(f"'size' must be a positive integer (got {describe(size)})")
+    check_count("size", size)
     if not root.exists():
         raise FileNotFoundError(f"'root' must be a folder or a zip file of images (got '{root}', which does not exist)")
     stamps, read, check = _open(root)
@@ -81,7 +80,7 @@ def image_folder(
 
 
 def _split(parts: dict[str, Labeled], classes: list[str], test: float, seed: int) -> Images:
-    """Holds out what has no folder of its own."""
+    """Holds out the parts that have no folder of their own."""
     train, val = parts.get("train", parts.get("all")), parts.get("val")
     if "test" not in parts:
         held = Images.hold_out(train, train, classes, val=test, seed=seed)
@@ -112,7 +111,9 @@ def cache_folder() -> Path:
     return expand_path(default or "~/.cache") / "gnnclr"
 
 
-def _open(root: Path) -> tuple[dict[PurePosixPath, list[int]], Callable[[PurePosixPath], bytes], Callable[[set], None]]:
+def _open(
+    root: Path,
+) -> tuple[dict[PurePosixPath, list[int]], Callable[[PurePosixPath], bytes], Callable[[set[PurePosixPath]], None]]:
     """The files below ``root``, each with what changes when it does, a function that reads one, and one that looks at
     those that are not read."""
     if root.is_dir():
@@ -182,7 +183,7 @@ def _decode(name: PurePosixPath, data: bytes, size: int) -> np.ndarray:
     except UnidentifiedImageError:
         kind = "nothing" if not data else "no image"
         raise ValueError(f"'root' must hold readable images (got '{name}', which holds {kind})") from None
-    except Exception as error:  # what Pillow's readers raise of broken files is of many types
+    except Exception as error:  # Pillow's readers raise errors of many types for broken files
         raise ValueError(f"'root' must hold readable images (got '{name}': {error})") from error
     if image.size != (size, size):
         image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_number, describe
 from gnnclr.ops.labels import UNLABELED
 
 
@@ -74,8 +74,7 @@ class Images:
             seed (int, optional): The seed of the choice. (default: ``0``)
             extra (torch.Tensor, optional): Images without labels. (default: :obj:`None`)
         """
-        if not 0 < val < 1:
-            raise ValueError(f"'val' must be between 0 and 1 (got {describe(val)})")
+        check_number("val", val, above=0, below=1)
         generator = torch.Generator().manual_seed(seed)
         held = torch.zeros(len(train.labels), dtype=torch.bool)
         for label in range(len(classes)):
@@ -94,7 +93,8 @@ class Images:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the images."""
-        return tuple(self.train.images.shape[1:])
+        channels, height, width = self.train.images.shape[1:]
+        return channels, height, width
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name}={len(getattr(self, name).labels)}" for name in ("train", "val", "test"))

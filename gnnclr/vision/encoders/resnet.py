@@ -1,5 +1,8 @@
 """torchvision's networks as encoders."""
 
+# pyright: reportAttributeAccessIssue=false
+# torchvision gives no types to the parts of its models.
+
 from torch import nn
 
 from gnnclr.ops.check import check_choice, describe
@@ -29,7 +32,9 @@ def resnet(name: str = "resnet18", stem: str = "cifar", weights: str | None = No
     names = [model for model in models.list_models(models) if model.startswith(("resnet", "resnext", "wide_resnet"))]
     check_choice("name", name, tuple(names))
     if weights is not None and stem == "cifar":
-        raise ValueError(f"'weights' must be None with stem='cifar', whose first layer is another (got {weights!r})")
+        raise ValueError(
+            f"'weights' must be None with stem='cifar', whose first layer has another shape (got {weights!r})"
+        )
     if in_channels < 1 or (in_channels != 3 and stem != "cifar"):
         raise ValueError(
             f"'in_channels' must be 3, or a positive number with stem='cifar' (got {describe(in_channels)})"

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gnnclr.ops.check import check_count, describe
+from gnnclr.ops.check import check_count, describe, is_number
 
 
 class SlimResNet(nn.Module):
@@ -27,7 +27,7 @@ class SlimResNet(nn.Module):
 
     def __init__(self, widths: tuple[int, ...] = (32, 64, 128), in_channels: int = 3, stem_stride: int = 2):
         super().__init__()
-        if not widths or any(isinstance(w, bool) or not isinstance(w, int) or w < 1 for w in widths):
+        if not widths or not all(is_number(size, int) and size > 0 for size in widths):
             raise ValueError(f"'widths' must be positive integers (got {describe(widths)})")
         check_count("stem_stride", stem_stride)
         self.in_channels, self.out_features = check_count("in_channels", in_channels), widths[-1]

@@ -27,13 +27,15 @@ class AInfoNCE(VisionMethod):
     of training that follows all views are one batch.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         projector (torch.nn.Module): Maps features to the embeddings that the loss sees.
         views (Views): Makes the clean views. Its ``normalize`` must be a :class:`~gnnclr.vision.Normalize` or nothing.
         loss (torch.nn.Module, optional): A loss of the clean views and the adversarial one, which comes last; to
             ``NTXentLoss`` all are alike. (default: ``AsymmetricInfoNCELoss()``: temperature 0.5, :math:`\alpha` 0.2)
-        attack (PGDAttack, optional): The attack; its steps are what a training step costs. (default: ``PGDAttack()``:
-            seven steps in a ball of 8/255)
+        attack (PGDAttack, optional): The attack, whose steps make up the cost of a training step. (default:
+            ``PGDAttack()``: seven steps in a ball of 8/255)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -51,8 +53,9 @@ class AInfoNCE(VisionMethod):
         views: Views,
         loss: nn.Module | None = None,
         attack: PGDAttack | None = None,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, views)
+        super().__init__(encoder, views, chunk_size)
         if not isinstance(views.normalize, (Normalize, nn.Identity)):
             raise ValueError(
                 f"'views' must normalize by Normalize, or not at all, so that pixels can be attacked "

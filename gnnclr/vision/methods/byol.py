@@ -1,7 +1,8 @@
-"""BYOL: one view predicts what a slow copy makes of the other."""
+"""BYOL: one view predicts the embedding of the other by a slow copy of the encoder."""
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from gnnclr.nn.momentum_encoder import MomentumEncoder
@@ -12,7 +13,7 @@ from gnnclr.vision.transforms.views import Views
 
 class BYOL(SiameseMethod):
     r"""The method of `"Bootstrap Your Own Latent" <https://arxiv.org/abs/2006.07733>`_: from the embedding of a view a
-    predictor finds what a slow copy of encoder and projector makes of the other view.
+    predictor finds the embedding of the other view by a slow copy of encoder and projector.
 
     .. math:: \mathcal{L} = -\tfrac{1}{2} \operatorname{mean}_i \cos\big(q(\mathbf{z}^0_i), \mathbf{t}^1_i\big)
         -\tfrac{1}{2} \operatorname{mean}_i \cos\big(q(\mathbf{z}^1_i), \mathbf{t}^0_i\big)
@@ -25,15 +26,17 @@ class BYOL(SiameseMethod):
     :meth:`after_optimizer_step` moves the copy, and must be called after each step.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         projector (torch.nn.Module): Maps features to embeddings; the authors' is ``MLPHead(2048, 4096, 256)``.
         predictor (torch.nn.Module): Maps embeddings to predictions; the authors' is ``MLPPredictor(256, 4096)``.
-        views (Views): Makes two or more views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        views (Views): Makes two or more views of a batch; its ``plain`` makes the input of :meth:`forward`.
         momentum (float, optional): The momentum of the copy at the start. (default: ``0.996``)
         momentum_steps (int, optional): Steps over which the momentum rises to one; the authors take all of the
             training. (default: :obj:`None`, constant)
         loss (torch.nn.Module, optional): Called as ``loss(predictions, targets)`` for every pair of views.
             (default: ``NegativeCosineLoss()``)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -55,15 +58,16 @@ class BYOL(SiameseMethod):
         momentum: float = 0.996,
         momentum_steps: int | None = None,
         loss: nn.Module | None = None,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, projector, predictor, views, loss)
-        if momentum_steps is not None:
-            check_count("momentum_steps", momentum_steps)
+        super().__init__(encoder, projector, predictor, views, loss, chunk_size)
+        check_count("momentum_steps", momentum_steps, optional=True)
         self.target = MomentumEncoder(self._online(), momentum, momentum_steps)
 
     def targets(self, images: Tensor, z: Sequence[Tensor], batch: dict[str, Tensor]) -> Sequence[Tensor]:
-        """What the copy makes of the views."""
-        return self.target(images).chunk(len(z))
+        """The embeddings of the views by the copy."""
+        with torch.no_grad():
+            return self.project(images, self.target.module).chunk(len(z))
 
     def after_optimizer_step(self) -> None:
         """Moves the copy towards the encoder and its projector, and lets the predictor follow its inputs."""

@@ -29,15 +29,17 @@ class NNCLR(VisionMethod):
     here among the embeddings so far, and in the first batch each view is its own.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         projector (torch.nn.Module): Maps features to embeddings; three layers in the paper.
         predictor (torch.nn.Module): Maps embeddings to predictions of the same width; two layers in the paper. If it
             has ``after_optimizer_step()``, that is called after each step.
-        views (Views): Makes two views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        views (Views): Makes two views of a batch; its ``plain`` makes the input of :meth:`forward`.
         queue (FeatureBank): The support set, of all processes; the authors' holds 98,304 rows. Its index, where it
             has one, makes the search approximate.
         loss (torch.nn.Module, optional): A loss ``loss(neighbors, predictions)``.
             (default: ``InfoNCELoss(temperature=0.1)``)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -57,8 +59,9 @@ class NNCLR(VisionMethod):
         views: Views,
         queue: FeatureBank,
         loss: nn.Module | None = None,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, views)
+        super().__init__(encoder, views, chunk_size)
         if not isinstance(queue, FeatureBank) or queue.mode != "queue":
             raise ValueError(f"'queue' must be a FeatureBank with mode='queue' (got {describe(queue)})")
         self.projector, self.predictor, self.queue = projector, predictor, queue

@@ -1,6 +1,8 @@
 """The base of methods in which one view predicts another."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor, nn
@@ -20,17 +22,19 @@ class SiameseMethod(VisionMethod):
     .. math:: \mathcal{L} = \operatorname{mean}_{v \neq w} \ell\big(q(\mathbf{Z}^v), \operatorname{sg}(\mathbf{T}^w)
         \big)
 
-    A subclass says what targets are (:meth:`targets`). All views go through the encoder in one pass, so the statistics
+    A subclass defines the targets (:meth:`targets`). All views go through the encoder in one pass, so the statistics
     of its normalization layers are those of all views. :meth:`after_optimizer_step` must be called after each step.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         projector (torch.nn.Module): Maps features to embeddings.
         predictor (torch.nn.Module): The map :math:`q` between embeddings. If it has ``after_optimizer_step()``, as
             :class:`~gnnclr.nn.predictors.DirectPred` has, that is called after each step.
-        views (Views): Makes two or more views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        views (Views): Makes two or more views of a batch; its ``plain`` makes the input of :meth:`forward`.
         loss (torch.nn.Module, optional): Called as ``loss(predictions, targets)`` for every pair of views.
             (default: ``NegativeCosineLoss()``)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -44,8 +48,9 @@ class SiameseMethod(VisionMethod):
         predictor: nn.Module,
         views: Views,
         loss: nn.Module | None = None,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, views)
+        super().__init__(encoder, views, chunk_size)
         self.projector, self.predictor = projector, predictor
         self.loss = NegativeCosineLoss() if loss is None else loss
         if getattr(views, "views", 2) < 2:
@@ -75,11 +80,11 @@ class SiameseMethod(VisionMethod):
         """
         views = self.views(batch["image"])
         images = channels_last(torch.cat(views))
-        z = self.projector(self.encoder(images))
+        z = self.projector(self.encode(images))
         p, z = self.predictor(z).chunk(len(views)), z.chunk(len(views))
         t = self.targets(images, z, batch)
         pairs = [(v, w) for v in range(len(views)) for w in range(len(views)) if v != w]
-        loss = sum(self.loss(p[v], t[w]) for v, w in pairs) / len(pairs)
+        loss = reduce(add, (self.loss(p[v], t[w]) for v, w in pairs)) / len(pairs)
         with torch.no_grad():
             std = unit_rows(z[0].float()).std(dim=0, correction=0).mean() * z[0].size(1) ** 0.5
         return loss, view_measures(*z[:2]) | {"std": std}

@@ -24,15 +24,17 @@ class SimSiam(SiameseMethod):
     :meth:`after_optimizer_step` must be called after each step, and :meth:`start_epoch` at the start of each epoch.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         projector (torch.nn.Module): Maps features to embeddings; the authors' has three layers and a normalized
             output, ``MLPHead(2048, 2048, 2048, 3, last_norm=True)``.
         predictor (torch.nn.Module): Maps embeddings to predictions; the authors' is ``MLPPredictor(2048, 512)``.
-        views (Views): Makes two or more views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        views (Views): Makes two or more views of a batch; its ``plain`` makes the input of :meth:`forward`.
         memory (StageMemory, optional): Mixes targets with those of an earlier epoch; has a row for each image of the
             data set. (default: :obj:`None`)
         loss (torch.nn.Module, optional): Called as ``loss(predictions, targets)`` for every pair of views.
             (default: ``NegativeCosineLoss()``)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -53,8 +55,9 @@ class SimSiam(SiameseMethod):
         views: Views,
         memory: StageMemory | None = None,
         loss: nn.Module | None = None,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, projector, predictor, views, loss)
+        super().__init__(encoder, projector, predictor, views, loss, chunk_size)
         self.memory = memory
 
     def targets(self, images: Tensor, z: Sequence[Tensor], batch: dict[str, Tensor]) -> Sequence[Tensor]:

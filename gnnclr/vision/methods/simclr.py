@@ -1,14 +1,14 @@
 """SimCLR, on the graph of a batch."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from gnnclr.eval.geometry import view_measures
 from gnnclr.graph import FeatureBank, augmentation_graph
-from gnnclr.graph.banks_of import banks_of
+from gnnclr.graph.bank import banks_of
 from gnnclr.losses import NTXentLoss
 from gnnclr.losses.feature_loss import FeatureLoss
 from gnnclr.ops.check import describe
@@ -26,9 +26,9 @@ class SimCLR(VisionMethod):
     With another :obj:`loss` this is another method: Barlow Twins, VICReg, DHEL, or any of :mod:`gnnclr.losses`.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         projector (torch.nn.Module): Maps features to the embeddings that the loss sees.
-        views (Views): Makes the views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        views (Views): Makes the views of a batch; its ``plain`` makes the input of :meth:`forward`.
         loss (torch.nn.Module, optional): A loss ``loss(z0, z1)`` of views, and ``loss(x, graph)`` of a graph where a
             rewiring is used. (default: ``NTXentLoss(temperature=0.5)``)
         rewire (callable, optional): Maps the graph of a batch to another, a transform of PyG or a
@@ -37,6 +37,8 @@ class SimCLR(VisionMethod):
             that the projector saw. (default: :obj:`None`)
         bank (FeatureBank, optional): Is given the unit embeddings of the first view after every step, those of
             all processes, for the rewiring that reads it. (default: the banks of the parts of :obj:`rewire`)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -57,10 +59,11 @@ class SimCLR(VisionMethod):
         projector: nn.Module,
         views: Views,
         loss: nn.Module | None = None,
-        rewire: Callable | None = None,
+        rewire: Callable[..., Any] | None = None,
         bank: FeatureBank | None = None,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, views)
+        super().__init__(encoder, views, chunk_size)
         self.projector = projector
         self.loss = self.default_loss() if loss is None else loss
         self.rewire = rewire
@@ -96,7 +99,7 @@ class SimCLR(VisionMethod):
         return loss, view_measures(*z[:2])
 
     def loss_arguments(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What the loss is told of a batch besides its views: nothing."""
+        """Further arguments of the loss, from a batch: none."""
         return {}
 
     def _loss(self, z: list[Tensor], features: Tensor, batch: dict[str, Tensor]) -> Tensor:

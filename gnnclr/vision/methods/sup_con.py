@@ -11,12 +11,14 @@ class SupCon(SimCLR):
     one label attract each other, views of other labels repel.
 
     Args:
-        encoder (torch.nn.Module): Maps images to features, which are what is kept after training.
+        encoder (torch.nn.Module): Maps images to features, which are kept after training.
         projector (torch.nn.Module): Maps features to the embeddings that the loss sees.
-        views (Views): Makes the views of a batch; its ``plain`` is what :meth:`forward` encodes.
+        views (Views): Makes the views of a batch; its ``plain`` makes the input of :meth:`forward`.
         loss (torch.nn.Module, optional): A loss ``loss(z0, z1, labels=...)``. (default: ``SupConLoss()``)
         rewire (callable, optional): See :class:`SimCLR`. (default: :obj:`None`)
         bank (FeatureBank, optional): See :class:`SimCLR`. (default: the banks of the parts of :obj:`rewire`)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`

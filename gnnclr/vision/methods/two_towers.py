@@ -1,10 +1,13 @@
-"""Two encoders of two modalities that find each other."""
+"""Two encoders of two modalities, trained to agree."""
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gnnclr.eval.geometry import view_measures
 from gnnclr.losses import CLIPLoss
+from gnnclr.nn.chunks import check_chunk_size, in_chunks
 from gnnclr.ops.check import describe
 
 
@@ -13,7 +16,7 @@ class TwoTowers(nn.Module):
     <https://arxiv.org/abs/2103.00020>`_ for any two modalities: the embedding of a sample by one encoder finds the
     embedding of the same sample by the other.
 
-    What the modalities are is a part of its own: :class:`~gnnclr.vision.PairedInputs` for images that come with
+    The choice of modalities is a part of its own: :class:`~gnnclr.vision.PairedInputs` for images that come with
     something else, :class:`~gnnclr.vision.LuminanceChrominance` for brightness and color of one image.
 
     Args:
@@ -24,6 +27,8 @@ class TwoTowers(nn.Module):
             ``modalities.plain(images)`` makes those that images alone have, without augmentation.
         loss (torch.nn.Module, optional): A loss ``loss(z0, z1)``. (default: ``CLIPLoss()``, whose temperature is
             learned)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -43,23 +48,29 @@ class TwoTowers(nn.Module):
         projectors: tuple[nn.Module, nn.Module],
         modalities: nn.Module,
         loss: nn.Module | None = None,
+        chunk_size: int | None = None,
     ):
         super().__init__()
         self.encoders = nn.ModuleList(_check_two("encoders", encoders))
         self.projectors = nn.ModuleList(_check_two("projectors", projectors))
         self.modalities = modalities
         self.loss = CLIPLoss() if loss is None else loss
+        self.chunk_size = check_chunk_size(chunk_size)
 
     def forward(self, images: Tensor) -> Tensor:
         """The features of ``images``, without augmentation."""
         inputs = self.modalities.plain(images)
-        return torch.cat([encoder(x) for encoder, x in zip(self.encoders, inputs)], dim=1)
+        return torch.cat([self.encode(x, encoder) for encoder, x in zip(self.encoders, inputs)], dim=1)
+
+    def encode(self, x: Any, encoder: nn.Module) -> Tensor:
+        """The features of the inputs of a modality, by its encoder."""
+        return in_chunks(encoder, x, self.chunk_size)
 
     def training_step_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch.
 
         Args:
-            batch (dict): What :obj:`modalities` reads, such as ``image`` :math:`(B, C, H, W)`.
+            batch (dict): The input of :obj:`modalities`, such as ``image`` :math:`(B, C, H, W)`.
 
         Returns:
             The loss, and detached scalars to log: ``alignment`` of both towers and ``uniformity`` of the first, after
@@ -67,18 +78,18 @@ class TwoTowers(nn.Module):
             <https://arxiv.org/abs/2005.10242>`_, and the ``temperature`` where it is learned.
         """
         inputs = _check_two("modalities(batch)", self.modalities(batch))
-        z0, z1 = (
-            projector(encoder(x)) for encoder, projector, x in zip(self.encoders, self.projectors, inputs, strict=True)
-        )
+        features = (self.encode(x, encoder) for encoder, x in zip(self.encoders, inputs, strict=True))
+        z0, z1 = (projector(x) for projector, x in zip(self.projectors, features, strict=True))
         loss = self.loss(z0, z1)
         logs = view_measures(z0, z1)
         if any(getattr(self.loss, name, None) is not None for name in ("log_scale", "temperature")):
-            logs["temperature"] = z0.new_tensor(float(self.loss.conv.temperature), dtype=torch.float32)
+            conv = getattr(self.loss, "conv", None)
+            logs["temperature"] = z0.new_tensor(float(conv.temperature), dtype=torch.float32)
         return loss, logs
 
 
-def _check_two(name: str, parts: tuple) -> tuple:
+def _check_two(name: str, parts: Any) -> tuple[Any, Any]:
     if not isinstance(parts, (tuple, list)) or len(parts) != 2:
         got = f"{len(parts)}" if isinstance(parts, (tuple, list)) else describe(parts)
         raise ValueError(f"'{name}' must be two, one for each modality (got {got})")
-    return tuple(parts)
+    return parts[0], parts[1]

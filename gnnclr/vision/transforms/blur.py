@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from gnnclr.ops.check import describe
+from gnnclr.ops.check import check_count, describe
 from gnnclr.vision.transforms.transform import BatchTransform, Params, Shape, check_range, uniform
 
 
@@ -26,7 +26,7 @@ class GaussianBlur(BatchTransform):
 
     def __init__(self, kernel_size: int, sigma: tuple[float, float] = (0.1, 2.0), p: float = 0.5):
         super().__init__(p)
-        if isinstance(kernel_size, bool) or not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
+        if check_count("kernel_size", kernel_size) % 2 == 0:
             raise ValueError(f"'kernel_size' must be an odd positive integer (got {describe(kernel_size)})")
         self.kernel_size = kernel_size
         self.sigma = check_range("sigma", sigma)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from gnnclr.ops.check import check_number, describe
+from gnnclr.ops.check import check_number, describe, is_number
 from gnnclr.vision.transforms.transform import BatchTransform, Params, Shape, uniform
 
 LUMA = (0.2989, 0.587, 0.114)
@@ -168,7 +168,7 @@ def check_channels(images: Tensor) -> Tensor:
 
 def _bounds(name: str, value: Any, center: float) -> tuple[float, float]:
     low, high = (-0.5, 0.5) if name == "hue" else (0.0, float("inf"))
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
+    if is_number(value) and 0 <= value < math.inf:
         pair = (max(center - value, 0.0) if center else -float(value), center + value)
     elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
         for bound in value:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from gnnclr.ops.check import check_probability, describe
+from gnnclr.ops.check import check_count, check_probability, describe
 from gnnclr.vision.transforms.transform import BatchTransform, Params, Shape, check_range, uniform
 
 
@@ -45,9 +45,7 @@ class RandomResizedCrop(BatchTransform):
         flip: float = 0.5,
     ):
         super().__init__()
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ValueError(f"'size' must be a positive integer (got {describe(size)})")
-        self.size = size
+        self.size = check_count("size", size)
         self.scale = check_range("scale", scale)
         self.ratio = check_range("ratio", ratio)
         if self.ratio[0] <= 0:

@@ -35,6 +35,10 @@ class FusedColorJitter(ColorJitter):
         - **output:** images :math:`(B, C, H, W)` in :math:`[0, 1]`
     """
 
+    yiq: Tensor
+    rgb: Tensor
+    luma: Tensor
+
     def __init__(
         self,
         brightness: float | tuple[float, float] = 0.4,

@@ -26,6 +26,8 @@ class LuminanceChrominance(nn.Module):
           :math:`[-4/3, 4/3]`
     """
 
+    matrix: Tensor
+
     def __init__(self, views: Views):
         super().__init__()
         self.views = views

@@ -23,13 +23,16 @@ class Normalize(nn.Module):
         - **output:** images :math:`(B, C, H, W)`
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, mean: Sequence[float] | float = CIFAR_MEAN, std: Sequence[float] | float = CIFAR_STD):
         super().__init__()
-        mean, std = torch.tensor(mean).float().view(-1, 1, 1), torch.tensor(std).float().view(-1, 1, 1)
-        if not bool((std > 0).all()):
-            raise ValueError(f"'std' must be positive (got {describe(std.flatten().tolist())})")
-        self.register_buffer("mean", mean, persistent=False)
-        self.register_buffer("std", std, persistent=False)
+        deviation = torch.tensor(std).float().view(-1, 1, 1)
+        if not bool((deviation > 0).all()):
+            raise ValueError(f"'std' must be positive (got {describe(deviation.flatten().tolist())})")
+        self.register_buffer("mean", torch.tensor(mean).float().view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", deviation, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalizes ``images``."""

@@ -15,7 +15,7 @@ class PairedInputs(nn.Module):
 
     Shapes:
         - **input:** a batch with ``image`` :math:`(B, C, H, W)` and ``other`` :math:`(B, *)`
-        - **output:** views :math:`(B, C, H', W')` and what the transform makes of ``other``
+        - **output:** views :math:`(B, C, H', W')` and ``other`` as the transform returns it
     """
 
     def __init__(self, views: Views, transform: nn.Module | None = None):

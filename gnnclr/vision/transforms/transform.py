@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from gnnclr.ops.check import check_probability, describe
+from gnnclr.ops.check import check_probability, describe, is_number
 
 Params = dict[str, Tensor]
 Shape = tuple[int, int, int, int]
@@ -99,7 +99,7 @@ def check_range(name: str, value: Any, low: float = 0.0, high: float = float("in
     """Returns ``value`` as a pair if it is two ascending numbers within [low, high], and raises a
     :class:`ValueError` otherwise."""
     pair = tuple(value) if isinstance(value, (tuple, list)) else ()
-    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in pair)
+    numbers = all(is_number(v) and math.isfinite(v) for v in pair)
     if len(pair) != 2 or not numbers or not low <= pair[0] <= pair[1] <= high:
         raise ValueError(f"'{name}' must be two ascending numbers within [{low}, {high}] (got {describe(value)})")
     return float(pair[0]), float(pair[1])

@@ -44,7 +44,7 @@ class Views(nn.Module):
         self.parts = nn.ModuleList(parts)
         self.views = check_count("views", views)
         self.normalize = nn.Identity() if normalize is None else normalize
-        self.chunk = None if chunk is None else check_count("chunk", chunk)
+        self.chunk = check_count("chunk", chunk, optional=True)
 
     @torch.no_grad()
     def forward(self, images: Tensor, generator: Generator | None = None) -> list[Tensor]:

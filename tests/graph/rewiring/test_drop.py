@@ -8,7 +8,7 @@ from contracts.rewiring import RewiringContract
 from literal_nt_xent import edges_of, literal_nt_xent, others
 from torch_geometric.data import Data
 
-from gnnclr.graph import AddKNNPositives, FeatureBank, Negatives, augmentation_graph
+from gnnclr.graph import AddKNNPositives, ExtraNegatives, FeatureBank, Negatives, augmentation_graph
 from gnnclr.graph.communities import SoftCommunity, WeighCommunity
 from gnnclr.graph.rewiring.drop import DropNegatives, DropPositives
 from gnnclr.losses import NTXentLoss
@@ -87,7 +87,7 @@ def dropped(graph):
     drop = graph.negatives.log_weight[1][: graph.num_nodes, -1] < 0
     if graph.bank is None:
         return drop
-    candidate = graph.bank_candidate
+    candidate = graph.bank.candidate
     return torch.cat([drop, ~candidate])
 
 
@@ -139,7 +139,7 @@ def test_with_weights_and_a_bank():
         out = T.Compose(transforms)(graph)
         assert out.validate()
         column = [i for i in range(out.negatives.log_weight[1].size(1)) if out.negatives.log_weight[1][:, i].min() < -9]
-        drop = torch.cat([out.negatives.log_weight[1][:12, column[0]] < 0, ~out.bank_candidate])
+        drop = torch.cat([out.negatives.log_weight[1][:12, column[0]] < 0, ~out.bank.candidate])
         assert 0 < drop[:12].sum() < 12 and 0 < drop[12:].sum() < 9
         # All pairs written down, with the same weights, without what was dropped.
         repels = torch.nn.functional.pad(others(graph), (0, 9), value=True) & ~drop
@@ -157,12 +157,11 @@ def test_explicit_and_extra_negatives():
     expected = graph.negative_index[:, torch.isin(graph.negative_index[0], torch.tensor(sorted(left)))]
     assert torch.equal(out.negative_index, expected) and out.negatives.log_weight is None
     graph = batch()
-    graph.extra_index = torch.tensor([[1, 2, 3, 4, 5, 7], [0, 0, 0, 0, 0, 0]])
-    graph.extra_scale = torch.arange(6.0)
+    graph.extra = ExtraNegatives(torch.tensor([[1, 2, 3, 4, 5, 7], [0, 0, 0, 0, 0, 0]]), scale=torch.arange(6.0))
     out = DropNegatives(0.5)(graph)
-    keep = ~dropped(out)[graph.extra_index[0]]
-    assert torch.equal(out.extra_index, graph.extra_index[:, keep]) and 0 < int(keep.sum()) < 6
-    assert torch.equal(out.extra_scale, graph.extra_scale[keep])
+    keep = ~dropped(out)[graph.extra.index[0]]
+    assert torch.equal(out.extra.index, graph.extra.index[:, keep]) and 0 < int(keep.sum()) < 6
+    assert torch.equal(out.extra.scale, graph.extra.scale[keep])
 
 
 def test_positives_stay_and_only_candidates_are_dropped():

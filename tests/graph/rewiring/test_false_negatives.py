@@ -42,7 +42,7 @@ def literal_candidates(graph, k=None, threshold=None, features="x"):
     n, rule = graph.num_nodes, graph.negatives
     rows = graph[features]
     if graph.bank is not None and features == "x" and (rule.bank or graph.negative_index is not None):
-        rows = torch.cat([rows, graph.bank.to(rows)])
+        rows = torch.cat([rows, graph.bank.rows.to(rows)])
     s = normalize(rows, dim=1) @ normalize(rows, dim=1).t()
     listed = [graph.edge_index.t().tolist(), graph.edge_index.flip(0).t().tolist()]
     listed += [] if graph.ignore_index is None else [graph.ignore_index.t().tolist()]
@@ -58,9 +58,9 @@ def literal_candidates(graph, k=None, threshold=None, features="x"):
             if explicit is not None:
                 allowed = (j, i) in explicit
             elif j >= n:
-                allowed = graph.bank_candidate is None or bool(graph.bank_candidate[j - n])
-                if graph.bank_view is not None and rule.scope != "all":
-                    allowed = allowed and bool((graph.bank_view[j - n] == graph.view[i]) == (rule.scope == "same"))
+                allowed = graph.bank.candidate is None or bool(graph.bank.candidate[j - n])
+                if graph.bank.view is not None and rule.scope != "all":
+                    allowed = allowed and bool((graph.bank.view[j - n] == graph.view[i]) == (rule.scope == "same"))
             else:
                 allowed = rule.candidates is None or int(graph.view[j]) in rule.candidates
                 if rule.scope != "all":
@@ -92,9 +92,9 @@ def test_candidates_are_those_of_a_literal_search(rule, parts, explicit):
     graph = graph_of(bank=4 if "bank" in parts else 0)
     graph.negatives = RULES[rule]
     if "view" in parts:
-        graph.bank_view = torch.tensor([0, 1, 1, -1])
+        graph.bank = replace(graph.bank, view=torch.tensor([0, 1, 1, -1]))
     if "mask" in parts:
-        graph.bank_candidate = torch.tensor([True, False, True, True])
+        graph.bank = replace(graph.bank, candidate=torch.tensor([True, False, True, True]))
     if "anchor" in parts:
         graph.anchor = torch.arange(16) % 3 != 0
     if "ignored" in parts:
@@ -186,7 +186,7 @@ def test_a_small_weight_is_near_to_dropping(loss):
 def test_weights_are_those_of_a_literal_sum():
     graph = WeighFalseNegatives(k=2, threshold=0.5, weight=0.25)(graph_of())
     z, expected = normalize(graph.x, dim=1), 0.0
-    likely = {tuple(pair) for pair in graph.extra_index.t().tolist()}
+    likely = {tuple(pair) for pair in graph.extra.index.t().tolist()}
     assert 0 < len(likely) < 32 and likely == set(literal_candidates(graph_of(), 2, 0.5))
     for i in range(16):
         e = (z @ z[i] / 0.2).exp()
@@ -200,7 +200,7 @@ def test_nothing_found_changes_nothing():
     graph = graph_of()
     for transform in (DropFalseNegatives(k=0), DropFalseNegatives(threshold=0.9999), WeighFalseNegatives(k=0)):
         same = transform(graph)
-        assert same.ignore_index is None and same.extra_index is None
+        assert same.ignore_index is None and same.extra is None
     empty = DropFalseNegatives(k=2)(augmentation_graph([torch.zeros(0, 3)] * 2))
     assert empty.num_nodes == 0 and empty.ignore_index is None
 
@@ -217,9 +217,9 @@ def test_twice_takes_the_next():
     both = DropFalseNegatives(k=5)(graph)
     assert set(zip(*twice.ignore_index.tolist())) == set(zip(*both.ignore_index.tolist()))
     steps = T.Compose([DropFalseNegatives(k=1), WeighFalseNegatives(k=2, weight=0.5)])(graph)
-    assert steps.ignore_index.size(1) == 48 and steps.extra_index.size(1) == 32
+    assert steps.ignore_index.size(1) == 48 and steps.extra.index.size(1) == 32
     more = WeighFalseNegatives(k=1, weight=0.2)(steps)
-    assert more.extra_log_weight.exp().unique().tolist() == pytest.approx([0.2, 0.5])
+    assert more.extra.log_weight.exp().unique().tolist() == pytest.approx([0.2, 0.5])
     assert more.validate() and torch.isfinite(NTXentLoss(0.2)(more.x, more))
 
 
@@ -229,7 +229,7 @@ def test_one_way_loss_with_a_bank():
     graph.bank, graph.negatives = batch(12, views=1, seed=4)[0], Negatives(candidates=())
     dropped = DropFalseNegatives(k=3)(graph)
     assert (dropped.ignore_index[0] >= 16).all() and (dropped.ignore_index[1] < 8).all()
-    z, rows, expected = normalize(graph.x, dim=1), normalize(graph.bank, dim=1), 0.0
+    z, rows, expected = normalize(graph.x, dim=1), normalize(graph.bank.rows, dim=1), 0.0
     for i in range(8):
         s = (rows @ z[i] / 0.1).sort().values[:-3]
         own = z[i] @ z[i + 8] / 0.1
@@ -258,7 +258,7 @@ def test_wrong_arguments_and_repr():
         DropFalseNegatives(k=-1)
     with pytest.raises(ValueError, match="'k' or 'threshold' must be given"):
         DropFalseNegatives()
-    with pytest.raises(ValueError, match="'threshold' must be a number"):
+    with pytest.raises(ValueError, match="'threshold' must be a finite number or None"):
         DropFalseNegatives(threshold=float("nan"))
     with pytest.raises(ValueError, match="'weight' must be a positive number"):
         WeighFalseNegatives(k=2, weight=0.0)

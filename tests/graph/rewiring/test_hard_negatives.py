@@ -5,7 +5,7 @@ from contracts.loss import explicit_graph
 from contracts.rewiring import RewiringContract
 from torch.nn.functional import normalize
 
-from gnnclr.graph import Negatives, augmentation_graph
+from gnnclr.graph import Bank, Negatives, augmentation_graph
 from gnnclr.graph.candidates import similar_candidates
 from gnnclr.graph.rewiring.false_negatives import DropFalseNegatives, WeighFalseNegatives
 from gnnclr.graph.rewiring.hard_negatives import MixHardNegatives
@@ -45,13 +45,13 @@ def test_mixtures_are_of_the_hardest_negatives(bank, mode):
     torch.manual_seed(0)
     graph = graph_of(bank=bank)
     mixed = MixHardNegatives(k=4, num=5, mode=mode)(graph)
-    assert graph.bank is None or graph.bank.size(0) == bank  # the graph that was given is as it was
-    assert mixed.bank.shape == (bank + 80, 5) and mixed.extra_index.shape == (2, 80) and mixed.validate()
-    nodes = normalize(graph.x if bank == 0 else torch.cat([graph.x, graph.bank]), dim=1)
+    assert graph.bank is None or len(graph.bank) == bank  # the graph that was given is as it was
+    assert mixed.bank.rows.shape == (bank + 80, 5) and mixed.extra.index.shape == (2, 80) and mixed.validate()
+    nodes = normalize(graph.x if bank == 0 else torch.cat([graph.x, graph.bank.rows]), dim=1)
     source, target = similar_candidates(graph, 4)
     shares, partners = [], set()
-    for row, anchor in mixed.extra_index.t().tolist():
-        h = mixed.bank[row - 16]
+    for row, anchor in mixed.extra.index.t().tolist():
+        h = mixed.bank.rows[row - 16]
         torch.testing.assert_close(h.norm(), torch.ones((), dtype=torch.float64))
         hardest = source[target == anchor].tolist()
         if mode == "pairs":
@@ -63,7 +63,7 @@ def test_mixtures_are_of_the_hardest_negatives(bank, mode):
         assert rest < 1e-12 and (share > 0).all()
         shares.append(float(share[0]))
         partners.add((anchor, pair))
-    assert mixed.extra_index[1].bincount().tolist() == [5] * 16
+    assert mixed.extra.index[1].bincount().tolist() == [5] * 16
     assert len(partners) > 30  # not always the same ones
     limit = 1.0 if mode == "pairs" else 0.5
     assert 0 < min(shares) < 0.2 * limit and 0.8 * limit < max(shares) < limit
@@ -72,11 +72,11 @@ def test_mixtures_are_of_the_hardest_negatives(bank, mode):
 def test_mixtures_are_negatives_of_their_own_anchor_only():
     graph = graph_of(bank=3)
     mixed = MixHardNegatives(k=4, num=2)(graph)
-    z, rows = normalize(graph.x, dim=1), normalize(mixed.bank, dim=1)
-    assert mixed.bank_candidate.tolist() == [True] * 3 + [False] * 32
+    z, rows = normalize(graph.x, dim=1), normalize(mixed.bank.rows, dim=1)
+    assert mixed.bank.candidate.tolist() == [True] * 3 + [False] * 32
     expected = 0.0
     for i in range(16):
-        own = (mixed.extra_index[0, mixed.extra_index[1] == i] - 16).tolist()
+        own = (mixed.extra.index[0, mixed.extra.index[1] == i] - 16).tolist()
         s = torch.cat([z[[j for j in range(16) if j % 8 != i % 8]], rows[:3], rows[own]]) @ z[i] / 0.2
         positive = z[i] @ z[(i + 8) % 16] / 0.2
         expected = expected + (torch.logaddexp(torch.logsumexp(s, 0), positive) - positive) / 16
@@ -88,7 +88,7 @@ def test_mixtures_are_constant():
     x = graph.x.clone().requires_grad_()
     graph.x = x
     mixed = MixHardNegatives(k=3, num=2, mode="anchor")(graph)
-    assert not mixed.bank.requires_grad
+    assert not mixed.bank.rows.requires_grad
     assert torch.autograd.gradcheck(lambda x: NTXentLoss(0.3)(x, mixed), x)
     assert torch.autograd.gradcheck(lambda x: HardNegativeLoss(0.5)(x, mixed), x)
 
@@ -109,20 +109,20 @@ def test_random_numbers_are_those_of_torch():
     other = transform(graph)
     torch.manual_seed(3)
     again = transform(graph)
-    assert torch.equal(one.bank, again.bank) and not torch.equal(one.bank, other.bank)
+    assert torch.equal(one.bank.rows, again.bank.rows) and not torch.equal(one.bank.rows, other.bank.rows)
 
 
 def test_both_kinds_compose():
     graph = graph_of(bank=2)
-    graph.bank_view = torch.tensor([0, 1])
+    graph.bank = Bank(graph.bank.rows, view=torch.tensor([0, 1]))
     graph.negatives = Negatives(log_weight=(torch.ones(16, 1).double(), torch.randn(18, 1).double()))
     both = T.Compose([MixHardNegatives(k=4, num=3), MixHardNegatives(k=4, num=2, mode="anchor")])(graph)
-    assert both.bank.size(0) == 2 + 48 + 32 and both.extra_index.size(1) == 80 and both.validate()
+    assert len(both.bank) == 2 + 48 + 32 and both.extra.index.size(1) == 80 and both.validate()
     # Mixtures are not mixed again: candidates of nobody.
     assert torch.equal(similar_candidates(both, 6), similar_candidates(graph, 6))
-    assert both.bank_view.tolist() == [0, 1] + [-1] * 80
+    assert both.bank.view.tolist() == [0, 1] + [-1] * 80
     weighed = WeighFalseNegatives(k=1, weight=0.5)(both)
-    assert weighed.extra_log_weight.tolist()[:80] == [0.0] * 80 and weighed.validate()
+    assert weighed.extra.log_weight.tolist()[:80] == [0.0] * 80 and weighed.validate()
     assert torch.isfinite(NTXentLoss(0.2)(graph.x, weighed))
 
 
@@ -132,19 +132,19 @@ def test_likely_false_negatives_are_not_mixed():
     assert torch.equal(mixed.ignore_index, graph.ignore_index)
     source, target = similar_candidates(graph, 2)
     z = normalize(graph.x, dim=1)
-    for row, anchor in mixed.extra_index.t().tolist():
-        assert coefficients(mixed.bank[row - 16], z[source[target == anchor]])[1] < 1e-12
+    for row, anchor in mixed.extra.index.t().tolist():
+        assert coefficients(mixed.bank.rows[row - 16], z[source[target == anchor]])[1] < 1e-12
 
 
 def test_anchors_without_enough_candidates_get_none():
     graph = graph_of(2)  # two candidates each, of one sample
     assert MixHardNegatives(k=1, num=3)(graph).bank is None
-    assert MixHardNegatives(k=1, num=3, mode="anchor")(graph).bank.size(0) == 12
-    assert MixHardNegatives(k=9, num=3)(graph).bank.size(0) == 12
+    assert len(MixHardNegatives(k=1, num=3, mode="anchor")(graph).bank) == 12
+    assert len(MixHardNegatives(k=9, num=3)(graph).bank) == 12
     graph.anchor = torch.tensor([True, False, False, False])
-    assert MixHardNegatives(num=3)(graph).extra_index[1].tolist() == [0, 0, 0]
+    assert MixHardNegatives(num=3)(graph).extra.index[1].tolist() == [0, 0, 0]
     one = augmentation_graph([torch.randn(1, 3)] * 2)
-    assert MixHardNegatives()(one).bank is None and MixHardNegatives()(one).extra_index is None
+    assert MixHardNegatives()(one).bank is None and MixHardNegatives()(one).extra is None
     assert MixHardNegatives()(augmentation_graph([torch.zeros(0, 3)] * 2)).bank is None
 
 
@@ -153,18 +153,18 @@ def test_queue_and_explicit_negatives():
     graph = InfoNCELoss().graph(query, key)
     graph.bank, graph.negatives = batch(12, views=1, seed=4)[0], Negatives(candidates=())
     mixed = MixHardNegatives(k=3, num=2)(graph)
-    assert mixed.bank.size(0) == 12 + 16 and (mixed.extra_index[1] < 8).all()
-    queue = normalize(graph.bank, dim=1)
+    assert len(mixed.bank) == 12 + 16 and (mixed.extra.index[1] < 8).all()
+    queue = normalize(graph.bank.rows, dim=1)
     hardest = (normalize(query, dim=1) @ queue.t()).topk(3, dim=1).indices
-    for row, anchor in mixed.extra_index.t().tolist():
+    for row, anchor in mixed.extra.index.t().tolist():
         pairs = [hardest[anchor][[a, b]] for a, b in ((0, 1), (0, 2), (1, 2))]
-        assert min(coefficients(mixed.bank[row - 16], queue[pair])[1] for pair in pairs) < 1e-12
+        assert min(coefficients(mixed.bank.rows[row - 16], queue[pair])[1] for pair in pairs) < 1e-12
     implicit, explicit = graph_of(), explicit_graph(graph_of())
     torch.manual_seed(0)
     one = MixHardNegatives()(implicit)
     torch.manual_seed(0)
     other = MixHardNegatives()(explicit)
-    torch.testing.assert_close(one.bank, other.bank)
+    torch.testing.assert_close(one.bank.rows, other.bank.rows)
     torch.testing.assert_close(NTXentLoss(0.2)(one.x, one), NTXentLoss(0.2)(other.x, other))
 
 
@@ -172,11 +172,11 @@ def test_queue_and_explicit_negatives():
 def test_other_types(dtype):
     graph = augmentation_graph([v.to(dtype) for v in batch()])
     mixed = MixHardNegatives(k=3, num=2)(graph)
-    assert mixed.bank.dtype == torch.float32
+    assert mixed.bank.rows.dtype == torch.float32
     value = NTXentLoss(0.02)(graph.x, mixed)
     assert value.dtype == torch.float32 and torch.isfinite(value)
     graph.bank = batch(4, views=1)[0].to(dtype)
-    assert MixHardNegatives(k=3, num=2)(graph).bank.dtype == torch.promote_types(dtype, torch.float32)
+    assert MixHardNegatives(k=3, num=2)(graph).bank.rows.dtype == torch.promote_types(dtype, torch.float32)
 
 
 def test_wrong_arguments_and_repr():

@@ -51,7 +51,7 @@ def test_bank_neighbors_attract_and_do_not_repel():
     s = normalize(graph.x, dim=1) @ rows.t()
     s[torch.arange(16), graph.sample_id] = -2
     for i in range(16):
-        found = graph.bank[source[target == i] - 16]
+        found = graph.bank.rows[source[target == i] - 16]
         torch.testing.assert_close(found, rows[s[i].topk(2).indices])
     assert not graph.negatives.bank and graph.validate()
     assert torch.isfinite(NTXentLoss(0.2)(graph.x, graph))
@@ -65,7 +65,7 @@ def test_bank_that_repels_already():
     assert graph.negatives.bank and graph.edge_index[0].max() < 16 + 20 and graph.validate()
     scaled = augmentation_graph(batch(), bank=normalize(bank.features, dim=1))  # the same directions
     scaled = AddKNNPositives(k=2, bank=bank)(scaled)
-    assert torch.equal(scaled.edge_index, graph.edge_index) and scaled.bank.size(0) == 20
+    assert torch.equal(scaled.edge_index, graph.edge_index) and len(scaled.bank) == 20
 
 
 def test_a_bank_that_repels_and_another_that_attracts():
@@ -73,11 +73,11 @@ def test_a_bank_that_repels_and_another_that_attracts():
     queue, bank = torch.randn(6, 5, generator=generator).double(), FeatureBank(32, 5, dtype=torch.float64)
     bank.update(torch.randn(20, 5, generator=generator).double())
     graph = AddKNNPositives(k=2, bank=bank)(augmentation_graph(views, bank=queue))
-    assert torch.equal(graph.bank[:6], queue) and graph.negatives.bank and graph.validate()
-    repels = others(graph, columns=graph.bank.size(0))
+    assert torch.equal(graph.bank.rows[:6], queue) and graph.negatives.bank and graph.validate()
+    repels = others(graph, columns=len(graph.bank))
     repels[:, 16 : 16 + 6] = True
     edges = edges_of(graph)
-    check(graph, lambda x: literal_nt_xent(x, edges, repels, 0.1, graph.bank), 0.1)
+    check(graph, lambda x: literal_nt_xent(x, edges, repels, 0.1, graph.bank.rows), 0.1)
 
 
 def test_two_banks():
@@ -90,7 +90,7 @@ def test_two_banks():
         source, target = graph.edge_index[:, start : start + 32]
         found = bank.search(graph.x, 2).index
         for i in range(16):
-            torch.testing.assert_close(graph.bank[source[target == i] - 16], bank.features[found[i]])
+            torch.testing.assert_close(graph.bank.rows[source[target == i] - 16], bank.features[found[i]])
     assert not graph.negatives.bank and graph.edge_index.size(1) == 80 and graph.validate()
 
 
@@ -137,11 +137,11 @@ def test_twice_from_a_bank_adds_the_next_rows(repels):
     graph = augmentation_graph(batch(), bank=bank.features if repels else None)
     twice = AddKNNPositives(k=3, bank=bank)(AddKNNPositives(k=2, bank=bank)(graph))
     both = AddKNNPositives(k=5, bank=bank)(graph)
-    assert twice.edge_index.size(1) == 16 + 16 * 5 and twice.bank.size(0) == both.bank.size(0)
+    assert twice.edge_index.size(1) == 16 + 16 * 5 and len(twice.bank) == len(both.bank)
 
     def ends(graph):
         source, target = graph.edge_index[:, 16:]
-        return {(tuple(graph.bank[p - 16].tolist()), i) for p, i in zip(source.tolist(), target.tolist())}
+        return {(tuple(graph.bank.rows[p - 16].tolist()), i) for p, i in zip(source.tolist(), target.tolist())}
 
     assert ends(twice) == ends(both)
 
@@ -233,7 +233,7 @@ def test_neighbors_drawn_from_a_bank():
     source, target = graph.edge_index[:, 16:]
     near = bank.search(graph.x, 5).index
     for p, i in zip(source.tolist(), target.tolist()):
-        assert any(torch.equal(graph.bank[p - 16], bank.features[row]) for row in near[i])
+        assert any(torch.equal(graph.bank.rows[p - 16], bank.features[row]) for row in near[i])
     assert torch.equal(target, torch.arange(16)) and "ignore_index" not in graph
 
 

@@ -35,9 +35,9 @@ def test_the_earlier_row_of_each_sample_attracts_its_views():
     added = {edge: w for edge, w in edges_of(graph).items() if edge[0] >= 6}
     assert {i for _, i in added} == {0, 1, 3, 4}  # nothing was written for sample 7
     for (p, i), weight in added.items():
-        assert weight == pytest.approx(0.3) and torch.equal(graph.bank[p - 6], rows[int(graph.sample_id[i])])
+        assert weight == pytest.approx(0.3) and torch.equal(graph.bank.rows[p - 6], rows[int(graph.sample_id[i])])
     assert edges_of(graph) == pytest.approx({((i + 3) % 6, i): 1.0 for i in range(6)} | added)
-    assert graph.bank.size(0) == 2 and not graph.negatives.bank and graph.validate()
+    assert len(graph.bank) == 2 and not graph.negatives.bank and graph.validate()
 
 
 def test_target_is_the_mean_of_view_and_memory():
@@ -57,10 +57,10 @@ def test_target_is_the_mean_of_view_and_memory():
 def test_equals_literal_loop():
     bank, _ = memory()
     graph = AddMemoryPositives(bank)(batch())
-    repels = others(graph, columns=graph.bank.size(0))
+    repels = others(graph, columns=len(graph.bank))
     value, grad = value_and_gradients(lambda x: NTXentLoss(0.3)(x, graph), [graph.x])
     expected, expected_grad = value_and_gradients(
-        lambda x: literal_nt_xent(x, edges_of(graph), repels, 0.3, graph.bank), [graph.x]
+        lambda x: literal_nt_xent(x, edges_of(graph), repels, 0.3, graph.bank.rows), [graph.x]
     )
     assert relative(value, expected) < 1e-11 and relative(grad, expected_grad) < 1e-10
 
@@ -81,7 +81,7 @@ def test_twice_changes_nothing_and_other_banks_compose():
     for transforms in ([near, add], [add, near]):
         graph = T.Compose(transforms)(batch())
         assert graph.validate() and graph.edge_index.size(1) == 6 + 4 + 12 and not graph.negatives.bank
-        ends = [(graph.bank[p - 6], i) for p, i in edges_of(graph) if p >= 6]
+        ends = [(graph.bank.rows[p - 6], i) for p, i in edges_of(graph) if p >= 6]
         assert sum(any(torch.equal(x, row) for row in rows.values()) for x, _ in ends) == 4
         assert sum(any(torch.equal(x, row) for row in queue.features) for x, _ in ends) == 12
 

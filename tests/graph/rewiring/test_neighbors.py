@@ -148,7 +148,7 @@ def test_wrong_arguments(arguments, message):
 
 
 def test_wrong_graphs():
-    with pytest.raises(ValueError, match="'data' must be a ContrastGraph with 'nodes'"):
+    with pytest.raises(ValueError, match="'data' must be a ContrastGraph with nodes"):
         AddNeighborPositives(NEIGHBORS)(ContrastGraph())
     graph = batch()
     graph.sample_id = torch.arange(8) - 1

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from literal_nt_xent import edges_of, literal_nt_xent, others
 
 from gnnclr.graph import AddKNNPositives, ContrastGraph, FeatureBank, augmentation_graph
-from gnnclr.graph.pair_exceptions import is_among
+from gnnclr.graph.pairs import is_among
 from gnnclr.graph.rewiring.drop import DropPositives
 from gnnclr.graph.rewiring.random_walk import RandomWalkPositives
 from gnnclr.losses import NTXentLoss

@@ -75,7 +75,7 @@ def test_a_bank_that_repels_already():
     graph = augmentation_graph([view.double() for view in make_views(6, 5)], bank=bank.features)
     out = SwapPositives(bank)(graph)
     nearest = (unit(graph.x) @ unit(bank.features).t()).argmax(dim=1)
-    assert out.bank.size(0) == 30 and out.negatives.bank and out.validate()
+    assert len(out.bank) == 30 and out.negatives.bank and out.validate()
     repels = others(graph, columns=30)
     repels[:, 12:] = True
     edges = {(12 + int(nearest[p]), i): 1.0 for p, i in graph.edge_index.t().tolist()}
@@ -90,14 +90,14 @@ def test_rows_of_the_own_sample():
     graph.sample_id = graph.sample + 10
     bank = filled(torch.cat([graph.x[:6], torch.randn(4, 5, dtype=torch.float64)]), torch.arange(10, 20))
     out = SwapPositives(bank)(graph)
-    own = out.bank[out.edge_index[0] - 12][out.edge_index[1] >= 6]  # the anchors of view 1, by those of view 0
+    own = out.bank.rows[out.edge_index[0] - 12][out.edge_index[1] >= 6]  # the anchors of view 1, by those of view 0
     assert torch.equal(own[out.edge_index[1][out.edge_index[1] >= 6] - 6], graph.x[:6])
     out = SwapPositives(bank, skip_own=True)(graph)
     s = unit(graph.x) @ unit(bank.features).t()
     s[bank.ids == graph.sample_id[:, None]] = -2
     for p, i in out.edge_index.t().tolist():
         positive = (i + 6) % 12
-        assert torch.equal(out.bank[p - 12], bank.features[s[positive].argmax()])
+        assert torch.equal(out.bank.rows[p - 12], bank.features[s[positive].argmax()])
 
 
 def test_only_rows_of_the_own_sample_are_left():
@@ -112,8 +112,8 @@ def test_neighbors_that_were_swapped_do_not_repel():
     graph = AddKNNPositives(k=2)(batch())
     bank = random_bank()
     out = SwapPositives(bank)(graph)
-    repels = others(graph, edges_of(graph), out.bank.size(0))
-    expected = literal_nt_xent(graph.x, edges_of(out), repels, 0.3, out.bank)
+    repels = others(graph, edges_of(graph), len(out.bank))
+    expected = literal_nt_xent(graph.x, edges_of(out), repels, 0.3, out.bank.rows)
     torch.testing.assert_close(NTXentLoss(0.3)(out.x, out), expected, rtol=1e-11, atol=0)
 
 
@@ -123,7 +123,7 @@ def test_positives_from_a_bank_stay():
     out = SwapPositives(bank)(graph)
     before = {edge: w for edge, w in edges_of(graph).items() if edge[0] >= 12}
     assert set(before) <= set(edges_of(out)) and out.edge_weight.sum() == pytest.approx(12 + 6)
-    assert torch.equal(out.bank[: graph.bank.size(0)], graph.bank)
+    assert torch.equal(out.bank.rows[: len(graph.bank)], graph.bank.rows)
     twice = SwapPositives(bank)(out)
     assert edges_of(twice) == edges_of(out)
 

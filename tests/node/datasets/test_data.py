@@ -3,6 +3,8 @@ import torch
 from torch_geometric.data import Data
 
 from gnnclr.node import SparseFeatures, check_node_data, sbm
+from gnnclr.node.datasets.data import node_mask
+from gnnclr.ops.check import check_nodes
 from gnnclr.ops.memo import TensorMemo
 
 
@@ -52,3 +54,19 @@ def test_smaller_edges_are_converted_once_and_handed_out_as_copies():
     assert memo(first.edge_index) is memo(second.edge_index)  # what is derived from them is derived once
     first.edge_index.numpy().fill(0)
     assert torch.equal(check_node_data(small).edge_index, data.edge_index)
+
+
+def test_node_mask():
+    index = torch.tensor([2, 0], dtype=torch.int32)
+    wide = check_nodes("nodes", index, 3)
+    assert wide.dtype == torch.int64 and wide.tolist() == [2, 0] and check_nodes("nodes", wide, 3) is wide
+    assert node_mask("nodes", index, 4).tolist() == [True, False, True, False]
+    assert not node_mask("nodes", index[:0], 2).any()
+    for bad, message in (
+        (torch.tensor([3]), r"'nodes' must hold nodes between 0 and 2 \(got 3 to 3\)"),
+        (torch.tensor([0, -1]), r"'nodes' must hold nodes between 0 and 2 \(got -1 to 0\)"),
+        (torch.tensor([True]), "'nodes' must be an integer tensor"),
+        ([1], "'nodes' must be an integer tensor"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            node_mask("nodes", bad, 3)

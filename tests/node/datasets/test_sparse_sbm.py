@@ -49,10 +49,10 @@ def test_seed_decides_and_the_global_generator_is_left_alone():
 @pytest.mark.parametrize(
     "kwargs,message",
     [
-        ({"num_classes": 1}, "'num_classes' must be from 2"),
-        ({"num_edges": 10**6}, "'num_edges' must be few"),
+        ({"num_classes": 1}, "'num_classes' must be an integer of at least 2"),
+        ({"num_edges": 10**6}, "'num_edges' must be at most 112237, a quarter of the pairs within classes"),
         ({"homophily": 1.5}, "'homophily' must be a probability"),
-        ({"exponent": 1.0}, "'exponent' must be above 1"),
+        ({"exponent": 1.0}, "'exponent' must be a finite number, above 1"),
         ({"num_nodes": 0}, "'num_nodes' must be a positive integer"),
     ],
 )

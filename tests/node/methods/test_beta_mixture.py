@@ -31,5 +31,5 @@ def test_state_and_constant_values():
     other = BetaMixture(0.1)
     other.load_state_dict(mixture.state_dict())
     assert other.fitted and other.alpha.equal(mixture.alpha)
-    with pytest.raises(ValueError, match="'weight' must be between 0 and 1"):
+    with pytest.raises(ValueError, match="'weight' must be a finite number, above 0, below 1"):
         BetaMixture(1.0)

@@ -37,7 +37,7 @@ def test_loss_is_symmetric_info_nce_of_sketched_views():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="'ratio' must be above 0 and at most 1"):
+    with pytest.raises(ValueError, match="'ratio' must be a finite number, above 0, at most 1"):
         COSTA(GCNEncoder(2, 2, 2), ratio=0.0)
     with pytest.raises(ValueError, match="'nonzeros' must be a positive integer"):
         COSTA(GCNEncoder(2, 2, 2), nonzeros=0)

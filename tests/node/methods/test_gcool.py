@@ -7,6 +7,7 @@ from contracts.node_method import NodeMethodContract
 
 from gnnclr.losses import InfoNCELoss, ReSCLoss
 from gnnclr.node import GCNEncoder, GCooL, deca_loss, sbm
+from gnnclr.node.methods.gcool import community_similarity
 
 
 class TestGCooL(NodeMethodContract):
@@ -82,3 +83,65 @@ def test_errors(kwargs, message):
         build(**kwargs)
     with pytest.raises(ValueError, match="'num_communities' must be an integer of at least 2"):
         GCooL(GCNEncoder(2, 2, 2), num_communities=1)
+
+
+def literal_deca(assignment, edge_index, weight):
+    """The algebra of the dense n × n adjacency matrix."""
+    n = assignment.size(0)
+    adjacency = torch.zeros(n, n, dtype=assignment.dtype)
+    adjacency[edge_index[0], edge_index[1]] = 1
+    community = assignment.t() @ adjacency @ assignment
+    total = weight * community.sum() - (n - 1 + weight) * community.trace()
+    return total / (n * (n - 1)) + (assignment.t() @ assignment).trace() / (2 * n)
+
+
+@pytest.mark.parametrize("directed", [False, True])
+@pytest.mark.parametrize("weight", [0.1, 1.0, 3.0])
+def test_deca_equals_the_dense_algebra(directed, weight):
+    torch.manual_seed(0)
+    edge_index = sbm(40, num_features=4).edge_index
+    if directed:
+        edge_index = edge_index[:, torch.rand(edge_index.size(1)) < 0.6]
+    logits = torch.randn(40, 5, dtype=torch.double, requires_grad=True)
+    expected = literal_deca(logits.softmax(dim=1), edge_index, weight)
+    actual = deca_loss(logits.softmax(dim=1), edge_index, weight)
+    assert actual.item() == pytest.approx(expected.item(), abs=1e-10)
+    grads = [torch.autograd.grad(loss, logits)[0] for loss in (actual, expected)]
+    assert torch.allclose(*grads, atol=1e-10)
+
+
+def test_deca_by_hand():
+    # Two pairs, each a community: all four directed edges inside, D_inter = 0, D_intra = (4 − 4 / 2) / 4.
+    edge_index = torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]])
+    hard = torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]])
+    assert deca_loss(hard, edge_index).item() == pytest.approx(-0.5)
+    # Crossed: no edge inside, λ 4 / 12 + 1 / 2.
+    crossed = torch.tensor([[1.0, 0], [0, 1], [1, 0], [0, 1]])
+    assert deca_loss(crossed, edge_index, 3.0).item() == pytest.approx(1.5)
+
+
+def test_deca_without_edges():
+    assert deca_loss(torch.full((3, 2), 0.5), torch.empty(2, 0, dtype=torch.long)).item() == pytest.approx(0.25)
+
+
+def test_deca_errors():
+    with pytest.raises(ValueError, match="'assignment' must be a floating point tensor"):
+        deca_loss(torch.zeros(3, dtype=torch.long), torch.empty(2, 0, dtype=torch.long))
+    with pytest.raises(ValueError, match="'edge_index' must be an integer tensor"):
+        deca_loss(torch.zeros(3, 2), torch.empty(3, 0, dtype=torch.long))
+
+
+def test_deca_of_no_nodes_and_edges_of_others():
+    assert deca_loss(torch.empty(0, 3), torch.empty(2, 0, dtype=torch.long)) == 0
+    with pytest.raises(ValueError, match="'edge_index' must hold nodes between 0 and 1"):
+        deca_loss(torch.full((2, 2), 0.5), torch.tensor([[0], [2]]))
+
+
+def test_similarity():
+    torch.manual_seed(0)
+    h, centers = F.normalize(torch.randn(5, 3)), torch.randn(4, 3)
+    expected = -torch.cdist(h, centers).square() / 0.3**2
+    assert torch.allclose(community_similarity(h, centers, 0.3, "rbf"), expected, atol=1e-4)
+    assert torch.allclose(community_similarity(h, centers, 0.3), h @ centers.t() / 0.3)
+    with pytest.raises(ValueError, match="'similarity' must be one of 'cosine', 'rbf'"):
+        community_similarity(h, centers, 0.3, "dot")

@@ -149,7 +149,7 @@ def test_errors():
     with pytest.raises(ValueError, match="'views' must be one, or one for each of the 2 relations"):
         MultiplexContrast(parts, views=[FeatureMask(0.5)]).training_step_loss(data)
     halves = (lambda graph: graph, lambda graph: graph.subgraph(torch.arange(20)))
-    with pytest.raises(ValueError, match=r"'views' must leave the number of nodes alone \(got \[40, 20\]\)"):
+    with pytest.raises(ValueError, match=r"'views' must keep the number of nodes \(got \[40, 20\]\)"):
         MultiplexContrast(parts, views=halves).training_step_loss(data)
     with pytest.raises(ValueError, match="'views' must be a transform"):
         MultiplexContrast(parts, views=0.5)

@@ -97,7 +97,7 @@ def test_empty_graph():
 
 def test_errors():
     edge_index = torch.empty(2, 0, dtype=torch.long)
-    with pytest.raises(ValueError, match="'alpha' must be below 1"):
+    with pytest.raises(ValueError, match="'alpha' must be a finite number, above 0, below 1"):
         ppr_matrix(edge_index, 3, alpha=1.0)
     with pytest.raises(ValueError, match="'k' must be a positive integer"):
         ppr_matrix(edge_index, 3, k=0)

@@ -52,5 +52,5 @@ def test_errors():
         Images(good, good, Labeled(good.images, good.labels[:5]), list("abcd"))
     with pytest.raises(ValueError, match=r"'train' must have labels in \[0, 3\)"):
         Images(good, good, good, list("abc"))
-    with pytest.raises(ValueError, match="'val' must be between 0 and 1"):
+    with pytest.raises(ValueError, match="'val' must be a finite number, above 0, below 1"):
         Images.hold_out(good, good, list("abcd"), val=1.0)

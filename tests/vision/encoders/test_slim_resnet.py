@@ -43,3 +43,5 @@ def test_slim_resnet_does_not_depend_on_the_memory_format():
 def test_slim_resnet_errors():
     with pytest.raises(ValueError, match="'widths' must be positive integers"):
         SlimResNet(())
+    with pytest.raises(ValueError, match="'widths' must be positive integers"):
+        SlimResNet((8, 0))

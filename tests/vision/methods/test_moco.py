@@ -101,11 +101,11 @@ def test_graph():
     assert graph.view.tolist() == [0] * 3 + [1] * 3 + [2] * 6
     assert graph.anchor.tolist() == [True] * 3 + [False] * 9
     assert graph.edge_index.tolist() == [[3, 4, 5], [0, 1, 2]]
-    assert graph.extra_index.tolist() == [[6, 7, 8, 9, 10, 11], [0, 1, 2, 0, 1, 2]]
-    assert graph.extra_scale.tolist() == [2.0] * 6
-    assert torch.equal(graph.bank, torch.eye(5))
+    assert graph.extra.index.tolist() == [[6, 7, 8, 9, 10, 11], [0, 1, 2, 0, 1, 2]]
+    assert graph.extra.scale.tolist() == [2.0] * 6
+    assert torch.equal(graph.bank.rows, torch.eye(5))
     assert graph.sample.tolist() == [0, 1, 2, 0, 1, 2, 3, 4, 5, 6, 7, 8]
-    assert method.graph(q, k).validate() and method.graph(q, k).extra_index is None
+    assert method.graph(q, k).validate() and method.graph(q, k).extra is None
 
 
 def test_keys_enter_the_queue_after_the_loss():

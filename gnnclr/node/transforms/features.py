@@ -1,0 +1,130 @@
+"""Transforms of node features: rows of length one, words weighed by rarity, leading singular directions."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.transforms import BaseTransform
+
+from gnnclr.node.datasets.data import check_features, check_parts
+from gnnclr.node.sparse.csr import csr_tensor
+from gnnclr.ops.check import check_count, check_matrix, check_seed
+from gnnclr.ops.unit_rows import unit_rows
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+
+class UnitFeatures(BaseTransform):
+    """Brings the dense features of each node to length one, where
+    :class:`torch_geometric.transforms.NormalizeFeatures` brings them to sum one."""
+
+    def forward(self, data: Data) -> Data:
+        """The graph with unit rows ``x``; rows of zeros stay."""
+        x = check_matrix("data.x", check_parts(data, "x").x)
+        data.x = unit_rows(x).to(x.dtype)
+        return data
+
+
+class TfidfFeatures(BaseTransform):
+    r"""Weighs bags of words by their inverse document frequency, and brings rows to length one, by
+    :class:`sklearn.feature_extraction.text.TfidfTransformer`.
+
+    .. math:: \mathbf{x}_{i} \leftarrow \frac{\mathbf{x}_{i} \odot \mathbf{w}}{\|\mathbf{x}_i \odot \mathbf{w}\|},
+        \qquad w_j = 1 + \log \frac{1 + n}{1 + |\{i : \mathbf{x}_{ij} > 0\}|}
+
+    Words that many nodes share say little of any. Source: `"A statistical interpretation of term specificity and its
+    application in retrieval" <https://doi.org/10.1108/eb026526>`_. The features of PubMed are weighed already.
+
+    Args:
+        sublinear (bool, optional): Whether counts :math:`c` become :math:`1 + \log c` first. (default: ``False``)
+
+    Shapes:
+        - **input:** a graph with features :math:`(n, F)`, dense or sparse CSR, of which none is negative
+        - **output:** the graph with features :math:`(n, F)` of the same layout; rows of zeros stay
+
+    Raises:
+        ValueError: If the graph has no features, or some that are not finite or negative.
+    """
+
+    def __init__(self, sublinear: bool = False):
+        self.sublinear = sublinear
+
+    def forward(self, data: Data) -> Data:
+        """The graph with weighed features ``x``."""
+        from sklearn.feature_extraction.text import TfidfTransformer
+
+        x = check_features(data)
+        words = scipy_features(x)
+        if words.nnz and words.data.min() < 0:
+            raise ValueError(f"'data.x' must hold counts of words, none negative (got {words.data.min():.3g})")
+        words = TfidfTransformer(sublinear_tf=self.sublinear).fit_transform(words)
+        if x.layout == torch.strided:
+            weighed = torch.from_numpy(words.toarray())
+        else:
+            words = words.tocoo()
+            weighed = csr_tensor(*map(torch.from_numpy, (words.row, words.col, words.data)), size=tuple(x.shape))
+        data.x = weighed.to(x.device, x.dtype)
+        return data
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(sublinear={self.sublinear})"
+
+
+class SVDFeatures(BaseTransform):
+    r"""Replaces features by their first singular directions, by :func:`sklearn.utils.extmath.randomized_svd`.
+
+    .. math:: \mathbf{X} \approx \mathbf{U} \mathbf{\Sigma} \mathbf{V}^{\top}, \qquad
+        \mathbf{X} \leftarrow \mathbf{X} \mathbf{V} \in \mathbb{R}^{n \times K}
+
+    After :class:`~gnnclr.node.TfidfFeatures` it is `latent semantic analysis
+    <https://doi.org/10.1002/(SICI)1097-4571(199009)41:6%3C391::AID-ASI1%3E3.0.CO;2-9>`_. The randomized solver only
+    multiplies by the sparse matrix: 512 directions of 18,333 nodes with 6,805 words take 4 seconds on a core, where
+    :class:`torch_geometric.transforms.SVDFeatureReduction` makes a dense :math:`n \times n` matrix.
+
+    Args:
+        num_components (int, optional): The number :math:`K` of directions; all of them where there are fewer.
+            (default: ``512``)
+        seed (int, optional): Seed of the solver. (default: ``0``)
+
+    Shapes:
+        - **input:** a graph with features :math:`(n, F)`, dense or sparse CSR
+        - **output:** the graph with dense features :math:`(n, \min(K, n, F))`
+
+    Raises:
+        ValueError: If the graph has no features, or some that are not finite.
+    """
+
+    def __init__(self, num_components: int = 512, seed: int = 0):
+        self.num_components, self.seed = check_count("num_components", num_components), check_seed("seed", seed)
+
+    def forward(self, data: Data) -> Data:
+        """The graph with few features ``x``."""
+        from sklearn.utils.extmath import randomized_svd
+
+        x = check_features(data)
+        u, s, _ = randomized_svd(scipy_features(x), min(self.num_components, *x.shape), random_state=self.seed)
+        data.x = torch.from_numpy(u * s).to(x.device, x.dtype)
+        return data
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(num_components={self.num_components})"
+
+
+def scipy_features(x: Tensor) -> "csr_matrix":
+    """The entries of features that are not zero, in float32 at least.
+
+    Args:
+        x (Tensor): Dense or sparse CSR features [n, F].
+    """
+    from scipy.sparse import csr_matrix
+
+    x = x.detach().cpu().to(torch.promote_types(x.dtype, torch.float32))
+    if x.layout == torch.strided:
+        return csr_matrix(x.numpy())
+    parts = (x.values(), x.col_indices(), x.crow_indices())
+    # A copy: zeros that are stored must not go from the tensor too.
+    matrix = csr_matrix(tuple(part.numpy() for part in parts), shape=tuple(x.shape), copy=True)
+    matrix.eliminate_zeros()
+    return matrix

@@ -1,0 +1,1 @@
+"""Images in memory: folders, archives and known data sets, and batches of them."""

@@ -1,0 +1,1 @@
+"""Methods: which view goes through which network, and what is contrasted with what."""

@@ -1,0 +1,1 @@
+"""Random views of a whole batch at once, and transforms of images."""
