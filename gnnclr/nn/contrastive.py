@@ -76,7 +76,7 @@ class ContrastiveConv(CoupledConv):
             and type(uniformity) is UniformityConv
             and uniformity.impl == "auto"
             and alignment.kernel is uniformity.kernel is None
-            and alignment.temperature is uniformity.temperature is self.temperature
+            and all(_is_same(part.temperature, self.temperature) for part in (alignment, uniformity))
         )
 
     @property
@@ -168,3 +168,10 @@ class ContrastiveConv(CoupledConv):
         """Temperature, denominator, and the alignment where it is a special one."""
         alignment = "" if type(self.alignment) is AlignmentConv else f", alignment={self.alignment}"
         return f"{super().extra_repr()}, denominator={self.denominator!r}{alignment}"
+
+
+def _is_same(one: float | Tensor, other: float | Tensor) -> bool:
+    """Whether two temperatures are one parameter, or equal numbers, which a layer that was pickled has twice."""
+    if isinstance(one, Tensor) or isinstance(other, Tensor):
+        return one is other
+    return one == other
