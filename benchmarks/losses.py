@@ -1,98 +1,45 @@
 """Time, memory and error of one step (loss and gradient) beside peers and the matrix products alone.
 
-    python -m benchmarks.losses                       # the full sweep, one thread, to losses.csv
+    python -m benchmarks.losses                       # both parts, one thread, to losses.csv and losses_small.csv
+    python -m benchmarks.losses --parts sweep         # all methods, to large batches, with memory
+    python -m benchmarks.losses --parts small         # small batches beside dense torch, with and without gradients
     python -m benchmarks.losses --pairs 256 1024      # some sizes
     python -m benchmarks.losses --losses info_nce     # one family
-    python -m benchmarks.losses --device cuda         # on a GPU, to losses_cuda.csv
+    python -m benchmarks.losses --device cuda         # on a GPU, to losses_cuda.csv and losses_small_cuda.csv
 
-On a CPU every cell runs in a process of its own, so that peak memory is its own. Peers that are not installed are left
-out, and so is what runs out of memory. A sweep takes the place of the last one.
+In the sweep on a CPU every cell runs in a process of its own, so that peak memory is its own. Peers that are not
+installed are left out, and so is what runs out of memory. Small batches are timed in turns: a turn is a few steps of
+each method, the ratio is the median over turns. A part takes the place of the last one.
 """
 
 import argparse
 import importlib.util
 import json
+import statistics
 import sys
 import time
 
 import torch
-from torch.nn.functional import cross_entropy, normalize
 
 from benchmarks.common import add_out
 from benchmarks.common.cells import measure_alone
+from benchmarks.common.host_cost import count_frames, count_kernels
+from benchmarks.common.loss_steps import STEPS, products
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.common.memory import watch_peak
 from benchmarks.pages import publish
 from benchmarks.pages.losses import losses_records
+from benchmarks.pages.losses_small import losses_small_records
 
 PACKAGES = ("torch", "gnnclr", "lightly", "pytorch-metric-learning", "info-nce-pytorch")
 SIZES = {"cpu": [256, 512, 1024, 2048, 4096, 8192, 16384], "cuda": [256, 1024, 4096, 8192, 16384, 32768, 65536]}
+#: Pairs and width of small batches.
+SMALL = [(8, 16), (64, 128), (256, 128), (512, 128), (1024, 128), (2048, 128)]
 #: Largest batch of those that hold an n x n matrix, or worse; beyond it they are slow, or run out of memory.
 LIMIT = {
     "cpu": {"lightly": 8192, "dense torch": 8192, "pytorch-metric-learning": 256, "info-nce-pytorch": 8192},
     "cuda": {"pytorch-metric-learning": 512},
 }
-TEMPERATURE = 0.1
-
-
-def nt_xent_step(name):
-    """A function ``(z0, z1) -> loss`` for NT-Xent by ``name``."""
-    if name.startswith("gnnclr"):
-        from gnnclr.losses import NTXentLoss
-
-        return NTXentLoss(TEMPERATURE, impl={"gnnclr": "auto"}.get(name, name.split()[-1]))
-    if name == "lightly":
-        from lightly.loss import NTXentLoss as Peer
-
-        return Peer(TEMPERATURE)
-    if name == "pytorch-metric-learning":
-        from pytorch_metric_learning.losses import NTXentLoss as Peer
-
-        loss = Peer(TEMPERATURE)
-        return lambda a, b: loss(torch.cat([a, b]), torch.arange(len(a), device=a.device).repeat(2))
-
-    def dense(a, b):
-        z = normalize(torch.cat([a, b]), dim=1)
-        s = (z @ z.t() / TEMPERATURE).fill_diagonal_(float("-inf"))
-        return cross_entropy(s, torch.arange(2 * len(a), device=a.device).roll(len(a)))
-
-    return dense
-
-
-def info_nce_step(name):
-    """A function ``(query, key) -> loss`` for one-way InfoNCE by ``name``."""
-    if name.startswith("gnnclr"):
-        from gnnclr.losses import InfoNCELoss
-
-        return InfoNCELoss(TEMPERATURE, impl={"gnnclr": "auto"}.get(name, name.split()[-1]))
-    if name == "info-nce-pytorch":
-        from info_nce import InfoNCE
-
-        return InfoNCE(TEMPERATURE)
-
-    def dense(q, k):
-        s = normalize(q, dim=1) @ normalize(k, dim=1).t() / TEMPERATURE
-        return cross_entropy(s, torch.arange(len(q), device=q.device))
-
-    return dense
-
-
-def products(n, views, device):
-    """The three products that the textbook form needs (similarities, and one message for each side), in the fastest
-    blocks we know."""
-    z, rows = torch.randn(n * views, 128, device=device), 256 if device == "cpu" else 2048
-    buffer = torch.empty(rows, n * views, device=device)
-    to_q, to_k = torch.empty_like(z), torch.zeros_like(z)
-
-    def run(*_):
-        for i in range(0, len(z), rows):
-            s = torch.mm(z[i : i + rows], z.t(), out=buffer[: len(z[i : i + rows])])
-            torch.mm(s, z, out=to_q[i : i + rows])
-            to_k.addmm_(s.t(), z[i : i + rows])
-
-    return run
-
-
 METHODS = {
     "nt_xent": [
         "gnnclr",
@@ -116,7 +63,7 @@ def measure(family, name, n, threads, device):
     if name == "3 products":
         step = products(n, 2 if family == "nt_xent" else 1, device)
     else:
-        loss = (nt_xent_step if family == "nt_xent" else info_nce_step)(name)
+        loss = STEPS[family](name)
 
         def step(a, b):
             a.grad = b.grad = None
@@ -167,18 +114,8 @@ def available(name):
     return module is None or importlib.util.find_spec(module) is not None
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, nargs="+", help="default: a sweep that suits the device")
-    parser.add_argument("--losses", nargs="+", choices=list(METHODS), default=list(METHODS))
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    add_out(parser)
-    parser.add_argument("--cell", nargs=3, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.cell:
-        print(json.dumps(measure(args.cell[0], args.cell[1], int(args.cell[2]), args.threads, "cpu")))
-        return
+def sweep(args):
+    """All methods, at sizes that suit the device."""
     rows = []
     for family in args.losses:
         for n in args.pairs or SIZES[args.device]:
@@ -193,11 +130,103 @@ def main():
                     f"{family:9} {n:6} {name:24} {result['seconds'] * 1e3:10.1f} ms {result['memory_mb']:8.0f} MB",
                     file=sys.stderr,
                 )
-    name = "losses" if args.device == "cpu" else "losses_cuda"
-    losses_records(args.out, name).write(rows)
+    return rows
+
+
+def in_turns(family, n, d, threads, device, seconds=2.0):
+    """Small batches: seconds of a step and of a value (best of some), the median of their ratios to dense torch in the
+    same turn, and what they cost the host."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    views = [torch.randn(n, d, device=device, requires_grad=True) for _ in range(2)]
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    three = products(n, 2 if family == "nt_xent" else 1, device, d)
+    runs = {("3 products", "step"): three}
+    for name in ("gnnclr", "dense torch"):
+        runs[name, "step"], runs[name, "value"] = step_and_value(STEPS[family](name), views)
+    repeats, times = {}, {key: [] for key in runs}
+    for key, run in runs.items():
+        run(), run(), wait()
+        start = time.perf_counter()
+        run(), wait()
+        repeats[key] = max(1, min(200, int(2e-3 / (time.perf_counter() - start))))
+    begin = time.perf_counter()
+    while len(times["gnnclr", "step"]) < 5 or time.perf_counter() - begin < seconds:
+        for key, run in runs.items():
+            start = time.perf_counter()
+            for _ in range(repeats[key]):
+                run()
+            wait()
+            times[key].append((time.perf_counter() - start) / repeats[key])
+    rows = []
+    for (name, mode), found in times.items():
+        ratios = [own / dense for own, dense in zip(found, times["dense torch", mode])]
+        run = runs[name, mode]
+        host = {} if name == "3 products" else {"kernels": count_kernels(run), "frames": count_frames(run)}
+        rows.append({"method": name, "mode": mode, "seconds": min(found), "ratio": statistics.median(ratios), **host})
+    return rows
+
+
+def step_and_value(loss, views):
+    """A step, and the loss without gradients."""
+
+    def step():
+        for view in views:
+            view.grad = None
+        loss(*views).backward()
+
+    def value():
+        with torch.no_grad():
+            loss(*views)
+
+    return step, value
+
+
+def small(args):
+    """Small batches beside dense torch."""
+    rows = []
+    for family in args.losses:
+        for n, d in [(n, 128) for n in args.pairs] if args.pairs else SMALL:
+            if args.device == "cpu":
+                arguments = ["--threads", str(args.threads), "--turns", family, str(n), str(d)]
+                found = measure_alone("benchmarks.losses", arguments)
+            else:
+                found = in_turns(family, n, d, args.threads, args.device)
+            rows += [{"loss_name": family, "pairs": n, "width": d, **row} for row in found]
+            for row in found:
+                print(
+                    f"{family:9} {n:5} x {d:3} {row['method']:12} {row['mode']:6} {row['seconds'] * 1e3:9.3f} ms, "
+                    f"{row['ratio']:.2f} of dense torch",
+                    file=sys.stderr,
+                )
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=["sweep", "small"], default=["sweep", "small"])
+    parser.add_argument("--pairs", type=int, nargs="+", help="default: sizes that suit the device and the part")
+    parser.add_argument("--losses", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    add_out(parser)
+    parser.add_argument("--cell", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--turns", nargs=3, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.cell:
+        print(json.dumps(measure(args.cell[0], args.cell[1], int(args.cell[2]), args.threads, "cpu")))
+        return
+    if args.turns:
+        print(json.dumps(in_turns(args.turns[0], int(args.turns[1]), int(args.turns[2]), args.threads, "cpu")))
+        return
     env = environment(args.threads, args.device, PACKAGES)
-    note_origin(args.out, name, ["benchmarks.losses", *words_of(sys.argv[1:])], env)
-    print(publish(name, args.out))
+    end = "" if args.device == "cpu" else "_cuda"
+    parts = {"sweep": ("losses", losses_records, sweep), "small": ("losses_small", losses_small_records, small)}
+    for part in args.parts:
+        name, records, run = parts[part]
+        records(args.out, name + end).write(run(args))
+        note_origin(args.out, name + end, ["benchmarks.losses", *words_of(sys.argv[1:])], env)
+        print(publish(name + end, args.out))
 
 
 if __name__ == "__main__":

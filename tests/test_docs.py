@@ -174,6 +174,26 @@ def test_code_on_large_graphs_runs():
     assert sum(batch.num_nodes for batch in names["data"].batches()) == 3000
 
 
+BATCHES = (DOCS / "large_batches.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", re.findall(r"^    gnnclr (fit .*)$", BATCHES, re.MULTILINE))
+def test_commands_for_large_batches_take_chunks(command):
+    from gnnclr.train import parse_recipe
+
+    words = shlex.split(command)
+    size = parse_recipe(words[2], words[3:]).model.method.init_args.chunk_size
+    assert f"--model.method.chunk_size={size}" in words
+
+
+def test_code_on_large_batches_runs():
+    (block,) = code(DOCS / "large_batches.md")
+    names = {}
+    with pytest.warns(UserWarning, match="ghost batches"):
+        exec(block.replace("4096", "16").replace("512", "6"), names)
+    assert names["loss"].isfinite() and all(p.grad is not None for p in names["encoder"].parameters())
+
+
 def test_code_on_communities_runs():
     from gnnclr.node import sbm
     from gnnclr.node.methods.step_graph import step_graph

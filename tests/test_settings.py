@@ -63,6 +63,9 @@ GIVEN = {
     "kernel_size": 3,
     "divergence": "kl",
     "encoder": gcn,
+    "encoders": lambda: (nn.Identity(), nn.Identity()),
+    "projectors": lambda: (nn.Identity(), nn.Identity()),
+    "modalities": nn.Identity,
     "decoder": gcn,
     "online": gcn,
     "method": gcn,
@@ -117,6 +120,7 @@ BY_CLASS = {
     "WeighFalseNegatives": {"k": 1, "threshold": 0.5},
     "GATEncoder": {"heads": 2},
     "TensorLoader": {"batch_size": 4},
+    "cached_backward": {"encoder": lambda: nn.Linear(6, 2), "inputs": lambda: data().x, "loss": lambda: torch.sum},
 }
 #: What holds results, reads files, or is twin to a class.
 LEFT_OUT = {

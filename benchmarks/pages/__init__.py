@@ -9,8 +9,20 @@ from benchmarks.common import DOCS, RESULTS
 
 #: The sections of a page, each with the module that makes it; the text around them is in ``text/<page>.md``.
 PAGES = {
-    "losses": {"losses": "losses", "losses_cuda": "losses", "hot_path": "hot_path"},
-    "images": {"views": "views", "cifar10": "cifar10", "objectives": "objectives", "variants": "variants"},
+    "losses": {
+        "losses": "losses",
+        "losses_small": "losses_small",
+        "losses_cuda": "losses",
+        "losses_small_cuda": "losses_small",
+        "hot_path": "hot_path",
+    },
+    "images": {
+        "views": "views",
+        "chunks": "chunks",
+        "cifar10": "cifar10",
+        "objectives": "objectives",
+        "variants": "variants",
+    },
     "graphs": {"methods": "methods", "grace": "grace", "multiplex": "multiplex"},
     "communities": {"communities": "communities"},
     "large": {"large": "large", "full_batch": "full_batch"},

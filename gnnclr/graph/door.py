@@ -10,7 +10,7 @@ from torch import Tensor
 from gnnclr.graph.constant_bank import Bank
 from gnnclr.graph.extra_negatives import ExtraNegatives
 from gnnclr.graph.negatives import Negatives
-from gnnclr.ops.check import check_finite, check_index, check_matrix, describe
+from gnnclr.ops.check import check_finite, check_index, check_matrix, describe, looks_at
 from gnnclr.ops.memo import TensorMap, original
 
 #: Parts that hold numbers of nodes, samples, views or groups: integers of any size become int64 where they enter.
@@ -33,7 +33,7 @@ class _Given(NamedTuple):
     everywhere: bool
 
     def looks_at(self, value: Tensor) -> bool:
-        return self.everywhere or value.device.type == "cpu"
+        return self.everywhere or looks_at(value)
 
 
 def check_graph_parts(

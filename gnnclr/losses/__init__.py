@@ -4,6 +4,7 @@ from gnnclr.losses.aggregated import AggregatedLoss
 from gnnclr.losses.align_uniform import AlignUniformLoss
 from gnnclr.losses.asymmetric import AsymmetricInfoNCELoss
 from gnnclr.losses.barlow_twins import BarlowTwinsLoss
+from gnnclr.losses.cached_backward import cached_backward
 from gnnclr.losses.cca_ssg import CCASSGLoss
 from gnnclr.losses.clip import CLIPLoss
 from gnnclr.losses.community import CommunityNTXentLoss
@@ -58,4 +59,5 @@ __all__ = [
     "SupConLoss",
     "TripletLoss",
     "VICRegLoss",
+    "cached_backward",
 ]

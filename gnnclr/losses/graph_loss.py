@@ -18,7 +18,8 @@ from gnnclr.losses.shared_parameters import save_shared_once
 from gnnclr.nn import AlignmentConv, PairConv
 from gnnclr.nn.alignment import anchor_mass
 from gnnclr.ops.agreement import agree
-from gnnclr.ops.check import check_index, check_matrix, describe
+from gnnclr.ops.check import check_index, check_matrix, check_values, describe, looks_at
+from gnnclr.ops.contrast_views import contrast_views
 from gnnclr.ops.labels import as_tensor, class_labels
 from gnnclr.ops.unit_rows import normalize
 
@@ -33,7 +34,7 @@ def float_rows(x: Tensor, power: int = 1) -> Tensor:
             (default: ``1``)
     """
     x = x.to(torch.promote_types(x.dtype, torch.float32))
-    if power > 1 and x.device.type == "cpu" and x.numel():
+    if power > 1 and looks_at(x) and x.numel():
         most, largest = torch.finfo(x.dtype).max ** (1 / (power + 1)), float(x.detach().abs().amax())
         if largest > most:
             raise ValueError(
@@ -89,6 +90,10 @@ class GraphLoss(nn.Module):
     #: Whether the loss is a mean over anchors, so that each process can take its own. Others are computed by every
     #: process on the joined batch.
     mean_over_anchors: bool = True
+    #: Who repels whom where a batch is nothing but views, as :func:`gnnclr.ops.contrast_views` names it; such a batch
+    #: needs no graph if the layer is plain. ``None`` where there is no name for it, as in a subclass that says another
+    #: rule or graph and states no name.
+    pairing: str | None = None
     #: What has equal weight in the mean over positive pairs, ``"anchors"`` or ``"pairs"``.
     mean: str = "anchors"
 
@@ -106,6 +111,8 @@ class GraphLoss(nn.Module):
         super().__init_subclass__(**kwargs)
         if "graph" in vars(cls) and "forward" not in vars(cls):
             cls.forward = called_like(cls.graph)(cls.forward)
+        if "pairing" not in vars(cls) and vars(cls).keys() & {"rule", "graph", "project", "energy"}:
+            cls.pairing = None
 
     def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch of views, stacked in ``graph.x``: views of a sample, or of all samples of a label,
@@ -171,7 +178,7 @@ class GraphLoss(nn.Module):
             x, graph = args
             if given := self._inputs(kwargs):
                 raise ValueError(f"'loss(x, graph)' takes nothing else: put it into the graph (got {', '.join(given)})")
-            check_matrix("x", x, finite=True, rows=graph.num_nodes)
+            check_values("x", check_matrix("x", x, rows=graph.num_nodes))
             graph.admit(x)
             return self._energy(x, graph)
         args = one_by_one(args)
@@ -183,13 +190,23 @@ class GraphLoss(nn.Module):
     def _of_views(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         if self.gather_distributed and dist.is_available() and dist.is_initialized():
             return self._gathered(args, kwargs)
-        views, inputs = self._views(args, finite=True), self._inputs(kwargs) if kwargs else kwargs
+        views, inputs = self._views(args), self._inputs(kwargs) if kwargs else kwargs
+        plain = self.pairing is not None and self.memory is None and not inputs
+        if plain and (loss := self.of_views(views)) is not None:
+            return loss
+        for i, view in enumerate(views):
+            check_values(f"views[{i}]", view)
         graph = self._remembering(self.graph(*views, **inputs))
         x, graph.x = graph.x, None  # the graph is ours, and what is left of it needs no second copy
         return self._energy(x, graph)
 
-    def _views(self, args: tuple[Any, ...], finite: bool) -> list[Tensor]:
-        views = [check_matrix(f"views[{i}]", view, finite=finite) for i, view in enumerate(args)]
+    def of_views(self, views: list[Tensor]) -> Tensor | None:
+        """The loss of views without a graph; ``None`` where the layer is not plain, or the views are not alike."""
+        conv = self.layer()
+        return contrast_views(views, conv.temperature, self.pairing) if conv.plain else None
+
+    def _views(self, args: tuple[Any, ...]) -> list[Tensor]:
+        views = [check_matrix(f"views[{i}]", view) for i, view in enumerate(args)]
         if len(views) < self.min_views or (self.max_views is not None and len(views) > self.max_views):
             least = {1: "one", 2: "two"}.get(self.min_views, str(self.min_views))
             wanted = least if self.max_views == self.min_views else f"{least} or more"
@@ -210,7 +227,7 @@ class GraphLoss(nn.Module):
 
     def _gathered(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         def check() -> dict[str, Any]:
-            views, inputs = self._views(args, finite=False), self._inputs(kwargs)
+            views, inputs = self._views(args), self._inputs(kwargs)
             n, d = views[0].shape
             for i, view in enumerate(views):
                 check_matrix(f"views[{i}]", view, rows=n, cols=d)

@@ -54,6 +54,7 @@ class InfoNCELoss(GraphLoss):
     )
 
     max_views = 2
+    pairing = "keys"
 
     def __init__(
         self,

@@ -58,6 +58,8 @@ class NTXentLoss(GraphLoss):
         paper="SimCLR, https://arxiv.org/abs/2002.05709",
     )
 
+    pairing = "views"
+
     def __init__(
         self,
         temperature: float | nn.Parameter = 0.5,

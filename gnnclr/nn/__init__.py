@@ -3,6 +3,7 @@
 from gnnclr.nn.alignment import AlignmentConv
 from gnnclr.nn.asymmetric import AsymmetricConv
 from gnnclr.nn.bridge import bridge
+from gnnclr.nn.chunks import in_chunks
 from gnnclr.nn.contra_norm import ContraNorm
 from gnnclr.nn.contrastive import ContrastiveConv
 from gnnclr.nn.coupled import CoupledConv
@@ -52,4 +53,5 @@ __all__ = [
     "Update",
     "WeightedSum",
     "bridge",
+    "in_chunks",
 ]

@@ -13,6 +13,7 @@ from gnnclr.ops.check import check_choice
 from gnnclr.ops.kernels import PairKernel
 from gnnclr.ops.memo import TensorMemo
 from gnnclr.ops.unit_rows import squared_excess
+from gnnclr.ops.value_only import value_only
 
 
 @dataclass
@@ -211,7 +212,10 @@ class AlignmentConv(PairConv):
             return self._step_groups(z, graph)
         pairs = self.pairs(z, graph)
         attract = pairs.weight if pairs.attract is None else pairs.attract
-        update = self._result(-(attract * pairs.score).sum(), self.pull(z, graph, pairs, -attract))
+        energy = -(attract * pairs.score).sum()
+        if value_only():
+            return Update(energy)
+        update = self._result(energy, self.pull(z, graph, pairs, -attract))
         if pairs.learned is not None:
             update.gradients.append((pairs.learned, -pairs.score))
         return update
@@ -227,6 +231,8 @@ class AlignmentConv(PairConv):
         weight = (anchor_share(others, graph.anchor, z.dtype, self.mean) / others.clamp(min=1)).unsqueeze(1)
         attract = weight * (scatter(z, group, reduce="sum")[group] - z)
         energy = -(attract * z).sum() / float(self.temperature)
+        if value_only():
+            return Update(energy)
         return self._result(energy, attract + scatter(weight * z, group, reduce="sum")[group] - weight * z)
 
     def _result(self, energy: Tensor, message: Tensor) -> Update:

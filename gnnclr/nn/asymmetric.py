@@ -10,6 +10,7 @@ from gnnclr.nn.coupled import CoupledConv
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_number, check_positive
+from gnnclr.ops.value_only import value_only
 
 
 class AsymmetricConv(PairConv):
@@ -54,10 +55,12 @@ class AsymmetricConv(PairConv):
                 continue
             update = self.conv.step(z, _between(graph, a, b))
             energy = energy + weight / self.total * update.energy
+            if value_only():
+                continue
             side = torch.where(graph.view == a, alpha, 1 - alpha).to(z) * (weight / self.total)
             message.addcmul_(update.message, side.unsqueeze(1))
             gradients += [(tensor, weight / self.total * gradient) for tensor, gradient in update.gradients]
-        return Update(energy, message, gradients)
+        return Update(energy) if value_only() else Update(energy, message, gradients)
 
     def extra_repr(self) -> str:
         """The layer and the pairs of views."""

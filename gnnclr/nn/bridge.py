@@ -29,6 +29,7 @@ def bridge(z: Tensor, update: Update) -> Tensor:
 
     Forward returns :math:`E`, backward returns :math:`-\mathbf{m}` to ``z`` and :math:`\partial E` to every further
     input, such as a temperature.
+    An update without a message has nothing to send back: its energy is a constant.
     An update without an energy trains through the surrogate
     :math:`-\sum_i \langle \mathbf{z}_i, \mathrm{sg}(\mathbf{m}_i) \rangle`, whose gradient is
     minus the message as well.
@@ -37,6 +38,8 @@ def bridge(z: Tensor, update: Update) -> Tensor:
         z (Tensor): The embeddings [n, d] that the update was computed from.
         update (Update): The update, computed without gradients.
     """
+    if update.message is None:
+        return update.energy.clone()
     if update.energy is None:
         return -(z * update.message.detach()).sum()
     return _Bridge.apply(update, z, *(tensor for tensor, _ in update.gradients))

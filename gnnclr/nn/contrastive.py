@@ -15,6 +15,7 @@ from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
 from gnnclr.ops.group_softmax import GroupSoftmax
+from gnnclr.ops.value_only import value_only
 
 DENOMINATORS = ("pair", "all", "none")
 
@@ -63,6 +64,20 @@ class ContrastiveConv(CoupledConv):
         self.denominator = check_choice("denominator", denominator, DENOMINATORS)
         if denominator != "none" or self.alignment.weighs_rows:
             self._check_one_temperature()
+
+    @property
+    def plain(self) -> bool:
+        """See :class:`PairConv`: plain parts, one temperature, the positive in the denominator, any implementation."""
+        alignment, uniformity = self.alignment, self.uniformity
+        return (
+            type(self) is ContrastiveConv
+            and self.denominator == "pair"
+            and type(alignment) is AlignmentConv
+            and type(uniformity) is UniformityConv
+            and uniformity.impl == "auto"
+            and alignment.kernel is uniformity.kernel is None
+            and all(_is_same(part.temperature, self.temperature) for part in (alignment, uniformity))
+        )
 
     @property
     def compares_positives(self) -> bool:
@@ -126,7 +141,10 @@ class ContrastiveConv(CoupledConv):
         graph = copy(graph)
         graph.anchor = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor
         parts = [self.alignment.step(z, graph), self.uniformity.step(z, graph)]
-        energy, message = (sum(getattr(part, name) for part in parts) for name in ("energy", "message"))
+        energy = sum(part.energy for part in parts)
+        if value_only():
+            return Update(energy)
+        message = sum(part.message for part in parts)
         return Update(energy, message, [pair for part in parts for pair in part.gradients])
 
     def _step_groups(self, z: Tensor, graph: ContrastGraph) -> Update:
@@ -137,6 +155,8 @@ class ContrastiveConv(CoupledConv):
         gap = (log_partition.lse - positives.lse).masked_fill(share == 0, float("-inf"))
         push, each = torch.sigmoid(gap), share / positives.count.clamp(min=1)
         energy = (share * (softplus(gap, threshold=50.0) + positives.spread)).sum()
+        if value_only():
+            return Update(energy)
         learned = isinstance(self.temperature, Tensor)
         repel, by_scale = log_partition.message(share * push)
         # (1 + ε) / P of the positives' softmax, less the weight 1 / P, less the share of negatives in the partition.
@@ -148,3 +168,10 @@ class ContrastiveConv(CoupledConv):
         """Temperature, denominator, and the alignment where it is a special one."""
         alignment = "" if type(self.alignment) is AlignmentConv else f", alignment={self.alignment}"
         return f"{super().extra_repr()}, denominator={self.denominator!r}{alignment}"
+
+
+def _is_same(one: float | Tensor, other: float | Tensor) -> bool:
+    """Whether two temperatures are one parameter, or equal numbers, which a layer that was pickled has twice."""
+    if isinstance(one, Tensor) or isinstance(other, Tensor):
+        return one is other
+    return one == other

@@ -13,6 +13,7 @@ from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import describe
+from gnnclr.ops.value_only import value_only
 
 
 class CoupledConv(PairConv):
@@ -72,6 +73,8 @@ class CoupledConv(PairConv):
         options = {"weigh": self.weigh(pairs, z.size(0))} if len(self.sharpness) == 1 else {}
         log_partitions = [self.uniformity.log_partition(z, graph, sharpness=c, **options) for c in self.sharpness]
         energy, by_score, by_lse = self._couple(pairs, log_partitions)
+        if value_only():
+            return Update(energy)
         by_weight = self._gradient_by_weight(pairs, log_partitions)
         by_scale, repel = self._gradient_by_scale(pairs, by_score, by_lse), None
         for c, by in zip(self.sharpness, by_lse):

@@ -9,6 +9,7 @@ from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice, check_count, check_positive
 from gnnclr.ops.unit_rows import normalize
+from gnnclr.ops.value_only import value_only
 
 MODES = ("last", "mean", "max", "cat", "lstm")
 
@@ -96,10 +97,12 @@ class JumpingKnowledgeConv(PairConv):
             r = self._join([(unit - z) + move for unit, move in rounds])
             return Update(None, r / self._scale(graph))
         learned = [p for p in self.parameters() if p.requires_grad]
-        with torch.enable_grad():
+        with torch.set_grad_enabled(not value_only()):
             z = z.detach().requires_grad_()
             r = self._join([unit + move for unit, move in self._rounds(z, graph)])
             energy = self.conv.energy(normalize(r), graph)
+            if value_only():
+                return Update(energy)
             by_z, *by = torch.autograd.grad(energy, [z, *learned], allow_unused=True)
         gradients = [(p, gradient) for p, gradient in zip(learned, by) if gradient is not None]
         return Update(energy.detach(), -by_z, gradients)

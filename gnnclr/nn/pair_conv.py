@@ -1,6 +1,7 @@
 """The base of contrastive layers: an update over pairs, with an energy."""
 
 from collections.abc import Callable
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,9 +12,10 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.nn.bridge import bridge
 from gnnclr.nn.kernel_messages import KernelMessages
 from gnnclr.nn.update import Update
-from gnnclr.ops.check import check_matrix, check_positive, describe
+from gnnclr.ops.check import check_matrix, check_positive, check_values, describe
 from gnnclr.ops.kernels import PairKernel
 from gnnclr.ops.tiles import slices
+from gnnclr.ops.value_only import set_value_only
 
 #: Numbers that edges carry at a time: more would not fit the cache, and neighbors as positives are many edges.
 NUMBERS_AT_ONCE = 1 << 22
@@ -38,13 +40,16 @@ class PairConv(MessagePassing):
 
     #: The kernel of a pair; ``None`` is the dot product.
     kernel: PairKernel | None = None
+    #: Whether a batch of views needs no graph: the energy is what :func:`gnnclr.ops.contrast_views` computes of them.
+    plain: bool = False
 
     def __init__(self, temperature: float | nn.Parameter = 1.0):
         super().__init__(aggr="sum")
         self.temperature = check_positive("temperature", temperature, learnable=True)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
-        """Energy and message of one round; ``z`` is float32 or float64, and no gradient is recorded."""
+        """Energy and message of one round; ``z`` is float32 or float64, and no gradient is recorded. Where
+        :func:`gnnclr.ops.value_only.value_only` says so, the message may be left out."""
         raise NotImplementedError
 
     if TYPE_CHECKING:  # torch says that any module returns anything
@@ -55,23 +60,37 @@ class PairConv(MessagePassing):
 
     def forward(self, z: Tensor, graph: ContrastGraph) -> Tensor:
         """The message of one round."""
-        return self._step(z, graph).message.to(z.dtype)
+        return self._step(z, graph, wanted=True).message.to(z.dtype)
 
     def energy(self, z: Tensor, graph: ContrastGraph) -> Tensor:
         """The energy of ``z`` on the graph, a differentiable scalar."""
-        return bridge(z, self._step(z, graph))
+        return bridge(z, self._step(z, graph, wanted=self._learns(z, graph)))
 
-    def _step(self, z: Tensor, graph: ContrastGraph) -> Update:
+    def _learns(self, z: Tensor, graph: ContrastGraph) -> bool:
+        """Whether anything wants a gradient of the energy."""
+        if z.requires_grad or not torch.is_grad_enabled():
+            return torch.is_grad_enabled()
+        temperatures = (getattr(module, "temperature", None) for module in self.modules())
+        inputs = chain(self.parameters(), temperatures, graph.to_dict().values())
+        return any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+
+    def _step(self, z: Tensor, graph: ContrastGraph, wanted: bool) -> Update:
         if not isinstance(graph, ContrastGraph):
             raise ValueError(f"'graph' must be a ContrastGraph (got {describe(graph)})")
-        check_matrix("z", z, finite=True, rows=graph.num_nodes)
+        check_values("z", check_matrix("z", z, rows=graph.num_nodes))
         graph.admit(z)
         check_positive("temperature", self.temperature, learnable=True)
         if torch.is_inference_mode_enabled():  # where layers that differentiate inside could not
             with torch.inference_mode(False):
-                return self._step(z.clone(), graph)
+                return self._step(z.clone(), graph, wanted)
         with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
-            return self.step(z.detach().to(torch.promote_types(z.dtype, torch.float32)), graph)
+            x = z.detach().to(torch.promote_types(z.dtype, torch.float32))
+            with set_value_only(not wanted):
+                update = self.step(x, graph)
+            if update.energy is None and update.message is None:  # it trains by its message alone
+                with set_value_only(False):
+                    update = self.step(x, graph)
+            return update
 
     def pair_scores(self, z: Tensor, graph: ContrastGraph, edge_index: Tensor) -> tuple[Tensor, Tensor | None]:
         r"""The kernel of explicit pairs over the temperature [e], and its slope (``None`` for the dot product)."""

@@ -12,6 +12,7 @@ from gnnclr.ops import PairSum
 from gnnclr.ops.check import check_choice
 from gnnclr.ops.kernels import PairKernel
 from gnnclr.ops.pair_sum import SUM_IMPLEMENTATIONS
+from gnnclr.ops.value_only import value_only
 
 
 class PotentialConv(PairConv):
@@ -45,6 +46,8 @@ class PotentialConv(PairConv):
             edge_index = explicit_negatives(graph)
             value, slope = self.pair_scores(z, graph, edge_index)
             number = max(edge_index.size(1), 1)
+            if value_only():
+                return Update(value.sum() / number)
             share = torch.full_like(value, -1 / number)
             return Update(value.sum() / number, self.messages_both_ways(z, graph, edge_index, share, slope))
         energy, number, message = z.new_zeros(()), 0, None
@@ -54,7 +57,10 @@ class PotentialConv(PairConv):
             # Every pair weighs one: a symmetric walk counts it from both of its sides.
             pairs = PairSum(q, k, self.kernel, q.new_ones(q.size(0)), impl=self.impl, **options)
             energy, number = energy + pairs.value.sum(), number + int(pairs.count.sum())
-            message = block.add(message, z, pairs.to_q, pairs.to_k)
+            if not value_only():
+                message = block.add(message, z, pairs.to_q, pairs.to_k)
+        if value_only():
+            return Update(energy / max(number, 1))
         message = torch.zeros_like(z) if message is None else message.div_(-max(number, 1))
         return Update(energy / max(number, 1), message)
 

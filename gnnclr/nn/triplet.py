@@ -15,6 +15,7 @@ from gnnclr.ops.check import check_choice, check_positive
 from gnnclr.ops.hinge_sum import HingeSum, SortedThresholds
 from gnnclr.ops.kernels import CosineHinge, Hinge, NegativePower
 from gnnclr.ops.pair_sum import SUM_IMPLEMENTATIONS
+from gnnclr.ops.value_only import value_only
 
 #: Minus the distance of a positive, and the hinge of that of a negative.
 DISTANCES = {
@@ -69,11 +70,15 @@ class TripletConv(PairConv):
         one = graph.edge_weight is None and most_positives(pairs.edge_index) <= 1
         sums = self._of_mean if one or self.positives == "mean" else self._of_all
         value, mass, message, by_score = sums(z, graph, pairs)
-        message = self.alignment.pull(z, graph, pairs, by_score).sub_(message)
         mass = mass if mass > 0 else 1
+        if value_only():
+            return Update(value / mass)
+        message = self.alignment.pull(z, graph, pairs, by_score).sub_(message)
         return Update(value / mass, message.div_(mass))
 
-    def _of_all(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs) -> tuple[Tensor, float, Tensor, Tensor]:
+    def _of_all(
+        self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs
+    ) -> tuple[Tensor, float, Tensor | None, Tensor | None]:
         """Sum and weight of all triplets, and gradients of the sum by embeddings and by the scores of positives."""
         target = pairs.edge_index[1]
         weight = graph.edge_weight
@@ -95,13 +100,13 @@ class TripletConv(PairConv):
             options = {"exclude": block.groups, "exclude_pairs": block.pairs, "impl": self.impl, "kernel": self.kernel}
             found = HingeSum(q, k, place[of], threshold[of], weight[of], **options)
             total, mass = total + found.value, mass + float(found.mass)
-            message = block.add(message, z, found.to_q, found.to_k)
+            message = None if value_only() else block.add(message, z, found.to_q, found.to_k)
             by_score[of] -= found.by_threshold
         return total, mass, torch.zeros_like(z) if message is None else message, by_score
 
     def _of_all_explicit(
         self, z: Tensor, graph: ContrastGraph, thresholds: SortedThresholds
-    ) -> tuple[Tensor, float, Tensor, Tensor]:
+    ) -> tuple[Tensor, float, Tensor | None, Tensor | None]:
         """As :meth:`_of_all`, for negatives that are edges."""
         edge_index = explicit_negatives(graph)
         source, target = edge_index
@@ -112,6 +117,8 @@ class TripletConv(PairConv):
         sums = torch.nn.functional.pad(sums, (1, 0))
         weight, weighted = (sums[:, start[1:][target]] - sums[:, start[target] + rank]).to(z)
         value = (weighted - weight * self.kernel.distance(x)).sum()
+        if value_only():
+            return value, self._mass(thresholds, target), None, None
         message = self.messages_both_ways(z, graph, edge_index, weight, self.kernel.distance_slope(x).neg_())
         # How many negatives each threshold is above of.
         slots = torch.bincount(start[target] + target + rank, minlength=thresholds.order.numel() + n).cumsum(0)
@@ -120,10 +127,17 @@ class TripletConv(PairConv):
         above = slots[place] - before[thresholds.owner]
         by_score = torch.empty_like(thresholds.threshold)
         by_score[thresholds.order] = -above.to(z) * thresholds.weight
-        total = torch.zeros(n, dtype=z.dtype, device=z.device).index_add_(0, thresholds.owner, thresholds.weight)
-        return value, float(total[target].sum()), message, by_score
+        return value, self._mass(thresholds, target), message, by_score
 
-    def _of_mean(self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs) -> tuple[Tensor, float, Tensor, Tensor]:
+    @staticmethod
+    def _mass(thresholds: SortedThresholds, target: Tensor) -> float:
+        """The weight of all triplets of the thresholds with negatives of these targets."""
+        total = torch.zeros_like(thresholds.count, dtype=thresholds.weight.dtype)
+        return float(total.index_add_(0, thresholds.owner, thresholds.weight)[target].sum())
+
+    def _of_mean(
+        self, z: Tensor, graph: ContrastGraph, pairs: PositivePairs
+    ) -> tuple[Tensor, float, Tensor | None, Tensor]:
         """As :meth:`_of_all`, for one hinge of the mean distance of an anchor's positives."""
         share = sum_by_anchor(pairs.weight, pairs, z.size(0))
         weight = pairs.weight / share[pairs.edge_index[1]].clamp(min=torch.finfo(z.dtype).tiny)
@@ -133,7 +147,7 @@ class TripletConv(PairConv):
 
     def _negatives(
         self, z: Tensor, graph: ContrastGraph, threshold: Tensor, active: Tensor
-    ) -> tuple[Tensor, int, Tensor, Tensor]:
+    ) -> tuple[Tensor, int, Tensor | None, Tensor]:
         """Sum and number of the triplets, and gradients of the sum by embeddings and thresholds."""
         if graph.negative_index is not None:
             edge_index = explicit_negatives(graph)
@@ -142,7 +156,7 @@ class TripletConv(PairConv):
             value, slope, by = self.kernel.evaluate_above(x, threshold[target])
             chosen = active[target]
             by_threshold = torch.zeros_like(threshold).index_add_(0, target, chosen * by)
-            message = self.messages_both_ways(z, graph, edge_index, chosen, slope)
+            message = None if value_only() else self.messages_both_ways(z, graph, edge_index, chosen, slope)
             return (chosen * value).sum(), int(chosen.sum()), message, by_threshold
         total, number, message, by_threshold = z.new_zeros(()), 0, None, torch.zeros_like(threshold)
         for block in negative_blocks(z, graph, graph.negatives):
@@ -151,7 +165,7 @@ class TripletConv(PairConv):
             options = {"exclude": block.groups, "exclude_pairs": block.pairs, "impl": self.impl}
             found = PairSum(q, k, self.kernel, weight, threshold=block.of_anchors(threshold), **options)
             total, number = total + (weight * found.value).sum(), number + int((weight * found.count).sum())
-            message = block.add(message, z, found.to_q, found.to_k)
+            message = None if value_only() else block.add(message, z, found.to_q, found.to_k)
             by_threshold[slice(None) if block.anchors is None else block.anchors] += found.by_threshold
         return total, number, torch.zeros_like(z) if message is None else message, by_threshold
 

@@ -15,6 +15,7 @@ from gnnclr.ops.check import check_choice
 from gnnclr.ops.kernels import PairKernel
 from gnnclr.ops.pair_softmax import IMPLEMENTATIONS
 from gnnclr.ops.pair_sum import SUM_IMPLEMENTATIONS
+from gnnclr.ops.value_only import value_only
 
 
 def edge_logsumexp(score: Tensor, target: Tensor, num_nodes: int) -> Tensor:
@@ -125,6 +126,8 @@ class UniformityConv(PairConv):
         some = torch.isfinite(log_partition.lse)
         weight = anchor_share(some, graph.anchor, z.dtype)
         energy = (weight * log_partition.lse.masked_fill(~some, 0)).sum()
+        if value_only():
+            return Update(energy)
         message, by_log_scale = log_partition.message(weight)
         tau = self.temperature
         gradients = [(tau, -by_log_scale / float(tau))] if isinstance(tau, Tensor) else []

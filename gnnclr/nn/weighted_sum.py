@@ -6,6 +6,7 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_number
+from gnnclr.ops.value_only import value_only
 
 
 class WeightedSum(PairConv):
@@ -33,9 +34,13 @@ class WeightedSum(PairConv):
             update = part.step(z, graph)
             # A sum of energies needs all of them: with one missing, only the message is left.
             energy = None if energy is None or update.energy is None else energy + weight * update.energy
+            if update.message is None:
+                continue
             scaled = update.message * weight
             message = scaled if message is None else message.add_(scaled)
             gradients += [(tensor, weight * gradient) for tensor, gradient in update.gradients]
+        if value_only():
+            return Update(energy)
         return Update(energy, message, gradients)
 
     def extra_repr(self) -> str:

@@ -7,6 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+#: Types of devices whose tensors are looked at.
+LOOKED_AT = frozenset(("cpu",))
+
+
+def looks_at(x: Tensor) -> bool:
+    """Whether to look at the entries of a tensor, to refuse them or to choose a way by them: on the CPU. A look at an
+    accelerator would wait for it: there what is not finite reaches the loss. While a program is compiled there is
+    nothing to see."""
+    return x.device.type in LOOKED_AT and not torch.compiler.is_compiling()
+
 
 def describe(value: Any) -> str:
     """A short description of ``value`` for error messages: shape and dtype of tensors, type and value of the rest."""
@@ -35,13 +45,26 @@ def check_matrix(
     if x.layout != torch.strided or x.is_nested:
         layout = "nested" if x.is_nested else x.layout
         raise ValueError(f"'{name}' must be a dense tensor of shape {expected} (got layout {layout})")
-    if finite and x.is_meta:
-        raise ValueError(f"'{name}' must have values (got a tensor on device meta)")
+    if finite:
+        check_has_values(name, x)
     if x.dtype.itemsize < 2:  # which nothing computes in
         raise ValueError(f"'{name}' must be of 16 bits or more (got {describe(x)})")
     if (rows is not None and x.size(0) != rows) or (cols is not None and x.size(1) != cols) or x.size(1) == 0:
         raise ValueError(f"'{name}' must have shape {expected} (got {describe(x)})")
     return check_finite(name, x) if finite else x
+
+
+def check_has_values(name: str, x: Tensor) -> Tensor:
+    """Returns the tensor ``x`` unless it is on device meta, and raises a :class:`ValueError` otherwise."""
+    if x.is_meta:
+        raise ValueError(f"'{name}' must have values (got a tensor on device meta)")
+    return x
+
+
+def check_values(name: str, x: Tensor) -> Tensor:
+    """Returns ``x`` if it has values that are finite, as far as they are looked at, and raises a :class:`ValueError`
+    otherwise."""
+    return check_finite(name, x) if looks_at(x) else check_has_values(name, x)
 
 
 def check_finite(name: str, x: Tensor) -> Tensor:
@@ -71,7 +94,8 @@ def check_positive(name: str, value: Any, learnable: bool = False) -> Any:
     """
     number = value.detach().item() if isinstance(value, Tensor) and value.numel() == 1 else value
     # Within float32, and with an inverse there: scales and temperatures are divided by.
-    if not is_number(number) or not 1e-37 < number < 1e37:
+    # 'float' first: what asks an abstract class takes ten times as long, and a loss asks in every step.
+    if not (type(number) is float or is_number(number)) or not 1e-37 < number < 1e37:
         raise ValueError(f"'{name}' must be a positive number (got {describe(value)})")
     return value if learnable else check_constant(name, value)
 

@@ -8,6 +8,7 @@ from gnnclr.ops.kernels.hinge import Hinge
 from gnnclr.ops.pair_set import PairSet
 from gnnclr.ops.pair_sum import SUM_IMPLEMENTATIONS
 from gnnclr.ops.tiles import slices, tile_size
+from gnnclr.ops.value_only import value_only
 
 #: Thresholds of a block of queries.
 THRESHOLDS_AT_ONCE = 1 << 22
@@ -133,6 +134,8 @@ class HingeSum:
             pairs.exclusion.mask_(rank, rows, cols, threshold.size(1))
             weight = weights.gather(1, rank)
             self.value += torch.addcmul(weighted.gather(1, rank), weight, distance, value=-1).sum()
+            if value_only():
+                continue
             passed.scatter_add_(1, rank, torch.ones_like(distance))
             slope = self.kernel.distance_slope(x).mul_(weight).neg_()
             to_q, to_k = self.kernel.pull_tile(slope, q, k)

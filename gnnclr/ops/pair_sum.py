@@ -9,6 +9,7 @@ from gnnclr.ops.check import check_choice, describe
 from gnnclr.ops.kernels import PairKernel
 from gnnclr.ops.pair_set import PairSet
 from gnnclr.ops.tiles import slices, tile_size
+from gnnclr.ops.value_only import value_only
 
 SUM_IMPLEMENTATIONS = ("auto", "tiles", "dense")
 
@@ -91,6 +92,8 @@ class PairSum:
                 if self._pairs.exclusion.covers(rows, cols):
                     continue
                 slope = self._evaluate(rows, cols)
+                if value_only():
+                    continue
                 to_q, to_k = self.kernel.pull_tile(slope.mul_(self._weight[rows].unsqueeze(1)), q[rows], k[cols])
                 self._to_q[rows] += to_q
                 self._to_k[cols] += to_k
@@ -103,6 +106,8 @@ class PairSum:
                 if self._pairs.exclusion.covers(rows, cols):
                     continue
                 slope = self._evaluate(rows, cols, both=cols.start > rows.start)
+                if value_only():
+                    continue
                 slope.mul_(weight[rows].unsqueeze(1) + weight[cols].unsqueeze(0))
                 to_rows, to_cols = self.kernel.pull_tile(slope, q[rows], q[cols])
                 self._to_q[rows] += to_rows

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops.exclusion import Exclusion
-from gnnclr.ops.tiles import SAFE_RANGE, slices
+from gnnclr.ops.sample_diagonals import SampleDiagonals
+from gnnclr.ops.tiles import LEAST, LOG2_E, MEMORY, SAFE_RANGE, scaled_product, slices
+from gnnclr.ops.value_only import value_only
 
 #: Entries of a tile, which holds whole rows of the similarity matrix: 8 MB in float32, 256 MB on a GPU.
 TILE_ENTRIES = {"cpu": 1 << 21, "cuda": 1 << 26}
@@ -23,33 +25,62 @@ class RowSweep:
     Args:
         q (Tensor): Queries [n, d].
         k (Tensor): Keys [m, d].
-        exclusion (Exclusion): The pairs that take no part.
+        exclusion (Exclusion or SampleDiagonals): The pairs that take no part.
         scale (float): The factor of similarities.
-        weigh (callable): The weights :math:`w` of a slice of queries, from their log-sum-exp.
+        weigh (callable, optional): The weights :math:`w` of a slice of queries, from their log-sum-exp; without it
+            there are no messages. (default: ``None``)
+        safe (bool, optional): Whether no exponent can over- or underflow. (default: ``None``, by a look at the rows)
+        positives (bool, optional): Whether each query has one excluded key, which is its positive: it pulls as strongly
+            as all other keys push together, and weights are a function of the ``gap`` by which the log-sum-exp is above
+            its score. The exclusion finds it. (default: ``False``)
+        out (tuple, optional): Where messages are written to [n, d] and [m, d]. (default: ``None``, new memory)
     """
 
     def __init__(
-        self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float, weigh: Callable[[Tensor, slice], Tensor]
+        self,
+        q: Tensor,
+        k: Tensor,
+        exclusion: Exclusion | SampleDiagonals,
+        scale: float | Tensor,
+        weigh: Callable[[Tensor, slice], Tensor] | None = None,
+        safe: bool | None = None,
+        positives: bool = False,
+        out: tuple[Tensor, Tensor] | None = None,
     ):
         n, m = q.size(0), k.size(0)
         height = self.height(k)
-        self.lse = q.new_full((n,), float("-inf"))
-        self.to_q, self.to_k = torch.zeros_like(q), torch.zeros_like(k)
-        shifted = not self._safe(q, k, scale)
-        buffer, everything = q.new_empty(min(height, n) * m), slice(0, m)
+        diagonals = exclusion if positives and isinstance(exclusion, SampleDiagonals) else None
+        if positives and diagonals is None:
+            raise ValueError(f"'exclusion' must be SampleDiagonals with 'positives' (got {type(exclusion).__name__})")
+        self.gap = q.new_empty(n) if positives else None
+        self.lse = q.new_empty(n) if m else q.new_full((n,), float("-inf"))
+        new = torch.empty_like if n and m else torch.zeros_like
+        self.to_q, self.to_k = (None, None) if weigh is None or value_only() else out or (new(q), new(k))
+        shifted = not (self._safe(q, k, scale) if safe is None else safe)
+        loan, everything = MEMORY.lend(q, min(height, n) * m), slice(0, m)
+        buffer = q.new_empty(min(height, n) * m) if loan is None else loan.memory
+        unit = 1.0 if shifted else LOG2_E
         for rows in slices(n, height) if m else ():
-            size = rows.stop - rows.start
-            e = torch.mm(q[rows] * scale, k.t(), out=buffer[: size * m].view(size, m))
+            e = scaled_product(q[rows], k, scale * unit, buffer)
+            if diagonals is not None:
+                torch.mul(diagonals.entries(e, rows, everything), -1 / unit, out=self.gap[rows])
             exclusion.mask_(e, rows, everything, value=float("-inf"))
             if shifted:
                 high = e.amax(dim=1, keepdim=True)
                 e.sub_(high.masked_fill_(high == float("-inf"), 0))
-            total = e.exp_().sum(dim=1)
-            lse = total.log()
-            self.lse[rows] = lse + high.squeeze(1) if shifted else lse
-            share = torch.where(total > 0, weigh(self.lse[rows], rows) / total, 0).unsqueeze(1)
+            total = (e.exp_() if shifted else e.exp2_()).sum(dim=1)
+            lse = torch.log(total, out=self.lse[rows])
+            if shifted:
+                lse.add_(high.squeeze(1))
+            if positives:
+                self.gap[rows].add_(lse)
+            if self.to_q is None:
+                continue
+            if positives:
+                exclusion.mask_(e, rows, everything, value=-total)
+            share = (weigh(self.gap[rows] if positives else lse, rows) / total.clamp_(min=LEAST)).unsqueeze(1)
             torch.mm(e, k, out=self.to_q[rows]).mul_(share)
-            self.to_k.addmm_(e.t(), q[rows] * share)
+            self.to_k.addmm_(e.t(), q[rows] * share, beta=int(rows.start > 0))
 
     @staticmethod
     def height(k: Tensor) -> int:

@@ -1,11 +1,12 @@
 """Rows of unit length, and lengths of rows of any size."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from gnnclr.ops.check import looks_at
 from gnnclr.ops.no_double_backward import no_double_backward
 
 #: Lengths whose squares neither over- nor underflow in float32.
@@ -31,12 +32,11 @@ def _exponents(x: Tensor) -> Tensor:
 
 
 def _lengths(x: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, bool]:
-    """Lengths of rows [..., 1], and whether none over- or underflowed: on a GPU, which would be waited for, the answer
-    is no."""
-    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=dtype).to(x.dtype)
-    if length.device.type != "cpu" or torch.compiler.is_compiling() or not length.numel():
+    """Lengths of rows [..., 1], and whether none over- or underflowed: where nobody looks, the answer is no."""
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=dtype)
+    if not length.numel() or not looks_at(length):
         return length, length.numel() == 0
-    low, high = (float(end) for end in length.detach().aminmax())
+    low, high = torch.stack(length.detach().aminmax()).tolist()
     return length, SAFE_LENGTHS[0] < low and high < SAFE_LENGTHS[1]
 
 
@@ -58,35 +58,77 @@ def row_lengths(x: Tensor) -> Tensor:
     return scale_down(_lengths(scale_down(x, exponent))[0], -exponent)
 
 
+class Unit(NamedTuple):
+    """Rows brought to unit length, and what a gradient needs to go back through that.
+
+    Attributes:
+        rows (Tensor): Rows of unit length, or zero [..., d].
+        length (Tensor): What the rows were divided by [..., 1]: their length, infinity for zero rows.
+        exponent (Tensor, optional): The exponent of the power of two that was taken out before.
+        safe (bool): Whether all lengths were seen to be finite and in ``SAFE_LENGTHS``.
+    """
+
+    rows: Tensor
+    length: Tensor
+    exponent: Tensor | None = None
+    safe: bool = False
+
+    def back(self, grad: Tensor, along: Tensor, in_place: bool = False) -> Tensor:
+        """The gradient by rows of any length, in the type of ``rows``.
+
+        Args:
+            grad (Tensor): The gradient by ``rows`` [..., d].
+            along (Tensor): Its part along each row, the product of both [..., 1].
+            in_place (bool, optional): Whether ``grad`` may be written into. (default: ``False``)
+        """
+        grad = torch.addcmul(grad, along, self.rows, value=-1, out=grad if in_place else None)
+        if self.safe:
+            return grad.div_(self.length)
+        grad = grad / self.length
+        if self.exponent is not None:
+            grad = scale_down(grad, self.exponent)
+        most = torch.finfo(self.rows.dtype).max  # the rows may be so short that no number is the gradient
+        return grad.clamp_(-most, most).to(self.rows.dtype)
+
+
+def bring_to_unit(x: Tensor, in_place: bool = False) -> Unit:
+    """Brings rows of any length to unit length, in float32 at least; it looks at their lengths at most.
+
+    Args:
+        x (Tensor): Rows [..., d].
+        in_place (bool, optional): Whether ``x`` may be written into: new memory costs a pass over it. (default:
+            ``False``)
+    """
+    z = x if x.dtype == torch.float32 else x.to(torch.promote_types(x.dtype, torch.float32))
+    # An error of the length is one of all scores of the row, and those are divided by small temperatures.
+    wide = z.dtype if z.device.type == "mps" else torch.float64  # which has no float64
+    length, safe = _lengths(z, wide)
+    if safe:
+        length = length.to(z.dtype)
+        return Unit(torch.div(z, length, out=z if in_place else None), length, safe=True)
+    if z.dtype != wide:  # which holds the length of any such row
+        length = _inverse(length)
+        return Unit((z / length).to(z.dtype), length)
+    exponent = _exponents(z)
+    z = scale_down(z, exponent)
+    length = _inverse(_lengths(z, wide)[0])
+    return Unit(z.div_(length), length, exponent)
+
+
 class _Normalize(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        z = x.to(torch.promote_types(x.dtype, torch.float32))
-        # An error of the length is one of all scores of the row, and those are divided by small temperatures.
-        wide = z.dtype if z.device.type == "mps" else torch.float64  # which has no float64
-        length, safe = _lengths(z, wide)
-        exponent = None
-        if safe:
-            z = z / length
-        else:
-            exponent = _exponents(z)
-            z = scale_down(z, exponent)
-            length = _inverse(_lengths(z, wide)[0])
-            z = z.div_(length)
-        ctx.dtype, ctx.exponent = x.dtype, exponent
-        ctx.save_for_backward(z, length)
-        return z
+        unit = bring_to_unit(x)
+        ctx.dtype, ctx.rest = x.dtype, unit[2:]
+        ctx.save_for_backward(unit.rows, unit.length)
+        return unit.rows
 
     @staticmethod
     @no_double_backward
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        z, length = ctx.saved_tensors
-        along = torch.linalg.vecdot(grad, z).unsqueeze(-1)
-        grad = torch.addcmul(grad, along, z, value=-1).div_(length)
-        if ctx.exponent is not None:
-            most = torch.finfo(grad.dtype).max  # the rows may be so short that no number is the gradient
-            grad = scale_down(grad, ctx.exponent).clamp_(-most, most)
-        return grad.to(ctx.dtype)
+        unit = Unit(*ctx.saved_tensors, *ctx.rest)
+        along = torch.linalg.vecdot(grad, unit.rows).unsqueeze(-1)
+        return unit.back(grad, along).to(ctx.dtype)
 
 
 def normalize(x: Tensor) -> Tensor:

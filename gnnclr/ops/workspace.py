@@ -1,6 +1,7 @@
 """Memory that one softmax after the other uses."""
 
-import weakref
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -9,11 +10,20 @@ from torch import Tensor
 class Scratch:
     """Uninitialized memory, lent for as long as someone refers to this object.
 
+    Args:
+        give_back (callable): Called when nobody refers to it any more.
+
     Attributes:
         memory (Tensor): The entries [entries].
     """
 
     memory: Tensor
+
+    def __init__(self, give_back: Callable[[], None]):
+        self._give_back = give_back
+
+    def __del__(self):
+        self._give_back()
 
 
 class Workspace:
@@ -41,8 +51,7 @@ class Workspace:
             buffer = self._free.pop()
         except IndexError:
             return None
-        loan = Scratch()
-        weakref.finalize(loan, self._free.append, buffer).atexit = False
+        loan = Scratch(partial(self._free.append, buffer))
         if buffer[0].numel() < size:
             # Made in inference mode it could not be written to in training afterwards.
             with torch.inference_mode(False):

@@ -19,6 +19,8 @@ KINDS = {
     "tuple": "a list",
     "dict": "fields and their values",
 }
+#: Fields that only some methods have, and why.
+ONLY_FOR = {"chunk_size": ": only methods for images, and Decoupled, embed rows that do not depend on each other"}
 #: The first words of jsonargparse's message where none of several types fits.
 NO_TYPE_FITS = "Does not validate against any of the Union subtypes"
 
@@ -44,7 +46,8 @@ def explain(error: ArgumentError, options: Sequence[str], overrides: Sequence[st
         return f"'{found[1]}' must be fields and their values (got {_short(found[2])})"
     found = re.search(r"(?:Option|option|Key) '([\w.]+)'(?: is not (?:accepted|expected))?", text)
     if found and "required" not in text:
-        return f"unknown field {found[1]!r}{did_you_mean(found[1], options)}"
+        reason = ONLY_FOR.get(found[1].rpartition(".")[2])
+        return f"unknown field {found[1]!r}{reason or did_you_mean(found[1], options)}"
     field, message = _innermost(error)
     required = re.match(r"the following arguments are required: (.*)", message)
     if required and not field:

@@ -657,6 +657,40 @@ class LossContract:
         assert value == 0 and views[0].grad.shape == (0, 8)
 
 
+#: Tests of a batch of views, which a loss may compute without its graph.
+VIEW_TESTS = (
+    "test_equals_literal_loop",
+    "test_equals_literal_loop_anywhere",
+    "test_gradcheck",
+    "test_gradcheck_temperature",
+    "test_permutation_of_samples",
+    "test_half_precision",
+    "test_autocast_computes_in_float32",
+    "test_inference_mode_changes_nothing",
+    "test_cuda",
+    "test_large_and_zero_rows",
+    "test_tight_positives_keep_four_digits",
+    "test_rows_of_any_length",
+    "test_duplicates",
+    "test_refuses_nan",
+    "test_refuses_wrong_shapes_and_temperatures",
+    "test_one_sample_has_no_negatives",
+    "test_empty_batch",
+)
+
+
+def through_graph(case: type[LossContract]) -> type[LossContract]:
+    """The test class of a loss whose plain batches need no graph, once more through graphs: its tests of views."""
+
+    def make(self, temperature=0.5, **kwargs):
+        loss = case.make(self, temperature, **kwargs)
+        loss.pairing = None
+        return loss
+
+    others = {name: None for name in dir(case) if name.startswith("test_") and name not in VIEW_TESTS}
+    return type(f"{case.__name__}ThroughGraph", (case,), {"make": make, "impls": ("auto",), **others})
+
+
 def part_of(name, value):
     """A keyword argument of 9 samples, of two processes."""
     return [(name, part) for part in value.split((5, 4))]

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from devices import needs_cuda
+from torch import nn
 
 from gnnclr.vision import BatchViews, TensorLoader, digits
 
@@ -142,6 +143,30 @@ class VisionMethodContract:
         before = {name: value.clone() for name, value in method.state_dict().items()}
         self.step(other, self.optimizer(other), self.batch(), 1)
         assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items())
+
+    def test_the_encoder_takes_chunks(self):
+        """Encoders see no more rows at once, and the step is that of all rows where they do not share statistics."""
+        found = []
+        for size in (None, 5):
+            method, rows = self.make(), []
+            encoders = getattr(method, "encoders", None) or [method.encoder]
+            for part in method.modules():
+                if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                    part.eval()
+                if type(part) in map(type, encoders):  # slow copies, too
+                    part.register_forward_pre_hook(lambda part, args, rows=rows: rows.append(len(args[0])))
+            method.chunk_size = size
+            found.append([*(self.gradient(method, seed) for seed in range(2))])
+            found[-1] += [p.grad for p in method.parameters() if p.requires_grad]
+            assert max(rows) == 5 or size is None
+        for whole, chunked in zip(*found, strict=True):
+            torch.testing.assert_close(whole, chunked, rtol=1e-4, atol=1e-4)
+
+    def gradient(self, method, seed):
+        torch.manual_seed(seed)
+        loss = method.training_step_loss(self.batch())[0]
+        loss.backward()
+        return loss.detach()
 
     @pytest.mark.parametrize("n", [5, 7])
     def test_odd_batches(self, n):

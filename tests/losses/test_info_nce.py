@@ -4,7 +4,7 @@ import weakref
 import distributed_workers
 import pytest
 import torch
-from contracts.loss import LossContract, make_views, relative, unit, value_and_gradients
+from contracts.loss import LossContract, make_views, relative, through_graph, unit, value_and_gradients
 
 from gnnclr.graph import FeatureBank
 from gnnclr.losses import InfoNCELoss
@@ -34,6 +34,9 @@ class TestInfoNCE(LossContract):
 
     def reference_of_units(self, views, temperature):
         return literal(*views, temperature)
+
+
+TestInfoNCEThroughGraph = through_graph(TestInfoNCE)
 
 
 @pytest.mark.parametrize("impl", ["auto", "flash", "tiles", "dense"])
@@ -145,7 +148,8 @@ def test_a_step_is_not_kept_until_the_garbage_is_collected(impl, monkeypatch):
     views = [view.requires_grad_() for view in make_views(9)]
     gc.disable()
     try:
-        InfoNCELoss(0.1, impl=impl)(*views).backward()
+        loss = InfoNCELoss(0.1, impl=impl)
+        loss(torch.cat(views), loss.graph(*views)).backward()
         assert len(seen) == 1 and seen[0]() is None
     finally:
         gc.enable()

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from contracts.loss import LossContract, explicit_graph, make_views, relative, unit, value_and_gradients
+from contracts.loss import LossContract, explicit_graph, make_views, relative, through_graph, unit, value_and_gradients
 
 from gnnclr.graph import augmentation_graph
 from gnnclr.losses import NTXentLoss
@@ -32,6 +32,9 @@ class TestNTXent(LossContract):
     def test_view_swap(self):
         z0, z1 = make_views(9)
         torch.testing.assert_close(NTXentLoss(0.1)(z0, z1), NTXentLoss(0.1)(z1, z0))
+
+
+TestNTXentThroughGraph = through_graph(TestNTXent)
 
 
 def test_implicit_positives_equal_explicit_ones():

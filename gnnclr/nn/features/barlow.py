@@ -6,6 +6,7 @@ from torch import Tensor
 from gnnclr.nn.features.base import FeatureConv, off_diagonal
 from gnnclr.nn.features.standardize import Standardized
 from gnnclr.ops.check import check_positive
+from gnnclr.ops.value_only import value_only
 
 
 class BarlowTwinsConv(FeatureConv):
@@ -32,13 +33,15 @@ class BarlowTwinsConv(FeatureConv):
         super().__init__()
         self.redundancy = check_positive("redundancy", redundancy)
 
-    def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """See :class:`FeatureConv`."""
         a, b = (Standardized(view, unbiased=False, eps=1e-5) for view in (x, y))
         n = a.z.size(0)
         c = a.z.t() @ b.z / n
         gap, rest = 1 - c.diagonal(), off_diagonal(c)
         energy = gap.square().sum() + self.redundancy * rest.square().sum()
+        if value_only():
+            return energy, None, None
         by_c = (2 * self.redundancy * rest - 2 * torch.diag(gap)) / n
         return energy, a.backward(b.z @ by_c.t()), b.backward(a.z @ by_c)
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from gnnclr.graph import ContrastGraph
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
+from gnnclr.ops.value_only import value_only
 
 
 class FeatureConv(PairConv):
@@ -19,8 +20,8 @@ class FeatureConv(PairConv):
     normalized by rows.
     """
 
-    def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The energy of two views [n, d], and its gradients by both."""
+    def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """The energy of two views [n, d], and its gradients by both where they are wanted."""
         raise NotImplementedError
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
@@ -31,9 +32,11 @@ class FeatureConv(PairConv):
         for a, b in pairs:
             value, by_x, by_y = self.between(z[a], z[b])
             energy = energy + value / len(pairs)
+            if value_only():
+                continue
             message.index_add_(0, a, by_x, alpha=-1 / len(pairs))
             message.index_add_(0, b, by_y, alpha=-1 / len(pairs))
-        return Update(energy, message)
+        return Update(energy) if value_only() else Update(energy, message)
 
     def _rows(self, graph: ContrastGraph) -> list[Tensor]:
         """The nodes of each view, in order of samples."""

@@ -6,6 +6,7 @@ from torch import Tensor
 from gnnclr.nn.features.base import FeatureConv
 from gnnclr.nn.features.standardize import Standardized
 from gnnclr.ops.check import check_positive
+from gnnclr.ops.value_only import value_only
 
 
 class CCAConv(FeatureConv):
@@ -33,7 +34,7 @@ class CCAConv(FeatureConv):
         super().__init__()
         self.decorrelation = check_positive("decorrelation", decorrelation)
 
-    def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """See :class:`FeatureConv`."""
         a, b = Standardized(x), Standardized(y)
         n, d = a.z.shape
@@ -41,8 +42,9 @@ class CCAConv(FeatureConv):
         for view, other in ((a, b), (b, a)):
             rest = torch.eye(d, dtype=view.z.dtype, device=view.z.device) - view.z.t() @ view.z / n
             energy = energy + self.decorrelation * rest.square().sum()
-            gradients.append(view.backward((other.z + 4 * self.decorrelation * view.z @ rest) / -n))
-        return energy, gradients[0], gradients[1]
+            if not value_only():
+                gradients.append(view.backward((other.z + 4 * self.decorrelation * view.z @ rest) / -n))
+        return (energy, gradients[0], gradients[1]) if gradients else (energy, None, None)
 
     def extra_repr(self) -> str:
         """The weight."""

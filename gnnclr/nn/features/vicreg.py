@@ -5,6 +5,7 @@ from torch import Tensor
 
 from gnnclr.nn.features.base import FeatureConv, off_diagonal
 from gnnclr.ops.check import check_positive
+from gnnclr.ops.value_only import value_only
 
 
 class VICRegConv(FeatureConv):
@@ -36,7 +37,7 @@ class VICRegConv(FeatureConv):
         self.covariance = check_positive("covariance", covariance)
         self.eps = check_positive("eps", eps)
 
-    def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """See :class:`FeatureConv`."""
         difference = x - y
         energy = self.invariance * difference.square().mean()
@@ -45,10 +46,10 @@ class VICRegConv(FeatureConv):
         for view, sign in ((x, 1), (y, -1)):
             value, gradient = self._spread(view)
             energy = energy + value
-            gradients.append(gradient.add_(by_difference, alpha=sign))
+            gradients.append(None if gradient is None else gradient.add_(by_difference, alpha=sign))
         return energy, *gradients
 
-    def _spread(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def _spread(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
         """Variance and covariance terms of one view, and their gradient."""
         n, d = z.shape
         centered = z - z.mean(dim=0)
@@ -56,6 +57,8 @@ class VICRegConv(FeatureConv):
         sigma = (covariance.diagonal() + self.eps).sqrt()
         rest = off_diagonal(covariance)
         value = self.variance / (2 * d) * (1 - sigma).clamp(min=0).sum() + self.covariance / d * rest.square().sum()
+        if value_only():
+            return value, None
         # By the covariance matrix; it is symmetric, so each entry off the diagonal counts from both of its sides.
         by_variance = torch.where(sigma < 1, -self.variance / (4 * d) / sigma, 0)
         matrix = 2 * self.covariance / d * rest + torch.diag(by_variance)

@@ -10,6 +10,7 @@ from torch_geometric.utils import mask_feature
 
 from gnnclr.eval.geometry import view_measures
 from gnnclr.losses import NTXentLoss
+from gnnclr.nn.chunks import check_chunk_size, in_chunks
 from gnnclr.node.datasets.data import check_node_data
 from gnnclr.node.encoders.propagated_mlp import PropagatedMLP
 from gnnclr.node.methods.method import NodeMethod
@@ -46,11 +47,16 @@ class Decoupled(NodeMethod):
         seed (int, optional): Seed of the cached views, so that a resumed run has the same. (default: ``0``)
         rewire (callable, optional): A transform of the :class:`~gnnclr.graph.ContrastGraph` of the two views, as for
             :class:`~gnnclr.node.GRACE`; it finds the sampled nodes in ``graph.sample_id``. (default: ``None``)
+        chunk_size (int, optional): Nodes that the MLP takes at once; activations of one chunk at a time are in memory,
+            and each chunk is encoded again in the backward pass (:func:`~gnnclr.nn.in_chunks`).
+            (default: ``None``, all of a step)
 
     Shapes:
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
         - **output:** embeddings :math:`(n, d)`
     """
+
+    chunk_size: int | None = None
 
     def __init__(
         self,
@@ -63,6 +69,7 @@ class Decoupled(NodeMethod):
         batch_size: int = 1024,
         seed: int = 0,
         rewire: Callable[..., Any] | None = None,
+        chunk_size: int | None = None,
     ):
         if not isinstance(encoder, PropagatedMLP):
             raise ValueError(f"'encoder' must be a PropagatedMLP (got {type(encoder).__name__})")
@@ -73,7 +80,7 @@ class Decoupled(NodeMethod):
         self.feature_p = check_probability("feature_p", feature_p)
         self.copies, self.seed = check_count("copies", copies, least=2), check_seed("seed", seed)
         self.batch_size = check_count("batch_size", batch_size)
-        self.rewire = rewire
+        self.rewire, self.chunk_size = rewire, check_chunk_size(chunk_size)
         self._cached = TensorMemo(self._propagate)
 
     def _propagate(self, x: Tensor, edge_index: Tensor) -> list[Tensor]:
@@ -99,4 +106,4 @@ class Decoupled(NodeMethod):
         return self.loss(graph.x, graph), measures
 
     def _encode(self, h: Tensor) -> Tensor:
-        return self.projector(self.encoder.mlp(mask_feature(h, self.feature_p)[0]))
+        return self.projector(in_chunks(self.encoder.mlp, mask_feature(h, self.feature_p)[0], self.chunk_size))

@@ -38,6 +38,18 @@ class NodeMethod(nn.Module):
         self.encoder = encoder
         self._unused = UnusedEdgeWeights()
 
+    @property
+    def chunk_size(self) -> int | None:
+        """Nodes that the encoder takes at once: ``None``, which is all. A method whose encoder looks at each node alone
+        may have another, as :class:`~gnnclr.node.Decoupled` has."""
+        return None
+
+    @chunk_size.setter
+    def chunk_size(self, value: int | None) -> None:
+        if value is not None:
+            reason = f"for {type(self).__name__}, in which nodes are embedded by their neighbors"
+            raise ValueError(f"'chunk_size' must be None {reason} (got {describe(value)})")
+
     def ignore_edge_weights(self, data: Any) -> Any:
         """Returns the graph as it is, and warns once if it has weights or attributes of edges and the method does not
         use them. A subclass calls it with its graph and with the views that it makes.

@@ -34,6 +34,8 @@ class AInfoNCE(VisionMethod):
             ``NTXentLoss`` all are alike. (default: ``AsymmetricInfoNCELoss()``: temperature 0.5, :math:`\alpha` 0.2)
         attack (PGDAttack, optional): The attack, whose steps make up the cost of a training step. (default:
             ``PGDAttack()``: seven steps in a ball of 8/255)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -51,8 +53,9 @@ class AInfoNCE(VisionMethod):
         views: Views,
         loss: nn.Module | None = None,
         attack: PGDAttack | None = None,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, views)
+        super().__init__(encoder, views, chunk_size)
         if not isinstance(views.normalize, (Normalize, nn.Identity)):
             raise ValueError(
                 f"'views' must normalize by Normalize, or not at all, so that pixels can be attacked "

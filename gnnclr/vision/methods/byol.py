@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from gnnclr.nn.momentum_encoder import MomentumEncoder
@@ -34,6 +35,8 @@ class BYOL(SiameseMethod):
             training. (default: :obj:`None`, constant)
         loss (torch.nn.Module, optional): Called as ``loss(predictions, targets)`` for every pair of views.
             (default: ``NegativeCosineLoss()``)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -55,14 +58,16 @@ class BYOL(SiameseMethod):
         momentum: float = 0.996,
         momentum_steps: int | None = None,
         loss: nn.Module | None = None,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, projector, predictor, views, loss)
+        super().__init__(encoder, projector, predictor, views, loss, chunk_size)
         check_count("momentum_steps", momentum_steps, optional=True)
         self.target = MomentumEncoder(self._online(), momentum, momentum_steps)
 
     def targets(self, images: Tensor, z: Sequence[Tensor], batch: dict[str, Tensor]) -> Sequence[Tensor]:
         """The embeddings of the views by the copy."""
-        return self.target(images).chunk(len(z))
+        with torch.no_grad():
+            return self.project(images, self.target.module).chunk(len(z))
 
     def after_optimizer_step(self) -> None:
         """Moves the copy towards the encoder and its projector, and lets the predictor follow its inputs."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from gnnclr.nn.chunks import check_chunk_size, in_chunks
 from gnnclr.vision.transforms.views import Views
 
 
@@ -12,20 +13,26 @@ class VisionMethod(nn.Module):
     """Base class of methods that train one encoder on views of images.
 
     A subclass writes ``training_step_loss(batch) -> (loss, logs)``. It may have ``start_epoch(epoch)`` and
-    ``after_optimizer_step()``, which :class:`~gnnclr.train.ContrastiveModule` calls.
+    ``after_optimizer_step()``, which :class:`~gnnclr.train.ContrastiveModule` calls. Images go through :meth:`encode`,
+    so that every method takes batches larger than memory.
 
     Args:
         encoder (torch.nn.Module): Maps images to features, which are kept after training.
         views (Views): Makes the views of a batch; its ``plain`` makes the input of :meth:`forward`.
+        chunk_size (int, optional): The number of views that the encoder takes at once; activations of one chunk at a
+            time are in memory, and each chunk is encoded again in the backward pass (:func:`~gnnclr.nn.in_chunks`).
+            Batch normalization in the encoder sees chunks, in all that follows the whole batch.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
         - **output:** features :math:`(B, D)`
     """
 
-    def __init__(self, encoder: nn.Module, views: Views):
+    def __init__(self, encoder: nn.Module, views: Views, chunk_size: int | None = None):
         super().__init__()
         self.encoder, self.views = encoder, views
+        self.chunk_size = check_chunk_size(chunk_size)
 
     if TYPE_CHECKING:  # torch says that any module returns anything
 
@@ -37,9 +44,14 @@ class VisionMethod(nn.Module):
         """The features of ``images``, without augmentation."""
         return self.encode(self.views.plain(images))
 
-    def encode(self, images: Tensor) -> Tensor:
-        """The features of views :math:`(B, C, H, W)`."""
-        return self.encoder(channels_last(images))
+    def encode(self, images: Tensor, encoder: nn.Module | None = None) -> Tensor:
+        """The features of views :math:`(B, C, H, W)`, by the encoder or by a copy of it."""
+        return in_chunks(self.encoder if encoder is None else encoder, channels_last(images), self.chunk_size)
+
+    def project(self, images: Tensor, network: nn.Sequential) -> Tensor:
+        """The embeddings of views by an encoder and its projector, such as slow copies of them."""
+        encoder, projector = network
+        return projector(self.encode(images, encoder))
 
 
 def channels_last(images: Tensor) -> Tensor:

@@ -80,6 +80,8 @@ class MoCo(VisionMethod):
         groups (int, optional): The number of groups in which batches are encoded; they need two images each.
             (default: ``1``)
         non_semantic (NonSemanticNegatives, optional): Makes further negatives of the queries. (default: :obj:`None`)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -103,8 +105,9 @@ class MoCo(VisionMethod):
         symmetric: bool = False,
         groups: int = 1,
         non_semantic: NonSemanticNegatives | None = None,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, views)
+        super().__init__(encoder, views, chunk_size)
         if not isinstance(queue, FeatureBank) or queue.mode != "queue":
             raise ValueError(f"'queue' must be a FeatureBank with mode='queue' (got {describe(queue)})")
         if non_semantic is not None and not isinstance(non_semantic, NonSemanticNegatives):
@@ -132,8 +135,9 @@ class MoCo(VisionMethod):
             raise ValueError(f"'views' must make two views, a query and a key (got {len(views)})")
         seen, other = (torch.cat(views), torch.cat(views[::-1])) if self.symmetric else views
         query = self._encode(self._online(), seen)
-        key = self._encode(self.target, other, shuffle=True)
-        apart = None if self.non_semantic is None else self._encode(self.target, self.non_semantic(seen))
+        with torch.no_grad():
+            key = self._encode(self.target.module, other, shuffle=True)
+            apart = None if self.non_semantic is None else self._encode(self.target.module, self.non_semantic(seen))
         if query.size(1) != self.queue.dim:
             raise ValueError(
                 f"'queue' must hold rows as wide as embeddings, {query.size(1)} (got dim={self.queue.dim})"
@@ -183,14 +187,14 @@ class MoCo(VisionMethod):
     def _online(self) -> nn.Sequential:
         return nn.Sequential(self.encoder, self.projector)
 
-    def _encode(self, network: nn.Module, images: Tensor, shuffle: bool = False) -> Tensor:
+    def _encode(self, network: nn.Sequential, images: Tensor, shuffle: bool = False) -> Tensor:
         """The embeddings of images, in groups, with the keys' order shuffled where asked for."""
         images = channels_last(images)
         if self.groups == 1:
-            return network(images)
+            return self.project(images, network)
         n = len(images)
         if n < 2 * self.groups:
             raise ValueError(f"'groups' must be at most half of the {n} images of a batch (got {self.groups})")
         order = torch.randperm(n, device=images.device) if shuffle else torch.arange(n, device=images.device)
-        embeddings = torch.cat([network(images[index]) for index in order.tensor_split(self.groups)])
+        embeddings = torch.cat([self.project(images[index], network) for index in order.tensor_split(self.groups)])
         return embeddings[order.argsort()]

@@ -38,6 +38,8 @@ class NNCLR(VisionMethod):
             has one, makes the search approximate.
         loss (torch.nn.Module, optional): A loss ``loss(neighbors, predictions)``.
             (default: ``InfoNCELoss(temperature=0.1)``)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -57,8 +59,9 @@ class NNCLR(VisionMethod):
         views: Views,
         queue: FeatureBank,
         loss: nn.Module | None = None,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, views)
+        super().__init__(encoder, views, chunk_size)
         if not isinstance(queue, FeatureBank) or queue.mode != "queue":
             raise ValueError(f"'queue' must be a FeatureBank with mode='queue' (got {describe(queue)})")
         self.projector, self.predictor, self.queue = projector, predictor, queue

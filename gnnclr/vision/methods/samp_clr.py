@@ -35,6 +35,8 @@ class SAMPCLR(VisionMethod):
         feature_loss (torch.nn.Module, optional): The same of features.
             (default: ``PrototypeLoss(temperature=0.2239, normalized=False)``)
         feature_weight (float, optional): The weight :math:`\beta` of :obj:`feature_loss`. (default: ``0.69``)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -55,16 +57,17 @@ class SAMPCLR(VisionMethod):
         loss: nn.Module | None = None,
         feature_loss: nn.Module | None = None,
         feature_weight: float = 0.69,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, views)
+        super().__init__(encoder, views, chunk_size)
         self.gnn = gnn
         self.loss = PrototypeLoss() if loss is None else loss
         self.feature_loss = PrototypeLoss(normalized=False) if feature_loss is None else feature_loss
         self.feature_weight = check_positive("feature_weight", feature_weight)
 
-    def encode(self, images: Tensor) -> Tensor:
+    def encode(self, images: Tensor, encoder: nn.Module | None = None) -> Tensor:
         """The features of views, each on its own, as rows."""
-        return super().encode(images).flatten(1)
+        return super().encode(images, encoder).flatten(1)
 
     def training_step_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch.

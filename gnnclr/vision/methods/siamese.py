@@ -33,6 +33,8 @@ class SiameseMethod(VisionMethod):
         views (Views): Makes two or more views of a batch; its ``plain`` makes the input of :meth:`forward`.
         loss (torch.nn.Module, optional): Called as ``loss(predictions, targets)`` for every pair of views.
             (default: ``NegativeCosineLoss()``)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -46,8 +48,9 @@ class SiameseMethod(VisionMethod):
         predictor: nn.Module,
         views: Views,
         loss: nn.Module | None = None,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, views)
+        super().__init__(encoder, views, chunk_size)
         self.projector, self.predictor = projector, predictor
         self.loss = NegativeCosineLoss() if loss is None else loss
         if getattr(views, "views", 2) < 2:
@@ -77,7 +80,7 @@ class SiameseMethod(VisionMethod):
         """
         views = self.views(batch["image"])
         images = channels_last(torch.cat(views))
-        z = self.projector(self.encoder(images))
+        z = self.projector(self.encode(images))
         p, z = self.predictor(z).chunk(len(views)), z.chunk(len(views))
         t = self.targets(images, z, batch)
         pairs = [(v, w) for v in range(len(views)) for w in range(len(views)) if v != w]

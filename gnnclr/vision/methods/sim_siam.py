@@ -33,6 +33,8 @@ class SimSiam(SiameseMethod):
             data set. (default: :obj:`None`)
         loss (torch.nn.Module, optional): Called as ``loss(predictions, targets)`` for every pair of views.
             (default: ``NegativeCosineLoss()``)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -53,8 +55,9 @@ class SimSiam(SiameseMethod):
         views: Views,
         memory: StageMemory | None = None,
         loss: nn.Module | None = None,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, projector, predictor, views, loss)
+        super().__init__(encoder, projector, predictor, views, loss, chunk_size)
         self.memory = memory
 
     def targets(self, images: Tensor, z: Sequence[Tensor], batch: dict[str, Tensor]) -> Sequence[Tensor]:

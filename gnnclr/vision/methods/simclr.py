@@ -37,6 +37,8 @@ class SimCLR(VisionMethod):
             that the projector saw. (default: :obj:`None`)
         bank (FeatureBank, optional): Is given the unit embeddings of the first view after every step, those of
             all processes, for the rewiring that reads it. (default: the banks of the parts of :obj:`rewire`)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -59,8 +61,9 @@ class SimCLR(VisionMethod):
         loss: nn.Module | None = None,
         rewire: Callable[..., Any] | None = None,
         bank: FeatureBank | None = None,
+        chunk_size: int | None = None,
     ):
-        super().__init__(encoder, views)
+        super().__init__(encoder, views, chunk_size)
         self.projector = projector
         self.loss = self.default_loss() if loss is None else loss
         self.rewire = rewire

@@ -17,6 +17,8 @@ class SupCon(SimCLR):
         loss (torch.nn.Module, optional): A loss ``loss(z0, z1, labels=...)``. (default: ``SupConLoss()``)
         rewire (callable, optional): See :class:`SimCLR`. (default: :obj:`None`)
         bank (FeatureBank, optional): See :class:`SimCLR`. (default: the banks of the parts of :obj:`rewire`)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`

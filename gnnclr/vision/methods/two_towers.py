@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from gnnclr.eval.geometry import view_measures
 from gnnclr.losses import CLIPLoss
+from gnnclr.nn.chunks import check_chunk_size, in_chunks
 from gnnclr.ops.check import describe
 
 
@@ -26,6 +27,8 @@ class TwoTowers(nn.Module):
             ``modalities.plain(images)`` makes those that images alone have, without augmentation.
         loss (torch.nn.Module, optional): A loss ``loss(z0, z1)``. (default: ``CLIPLoss()``, whose temperature is
             learned)
+        chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
+            (default: :obj:`None`, all of a batch)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -45,17 +48,23 @@ class TwoTowers(nn.Module):
         projectors: tuple[nn.Module, nn.Module],
         modalities: nn.Module,
         loss: nn.Module | None = None,
+        chunk_size: int | None = None,
     ):
         super().__init__()
         self.encoders = nn.ModuleList(_check_two("encoders", encoders))
         self.projectors = nn.ModuleList(_check_two("projectors", projectors))
         self.modalities = modalities
         self.loss = CLIPLoss() if loss is None else loss
+        self.chunk_size = check_chunk_size(chunk_size)
 
     def forward(self, images: Tensor) -> Tensor:
         """The features of ``images``, without augmentation."""
         inputs = self.modalities.plain(images)
-        return torch.cat([encoder(x) for encoder, x in zip(self.encoders, inputs)], dim=1)
+        return torch.cat([self.encode(x, encoder) for encoder, x in zip(self.encoders, inputs)], dim=1)
+
+    def encode(self, x: Any, encoder: nn.Module) -> Tensor:
+        """The features of the inputs of a modality, by its encoder."""
+        return in_chunks(encoder, x, self.chunk_size)
 
     def training_step_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch.
@@ -69,9 +78,8 @@ class TwoTowers(nn.Module):
             <https://arxiv.org/abs/2005.10242>`_, and the ``temperature`` where it is learned.
         """
         inputs = _check_two("modalities(batch)", self.modalities(batch))
-        z0, z1 = (
-            projector(encoder(x)) for encoder, projector, x in zip(self.encoders, self.projectors, inputs, strict=True)
-        )
+        features = (self.encode(x, encoder) for encoder, x in zip(self.encoders, inputs, strict=True))
+        z0, z1 = (projector(x) for projector, x in zip(self.projectors, features, strict=True))
         loss = self.loss(z0, z1)
         logs = view_measures(z0, z1)
         if any(getattr(self.loss, name, None) is not None for name in ("log_scale", "temperature")):

@@ -103,3 +103,18 @@ def test_errors(kwargs, message):
         build(**kwargs)
     with pytest.raises(ValueError, match="'encoder' must be a PropagatedMLP"):
         Decoupled(GCNEncoder(2, 2, 2))
+
+
+@pytest.mark.parametrize("chunk_size", [1, 7, 16, 40])
+def test_chunks_give_the_gradient_of_all_nodes(chunk_size):
+    data, found = sbm(50, num_features=20), []
+    for size in (None, chunk_size):
+        method, rows = build(batch_size=16, chunk_size=size), []
+        method.encoder.mlp.register_forward_pre_hook(lambda mlp, args, rows=rows: rows.append(len(args[0])))
+        torch.manual_seed(1)
+        loss, _ = method.training_step_loss(data)
+        loss.backward()
+        assert max(rows) == min(size or 16, 16)
+        found.append([loss.detach(), *(p.grad for p in method.parameters())])
+    for whole, chunked in zip(*found, strict=True):
+        torch.testing.assert_close(whole, chunked, rtol=1e-5, atol=1e-7)

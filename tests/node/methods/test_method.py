@@ -305,3 +305,14 @@ def test_two_views_are_needed():
     for views in ((), (lambda x: x,), "ab"):
         with pytest.raises(ValueError, match="'views' must be two transforms"):
             TwoView(gcn(), NTXentLoss(), views=views)
+
+
+def test_chunks_are_refused_where_nodes_see_their_neighbors(method):
+    if isinstance(method, Decoupled):
+        method.chunk_size = 5
+        return
+    with pytest.raises(ValueError, match=f"'chunk_size' must be None for {type(method).__name__}, .*int 5"):
+        method.chunk_size = 5
+    assert method.chunk_size is None
+    with pytest.raises(TypeError, match="'chunk_size'"):
+        type(method)(gcn(), chunk_size=5)
