@@ -1,5 +1,7 @@
 """The base of rules that choose an epoch's batches."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -15,6 +17,9 @@ class BatchSelection:
 
     A subclass writes :meth:`select`, and :meth:`num_batches` where it leaves samples out.
     """
+
+    #: Whether the rule takes the graph of neighbors of all samples, by ``set_neighbors``, in place of embeddings.
+    needs_neighbors: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.embeddings: tuple[Tensor, Tensor] | None = None
