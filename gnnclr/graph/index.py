@@ -16,8 +16,8 @@ from gnnclr.ops.unit_rows import unit_rows
 
 INSTALL = 'pip install "gnnclr[cpu]"'
 MIN_ROWS_PER_CELL = 8
-#: Rows from which ``"auto"`` is approximate: below, an exact search takes about two seconds (docs/results/neighbors.md).
-APPROXIMATE_ROWS = 10_000
+#: Rows from which ``"auto"`` is approximate: Flat is faster at 10,000 and IVF at 50,000 (docs/results/neighbors.md).
+APPROXIMATE_ROWS = 20_000
 #: Largest entries whose squares are within float32, summed over features.
 SMALLEST, LARGEST = 1e-15, 1e15
 
@@ -66,7 +66,7 @@ class KNNIndex:
         kind (str, optional): ``"flat"`` is exact. ``"ivf"`` visits the nearest cells of a k-means partition, which is
             trained on the first rows added, or when there are enough of them (8 a cell); until then it is exact.
             ``"hnsw"`` walks a `navigable graph <https://arxiv.org/abs/1603.09320>`_. ``"auto"`` is ``"flat"`` below
-            10,000 rows and ``"ivf"`` from there on. (default: ``"flat"``)
+            20,000 rows and ``"ivf"`` from there on. (default: ``"flat"``)
         cosine (bool, optional): Compare directions. Rows are normalized here; zero rows stay zero and
             have similarity 0 to all. (default: ``False``)
         backend (str, optional): ``"faiss"``, ``"torch"`` (always exact), or ``"auto"``: FAISS if it is installed,
