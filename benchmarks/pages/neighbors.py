@@ -42,7 +42,8 @@ def text(folder: Path, name: str) -> str:
         "The 10 nearest neighbors of every sample by cosine, among embeddings of 128 numbers in 100 clusters of few "
         "dimensions. Flat, IVF and HNSW are those of FAISS with the defaults of `KNNIndex`, and HNSW takes rows one by "
         "one, so that it is the same in every run; peak memory is over the embeddings, and recall is that of 1,000 "
-        "samples. Cores were shared with other work: small differences of time mean nothing."
+        "samples. Cores were shared with other work: small differences of time mean nothing. "
+        f"`auto` takes IVF from {APPROXIMATE_ROWS:,} samples on."
     )
     noted = "\\* Of exact searches among more than 50,000 samples 10,000 are measured, and the seconds scaled to all; memory is that of the part."
     return "\n\n".join(["## The graph of nearest neighbors", about, origin(folder, name), "\n".join(lines), noted])

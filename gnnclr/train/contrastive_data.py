@@ -66,8 +66,8 @@ class ContrastiveData(LightningDataModule):
         raise NotImplementedError
 
     def training_labels(self) -> Tensor | None:
-        """The labels [n] of all training examples, ``-1`` where one is missing, for what is logged; ``None`` where there
-        are none."""
+        """The labels [n] of all training examples, ``-1`` where one is missing, for what is logged; ``None`` where
+        there are none."""
         return None
 
     @property
@@ -95,8 +95,8 @@ class ContrastiveData(LightningDataModule):
             self.neighbors.load_state_dict(state_dict.get("neighbors", {}))
 
     def check(self, method: nn.Module) -> None:
-        """Raises a :class:`ValueError` if the encoder of ``method`` expects inputs of another width, or a rewiring of it
-        neighbors that the data do not find."""
+        """Raises a :class:`ValueError` if the encoder of ``method`` expects inputs of another width, or a rewiring
+        of it neighbors that the data do not find."""
         check_rewirings(method, self.neighbors, self.batches_by_neighbors)
         expected = getattr(getattr(method, "encoder", None), "in_channels", None)
         if expected is not None and expected != self.in_channels:
