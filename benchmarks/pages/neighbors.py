@@ -45,5 +45,8 @@ def text(folder: Path, name: str) -> str:
         "samples. Cores were shared with other work: small differences of time mean nothing. "
         f"`auto` takes IVF from {APPROXIMATE_ROWS:,} samples on."
     )
-    noted = "\\* Of exact searches among more than 50,000 samples 10,000 are measured, and the seconds scaled to all; memory is that of the part."
+    noted = (
+        "\\* Of exact searches among more than 50,000 samples 10,000 are measured, and the seconds scaled to all; memory "
+        "is that of the part."
+    )
     return "\n\n".join(["## The graph of nearest neighbors", about, origin(folder, name), "\n".join(lines), noted])
