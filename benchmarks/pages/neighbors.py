@@ -46,7 +46,7 @@ def text(folder: Path, name: str) -> str:
         f"`auto` takes IVF from {APPROXIMATE_ROWS:,} samples on."
     )
     noted = (
-        "\\* Of exact searches among more than 50,000 samples 10,000 are measured, and the seconds scaled to all; memory "
-        "is that of the part."
+        "\\* Of exact searches among more than 50,000 samples 10,000 are measured, and the seconds scaled to all; "
+        "memory is that of the part."
     )
     return "\n\n".join(["## The graph of nearest neighbors", about, origin(folder, name), "\n".join(lines), noted])
