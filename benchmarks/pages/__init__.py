@@ -26,6 +26,7 @@ PAGES = {
     "graphs": {"methods": "methods", "grace": "grace", "multiplex": "multiplex"},
     "communities": {"communities": "communities"},
     "large": {"large": "large", "full_batch": "full_batch"},
+    "neighbors": {"neighbors": "neighbors"},
 }
 TEXT = Path(__file__).parent / "text"
 PLACE = re.compile(r"^\{\{(\w+)\}\}$", re.MULTILINE)

@@ -4,11 +4,13 @@ from gnnclr.graph.augmentation import augmentation_graph
 from gnnclr.graph.bank import FeatureBank
 from gnnclr.graph.constant_bank import Bank
 from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.graph.data_neighbors import DataNeighbors
 from gnnclr.graph.extra_negatives import ExtraNegatives
 from gnnclr.graph.index import KNNIndex, KNNOutput
 from gnnclr.graph.knn import knn_graph
 from gnnclr.graph.listed_pairs import mask_graph, pair_graph
 from gnnclr.graph.negatives import Negatives
+from gnnclr.graph.rewiring.data_neighbors import DataNeighborRewiring
 from gnnclr.graph.rewiring.drop import DropNegatives, DropPositives
 from gnnclr.graph.rewiring.false_negatives import DropFalseNegatives, WeighFalseNegatives
 from gnnclr.graph.rewiring.hard_negatives import MixHardNegatives
@@ -25,6 +27,8 @@ __all__ = [
     "AddNeighborPositives",
     "Bank",
     "ContrastGraph",
+    "DataNeighborRewiring",
+    "DataNeighbors",
     "DropFalseNegatives",
     "DropNegatives",
     "DropPositives",

@@ -67,7 +67,7 @@ class FeatureBank(nn.Module):
         self.index = KNNIndex(index, cosine=True) if isinstance(index, str) else index
         if self.index is not None and not (isinstance(self.index, KNNIndex) and self.index.cosine):
             raise ValueError(
-                f"'index' must be 'flat', 'ivf', 'hnsw' or a KNNIndex with cosine=True (got {describe(index)})"
+                f"'index' must be 'flat', 'ivf', 'hnsw', 'auto' or a KNNIndex with cosine=True (got {describe(index)})"
             )
         if self.index is not None:
             self.index = copy.copy(self.index)

@@ -16,6 +16,8 @@ from gnnclr.ops.unit_rows import unit_rows
 
 INSTALL = 'pip install "gnnclr[cpu]"'
 MIN_ROWS_PER_CELL = 8
+#: Rows from which ``"auto"`` is approximate: Flat is faster at 10,000 and IVF at 50,000 (docs/results/neighbors.md).
+APPROXIMATE_ROWS = 20_000
 #: Largest entries whose squares are within float32, summed over features.
 SMALLEST, LARGEST = 1e-15, 1e15
 
@@ -63,7 +65,8 @@ class KNNIndex:
     Args:
         kind (str, optional): ``"flat"`` is exact. ``"ivf"`` visits the nearest cells of a k-means partition, which is
             trained on the first rows added, or when there are enough of them (8 a cell); until then it is exact.
-            ``"hnsw"`` walks a `navigable graph <https://arxiv.org/abs/1603.09320>`_. (default: ``"flat"``)
+            ``"hnsw"`` walks a `navigable graph <https://arxiv.org/abs/1603.09320>`_. ``"auto"`` is ``"flat"`` below
+            20,000 rows and ``"ivf"`` from there on. (default: ``"flat"``)
         cosine (bool, optional): Compare directions. Rows are normalized here; zero rows stay zero and
             have similarity 0 to all. (default: ``False``)
         backend (str, optional): ``"faiss"``, ``"torch"`` (always exact), or ``"auto"``: FAISS if it is installed,
@@ -90,7 +93,7 @@ class KNNIndex:
         num_links: int = 32,
         ef: int = 64,
     ):
-        self.kind = check_choice("kind", kind, ("flat", "ivf", "hnsw"))
+        self.kind = check_choice("kind", kind, ("flat", "ivf", "hnsw", "auto"))
         self.backend = check_choice("backend", backend, ("auto", "faiss", "torch"))
         self.cosine = cosine
         self.num_cells = check_count("num_cells", num_cells, optional=True)
@@ -127,8 +130,8 @@ class KNNIndex:
         x = self._prepare(x)
         if x.size(0) == 0:
             return
-        untrained = self.kind == "ivf" and self._index is not None and not hasattr(self._index, "nprobe")
-        if untrained:
+        untrained = self._index is not None and not hasattr(self._index, "nprobe")
+        if untrained and self._kind_of(len(self) + x.size(0)) == "ivf":
             x = torch.cat([self.embeddings.to(x.device), x])
             self.reset()
         if self._dim is None:
@@ -186,9 +189,15 @@ class KNNIndex:
             )
         return x.detach().to(torch.float32).contiguous()
 
+    def _kind_of(self, num_rows: int) -> str:
+        if self.kind != "auto":
+            return self.kind
+        return "flat" if num_rows < APPROXIMATE_ROWS else "ivf"
+
     def _build(self, x: Tensor) -> Any:
         faiss = None if self.backend == "torch" else load_faiss()
-        gpu = x.is_cuda and self.kind != "hnsw" and getattr(faiss, "get_num_gpus", int)() > 0
+        kind = self._kind_of(x.size(0))
+        gpu = x.is_cuda and kind != "hnsw" and getattr(faiss, "get_num_gpus", int)() > 0
         if self.backend == "faiss" and faiss is None:
             raise ImportError(f"'backend' is 'faiss', which is not installed; {INSTALL}")
         if self.backend == "auto" and faiss is None:
@@ -196,17 +205,17 @@ class KNNIndex:
         elif self.backend == "auto" and sys.platform == "darwin":
             warn_exact("faiss and torch clash on macOS; backend='faiss' uses it all the same")
             return None
-        elif self.backend == "auto" and x.is_cuda and not (gpu and self.kind == "ivf"):
+        elif self.backend == "auto" and x.is_cuda and not (gpu and kind == "ivf"):
             return None
         if faiss is None:
             return None
 
         cells = self.num_cells or round(4 * x.size(0) ** 0.5)
-        ivf = self.kind == "ivf" and x.size(0) >= MIN_ROWS_PER_CELL * cells
-        factory = f"IVF{cells},Flat" if ivf else f"HNSW{self.num_links},Flat" if self.kind == "hnsw" else "Flat"
+        ivf = kind == "ivf" and x.size(0) >= MIN_ROWS_PER_CELL * cells
+        factory = f"IVF{cells},Flat" if ivf else f"HNSW{self.num_links},Flat" if kind == "hnsw" else "Flat"
         metric = faiss.METRIC_INNER_PRODUCT if self.cosine else faiss.METRIC_L2
         index = faiss.index_factory(x.size(1), factory, metric)
-        if self.kind == "hnsw":
+        if kind == "hnsw":
             index.hnsw.efSearch = self.ef
         if ivf:
             index.nprobe, index.cp.seed = self.num_cells_to_visit, 1234

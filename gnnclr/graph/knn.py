@@ -42,8 +42,9 @@ def knn_graph(
         flow (str, optional): With ``"source_to_target"`` neighbors are ``edge_index[0]`` and their centers
             ``edge_index[1]``; with ``"target_to_source"`` the other way round. (default: ``"source_to_target"``)
         cosine (bool, optional): Compare directions instead of distances. (default: ``False``)
-        index (KNNIndex or str, optional): Approximate search: ``"ivf"``, ``"hnsw"``, or an index with settings of your
-            own, whose rows are neither used nor changed. A node has fewer neighbors where the index finds fewer.
+        index (KNNIndex or str, optional): Approximate search: ``"ivf"``, ``"hnsw"``, ``"auto"``, which takes one by
+            the number of nodes, or an index with settings of your own, whose rows are neither used nor changed. A node
+            has fewer neighbors where the index finds fewer.
             (default: ``None``, exact: FAISS from 2,048 nodes on a CPU if it is installed, and torch otherwise)
 
     Shapes:
@@ -74,7 +75,7 @@ def _as_index(index: KNNIndex | str | None, cosine: bool) -> KNNIndex | None:
         return None
     index = KNNIndex(index, cosine=cosine) if isinstance(index, str) else index
     if not isinstance(index, KNNIndex):
-        raise ValueError(f"'index' must be 'flat', 'ivf', 'hnsw' or a KNNIndex (got {describe(index)})")
+        raise ValueError(f"'index' must be 'flat', 'ivf', 'hnsw', 'auto' or a KNNIndex (got {describe(index)})")
     if index.cosine != cosine:
         raise ValueError(f"'index' must have cosine={cosine}, as the graph has (got cosine={index.cosine})")
     index = copy.copy(index)

@@ -8,6 +8,8 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor, nn
 
 from gnnclr.eval import ProbeResult, Split, evaluate_features
+from gnnclr.graph import DataNeighbors
+from gnnclr.train.follow_neighbors import check_rewirings, follow_neighbors
 
 
 class ContrastiveData(LightningDataModule):
@@ -18,6 +20,9 @@ class ContrastiveData(LightningDataModule):
     makes batches in :meth:`batches`, and says how a method embeds its examples. Batches that have ``state_dict`` and
     ``load_state_dict`` are resumed where they stopped.
 
+    With :attr:`neighbors` the nearest neighbors of all training examples are found when an epoch begins, if they are
+    due, from their :meth:`training_features`; a checkpoint has them.
+
     Args:
         seed (int, optional): The seed of the order of batches; a run passes its own. (default: ``0``)
     """
@@ -25,19 +30,50 @@ class ContrastiveData(LightningDataModule):
     labels: Tensor | None = None
     split: Split | None = None
     in_channels: int
+    neighbors: DataNeighbors | None = None
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
         self.seed = seed
         self._batches: Any = None
         self._state: dict[str, Any] | None = None
+        #: Scalars of the epoch, which are logged with the loss.
+        self.logs: dict[str, float] = {}
 
     def batches(self) -> Iterable[Any]:
         """The batches of an epoch, anew at each iteration."""
         raise NotImplementedError
 
     def start_epoch(self, method: nn.Module, epoch: int) -> None:
-        """Prepares the batches of an epoch, by the method as it is when it begins: nothing, unless a subclass does."""
+        """Prepares an epoch, by the method as it is when it begins: finds the neighbors that are due, and gives them to
+        its rewirings."""
+        if self.neighbors is None:
+            return
+        follow_neighbors(
+            method,
+            self.neighbors,
+            epoch,
+            lambda: check_embedding(self.training_features(method), "current"),
+            device_of(method),
+            self.trainer,
+        )
+        labels = self.training_labels()
+        share = None if labels is None else self.neighbors.share_within(labels)
+        self.logs = {} if share is None else {"neighbors_within_class": share}
+
+    def training_features(self, method: nn.Module) -> Tensor:
+        """The features [n, d] of all training examples in evaluation mode, without augmentation."""
+        raise NotImplementedError
+
+    def training_labels(self) -> Tensor | None:
+        """The labels [n] of all training examples, ``-1`` where one is missing, for what is logged; ``None`` where
+        there are none."""
+        return None
+
+    @property
+    def batches_by_neighbors(self) -> bool:
+        """Whether :attr:`neighbors` make the batches."""
+        return False
 
     def train_dataloader(self) -> Iterable[Any]:
         """The batches, at the position of the checkpoint that is resumed."""
@@ -48,15 +84,20 @@ class ContrastiveData(LightningDataModule):
 
     # Lightning restores loaders too late: the length of the schedule needs them before the checkpoint is read.
     def state_dict(self) -> dict[str, Any]:
-        """The position in the batches, for checkpoints."""
-        return {"batches": self._batches.state_dict()} if hasattr(self._batches, "state_dict") else {}
+        """The position in the batches, and the neighbors at hand, for checkpoints."""
+        state = {"batches": self._batches.state_dict()} if hasattr(self._batches, "state_dict") else {}
+        return state if self.neighbors is None else state | {"neighbors": self.neighbors.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Keeps the position until the batches are made."""
+        """Keeps the position until the batches are made, and takes the neighbors."""
         self._state = state_dict.get("batches")
+        if self.neighbors is not None:
+            self.neighbors.load_state_dict(state_dict.get("neighbors", {}))
 
     def check(self, method: nn.Module) -> None:
-        """Raises a :class:`ValueError` if the encoder of ``method`` expects inputs of another width."""
+        """Raises a :class:`ValueError` if the encoder of ``method`` expects inputs of another width, or a rewiring
+        of it neighbors that the data do not find."""
+        check_rewirings(method, self.neighbors, self.batches_by_neighbors)
         expected = getattr(getattr(method, "encoder", None), "in_channels", None)
         if expected is not None and expected != self.in_channels:
             raise ValueError(

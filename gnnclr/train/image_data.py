@@ -7,12 +7,15 @@ from torch import Tensor, nn
 
 from gnnclr.eval import Split
 from gnnclr.eval.labels import probed_split
+from gnnclr.graph import DataNeighbors
 from gnnclr.graph.batches import BatchSelection
 from gnnclr.node import NodeMethod
 from gnnclr.ops.check import check_choice, check_count, describe
 from gnnclr.ops.eval_mode import eval_mode
+from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
+from gnnclr.train.follow_neighbors import check_neighbors
 from gnnclr.train.shared_selection import SharedSelection
 from gnnclr.vision import Images, TensorLoader, cifar10, digits, digits_canvas, image_folder, torchvision_images
 
@@ -42,8 +45,12 @@ class ImageData(ContrastiveData):
         limit (int, optional): Train on this many of the images, the same ones for all seeds, for quick trials. Probes
             see all. (default: ``None``)
         selection (BatchSelection, optional): Chooses the batches of an epoch by the embeddings that all images have
-            when it begins, see :mod:`gnnclr.graph.batches`; needs a method with an ``encoder`` and a ``projector``.
-            (default: ``None``, random batches)
+            when it begins, which needs a method with an ``encoder`` and a ``projector``, or by ``neighbors``; see
+            :mod:`gnnclr.graph.batches`. (default: ``None``, random batches)
+        neighbors (DataNeighbors, optional): Finds the nearest neighbors of all training images, by the features that
+            they have when an epoch begins, for :class:`~gnnclr.graph.DataNeighborRewiring` and
+            :class:`~gnnclr.graph.batches.NeighborhoodBatches`. The share of them within a class is logged as
+            ``neighbors_within_class``. (default: ``None``)
 
     Raises:
         ValueError: If ``dataset`` is unknown, or needs a ``root`` or a ``size`` and has none.
@@ -59,6 +66,7 @@ class ImageData(ContrastiveData):
         labels: bool = False,
         limit: int | None = None,
         selection: BatchSelection | None = None,
+        neighbors: DataNeighbors | None = None,
     ) -> None:
         super().__init__(seed)
         self.dataset = check_choice("data.dataset", dataset, DATASETS)
@@ -71,6 +79,9 @@ class ImageData(ContrastiveData):
             raise ValueError(f"'data.limit' must be at least the batch size of {batch_size} (got {describe(limit)})")
         if selection is not None and not isinstance(selection, BatchSelection):
             raise ValueError(f"'data.selection' must be a BatchSelection (got {describe(selection)})")
+        self.neighbors = check_neighbors(neighbors)
+        if selection is not None and selection.needs_neighbors and neighbors is None:
+            raise ValueError(f"'data.neighbors' must be DataNeighbors for {type(selection).__name__} (got None)")
         self.root = None if root is None else str(expand_path(root))
         self.size, self.batch_size, self.supervised = size, batch_size, labels
         self.limit, self.selection = limit, selection
@@ -106,10 +117,27 @@ class ImageData(ContrastiveData):
     def training_images(self) -> tuple[Tensor, Tensor | None]:
         """The images to train on, and their labels where batches have them."""
         images, labels = self.images.train if self.supervised else (self.images.unlabeled, None)
-        if self.limit is None or self.limit >= len(images):
-            return images, labels
-        index = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[: self.limit]
+        index = self._limited(len(images))
         return images[index], None if labels is None else labels[index]
+
+    def training_labels(self) -> Tensor:
+        """The labels of the images to train on, ``-1`` where one is missing, for what is logged."""
+        parts = [self.images.train.labels]
+        if not self.supervised:
+            others = 0 if self.images.extra is None else len(self.images.extra)
+            parts += [self.images.val.labels, torch.full((others,), UNLABELED)]
+        labels = torch.cat(parts)
+        return labels[self._limited(len(labels))]
+
+    def _limited(self, count: int) -> Tensor | slice:
+        if self.limit is None or self.limit >= count:
+            return slice(None)
+        return torch.randperm(count, generator=torch.Generator().manual_seed(0))[: self.limit]
+
+    @property
+    def batches_by_neighbors(self) -> bool:
+        """Whether the selection makes batches of the neighbors."""
+        return self.selection is not None and self.selection.needs_neighbors
 
     def batches(self) -> TensorLoader:
         """Shuffled batches of the images that are no test images, or of the labeled training images."""
@@ -132,8 +160,12 @@ class ImageData(ContrastiveData):
 
     @torch.no_grad()
     def start_epoch(self, method: nn.Module, epoch: int) -> None:
-        """Gives the selection of batches the embeddings of two views of all images, on the first process: its batches
-        are those of all."""
+        """Finds the neighbors that are due. Gives the selection of batches these, or the embeddings of two views of all
+        images, on the first process: its batches are those of all."""
+        super().start_epoch(method, epoch)
+        if self.batches_by_neighbors:
+            self.selection.set_neighbors(self.neighbors.neighbor)
+            return
         if self.selection is None or (self.trainer is not None and not self.trainer.is_global_zero):
             return
         missing = [name for name in ("encoder", "projector", "views") if not hasattr(method, name)]
@@ -150,15 +182,24 @@ class ImageData(ContrastiveData):
             z = [[method.projector(method.encoder(chunk)).float().cpu() for chunk in view] for view in zip(*views)]
         self.selection.set_embeddings(*map(torch.cat, z))
 
-    @torch.no_grad()
+    def training_features(self, method: nn.Module) -> Tensor:
+        """The encoder's features [n, d] of the images to train on, in evaluation mode."""
+        return _features(method, self.training_images()[0])
+
     def embed(self, method: nn.Module) -> Tensor:
         """The encoder's features [n, d] of all images, in evaluation mode."""
-        device, parts = device_of(method), (self.images.train, self.images.val, self.images.test)
-        chunks = [chunk for part in parts for chunk in part.images.split(512)]
-        with eval_mode(method):
-            return torch.cat([method(chunk.to(device)).float().cpu() for chunk in chunks])
+        parts = (self.images.train, self.images.val, self.images.test)
+        return _features(method, *(part.images for part in parts))
 
     def baselines(self) -> dict[str, Callable[[], Tensor]]:
         """The pixels."""
         parts = (self.images.train, self.images.val, self.images.test)
         return {"raw": lambda: torch.cat([part.images for part in parts]).flatten(1).float() / 255}
+
+
+@torch.no_grad()
+def _features(method: nn.Module, *images: Tensor) -> Tensor:
+    device = device_of(method)
+    with eval_mode(method):
+        chunks = [chunk for part in images for chunk in part.split(512)]
+        return torch.cat([method(chunk.to(device)).float().cpu() for chunk in chunks])

@@ -101,6 +101,8 @@ class ContrastiveModule(LightningModule):
                 f"'model.optimizer.lr', or look for huge features"
             )
         if logged:
+            data = getattr(self.trainer, "datamodule", None)
+            logs = {**logs, **getattr(data, "logs", {})}
             metrics = {name: float(value) for name, value in logs.items()}
             metrics["lr"] = self.trainer.optimizers[0].param_groups[0]["lr"]
             self.log("loss", loss.detach(), prog_bar=True, batch_size=1)

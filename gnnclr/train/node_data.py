@@ -10,6 +10,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from gnnclr.eval import Split
+from gnnclr.graph import DataNeighbors
 from gnnclr.node import (
     NodeMethod,
     SubgraphLoader,
@@ -23,6 +24,7 @@ from gnnclr.node.datasets.load import DATASETS
 from gnnclr.node.encoders.layer_wise import has_layers
 from gnnclr.ops.check import check_choice, check_count, describe
 from gnnclr.ops.paths import expand_path
+from gnnclr.train.follow_neighbors import check_neighbors
 from gnnclr.train.graph_data import GraphData
 from gnnclr.train.subgraphs import bind_rewirings, check_takes_subgraphs
 
@@ -64,6 +66,9 @@ class NodeData(GraphData):
         probed (int, optional): Probes see this many nodes of each part of the split at most, the same ones for all
             seeds. On graphs as large as ogbn-arxiv regressions on all nodes take longer than the training.
             (default: ``None``, all nodes)
+        neighbors (DataNeighbors, optional): Finds the nearest neighbors of all nodes, by the embeddings that they have
+            when an epoch begins, for :class:`~gnnclr.graph.DataNeighborRewiring`. The share of them within a class is
+            logged as ``neighbors_within_class``. (default: ``None``)
 
     Raises:
         ValueError: If ``dataset`` needs a ``root`` and has none, or with a loader if the method needs the whole graph.
@@ -78,6 +83,7 @@ class NodeData(GraphData):
         loader: LoaderOfGraph | None = None,
         size: int | None = None,
         probed: int | None = None,
+        neighbors: DataNeighbors | None = None,
     ) -> None:
         super().__init__(seed)
         if not dataset.endswith(".pt"):
@@ -95,6 +101,7 @@ class NodeData(GraphData):
         self.dataset, self.transform = dataset, transform
         self.root = None if root is None else str(expand_path(root))
         self.loader, self.size, self.probed = loader, size, probed
+        self.neighbors = check_neighbors(neighbors)
 
     def load(self) -> Data:
         """The generated graph, or that of the files."""
@@ -127,7 +134,9 @@ class NodeData(GraphData):
             check_takes_subgraphs(method)
 
     def start_epoch(self, method: nn.Module, epoch: int) -> None:
-        """Tells rewirings the graph of the batches; in each process, as methods that are sent lose it."""
+        """Finds the neighbors that are due, and tells rewirings the graph of the batches; in each process, as methods
+        that are sent lose it."""
+        super().start_epoch(method, epoch)
         if self.loader is not None:
             bind_rewirings(method, self.graph)
 
@@ -137,6 +146,14 @@ class NodeData(GraphData):
             return super().batches()
         rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
         return self.loader(self.graph, seed=self.seed, rank=rank, world_size=world_size)
+
+    def training_features(self, method: nn.Module) -> Tensor:
+        """The embeddings of all nodes."""
+        return self.embed(method)
+
+    def training_labels(self) -> Tensor | None:
+        """The labels of all nodes, where there are any."""
+        return self.labels
 
     @torch.no_grad()
     def embed(self, method: nn.Module) -> Tensor:

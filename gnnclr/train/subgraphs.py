@@ -1,13 +1,12 @@
 """Checks that a method can be trained on subgraphs."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
 from torch_geometric.data import Data
-from torch_geometric.transforms import Compose
 
 from gnnclr.node import FittedRewiring
+from gnnclr.train.method_parts import method_parts
 
 
 def bind_rewirings(method: nn.Module, data: Data) -> None:
@@ -17,7 +16,7 @@ def bind_rewirings(method: nn.Module, data: Data) -> None:
         method (torch.nn.Module): The method.
         data (Data): The whole graph.
     """
-    for part in _parts(method):
+    for part in method_parts(method):
         if isinstance(part, FittedRewiring):
             part.bind(data)
 
@@ -33,7 +32,7 @@ def check_takes_subgraphs(method: nn.Module) -> nn.Module:
     Args:
         method (torch.nn.Module): The method.
     """
-    for part in _parts(method):
+    for part in method_parts(method):
         if _of_whole_graph(part) or (isinstance(part, FittedRewiring) and not part.bound):
             raise ValueError(
                 f"'data.loader' must be none for {type(part).__name__}, which is made of the whole graph and would be "
@@ -49,20 +48,3 @@ def check_takes_subgraphs(method: nn.Module) -> nn.Module:
 
 def _of_whole_graph(part: Any) -> bool:
     return getattr(type(part), "of_whole_graph", False) is True
-
-
-def _parts(method: nn.Module) -> Iterator[Any]:
-    """The modules of a method, and the transforms among their attributes."""
-    for module in method.modules():
-        yield module
-        yield from _flat(list(vars(module).values()))
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    if isinstance(value, Compose):
-        value = value.transforms
-    if isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _flat(part)
-    else:
-        yield value

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gnnclr.graph import AddKNNPositives, ContrastGraph, Negatives, augmentation_graph
+from gnnclr.graph import AddKNNPositives, ContrastGraph, DataNeighborRewiring, Negatives, augmentation_graph
 from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives
 from gnnclr.nn import UniformityConv
 from gnnclr.report import (
@@ -51,7 +51,9 @@ def drawn_pairs(figure, graph, color):
 
 
 LABELS = torch.arange(8) % 3
+NEIGHBORS = torch.tensor([[1, 2, 5], [0, 0, 6]])
 RULES = {
+    "neighbors in the data": lambda views: DataNeighborRewiring().bind(NEIGHBORS)(augmentation_graph(views)),
     "kNN positives": lambda views: AddKNNPositives(k=4)(augmentation_graph(views)),
     "labels": lambda views: augmentation_graph(views, labels=LABELS),
     "implicit positives": lambda views: augmentation_graph(views, labels=LABELS, edges=False),

@@ -18,7 +18,7 @@ from gnnclr.train import Run, parse_recipe, read_metrics
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
 
 TWO = ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.log_every_n_steps=1"]
-#: Random views, batch normalization, and batches that are chosen by embeddings.
+#: Random views, batch normalization, batches that are chosen by embeddings, and neighbors that several epochs keep.
 DIGITS = [
     "--config=simclr-digits",
     "--data.dataset=digits",
@@ -26,6 +26,9 @@ DIGITS = [
     "--data.limit=512",
     "--data.selection=gnnclr.graph.batches.SpectralBatches",
     "--data.selection.k=2",
+    "--data.neighbors=gnnclr.graph.DataNeighbors",
+    "--data.neighbors.every=5",
+    "--model.method.rewire=gnnclr.graph.DataNeighborRewiring",
     "--model.method.encoder.widths=[4,8]",
     "--model.method.projector.in_features=8",
     "--model.method.projector.hidden_features=8",

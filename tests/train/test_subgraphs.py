@@ -30,7 +30,8 @@ from gnnclr.node import (
 )
 from gnnclr.node.methods.step_graph import step_graph
 from gnnclr.train import NodeData
-from gnnclr.train.subgraphs import _parts, check_takes_subgraphs
+from gnnclr.train.method_parts import method_parts
+from gnnclr.train.subgraphs import check_takes_subgraphs
 
 WIDTH = 16
 DATA = sbm(60, 3, WIDTH, degree=8.0)
@@ -138,14 +139,14 @@ def test_rewirings_see_the_whole_graph(name):
         check_takes_subgraphs(method)
     data = in_batches()
     data.check(method)
-    (part,) = (part for part in _parts(method) if isinstance(part, FittedRewiring))
+    (part,) = (part for part in method_parts(method) if isinstance(part, FittedRewiring))
     expected = louvain(DATA.edge_index, 60)
     for batch in data.batches():
         method.training_step_loss(batch)
         graph = part(step_graph([batch.x, batch.x], batch, part))
         same = expected[batch.n_id].repeat(2)
         assert torch.equal(graph.group.unsqueeze(1) == graph.group, same.unsqueeze(1) == same)
-    (copied,) = (part for part in _parts(copy.deepcopy(method)) if isinstance(part, FittedRewiring))
+    (copied,) = (part for part in method_parts(copy.deepcopy(method)) if isinstance(part, FittedRewiring))
     assert copied is not part and copied._whole is data.graph
     sent = pickle.loads(pickle.dumps(part))
     assert not sent.bound

@@ -1,5 +1,7 @@
 """The base of rules that choose an epoch's batches."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -16,6 +18,9 @@ class BatchSelection:
     A subclass writes :meth:`select`, and :meth:`num_batches` where it leaves samples out.
     """
 
+    #: Whether the rule takes the graph of neighbors of all samples, by ``set_neighbors``, in place of embeddings.
+    needs_neighbors: ClassVar[bool] = False
+
     def __init__(self) -> None:
         self.embeddings: tuple[Tensor, Tensor] | None = None
 
@@ -30,6 +35,10 @@ class BatchSelection:
         check_matrix("z1", z1, finite=True, rows=z0.size(0), cols=z0.size(1))
         self.embeddings = (z0.detach(), z1.detach())
         return self
+
+    def set_neighbors(self, neighbor: Tensor) -> "BatchSelection":
+        """Takes the neighbors of each sample [N, k], in rules that need them."""
+        raise NotImplementedError
 
     def batches(self, order: Tensor, batch_size: int) -> list[Tensor]:
         """The batches of an epoch.

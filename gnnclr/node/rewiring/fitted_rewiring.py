@@ -6,15 +6,15 @@ from typing import Any
 
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform, Compose
+from torch_geometric.transforms import BaseTransform
 
-from gnnclr.graph import ContrastGraph
+from gnnclr.graph.rewiring.fitted import RuleOfFindings, parts_of
 from gnnclr.node.datasets.data import check_features
 from gnnclr.ops.check import check_count, check_seed, describe
 from gnnclr.ops.memo import TensorMemo
 
 
-class FittedRewiring(BaseTransform):
+class FittedRewiring(RuleOfFindings):
     """A rewiring made from findings in the graph, such as communities or nearest neighbors.
 
         >>> FittedRewiring(EdgeCommunities("louvain"), ExcludeCommunity)
@@ -45,15 +45,14 @@ class FittedRewiring(BaseTransform):
         every: int | None = None,
         seed: int = 0,
     ):
-        for name, value in (("find", find), ("rule", rule)):
-            if not callable(value):
-                raise ValueError(f"'{name}' must be callable (got {describe(value)})")
-        self.find, self.rule = find, rule
+        super().__init__(rule)
+        if not callable(find):
+            raise ValueError(f"'find' must be callable (got {describe(find)})")
+        self.find = find
         self.every, self.seed = check_count("every", every, optional=True), check_seed("seed", seed)
         self.epoch = 0
         self._whole: Data | None = None
         self._made = TensorMemo(self._make)
-        self._rewire: BaseTransform | None = None
 
     def start_epoch(self, epoch: int) -> None:
         """Says which epoch begins."""
@@ -76,14 +75,8 @@ class FittedRewiring(BaseTransform):
         check_features(data)
         data = self._whole if self._whole is not None and "n_id" in data else data
         turn = 0 if self.every is None else self.epoch // self.every
-        self._rewire = self._made(data.x, data.edge_index, self.seed + turn)
+        self.fitted = self._made(data.x, data.edge_index, self.seed + turn)
         return self
-
-    def forward(self, data: ContrastGraph) -> ContrastGraph:
-        """The rewired graph."""
-        if self._rewire is None:
-            raise ValueError(f"'{type(self).__name__}' must be fitted before it is used: call fit(data)")
-        return self._rewire(data)
 
     def _make(self, x: Tensor, edge_index: Tensor, seed: int) -> BaseTransform:
         return self.rule(self.find(x, edge_index, seed))
@@ -94,16 +87,12 @@ class FittedRewiring(BaseTransform):
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_rewire": None, "_whole": None}
+        return super().__getstate__() | {"_whole": None}
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.find}, {self._rewire or 'not fitted'})"
+        return f"{type(self).__name__}({self.find}, {self.fitted or 'not fitted'})"
 
 
 def fitted_parts(rewire: Callable[..., Any] | None) -> Iterator[FittedRewiring]:
     """The rewirings to fit, of one rewiring or of those that are composed in it."""
-    if isinstance(rewire, Compose):
-        for part in rewire.transforms:
-            yield from fitted_parts(part)
-    elif isinstance(rewire, FittedRewiring):
-        yield rewire
+    yield from parts_of(rewire, FittedRewiring)

@@ -22,8 +22,8 @@ class TensorLoader(EpochBatches):
             (default: the value of :obj:`shuffle`)
         seed (int, optional): The seed of the order. (default: ``0``)
         rank (int, optional): The number of this process. (default: ``0``)
-        world_size (int, optional): The number of processes; each gets every :obj:`world_size`-th image of a global
-            batch of :obj:`world_size` times :obj:`batch_size` images, and all get equally many. (default: ``1``)
+        world_size (int, optional): The number of processes; each gets a slice of :obj:`batch_size` images of a global
+            batch of :obj:`world_size` times as many, and all get equally many. (default: ``1``)
         selection (BatchSelection, optional): Makes the global batches of an epoch from its order, by embeddings that it
             is given before the epoch begins, the same on all processes: it stands in :attr:`selection`.
             (default: :obj:`None`, slices of the order)
@@ -77,7 +77,8 @@ class TensorLoader(EpochBatches):
         order = self._order(generator)
 
         def make(k: int) -> dict[str, Tensor]:
-            index = order[k * self.global_batch : (k + 1) * self.global_batch][self.rank :: self.world_size]
+            # A slice, so that images which a selection brought together stay together.
+            index = order[k * self.global_batch : (k + 1) * self.global_batch].tensor_split(self.world_size)[self.rank]
             batch = {"image": self.images[index], "index": index}
             return batch if self.labels is None else batch | {"label": self.labels[index]}
 
