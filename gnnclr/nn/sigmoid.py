@@ -14,6 +14,7 @@ from gnnclr.ops import PairSum, append_log_weight
 from gnnclr.ops.check import check_choice, check_number
 from gnnclr.ops.kernels import Softplus
 from gnnclr.ops.pair_sum import SUM_IMPLEMENTATIONS
+from gnnclr.ops.value_only import value_only
 
 
 class SigmoidConv(PairConv):
@@ -60,6 +61,8 @@ class SigmoidConv(PairConv):
             far = self._pairs(z, graph, edge_index, of_anchor[edge_index[1]], 1.0)
         else:
             far = self._all_pairs(z, graph, of_anchor)
+        if value_only():
+            return Update(near[0] + far[0])
         energy, message, by_log_scale, by_bias = (a + b for a, b in zip(near, far))
         learned = [(self.temperature, -by_log_scale / float(self.temperature)), (self.bias, by_bias)]
         return Update(energy, message, [(x, by) for x, by in learned if isinstance(x, Tensor)])
@@ -71,9 +74,12 @@ class SigmoidConv(PairConv):
         the scale and by the bias."""
         score, _ = self.pair_scores(z, graph, edge_index)
         logit = (score + float(self.bias)).mul_(sign)
+        energy = (weight * softplus(logit, threshold=50.0)).sum()
+        if value_only():
+            return energy, energy, energy, energy  # nobody asks for the rest
         slope = weight * torch.sigmoid(logit) * sign
         message = self.messages_both_ways(z, graph, edge_index, slope / -float(self.temperature))
-        return (weight * softplus(logit, threshold=50.0)).sum(), message, (slope * score).sum(), slope.sum()
+        return energy, message, (slope * score).sum(), slope.sum()
 
     def _all_pairs(self, z: Tensor, graph: ContrastGraph, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """As :meth:`_pairs`, of all pairs that the rule allows, with a weight for each anchor."""
@@ -87,6 +93,8 @@ class SigmoidConv(PairConv):
             options = {"exclude": block.groups, "exclude_pairs": block.pairs, "impl": self.impl}
             pairs = PairSum(q, k, Softplus(), of_anchors, **options)
             energy = energy + (of_anchors * pairs.value).sum()
+            if value_only():
+                continue
             by_log_scale = by_log_scale + (q[:, :-1] * pairs.to_q[:, :-1]).sum()
             by_bias = by_bias + pairs.to_k[:, -1].sum()
             message = block.add(message, z, pairs.to_q[:, :-1].mul(-scale), pairs.to_k[:, :-1].neg())

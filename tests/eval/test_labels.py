@@ -87,7 +87,7 @@ def test_rows_without_a_label_are_as_if_they_were_not_there(score, kind, capsys)
         (lambda y: torch.full((N,), float("nan")), "must have a label for"),
         (lambda y: torch.stack([y, y], dim=1), r"must be an integer tensor of shape \[90\]"),
         (lambda y: y[:-1], r"must be an integer tensor of shape \[90\]"),
-        (lambda y: y.tolist(), r"must be an integer tensor of shape \[90\]"),
+        (lambda y: [str(label) for label in y.tolist()], r"must be an integer tensor of shape \[90\]"),
     ],
 )
 def test_what_is_no_label_is_refused(score, change, message):

@@ -110,7 +110,7 @@ def test_no_rows(bad):
         Split(bad, [1], [2])
 
 
-@pytest.mark.parametrize("y", [None, [0, 1], torch.eye(4, dtype=torch.long), torch.tensor([0j, 1j])])
+@pytest.mark.parametrize("y", [None, ["a", "b"], torch.eye(4, dtype=torch.long), torch.tensor([0j, 1j])])
 def test_stratified_takes_integer_labels(y):
     with pytest.raises(ValueError, match=r"'y' must be an integer tensor of shape \[n\]"):
         Split.stratified(y)
