@@ -59,14 +59,14 @@ def _overview() -> str:
                     groups.setdefault(", ".join(layer(kind, "variants", variant)["card"]["data"]), []).append(variant)
             for data, variants in groups.items():
                 # The first line has data beside it, others the whole width.
-                first, *rest = textwrap.wrap("  ".join(variants), 82, initial_indent=" " * 38, break_on_hyphens=False)
+                first, *rest = textwrap.wrap("  ".join(variants), 82, initial_indent=" " * 42, break_on_hyphens=False)
                 lines += [_row("", first.strip(), data, sizes), *(_row("", line) for line in rest)]
         lines.append(_row("data", ", ".join(names(kind, "data"))))
     return "\n".join(lines)
 
 
 def _row(*cells: str) -> str:
-    return "".join(cell.ljust(width) for cell, width in zip(cells, (16, 46, 28, 0))).rstrip()
+    return "".join(cell.ljust(width) for cell, width in zip(cells, (16, 42, 28, 0))).rstrip()
 
 
 def _methods() -> dict[str, dict[str, str]]:

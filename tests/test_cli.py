@@ -58,7 +58,7 @@ def test_list(capsys):
     assert lines[simclr][column:size].strip() == "cifar10, digits" and lines[simclr][size:] == "gpu, cpu"
     assert "simclr-attn " in lines[simclr + 1]
     (grace,) = (line for line in lines if line.startswith("grace "))
-    assert grace[column:] == "cora, citeseer, pubmed, arxiv, sbm"
+    assert grace[column:] == "cora, citeseer, pubmed, photo, arxiv, sbm"
     shown = set(" ".join(lines).split())
     assert {name.rsplit("-cifar10")[0] for name in recipe_cards() if "-cifar10" in name} <= shown
 

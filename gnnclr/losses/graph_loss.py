@@ -14,9 +14,9 @@ from gnnclr.losses.gather import gather
 from gnnclr.losses.key_memory import KeyMemory
 from gnnclr.losses.loss_call import CalledLikeGraph, called_like, keywords, one_by_one
 from gnnclr.losses.objective_card import ObjectiveCard
-from gnnclr.losses.shared_parameters import save_shared_once
 from gnnclr.nn import AlignmentConv, PairConv
 from gnnclr.nn.alignment import anchor_mass
+from gnnclr.nn.shared_parameters import save_shared_once
 from gnnclr.ops.agreement import agree
 from gnnclr.ops.check import check_index, check_matrix, check_values, describe, looks_at
 from gnnclr.ops.contrast_views import contrast_views

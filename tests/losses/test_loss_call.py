@@ -11,7 +11,7 @@ from contracts.loss import make_views
 from torch import Tensor
 
 from gnnclr.graph import augmentation_graph
-from gnnclr.losses import BarlowTwinsLoss, GraphLoss, InfoNCELoss, NTXentLoss
+from gnnclr.losses import BarlowTwinsLoss, CLIPLoss, GraphLoss, InfoNCELoss, NTXentLoss
 from gnnclr.nn import ContrastiveConv
 
 
@@ -25,14 +25,16 @@ class Weighted(GraphLoss):
 @pytest.mark.parametrize("kind", [*public("losses", GraphLoss), Weighted], ids=lambda kind: kind.__name__)
 def test_arguments_are_those_of_the_graph(kind):
     shown, graph = inspect.signature(kind.forward), inspect.signature(kind.graph)
-    assert list(shown.parameters.values()) == list(graph.parameters.values())
+    names = list(shown.parameters)
+    assert names == [*graph.parameters, *(["logit_scale"] if kind is CLIPLoss else [])]
+    assert all(shown.parameters[name] == given for name, given in graph.parameters.items() if name != "self")
     assert shown.return_annotation is Tensor
 
 
 def test_names_are_those_of_the_literature():
     assert list(inspect.signature(NTXentLoss().forward).parameters) == ["z0", "z1", "views", "labels"]
     assert list(inspect.signature(BarlowTwinsLoss().forward).parameters) == ["z0", "z1", "views"]
-    assert list(inspect.signature(InfoNCELoss().forward).parameters) == ["query", "key", "negatives"]
+    assert list(inspect.signature(InfoNCELoss().forward).parameters) == ["query", "key", "negatives", "in_batch"]
 
 
 def test_a_loss_of_ones_own_is_called_with_the_arguments_of_its_graph():

@@ -82,7 +82,8 @@ class TwoTowers(nn.Module):
         z0, z1 = (projector(x) for projector, x in zip(self.projectors, features, strict=True))
         loss = self.loss(z0, z1)
         logs = view_measures(z0, z1)
-        if any(getattr(self.loss, name, None) is not None for name in ("log_scale", "temperature")):
+        learned = isinstance(getattr(self.loss, "temperature", None), Tensor)
+        if learned or getattr(self.loss, "log_scale", None) is not None:
             conv = getattr(self.loss, "conv", None)
             logs["temperature"] = z0.new_tensor(float(conv.temperature), dtype=torch.float32)
         return loss, logs
