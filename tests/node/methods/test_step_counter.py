@@ -1,12 +1,13 @@
 from torch import nn
 
+from gnnclr.node import NodeMethod
 from gnnclr.node.methods.step_counter import StepCounter
 
 
-class Method(nn.Module):
+class Method(NodeMethod):
     def __init__(self, encoder):
-        super().__init__()
-        self.encoder, self.updates = encoder, 0
+        super().__init__(encoder)
+        self.updates = 0
 
     def after_optimizer_step(self):
         self.updates += 1
