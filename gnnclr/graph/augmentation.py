@@ -1,4 +1,4 @@
-"""The augmentation graph: views of one sample, or of one class, attract each other."""
+"""Makes a graph of a batch of views: views of one sample, or of one class, attract each other."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The check of the graph that a transform is given."""
+"""Checks that a transform is given a graph of a batch."""
 
 from typing import Any
 

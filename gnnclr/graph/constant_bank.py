@@ -1,4 +1,4 @@
-"""Constant rows that take part in a batch."""
+"""The bank of a graph: constant rows that attract or repel its nodes, such as a queue or centroids."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""Sums of the log-weights of negatives."""
+"""Adds low-rank log-weights to the negatives of a graph."""
 
 from dataclasses import replace
 

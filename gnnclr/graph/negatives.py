@@ -1,4 +1,4 @@
-"""The rule that says which pairs repel."""
+"""The rule that says which pairs repel: the scope of views, and what it excludes."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple

@@ -1,4 +1,4 @@
-"""The structure of graphs of equal size, made once."""
+"""Remembers the index tensors of batches of equal size, and hands out copies."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps

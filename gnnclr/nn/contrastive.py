@@ -1,4 +1,4 @@
-"""The contrastive update: alignment and uniformity in balance."""
+"""The contrastive update of NT-Xent, InfoNCE, SupCon and DCL: positives attract, negatives repel."""
 
 from copy import copy
 

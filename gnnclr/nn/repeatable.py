@@ -1,4 +1,4 @@
-"""A run of a module that can be repeated."""
+"""Runs a module again with the random numbers and buffers of its first run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""A bounded value that can come back."""
+"""Keeps a value within bounds, with a gradient that leads back inside."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The last value of a function of tensors."""
+"""Remembers what was computed from tensors, until one of them is written into."""
 
 import weakref
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Tensors in tuples and dictionaries, row by row."""
+"""Maps, lists and counts the tensors in nested tuples, lists and dictionaries."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Ctrl-C that leaves a checkpoint to resume from."""
+"""Ctrl-C, on one process or several: all finish the step and leave a checkpoint to resume from."""
 
 import signal
 import threading

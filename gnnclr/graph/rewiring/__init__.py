@@ -1,1 +1,1 @@
-"""Rewirings of the graph of a batch: positives added, swapped or dropped, negatives ignored, weighed or mixed."""
+"""Rewirings of a batch's graph, each a BaseTransform of PyG: of its positives, and of its negatives."""

@@ -1,4 +1,4 @@
-"""Rewirings whose rule is made of something found in the data."""
+"""The base of rewirings whose rule is made of something found in the data."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""Any loss of two views of the nodes."""
+"""The base of methods that compare two views of the nodes, by any loss."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias

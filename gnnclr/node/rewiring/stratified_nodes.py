@@ -1,4 +1,4 @@
-"""Steps in which every community has its share."""
+"""Draws the nodes of a step so that each community has its share."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Transforms of node features: rows of length one, words weighed by rarity, leading singular directions."""
+"""Transforms of node features: rows of length one, tf-idf of words, leading singular directions."""
 
 from typing import TYPE_CHECKING
 
