@@ -35,12 +35,14 @@ class InfoNCELoss(GraphLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+        memory_bank_size (int or tuple, optional): The number of earlier keys that the loss remembers and that repel,
+            or that and their width, see :class:`~gnnclr.losses.NTXentLoss`. (default: ``0``, none)
 
     Shapes:
-        - **input:** queries :math:`(n, d)`, keys :math:`(n, d)`; optional negatives in place of the other keys: shared
-          by all queries
-          :math:`(m, d)`, of each query its own :math:`(n, m, d)`, or a :class:`~gnnclr.graph.FeatureBank`; or stacked
-          nodes and a :class:`~gnnclr.graph.ContrastGraph`
+        - **input:** queries :math:`(n, d)`, keys :math:`(n, d)`; optional negatives in place of the other keys, or with
+          ``in_batch=True`` beside them: shared by all queries :math:`(m, d)`, of each query its own
+          :math:`(n, m, d)`, also as a list of matrices :math:`(n, d)`, or a :class:`~gnnclr.graph.FeatureBank`; or
+          stacked nodes and a :class:`~gnnclr.graph.ContrastGraph`
         - **output:** scalar
     """
 

@@ -6,25 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from gnnclr.graph import ContrastGraph
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.loss_call import called_like
 from gnnclr.nn import PairConv
 from gnnclr.ops.bound import bound
 from gnnclr.ops.check import check_constant, check_positive
-
-
-def _shown(
-    self: GraphLoss,
-    z0: Tensor,
-    z1: Tensor,
-    /,
-    *views: Tensor,
-    labels: Tensor | None = None,
-    logit_scale: float | Tensor | None = None,
-) -> ContrastGraph:
-    """The arguments of a call."""
-    raise NotImplementedError
 
 
 class LearnedScaleLoss(GraphLoss):
@@ -85,7 +71,7 @@ class LearnedScaleLoss(GraphLoss):
             """The loss of views, or of ``(x, graph)``."""
             ...
 
-    @called_like(_shown)
+    @called_like(GraphLoss.graph)
     def forward(self, *args: Any, logit_scale: float | Tensor | None = None, **kwargs: Any) -> Tensor:
         """The loss of views, or of ``(x, graph)``.
 

@@ -42,16 +42,20 @@ class CalledLikeGraph(Protocol):
 
 
 def called_like(graph: Callable[..., ContrastGraph]) -> Callable[[Callable[..., Tensor]], CalledLikeGraph]:
-    """Shows the arguments of ``graph`` as those of another method, to editors and to :func:`inspect.signature`. The
-    method that comes back runs the same code, at no cost.
+    """Shows the arguments of ``graph`` as those of another method, to editors and to :func:`inspect.signature`, and
+    behind them the keywords that the method has of its own. The method that comes back runs the same code, at no cost.
 
     Args:
         graph (Callable): The method whose arguments are shown.
     """
-    signature = inspect.signature(graph).replace(return_annotation=Tensor)
+    arguments = list(inspect.signature(graph).parameters.values())
 
     def decorate(method: Callable[..., Tensor]) -> CalledLikeGraph:
         f = cast(FunctionType, method)
+        first, own = f.__code__.co_argcount, f.__code__.co_kwonlyargcount
+        known = inspect.signature(f).parameters
+        keywords = [known[name] for name in f.__code__.co_varnames[first : first + own]]
+        signature = inspect.Signature([*arguments, *keywords], return_annotation=Tensor)
         copy = FunctionType(f.__code__, f.__globals__, f.__name__, f.__defaults__, f.__closure__)
         shown: Any = update_wrapper(copy, f)
         shown.__kwdefaults__, shown.__signature__ = f.__kwdefaults__, signature

@@ -13,6 +13,7 @@ from gnnclr.nn.update import Update
 from gnnclr.ops import PairSum
 from gnnclr.ops.kernels import NearerHinge
 from gnnclr.ops.tiles import slices
+from gnnclr.ops.value_only import value_only
 
 
 class SwappedTripletConv(TripletConv):
@@ -51,8 +52,10 @@ class SwappedTripletConv(TripletConv):
             weight = weight * graph.anchor[pairs.edge_index[1]]
         sums = self._rule if graph.negative_index is None else self._explicit
         value, mass, out, by_score = sums(z, graph, pairs, weight)
-        message = self.alignment.pull(z, graph, pairs, by_score).sub_(out[: z.size(0)])  # the bank receives nothing
         mass = mass if mass > 0 else 1
+        if value_only():
+            return Update(value / mass)
+        message = self.alignment.pull(z, graph, pairs, by_score).sub_(out[: z.size(0)])  # the bank receives nothing
         return Update(value / mass, message.div_(mass))
 
     def _rule(
@@ -79,6 +82,8 @@ class SwappedTripletConv(TripletConv):
                 impl=self.impl,
             )
             total, mass = total + (weight[of] * found.value).sum(), mass + float((weight[of] * found.count).sum())
+            if value_only():
+                continue
             for end, to_end in zip(ends, found.to_q.chunk(2, dim=1)):
                 out.index_add_(0, end, to_end)
             by_score[of] -= found.by_threshold
@@ -99,6 +104,8 @@ class SwappedTripletConv(TripletConv):
             a, b = torch.cat([nodes[target[e]], nodes[source[e]]], dim=1), nodes[j].repeat(1, 2)
             value, slope, by = self.nearer.evaluate_above(self.nearer.rows(a, b), self.margin - pairs.score[e])
             total, mass = total + (weight[e] * value).sum(), mass + float(weight[e].sum())
+            if value_only():
+                continue
             by_score.index_add_(0, e, weight[e] * by, alpha=-1)
             to_anchor, to_positive = self.nearer.pull_rows(slope * weight[e], a, b).chunk(2, dim=1)
             out.index_add_(0, target[e], to_anchor).index_add_(0, source[e], to_positive)

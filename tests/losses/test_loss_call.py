@@ -11,7 +11,7 @@ from contracts.loss import make_views
 from torch import Tensor
 
 from gnnclr.graph import augmentation_graph
-from gnnclr.losses import BarlowTwinsLoss, CLIPLoss, GraphLoss, InfoNCELoss, NTXentLoss
+from gnnclr.losses import BarlowTwinsLoss, CLIPLoss, GraphLoss, InfoNCELoss, NTXentLoss, SigLIPLoss
 from gnnclr.nn import ContrastiveConv
 
 
@@ -26,8 +26,8 @@ class Weighted(GraphLoss):
 def test_arguments_are_those_of_the_graph(kind):
     shown, graph = inspect.signature(kind.forward), inspect.signature(kind.graph)
     names = list(shown.parameters)
-    assert names == [*graph.parameters, *(["logit_scale"] if kind is CLIPLoss else [])]
-    assert all(shown.parameters[name] == given for name, given in graph.parameters.items() if name != "self")
+    assert names == [*graph.parameters, *(["logit_scale"] if kind in (CLIPLoss, SigLIPLoss) else [])]
+    assert all(shown.parameters[name] == given for name, given in graph.parameters.items())
     assert shown.return_annotation is Tensor
 
 

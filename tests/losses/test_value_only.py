@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from contracts.discovery import by_kind
+from contracts.discovery import cases
 from contracts.loss import LossContract, make_views
 
 from gnnclr.graph import augmentation_graph
@@ -10,7 +10,7 @@ from gnnclr.nn import AlignmentConv, PairConv, UniformityConv, WeightedSum
 from gnnclr.nn.bridge import bridge
 from gnnclr.nn.update import Update
 
-CASES = [case for case, *_ in by_kind("losses", LossContract).values()]
+CASES = cases("losses", LossContract)
 
 
 @pytest.fixture
