@@ -1,11 +1,11 @@
 """A contrastive batch becomes a graph."""
 
 from gnnclr.graph.augmentation import augmentation_graph
-from gnnclr.graph.bank import FeatureBank
-from gnnclr.graph.constant_bank import Bank
+from gnnclr.graph.bank import Bank
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.data_neighbors import DataNeighbors
 from gnnclr.graph.extra_negatives import ExtraNegatives
+from gnnclr.graph.feature_bank import FeatureBank
 from gnnclr.graph.index import KNNIndex, KNNOutput
 from gnnclr.graph.knn import knn_graph
 from gnnclr.graph.listed_pairs import mask_graph, pair_graph

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from gnnclr.graph.bank import FeatureBank
-from gnnclr.graph.constant_bank import Bank
+from gnnclr.graph.bank import Bank
 from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.graph.feature_bank import FeatureBank
 from gnnclr.ops.unit_rows import unit_rows
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from gnnclr.graph.constant_bank import Bank
-from gnnclr.graph.door import GROUPS, INDICES, check_graph_parts
+from gnnclr.graph.bank import Bank
+from gnnclr.graph.check_graph_parts import GROUPS, INDICES, check_graph_parts
 from gnnclr.graph.extra_negatives import ExtraNegatives
 from gnnclr.graph.negatives import Negatives
 from gnnclr.graph.pairs import group_pairs

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from literal_nt_xent import edges_of, literal_nt_xent
 
 from gnnclr.graph import AddKNNPositives, augmentation_graph
-from gnnclr.graph.bank import banks_of
+from gnnclr.graph.feature_bank import banks_of
 from gnnclr.graph.pairs import is_among
 from gnnclr.graph.positives import first_per_target, is_positive, top_per_target
 from gnnclr.graph.rewiring.false_negatives import WeighFalseNegatives

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import scatter
 
+from gnnclr.graph.bank import Bank
 from gnnclr.graph.check_graph import check_graph
 from gnnclr.graph.communities.rule import CommunityRule
-from gnnclr.graph.constant_bank import Bank
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.log_weight import add_log_weight, weight_dtype
 from gnnclr.graph.partition import of_nodes

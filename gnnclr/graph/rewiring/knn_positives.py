@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch_geometric.transforms import BaseTransform
 
-from gnnclr.graph.bank import FeatureBank
 from gnnclr.graph.bank_sources import bank_sources
 from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.graph.feature_bank import FeatureBank
 from gnnclr.graph.knn import knn_graph
 from gnnclr.graph.pairs import is_among
 from gnnclr.graph.positives import (

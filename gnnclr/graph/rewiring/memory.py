@@ -3,9 +3,9 @@
 import torch
 from torch_geometric.transforms import BaseTransform
 
-from gnnclr.graph.bank import FeatureBank
 from gnnclr.graph.bank_sources import bank_sources
 from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.graph.feature_bank import FeatureBank
 from gnnclr.graph.partition import of_nodes
 from gnnclr.graph.positives import add_positives, check_positives, edge_weights, is_positive
 from gnnclr.ops.check import check_positive, describe

@@ -4,9 +4,9 @@ import torch
 from torch_geometric.transforms import BaseTransform
 from torch_geometric.utils import coalesce
 
-from gnnclr.graph.bank import FeatureBank
 from gnnclr.graph.bank_sources import bank_sources
 from gnnclr.graph.contrast_graph import ContrastGraph
+from gnnclr.graph.feature_bank import FeatureBank
 from gnnclr.graph.positives import check_positives, edge_weights, ignore_positives
 from gnnclr.ops.check import describe
 

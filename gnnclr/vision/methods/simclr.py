@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gnnclr.eval.geometry import view_measures
 from gnnclr.graph import FeatureBank, augmentation_graph
-from gnnclr.graph.bank import banks_of
+from gnnclr.graph.feature_bank import banks_of
 from gnnclr.losses import NTXentLoss
 from gnnclr.losses.feature_loss import FeatureLoss
 from gnnclr.ops.check import describe

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gnnclr.graph.constant_bank import Bank
+from gnnclr.graph.bank import Bank
 from gnnclr.graph.extra_negatives import ExtraNegatives
 from gnnclr.graph.negatives import Negatives
 from gnnclr.ops.check import check_finite, check_index, check_matrix, describe, looks_at

@@ -8,7 +8,7 @@ from contracts.loss import WRONG_PARTS
 
 from gnnclr import nn
 from gnnclr.dynamics import joint_distribution, simulate
-from gnnclr.graph import ContrastGraph, ExtraNegatives, augmentation_graph, door
+from gnnclr.graph import ContrastGraph, ExtraNegatives, augmentation_graph, check_graph_parts
 from gnnclr.losses import NTXentLoss
 from gnnclr.nn.attention import AttentionAlignmentConv
 from gnnclr.nn.features import BarlowTwinsConv, CCAConv, VICRegConv
@@ -83,9 +83,10 @@ def test_self_loops_weigh_nothing_where_entries_are_not_looked_at():
 def test_a_graph_is_looked_at_once(monkeypatch):
     looked = []
     checks = {
-        name: lambda *args, check=check: (looked.append(args[0]), check(*args)) for name, check in door._CHECKS.items()
+        name: lambda *args, check=check: (looked.append(args[0]), check(*args))
+        for name, check in check_graph_parts._CHECKS.items()
     }
-    monkeypatch.setattr(door, "_CHECKS", checks)
+    monkeypatch.setattr(check_graph_parts, "_CHECKS", checks)
     conv, loss, graph = nn.ContrastiveConv(), NTXentLoss(0.2), make_graph(6)
     conv(graph.x, graph)
     assert "edge_weight" in looked
