@@ -123,7 +123,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     fit = commands.add_parser("fit", help="train a recipe, or go on with a run", add_help=False, allow_abbrev=False)
     _recipe_options(fit, "folder of the run (default: runs/NAME/1, 2, ...)")
     fit.add_argument("--ckpt_path", type=_path, metavar="FILE", help="go on from this checkpoint")
-    fit.add_argument("-h", "--help", action="store_true", help="show this help and all fields of a recipe")
+    fit.add_argument("-h", "--help", nargs="?", const="", metavar="FIELD", help="show this help, or that of a field")
+    fit.add_argument("--help-all", action="store_true", help="show all fields that every recipe has")
     fit.set_defaults(function=_fit, takes_recipe=True)
 
     evaluate = commands.add_parser("evaluate", help="probe a run, or a recipe over several seeds", allow_abbrev=False)
@@ -161,8 +162,8 @@ def _recipe_options(parser: argparse.ArgumentParser, out: str) -> None:
 
 
 def _fit(arguments: argparse.Namespace, overrides: list[str]) -> int:
-    if arguments.help:
-        return _fit_help()
+    if arguments.help is not None or arguments.help_all:
+        return _fit_help(arguments, overrides)
     from gnnclr.train import Run, TrainingInterrupted, parse_recipe
 
     checkpoint = None if arguments.ckpt_path is None else Path(arguments.ckpt_path)
@@ -199,13 +200,15 @@ def _name(configs: list[str]) -> str:
     return "+".join(Path(config).stem for config in configs)
 
 
-def _fit_help() -> int:
-    from gnnclr.train import recipe_parser
+def _fit_help(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from gnnclr.fit_help import SCREEN, field_help
 
-    print("usage: gnnclr fit --config NAME [--config NAME ...] [--out FOLDER] [--FIELD=VALUE ...] [--print_config]")
-    print("       gnnclr fit --ckpt_path FILE\n\n`gnnclr list` shows the recipes; of several, later ones win.\n")
-    print("Fields of a recipe (--model.method.loss.temperature=0.2):\n")
-    recipe_parser().print_help()
+    if arguments.help_all:
+        from gnnclr.train import recipe_parser
+
+        recipe_parser().print_help()
+    else:
+        print(field_help(arguments.help, arguments.config, overrides) if arguments.help else SCREEN)
     return 0
 
 

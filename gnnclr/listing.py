@@ -110,11 +110,19 @@ def _entry(name: str, lines: dict[str, str]) -> str:
 
 def _summary(value: object) -> str:
     """The first sentence of a docstring, without markup."""
-    paragraph = " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())
-    text = re.sub(r":\w+:`~?(?:[\w.]*\.)?([^`]+)`", r"\1", paragraph)
+    text = without_markup((inspect.getdoc(value) or "").split("\n\n")[0])
+    return re.split(r"(?<=\w\w[\w)])\. ", text)[0].rstrip(".,:;")
+
+
+def without_markup(text: str) -> str:
+    """A text of a docstring in one line, as a terminal shows it.
+
+    Args:
+        text (str): The text, with the markup of Sphinx.
+    """
+    text = re.sub(r":\w+:`~?(?:[\w.]*\.)?([^`]+)`", r"\1", " ".join(text.split()))
     text = re.sub(r"`+\"?([^`<]+?)\"?\s*(?:<[^`]*>)?`+_?", r"\1", text)
-    sentence = re.split(r"(?<=\w\w[\w)])\. ", text)[0].rstrip(".,:;")
-    return re.sub(r"\\mathbf|[\\{}]", "", sentence)
+    return re.sub(r"\\mathbf|[\\{}]", "", text)
 
 
 def _wrap(label: str, text: str, indent: int) -> str:

@@ -23,7 +23,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["demo", "--help"], ["evaluate", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["demo", "--help"], ["fit", "--help"]])
 def test_help_and_list_import_nothing_heavy(arguments):
     code = (
         f"import sys; from gnnclr.cli import main\ntry: main({arguments})\nexcept SystemExit: pass\n"
@@ -157,6 +157,49 @@ def test_evaluate_help_names_its_own_folder(capsys):
         main(["evaluate", "--help"])
     out = " ".join(capsys.readouterr().out.split())
     assert "runs/NAME/seeds" in out and "runs/NAME/1" not in out
+
+
+def test_help_of_fit_fits_a_screen(capsys):
+    assert main(["fit", "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 40 and max(map(len, lines)) <= 110
+    assert main(["fit", "--help-all"]) == 0
+    assert "--trainer.gradient_clip_val" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--help", "trainer.precision"], ["--trainer.precision", "bf16-mixed"]),
+        (["--help", "trainer"], ["--trainer.max_epochs", "--trainer.devices=auto"]),
+        (["--config=grace-sbm", "--help=model.method.loss"], ["is a gnnclr.losses.NTXentLoss", "loss.temperature="]),
+        (
+            ["--config=grace-sbm", "--help", "model.method.views[0]"],
+            ["gnnclr.node.grace_view", "edge_p=", "Probability"],
+        ),
+        (["--config=simclr", "--help", "data"], ["is a gnnclr.train.ImageData", "--data.dataset=NAME"]),
+        (["--config=simclr", "--help", "model.optimizer", "--model.optimizer=SGD"], ["torch.optim.SGD", "momentum"]),
+    ],
+)
+def test_help_of_a_field_says_what_it_means_and_its_value(arguments, shown, capsys):
+    assert main(["fit", *arguments]) == 0
+    out = capsys.readouterr().out
+    assert all(text in out for text in shown), out
+    assert "`" not in out and ":class:" not in out and "optimizer.params" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--help", "trainer.precison"], "did you mean 'trainer.precision'?"),
+        (["--help", "model.method.loss"], "give --config NAME as well"),
+        (["--config=grace-sbm", "--help", "model.method.los"], "did you mean 'model.method.loss'?"),
+    ],
+)
+def test_help_of_an_unknown_field_names_the_nearest(arguments, message, capsys):
+    assert main(["fit", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
 
 
 def test_fit_evaluate_embed(folder, capsys):

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +11,19 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
+from torch import Tensor
 from tqdm import tqdm
 
 from gnnclr.ops.atomic import write_text
 
 
 class StepProgress(ProgressBar):
-    """A bar over all steps of the run that shows the loss.
+    """A bar over all steps of the run that shows the loss, samples a second, and the time that is left.
 
     Lightning's bar starts again at every epoch, which on a full-batch graph is every step. Where the standard error is
-    no terminal, such as in a log file, whole lines are written: at the start, every ``interval`` seconds, and at the
-    end.
+    no terminal, such as in a log file, whole lines are written: at the start, after the first step, every ``interval``
+    seconds, and at the end. The loss is that of the last step, and is read when it is shown: a GPU does not wait for it
+    in between.
 
     Args:
         name (str, optional): The text in front of the bar. (default: ``"training"``)
@@ -32,6 +36,9 @@ class StepProgress(ProgressBar):
         self.bar: tqdm[Any] | None = None
         self.enabled = True
         self._next = float("inf")
+        self._loss: Tensor | None = None
+        self._rate: tuple[float, str] | None = None
+        self._since, self._seen, self._first = 0.0, 0, 0
 
     def disable(self) -> None:
         """Shows nothing from now on (called by Lightning on all ranks but the first)."""
@@ -41,57 +48,89 @@ class StepProgress(ProgressBar):
         """Opens the bar at the step the run starts from."""
         if not self.enabled:
             return
-        if not sys.stderr.isatty():
+        self._loss = self._rate = None
+        self._since, self._seen, self._first = time.monotonic(), 0, trainer.global_step
+        if sys.stderr.isatty():
+            self.bar = tqdm(
+                total=int(trainer.estimated_stepping_batches),
+                initial=trainer.global_step,
+                desc=self.name,
+                unit="step",
+                dynamic_ncols=True,
+                mininterval=0.2,
+            )
+        else:
             self._write(trainer)
-            return
-        self.bar = tqdm(
-            total=int(trainer.estimated_stepping_batches),
-            initial=trainer.global_step,
-            desc=self.name,
-            unit="step",
-            dynamic_ncols=True,
-            mininterval=0.2,
-        )
+        self._next = time.monotonic()
 
-    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        """Moves the bar."""
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Counts the samples of the step, and shows them with its loss where it is time to."""
+        if not self.enabled:
+            return
+        self._loss = outputs["loss"] if isinstance(outputs, Mapping) else outputs
+        count, unit = samples(batch)
+        self._seen += count * trainer.world_size
+        now = time.monotonic()
+        if now > self._since:
+            self._rate = self._seen / (now - self._since), unit
+        if now >= self._next:
+            self._show(trainer)
         if self.bar is not None:
             self.bar.update(trainer.global_step - self.bar.n)
-        elif time.monotonic() >= self._next:
-            self._write(trainer)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Shows the last logged loss."""
-        self._show(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Closes the bar."""
-        self._show(trainer)
+        """Shows the last loss and closes the bar."""
         self._close(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Closes the bar."""
         self._close(trainer)
 
-    def _write(self, trainer: Trainer) -> None:
-        loss = trainer.progress_bar_metrics.get("loss")
-        total = int(trainer.estimated_stepping_batches)
-        text = f"{self.name}: step {trainer.global_step} of {total}" + ("" if loss is None else f", loss {loss:.3f}")
-        print(text, file=sys.stderr, flush=True)
-        self._next = time.monotonic() + self.interval
-
     def _show(self, trainer: Trainer) -> None:
-        loss = trainer.progress_bar_metrics.get("loss")
-        if self.bar is not None and loss is not None:
-            self.bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+        if self.bar is not None:
+            self.bar.set_postfix_str(", ".join(self._state(trainer)), refresh=False)
+            self._next = time.monotonic() + self.bar.mininterval
+        else:
+            self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        step, total = trainer.global_step, int(trainer.estimated_stepping_batches)
+        parts = [f"{self.name}: step {step} of {total}", *self._state(trainer)]
+        now = time.monotonic()
+        if self._first < step < total:
+            left = round((now - self._since) / (step - self._first) * (total - step))
+            parts.append(f"{timedelta(seconds=left)} left")
+        print(", ".join(parts), file=sys.stderr, flush=True)
+        self._next = now + self.interval
+
+    def _state(self, trainer: Trainer) -> list[str]:
+        """The loss and the samples a second, where they are known."""
+        loss = [] if self._loss is None else [f"loss {float(self._loss) * trainer.accumulate_grad_batches:.3f}"]
+        return loss + ([] if self._rate is None else [f"{self._rate[0]:,.0f} {self._rate[1]}/s"])
 
     def _close(self, trainer: Trainer) -> None:
+        if self._next < float("inf"):
+            self._show(trainer)
         if self.bar is not None:
             self.bar.close()
             self.bar = None
-        elif self._next < float("inf"):
-            self._write(trainer)
         self._next = float("inf")
+
+
+def samples(batch: Any) -> tuple[int, str]:
+    """The number of samples in a batch and what they are: the nodes of a graph, or of a list of graphs of the same
+    nodes; otherwise images.
+
+    Args:
+        batch (dict, Data or list): What the data yield.
+    """
+    if isinstance(batch, (list, tuple)):
+        return samples(batch[0]) if batch else (0, "images")
+    if isinstance(batch, Mapping):
+        return next((len(x) for x in batch.values() if isinstance(x, Tensor) and x.ndim), 0), "images"
+    return (len(batch), "images") if isinstance(batch, Tensor) else (int(batch.num_nodes or 0), "nodes")
 
 
 class StepSeed(Callback):

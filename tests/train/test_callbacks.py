@@ -3,8 +3,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch_geometric.data import Data
 
 from gnnclr.train import Run, StepProgress, StepSeed, parse_recipe, read_metrics
+from gnnclr.train.callbacks import samples
 
 SMALL = ["--trainer.accelerator=cpu"]
 
@@ -19,22 +21,38 @@ def fit(folder, steps, *overrides, **options):
 def test_log_files_get_lines(tmp_path, capsys):
     fit(tmp_path, 3)
     lines = capsys.readouterr().err.split("\n")
-    assert lines[0] == "name: step 0 of 3" and re.fullmatch(r"name: step 3 of 3, loss \d+\.\d{3}", lines[1])
-    assert lines[2:] == [""]
+    assert lines[0] == "name: step 0 of 3" and lines[3:] == [""]
+    state = r"loss \d+\.\d{3}, [\d,]+ nodes/s"
+    assert re.fullmatch(rf"name: step 1 of 3, {state}, 0:00:\d\d left", lines[1])
+    assert re.fullmatch(rf"name: step 3 of 3, {state}", lines[2])
+
+
+def test_what_is_shown_is_the_loss_of_the_step_whatever_is_accumulated(tmp_path, capsys):
+    shown = {}
+    for count in (1, 2):
+        fit(tmp_path / str(count), 1, f"--trainer.accumulate_grad_batches={count}")
+        shown[count] = re.findall(r"loss (\d+\.\d{3})", capsys.readouterr().err)[0]
+    assert shown[1] == shown[2]
+
+
+def test_samples_are_images_or_nodes():
+    assert samples({"image": torch.zeros(5, 3, 8, 8), "index": torch.arange(5)}) == (5, "images")
+    graph = Data(x=torch.zeros(7, 2))
+    assert samples(graph) == samples([graph, graph]) == (7, "nodes")
 
 
 def test_lines_come_every_so_often(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("gnnclr.train.run.StepProgress", lambda name: StepProgress(name, interval=0.0))
     fit(tmp_path, 3)
     steps = re.findall(r"step (\d) of 3", capsys.readouterr().err)
-    assert steps == ["0", "1", "2", "3", "3"]
+    assert steps == ["0", "1", "2", "3", "3"], "the last line is written again at the end"
 
 
 def test_terminals_get_a_bar(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     fit(tmp_path, 3)
     error = capsys.readouterr().err
-    assert "3/3" in error and "loss=" in error and "step 0 of 3" not in error
+    assert "3/3" in error and "loss " in error and "nodes/s" in error and "step 0 of 3" not in error
 
 
 @pytest.mark.parametrize(("steps", "logged"), [(1, [0]), (9, list(range(9))), (10, [9]), (25, [9, 19])])
