@@ -17,13 +17,14 @@ OTHER_STAMP := $(OTHER_VENV)/.installed
 FEW_TESTS := tests/test_modules.py tests/losses/test_loss_call.py tests/losses/test_negative_cosine.py \
              "tests/train/test_node_recipes.py::test_recipe_trains[grace-sbm-cpu]"
 
-.PHONY: help install demo test test-slow test-python types lint format bench pages docs clean
+.PHONY: help install demo test test-slow test-python test-wheel types lint format bench pages docs clean
 
 help:
 	@echo "make demo         train on embedded data and write report.html (about 3 minutes)"
 	@echo "make test         run the tests"
 	@echo "make test-slow    run the long tests as well"
 	@echo "make test-python  run a few of the tests on the oldest Python"
+	@echo "make test-wheel   build the package, install it into an environment of its own and try it there"
 	@echo "make types        check types"
 	@echo "make lint         check style"
 	@echo "make format       apply style"
@@ -61,6 +62,17 @@ test-python: $(OTHER_STAMP)
 	$(OTHER_VENV)/bin/python -m compileall -q gnnclr benchmarks docs examples tests
 	OMP_NUM_THREADS=1 $(OTHER_VENV)/bin/python -m pytest -q -m "not slow" $(FEW_TESTS)
 endif
+
+# What a user gets: the wheel that is made of the archive of sources, without this folder on the path.
+test-wheel: $(STAMP)
+	rm -rf dist .venv-wheel
+	$(BIN)/python -m build --quiet
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install -q "$$(ls dist/*.whl)[cpu,train,graphs,report]"
+	cd .venv-wheel && bin/gnnclr list > list.txt && \
+	    bin/gnnclr fit --config simclr-digits --data.limit=256 --trainer.max_epochs=1 --out=images && \
+	    bin/gnnclr fit --config grace-sbm --trainer.max_epochs=2 --out=nodes && \
+	    bin/gnnclr embed --run nodes --output z.npz
 
 types: $(STAMP)
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pyright

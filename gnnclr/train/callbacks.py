@@ -38,7 +38,7 @@ class StepProgress(ProgressBar):
         self._next = float("inf")
         self._loss: Tensor | None = None
         self._rate: tuple[float, str] | None = None
-        self._since, self._seen, self._first = 0.0, 0, 0
+        self._since, self._seen, self._first, self._shown = 0.0, 0, 0, -1
 
     def disable(self) -> None:
         """Shows nothing from now on (called by Lightning on all ranks but the first)."""
@@ -50,6 +50,7 @@ class StepProgress(ProgressBar):
             return
         self._loss = self._rate = None
         self._since, self._seen, self._first = time.monotonic(), 0, trainer.global_step
+        self._shown = -1
         if sys.stderr.isatty():
             self.bar = tqdm(
                 total=int(trainer.estimated_stepping_batches),
@@ -103,7 +104,7 @@ class StepProgress(ProgressBar):
             left = round((now - self._since) / (step - self._first) * (total - step))
             parts.append(f"{timedelta(seconds=left)} left")
         print(", ".join(parts), file=sys.stderr, flush=True)
-        self._next = now + self.interval
+        self._next, self._shown = now + self.interval, step
 
     def _state(self, trainer: Trainer) -> list[str]:
         """The loss and the samples a second, where they are known."""
@@ -111,7 +112,7 @@ class StepProgress(ProgressBar):
         return loss + ([] if self._rate is None else [f"{self._rate[0]:,.0f} {self._rate[1]}/s"])
 
     def _close(self, trainer: Trainer) -> None:
-        if self._next < float("inf"):
+        if self._next < float("inf") and self._shown < trainer.global_step:
             self._show(trainer)
         if self.bar is not None:
             self.bar.close()
