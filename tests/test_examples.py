@@ -68,3 +68,9 @@ def test_new_variant():
         float(line.split("kNN")[1].strip(" %")) for line in run(str(EXAMPLES / "new_variant.py")).splitlines()
     )
     assert after > before + 5
+
+
+def test_batch_to_message(tmp_path):
+    figure = tmp_path / "batch.png"
+    assert str(figure) in run(str(EXAMPLES / "batch_to_message.py"), "--out", str(figure))
+    assert figure.stat().st_size > 50_000
