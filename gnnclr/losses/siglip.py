@@ -33,11 +33,13 @@ class SigLIPLoss(LearnedScaleLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
-        - **input:** two views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked views
-          :math:`(2n, d)` and a :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **input:** two views :math:`(n, d)` of any length, optional keywords ``labels`` and ``weight`` :math:`(n)`; or
+          stacked views :math:`(2n, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -57,6 +59,7 @@ class SigLIPLoss(LearnedScaleLoss):
         learnable: bool = True,
         gather_distributed: bool = False,
         impl: str = "auto",
+        reduction: str = "mean",
     ):
         check_positive("temperature", temperature, learnable=learnable)
         temperature, bias = (
@@ -64,12 +67,14 @@ class SigLIPLoss(LearnedScaleLoss):
         )
         if learnable and not isinstance(bias, Tensor):
             bias = nn.Parameter(torch.tensor(float(check_number("bias", bias))))
-        super().__init__(SigmoidConv(temperature, bias, impl), learnable, gather_distributed)
+        super().__init__(SigmoidConv(temperature, bias, impl), learnable, gather_distributed, reduction)
         self.impl = impl
 
-    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+    def graph(
+        self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None, weight: Tensor | None = None
+    ) -> ContrastGraph:
         """The graph of a batch: views of a sample attract, other samples repel across views."""
-        graph = super().graph(z0, z1, *views, labels=labels)
+        graph = super().graph(z0, z1, *views, labels=labels, weight=weight)
         if not views:
             graph.anchor = graph.view == 0  # each pair once: its other side would say the same
         return graph

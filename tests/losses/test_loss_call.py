@@ -32,9 +32,15 @@ def test_arguments_are_those_of_the_graph(kind):
 
 
 def test_names_are_those_of_the_literature():
-    assert list(inspect.signature(NTXentLoss().forward).parameters) == ["z0", "z1", "views", "labels"]
+    assert list(inspect.signature(NTXentLoss().forward).parameters) == ["z0", "z1", "views", "labels", "weight"]
     assert list(inspect.signature(BarlowTwinsLoss().forward).parameters) == ["z0", "z1", "views"]
-    assert list(inspect.signature(InfoNCELoss().forward).parameters) == ["query", "key", "negatives", "in_batch"]
+    assert list(inspect.signature(InfoNCELoss().forward).parameters) == [
+        "query",
+        "key",
+        "negatives",
+        "in_batch",
+        "weight",
+    ]
 
 
 def test_a_loss_of_ones_own_is_called_with_the_arguments_of_its_graph():

@@ -78,7 +78,7 @@ def test_temperatures_of_parts():
     for loss in (DHELLoss(tau), DHELLoss(tau, both_views=False), NTXentLoss(tau), KernelInfoNCELoss(tau)):
         assert loss.temperature is tau and len(loss.state_dict()) == 1
     assert KernelInfoNCELoss(0.4, arc_cosine=1).temperature == 0.4
-    assert KernelInfoNCELoss(0.4, weight=0.5).temperature == 0.4
+    assert KernelInfoNCELoss(0.4, share=0.5).temperature == 0.4
     assert CLIPLoss(tau).temperature.item() == pytest.approx(0.2) and CLIPLoss(0.2, learnable=False).temperature == 0.2
     assert CLIPLoss(0.001).temperature.item() == pytest.approx(0.01)  # its bound
 
