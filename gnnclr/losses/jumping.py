@@ -86,7 +86,7 @@ class JumpingKnowledgeLoss(GraphLoss):
         return self.loss.project_bank(bank)
 
     def energy(self, conv: PairConv, z: Tensor, graph: ContrastGraph) -> Tensor:
-        """The loss by the energy of the rounds, such as a sum over anchors."""
+        """The energy of the rounds, as the loss takes that of its layer."""
         return self.loss.energy(conv, z, graph)
 
     def __repr__(self) -> str:

@@ -92,7 +92,7 @@ def check_positive(name: str, value: Any, learnable: bool = False) -> Any:
         learnable (bool, optional): Whether a tensor that requires a gradient gets one; where it would not, it is
             refused. (default: ``False``)
     """
-    number = value.detach().item() if isinstance(value, Tensor) and value.numel() == 1 else value
+    number = number_of(value)
     # Within float32, and with an inverse there: scales and temperatures are divided by.
     # 'float' first: what asks an abstract class takes ten times as long, and a loss asks in every step.
     if not (type(number) is float or is_number(number)) or not 1e-37 < number < 1e37:
@@ -107,6 +107,11 @@ def check_constant(name: str, value: Any) -> Any:
         wanted = "a number" if value.numel() == 1 else "constant"
         raise ValueError(f"'{name}' must be {wanted}: it is not learned (got a tensor that requires a gradient)")
     return value
+
+
+def number_of(value: Any) -> Any:
+    """The number that a scalar tensor holds; anything else as it is."""
+    return value.detach().item() if isinstance(value, Tensor) and value.numel() == 1 else value
 
 
 def check_number(

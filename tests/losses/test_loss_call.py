@@ -26,7 +26,8 @@ class Weighted(GraphLoss):
 def test_arguments_are_those_of_the_graph(kind):
     shown, graph = inspect.signature(kind.forward), inspect.signature(kind.graph)
     names = list(shown.parameters)
-    assert names == [*graph.parameters, *(["logit_scale"] if kind in (CLIPLoss, SigLIPLoss) else [])]
+    own = {CLIPLoss: ["logit_scale"], SigLIPLoss: ["logit_scale", "logit_bias"]}.get(kind, [])
+    assert names == [*graph.parameters, *own]
     assert all(shown.parameters[name] == given for name, given in graph.parameters.items())
     assert shown.return_annotation is Tensor
 
