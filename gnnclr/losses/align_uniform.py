@@ -1,8 +1,8 @@
 """Alignment and uniformity of Wang and Isola."""
 
 from gnnclr.graph import Negatives
+from gnnclr.losses.batch_loss import PairLoss
 from gnnclr.losses.objective_card import ObjectiveCard
-from gnnclr.losses.pair_loss import PairLoss
 from gnnclr.nn import AlignmentConv, GaussianUniformityConv, WeightedSum
 from gnnclr.ops.check import check_positive
 from gnnclr.ops.kernels import NegativePower

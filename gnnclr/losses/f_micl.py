@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, Negatives
+from gnnclr.losses.batch_loss import PairLoss
 from gnnclr.losses.objective_card import ObjectiveCard
-from gnnclr.losses.pair_loss import PairLoss
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
 from gnnclr.ops.check import check_positive
 from gnnclr.ops.kernels import DivergenceNegative, DivergencePositive

@@ -11,13 +11,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
-from gnnclr.losses.each_anchor import each_anchor
 from gnnclr.losses.gather import gather
 from gnnclr.losses.key_memory import KeyMemory
 from gnnclr.losses.loss_call import CalledLikeGraph, called_like, keywords, one_by_one
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PairConv
 from gnnclr.nn.alignment import anchor_mass
+from gnnclr.nn.each_anchor import each_anchor
 from gnnclr.nn.shared_parameters import save_shared_once
 from gnnclr.ops.agreement import agree
 from gnnclr.ops.check import (

@@ -1,8 +1,8 @@
 """KCL: kernels in place of the softmax."""
 
 from gnnclr.graph import Negatives
+from gnnclr.losses.batch_loss import PairLoss
 from gnnclr.losses.objective_card import ObjectiveCard
-from gnnclr.losses.pair_loss import PairLoss
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
 from gnnclr.ops.check import check_choice, check_number, check_positive
 from gnnclr.ops.kernels import Gaussian, InverseMultiquadric, Logarithmic, PairKernel, Riesz

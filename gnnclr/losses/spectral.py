@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, Negatives
+from gnnclr.losses.batch_loss import PairLoss
 from gnnclr.losses.graph_loss import float_rows, normalize
 from gnnclr.losses.objective_card import ObjectiveCard
-from gnnclr.losses.pair_loss import PairLoss
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
 from gnnclr.ops.check import check_positive
 from gnnclr.ops.kernels import Square

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
+from gnnclr.losses.batch_loss import PairLoss
 from gnnclr.losses.graph_loss import float_rows, normalize
 from gnnclr.losses.objective_card import ObjectiveCard
-from gnnclr.losses.pair_loss import PairLoss
 from gnnclr.nn import SwappedTripletConv, TripletConv
 from gnnclr.ops.check import check_choice, describe
 

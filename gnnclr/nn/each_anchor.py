@@ -61,7 +61,7 @@ def _weighed(graph: ContrastGraph, weight: Tensor) -> ContrastGraph:
     return graph
 
 
-def _derivatives(value: Tensor, inputs: list[Tensor]) -> list[Tensor | None]:
+def _derivatives(value: Tensor, inputs: list[Tensor]) -> list[Tensor]:
     """The gradient of a value by each input, zero where it does not depend on it."""
     if not value.requires_grad:
         return [torch.zeros_like(x) for x in inputs]
