@@ -1,6 +1,7 @@
 """What the pages say holds."""
 
 import importlib
+import inspect
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from contracts.discovery import public
 from contracts.loss import make_views, unit
 
 from gnnclr import losses
@@ -65,6 +67,14 @@ def test_table_names_every_objective_and_its_file():
     for row in rows[2:]:
         file, paper = re.search(r"\((.*?)\)", row[5])[1], row[6]
         assert (DOCS / file).is_file() and "](https://" in paper and paper.count("](") == paper.count("https://")
+
+
+def test_losses_without_reductions_are_named():
+    text = (DOCS / "objectives.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if "take neither `weight` nor `reduction`" in line]
+    kinds = public("losses", losses.GraphLoss)
+    without = {kind.__name__ for kind in kinds if "reduction" not in inspect.signature(kind).parameters}
+    assert set(re.findall(r"`(\w+Loss)`", line)) == without
 
 
 def test_pages_are_linked():
@@ -215,9 +225,9 @@ def test_code_on_objectives_runs():
     names = {}
     exec(block, names)
     lines = [line.split("#")[0].strip() for line in block.splitlines() if "Loss(" in line]
-    assert len(lines) == 8
+    assert len(lines) == 11
     for line in lines:
-        assert eval(line, names).isfinite()
+        assert eval(line.split(" = ")[-1], names).isfinite().all()
 
 
 README = DOCS.parent / "README.md"

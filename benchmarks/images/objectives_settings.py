@@ -135,7 +135,8 @@ SETTINGS = {
 def arguments(name: str) -> dict[str, Any]:
     """All arguments of the objective of that name that change its value."""
     every = {p.name: p.default for p in inspect.signature(getattr(losses, name)).parameters.values()}
-    kept = {key: value for key, value in every.items() if key not in ("gather_distributed", "impl")}
+    usual = {"gather_distributed": False, "impl": "auto", "reduction": "mean"}
+    kept = {key: value for key, value in every.items() if usual.get(key, inspect.Parameter.empty) != value}
     return kept | setting(name).arguments
 
 

@@ -9,8 +9,8 @@ from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.negatives import Negatives
 from gnnclr.graph.pairs import group_pairs
 from gnnclr.graph.shared_structure import shared_structure
-from gnnclr.ops.check import check_matrix, describe
-from gnnclr.ops.labels import UNLABELED, class_labels
+from gnnclr.ops.check import check_constant, check_matrix, check_weights, describe, looks_at
+from gnnclr.ops.labels import UNLABELED, as_tensor, class_labels
 
 
 def view_pairs(n: int, num_views: int, device: torch.device) -> Tensor:
@@ -30,10 +30,17 @@ def _structure(n: int, num_views: int, device: torch.device) -> tuple[Tensor, Te
     return view_pairs(n, num_views, device), sample, view
 
 
+def sample_weights(weight: Tensor, n: int, device: torch.device) -> Tensor:
+    """Weights of samples [n] where the embeddings are; a list of numbers or an array becomes a tensor."""
+    weight = check_constant("weight", as_tensor(weight))
+    return check_weights("weight", weight, n, look=isinstance(weight, Tensor) and looks_at(weight)).to(device)
+
+
 def augmentation_graph(
     views: Sequence[Tensor],
     labels: Tensor | None = None,
     *,
+    weight: Tensor | None = None,
     negatives: Negatives | None = None,
     bank: Tensor | None = None,
     edges: bool = True,
@@ -47,6 +54,8 @@ def augmentation_graph(
         labels (Tensor, optional): Labels: samples of one label are positives of each other, in every view. A sample
             whose label is missing (``-1``, or NaN) is of no class: its own views are its positives, as without labels.
             (default: ``None``)
+        weight (Tensor, optional): The weight of each sample's views as anchors, not negative. (default: ``None``, equal
+            weights)
         negatives (Negatives, optional): The rule for the pairs that repel. (default: ``Negatives()``, everything but
             positives)
         bank (Tensor, optional): Constant nodes that every anchor has as candidates. (default: ``None``)
@@ -55,7 +64,7 @@ def augmentation_graph(
             have quadratically many edges. Layers read both forms alike. (default: ``True``)
 
     Shapes:
-        - **input:** views :math:`(n, d)` each, labels :math:`(n)`
+        - **input:** views :math:`(n, d)` each, labels and weight :math:`(n)`
         - **output:** a graph of :math:`V n` nodes
     """
     if isinstance(views, Tensor) or len(views) == 0:
@@ -81,6 +90,7 @@ def augmentation_graph(
         sample=sample,
         view=view,
         group=group,
+        anchor_weight=None if weight is None else sample_weights(weight, n, device).repeat(len(views)),
         negatives=negatives,
         bank=bank,
         check=negatives is not None or bank is not None,  # the rest is right by construction

@@ -10,13 +10,15 @@ from torch import Tensor
 from gnnclr.graph.bank import Bank
 from gnnclr.graph.extra_negatives import ExtraNegatives
 from gnnclr.graph.negatives import Negatives
-from gnnclr.ops.check import check_finite, check_index, check_matrix, describe, looks_at
+from gnnclr.ops.check import check_choice, check_finite, check_index, check_matrix, check_weights, describe, looks_at
 from gnnclr.ops.memo import TensorMap, original
 
 #: Parts that hold numbers of nodes, samples, views or groups: integers of any size become int64 where they enter.
 INDICES = frozenset(("edge_index", "negative_index", "ignore_index", "sample", "sample_id", "view", "group"))
 #: Parts that are groups of tensors. The first of a group goes by the name of the part: alone it stands for the group.
 GROUPS = {"bank": Bank, "extra": ExtraNegatives}
+#: How the energies of anchors are joined.
+REDUCTIONS = ("mean", "sum")
 #: What each tensor was found to be right as.
 _RIGHT = TensorMap()
 
@@ -30,6 +32,7 @@ class _Given(NamedTuple):
     edges: int | None
     extra: int
     device: torch.device | None
+    summed: bool
     everywhere: bool
 
     def looks_at(self, value: Tensor) -> bool:
@@ -59,6 +62,7 @@ def check_graph_parts(
         None if parts.get("edge_index") is None else _size(parts["edge_index"], 1),
         _size(parts.get("extra"), 1),
         None if like is None else like.device,
+        parts.get("reduction") == "sum",
         everywhere,
     )
     new = [name for name, value in parts.items() if name in _CHECKS and not _was_right(name, value, given)]
@@ -155,13 +159,21 @@ def _check_pairs(name: str, value: Any, given: _Given) -> None:
 def _check_edge_weight(name: str, value: Any, given: _Given) -> None:
     if given.edges is None:
         raise ValueError("'edge_weight' needs an 'edge_index' (got none)")
-    number = isinstance(value, Tensor) and value.dtype != torch.bool and not value.is_complex()
-    if not number or value.shape != (given.edges,):
-        raise ValueError(f"'{name}' must have shape [{given.edges}] (got {describe(value)})")
+    _check_weights(name, value, given.edges, given)
+
+
+def _check_anchor_weight(name: str, value: Any, given: _Given) -> None:
+    _check_weights(name, value, given.nodes, given, signed=given.summed)
+
+
+def _check_weights(name: str, value: Any, size: int, given: _Given, signed: bool = False) -> None:
+    check_weights(name, value, size, look=False)
     _check_device(name, value, given)
-    if given.looks_at(value) and not bool(((value >= 0) & value.isfinite()).all()):
-        span = f"{float(value.min())} to {float(value.max())}"
-        raise ValueError(f"'{name}' must not be negative or NaN or infinite (got values from {span})")
+    check_weights(name, value, size, look=given.looks_at(value), signed=signed)
+
+
+def _check_reduction(name: str, value: Any, given: _Given) -> None:
+    check_choice(name, value, REDUCTIONS)
 
 
 def _check_extra(name: str, value: Any, given: _Given) -> None:
@@ -199,4 +211,6 @@ _CHECKS = {
     "anchor": _check_mask,
     **dict.fromkeys(("extra.scale", "extra.log_weight"), _check_extra),
     "edge_weight": _check_edge_weight,
+    "anchor_weight": _check_anchor_weight,
+    "reduction": _check_reduction,
 }

@@ -21,6 +21,8 @@ OPTIONAL = (
     "edge_index",
     "edge_weight",
     "anchor",
+    "anchor_weight",
+    "reduction",
     "negative_index",
     "bank",
     "ignore_index",
@@ -44,6 +46,11 @@ class ContrastGraph(Data):
         group (Tensor, optional): Nodes of one group are positives of each other, and so no negatives. (default:
             ``sample``)
         anchor (Tensor, optional): Mask of the nodes that have a loss of their own. (default: all)
+        anchor_weight (Tensor, optional): The weight of each node's loss among those of all anchors. (default: equal
+            weights)
+        reduction (str, optional): ``"mean"``, where an energy is the weighted mean over anchors, and weights are not
+            negative; or ``"sum"``, where it is the sum of weights times losses: weights may have any sign, and get a
+            gradient if they require one. (default: ``"mean"``)
         negatives (Negatives, optional): The rule for the pairs that repel. (default: ``Negatives()``)
         negative_index (Tensor, optional): Explicit negatives [2, e]: candidate and anchor. Given, they replace the
             rule's pairs. (default: ``None``)
@@ -62,13 +69,15 @@ class ContrastGraph(Data):
 
     Shapes:
         - ``x`` :math:`(n, d)`, ``edge_index`` :math:`(2, e)`, ``edge_weight`` :math:`(e)`, ``sample``, ``view``,
-          ``group``, ``anchor`` :math:`(n)`, ``bank`` :math:`(m, d)`, ``negative_index``, ``ignore_index``, ``extra``
-          :math:`(2, e)`, ``features`` :math:`(n, D)`
+          ``group``, ``anchor``, ``anchor_weight`` :math:`(n)`, ``bank`` :math:`(m, d)`, ``negative_index``,
+          ``ignore_index``, ``extra`` :math:`(2, e)`, ``features`` :math:`(n, D)`
     """
 
     sample: Tensor
     group: Tensor
     anchor: Tensor | None
+    anchor_weight: Tensor | None
+    reduction: str | None
     negatives: Negatives
     negative_index: Tensor | None
     bank: Bank | None
@@ -86,6 +95,8 @@ class ContrastGraph(Data):
         view: Tensor | None = None,
         group: Tensor | None = None,
         anchor: Tensor | None = None,
+        anchor_weight: Tensor | None = None,
+        reduction: str | None = None,
         negatives: Negatives | None = None,
         negative_index: Tensor | None = None,
         bank: Bank | Tensor | None = None,
@@ -107,6 +118,7 @@ class ContrastGraph(Data):
         given = {"edge_weight": edge_weight, "sample": sample, "view": view, "group": group, "negatives": negatives}
         given |= {"edge_index": edge_index, "anchor": anchor, "negative_index": negative_index, "bank": bank}
         given |= {"ignore_index": ignore_index, "extra": extra, "features": features}
+        given |= {"anchor_weight": anchor_weight, "reduction": reduction}
         super().__init__()
         # What assignment would do, at a fraction of its cost: a graph is made in every step.
         given = {"x": x} | given | kwargs

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from gnnclr.graph import ContrastGraph, Negatives
 from gnnclr.losses.graph_loss import GraphLoss
@@ -62,6 +63,8 @@ class AggregatedLoss(GraphLoss):
         self.loss = InfoNCELoss(0.2) if loss is None else loss
         if not isinstance(self.loss, GraphLoss) or self.loss.gather_distributed:
             raise ValueError(f"'loss' must be a GraphLoss that does not gather by itself (got {describe(loss)})")
+        if self.loss.reduction != "mean":
+            raise ValueError(f"'loss' must have the reduction 'mean' (got {self.loss.reduction!r})")
         self.mean_over_anchors, self.detach = self.loss.mean_over_anchors, detach
         self._weighted = "edge_weight" in inspect.signature(conv.forward).parameters
         self._tried = False
@@ -164,6 +167,9 @@ def target_graph(graph: ContrastGraph, owner: Tensor) -> ContrastGraph:
     )
     if graph.anchor is not None:
         out.anchor[:n] &= graph.anchor
+    if graph.anchor_weight is not None:
+        out.anchor_weight = pad(graph.anchor_weight, (0, owner.numel()))
+    out.reduction = graph.reduction
     ignored = rule.listed(graph) if graph.negative_index is None else graph.ignore_index
     if ignored is not None:
         out.ignore_index, _ = _moved(ignored, place)

@@ -1,14 +1,14 @@
 """Alignment and uniformity of Wang and Isola."""
 
 from gnnclr.graph import Negatives
-from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.batch_loss import PairLoss
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, GaussianUniformityConv, WeightedSum
 from gnnclr.ops.check import check_positive
 from gnnclr.ops.kernels import NegativePower
 
 
-class AlignUniformLoss(GraphLoss):
+class AlignUniformLoss(PairLoss):
     r"""The loss of `"Understanding Contrastive Representation Learning through Alignment and Uniformity on the
     Hypersphere" <https://arxiv.org/abs/2005.10242>`_.
 
@@ -39,7 +39,6 @@ class AlignUniformLoss(GraphLoss):
         weights="one",
         paper="Align and uniform, https://arxiv.org/abs/2005.10242",
     )
-    mean_over_anchors = False
     rule = Negatives(scope="same")  # each view repels its own kind
 
     def __init__(

@@ -1,6 +1,6 @@
 """Barlow Twins."""
 
-from gnnclr.losses.feature_loss import FeatureLoss
+from gnnclr.losses.batch_loss import FeatureLoss
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn.features import BarlowTwinsConv
 

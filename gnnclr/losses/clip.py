@@ -31,11 +31,13 @@ class CLIPLoss(LearnedScaleLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
-        - **input:** two views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked views
-          :math:`(2n, d)` and a :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **input:** two views :math:`(n, d)` of any length, optional keywords ``labels`` and ``weight`` :math:`(n)`; or
+          stacked views :math:`(2n, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -55,10 +57,11 @@ class CLIPLoss(LearnedScaleLoss):
         learnable: bool = True,
         gather_distributed: bool = False,
         impl: str = "auto",
+        reduction: str = "mean",
     ):
         check_positive("temperature", temperature, learnable=learnable)
         temperature = own_scalar("temperature", temperature, learnable)
-        super().__init__(ContrastiveConv(temperature, impl=impl), learnable, gather_distributed)
+        super().__init__(ContrastiveConv(temperature, impl=impl), learnable, gather_distributed, reduction)
         self.impl = impl
 
     def layer_at(self, temperature: float | Tensor) -> ContrastiveConv:

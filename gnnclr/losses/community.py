@@ -34,11 +34,13 @@ class CommunityNTXentLoss(GraphLoss):
         mean (str, optional): The units of equal weight: ``"anchors"``, in the mean over anchors of the mean over each
             one's positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
             numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
         - **input:** two or more views :math:`(n, d)` of any length, keyword ``community`` :math:`(n)`, optional
           keyword ``labels`` :math:`(n)`; or stacked views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -57,10 +59,13 @@ class CommunityNTXentLoss(GraphLoss):
         gather_distributed: bool = False,
         impl: str = "auto",
         mean: str = "anchors",
+        reduction: str = "mean",
     ):
         check_number("rho", rho, least=0)
         alignment = AlignmentConv(temperature, mean=mean)
-        super().__init__(ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed)
+        super().__init__(
+            ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed, reduction
+        )
         self.rho, self.mean = float(rho), mean
 
     def graph(
@@ -71,6 +76,7 @@ class CommunityNTXentLoss(GraphLoss):
         *views: Tensor,
         community: Tensor | None = None,
         labels: Tensor | None = None,
+        weight: Tensor | None = None,
     ) -> ContrastGraph:
         """The graph of a batch: views of a sample, or of a label, attract, all others repel, those of its community
         less."""
@@ -78,7 +84,7 @@ class CommunityNTXentLoss(GraphLoss):
         if community is None:
             raise ValueError(f"'community' must be an integer tensor of shape [{n}] (got none)")
         community = check_index("community", community, n)
-        graph = super().graph(z0, z1, *views, labels=labels)
+        graph = super().graph(z0, z1, *views, labels=labels, weight=weight)
         if n == 0:
             return graph
         rule = WeighCommunity(community, self.rho) if self.rho else ExcludeCommunity(community)

@@ -32,11 +32,13 @@ class DCLLoss(GraphLoss):
         mean (str, optional): The units of equal weight: ``"anchors"``, in the mean over anchors of the mean over each
             one's positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
             numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
-          views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **input:** two or more views :math:`(n, d)` of any length, optional keywords ``labels`` and ``weight``
+          :math:`(n)`; or stacked views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -56,11 +58,12 @@ class DCLLoss(GraphLoss):
         gather_distributed: bool = False,
         impl: str = "auto",
         mean: str = "anchors",
+        reduction: str = "mean",
     ):
         check_positive("sigma", sigma)
         kind = functools.partial(FarPositiveAlignmentConv, sigma=sigma) if weighted else AlignmentConv
         alignment = kind(temperature, mean=mean)
         uniformity = UniformityConv(temperature, impl)
-        super().__init__(ContrastiveConv(temperature, alignment, uniformity, "none"), gather_distributed)
+        super().__init__(ContrastiveConv(temperature, alignment, uniformity, "none"), gather_distributed, reduction)
         # The mean in the weights runs over the whole batch, not over the anchors of a process.
         self.mean_over_anchors, self.mean = not weighted, mean

@@ -31,11 +31,13 @@ class DHELLoss(GraphLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
-        - **input:** two views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked views
-          :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **input:** two views :math:`(n, d)` of any length, optional keywords ``labels`` and ``weight`` :math:`(n)`; or
+          stacked views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -54,13 +56,14 @@ class DHELLoss(GraphLoss):
         both_views: bool = True,
         gather_distributed: bool = False,
         impl: str = "auto",
+        reduction: str = "mean",
     ):
         if both_views:
             # The mean over the anchors of both views is half the sum of their two energies.
             conv = WeightedSum((1.0, AlignmentConv(temperature)), (2.0, UniformityConv(temperature, impl)))
         else:
             conv = ContrastiveConv(temperature, denominator="none", impl=impl)
-        super().__init__(conv, gather_distributed)
+        super().__init__(conv, gather_distributed, reduction)
         self.both_views = both_views
 
     @property
@@ -68,9 +71,11 @@ class DHELLoss(GraphLoss):
         """The temperature: a number, or a parameter."""
         return cast(PairConv, self.conv.parts[0] if self.both_views else self.conv).temperature
 
-    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+    def graph(
+        self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None, weight: Tensor | None = None
+    ) -> ContrastGraph:
         """The graph of a batch: views of a sample attract, and each view repels its own kind."""
-        graph = super().graph(z0, z1, *views, labels=labels)
+        graph = super().graph(z0, z1, *views, labels=labels, weight=weight)
         if not self.both_views:
             graph.anchor = graph.view == 0
         return graph

@@ -3,14 +3,14 @@
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.batch_loss import PairLoss
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
 from gnnclr.ops.check import check_positive
 from gnnclr.ops.kernels import DivergenceNegative, DivergencePositive
 
 
-class FMICLLoss(GraphLoss):
+class FMICLLoss(PairLoss):
     r"""The loss of `"f-MICL: Understanding and Generalizing InfoNCE-based Contrastive Learning"
     <https://arxiv.org/abs/2402.10150>`_, a bound on an f-mutual information of views.
 
@@ -47,7 +47,6 @@ class FMICLLoss(GraphLoss):
         weights="one",
         paper="f-MICL, https://arxiv.org/abs/2402.10150",
     )
-    mean_over_anchors = False
     rule = Negatives(scope="same")
 
     def __init__(

@@ -3,6 +3,7 @@
 import inspect
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -16,12 +17,25 @@ from gnnclr.losses.loss_call import CalledLikeGraph, called_like, keywords, one_
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PairConv
 from gnnclr.nn.alignment import anchor_mass
+from gnnclr.nn.each_anchor import each_anchor
 from gnnclr.nn.shared_parameters import save_shared_once
 from gnnclr.ops.agreement import agree
-from gnnclr.ops.check import check_index, check_matrix, check_values, describe, looks_at
+from gnnclr.ops.check import (
+    check_choice,
+    check_constant,
+    check_index,
+    check_matrix,
+    check_values,
+    check_weights,
+    describe,
+    looks_at,
+)
 from gnnclr.ops.contrast_views import contrast_views
 from gnnclr.ops.labels import as_tensor, class_labels
 from gnnclr.ops.unit_rows import normalize
+
+#: What a loss may return of the losses of anchors.
+REDUCTIONS = ("mean", "sum", "none")
 
 
 def float_rows(x: Tensor, power: int = 1) -> Tensor:
@@ -52,12 +66,28 @@ class GraphLoss(nn.Module):
       argument, a list ``[z0, z1, ...]`` or a stack of shape ``[n, views, d]``;
     - ``loss(z0, z1, ..., labels=y)``: the same, where views of all samples of a label attract each other, in every loss
       whose positives are the views of a sample;
+    - ``loss(z0, z1, ..., weight=w)``: the same, weighted: :math:`w_s` is the weight of the views of sample :math:`s`
+      as anchors, a constant that is not negative, in every loss that is a mean over anchors; as negatives samples
+      weigh the same;
     - ``loss(x, graph)``: the loss of stacked views ``x`` on a graph of the caller's making; rows of its bank are
       normalized too. A graph is of this process: nothing is gathered.
 
     A keyword that a loss does not use is refused, and so is anything beside a graph; ``None`` counts as not given.
     Losses in which each positive has a term of its own list the pairs of a label, quadratically many in its samples;
     those that add up positives (SupCon, DCL, DHEL, the spectral loss) take linear memory.
+
+    With :math:`\ell_i` the loss of anchor :math:`i` and :math:`w_i` its weight, one without weights, ``reduction`` is
+
+    - ``"mean"``: :math:`\sum_i w_i \ell_i / \sum_i w_i`, as in :func:`torch.nn.functional.cross_entropy`; where all
+      weights are zero, so is the loss;
+    - ``"sum"``: :math:`\sum_i w_i \ell_i`;
+    - ``"none"``: :math:`w_i \ell_i` of each anchor, view after view, so that view :math:`v` of sample :math:`i` is at
+      :math:`v n + i`; anchors without positives have zero. Anchors are all rows, or those of ``graph.anchor``, in their
+      order: the queries of InfoNCE, or the first view. The gradient is exact, whatever is done with the losses, such
+      as weights that are learned; it takes one more matrix product than that of a mean.
+
+    With ``mean="pairs"`` the loss of an anchor is the sum over its positives, by their weights over the largest one. A
+    loss that is no mean over anchors, but one over pairs, triplets or features, has neither weights nor reductions.
 
     How the formulas of subclasses are to be read: :math:`\operatorname{mean}_i` runs over the anchors that have
     positives; where an anchor has several positives :math:`p`, or several other views, the term of a pair is averaged
@@ -74,7 +104,10 @@ class GraphLoss(nn.Module):
             gradient of the parameters
             equals that of one process on the joined batch, also when batches are uneven or one is empty. Processes
             compare what they were given before they gather: where one has other widths, dtypes, views or keywords, or
-            NaN, all raise the same error, which names the argument and the rank. (default: ``False``)
+            NaN, all raise the same error, which names the argument and the rank. With ``reduction="sum"`` the mean over
+            processes is the sum over the joined batch; with ``"none"`` each process has the losses of its own anchors.
+            (default: ``False``)
+        reduction (str, optional): ``"mean"``, ``"sum"`` or ``"none"``. (default: ``"mean"``)
     """
 
     #: What the loss is made of, in words.
@@ -97,9 +130,14 @@ class GraphLoss(nn.Module):
     #: What has equal weight in the mean over positive pairs, ``"anchors"`` or ``"pairs"``.
     mean: str = "anchors"
 
-    def __init__(self, conv: PairConv, gather_distributed: bool = False):
+    def __init__(self, conv: PairConv, gather_distributed: bool = False, reduction: str = "mean"):
         super().__init__()
         self.conv, self.gather_distributed = conv, gather_distributed
+        self.reduction = check_choice("reduction", reduction, REDUCTIONS)
+        if reduction != "mean" and not self.per_anchor:
+            raise ValueError(
+                f"'reduction' must be 'mean' for {type(self).__name__}, no mean over anchors (got {reduction!r})"
+            )
         #: Keys of earlier batches that repel, where a subclass has them.
         self.memory: KeyMemory | None = None
         alignment = getattr(conv, "alignment", conv)
@@ -114,11 +152,19 @@ class GraphLoss(nn.Module):
         if "pairing" not in vars(cls) and vars(cls).keys() & {"rule", "graph", "project", "energy"}:
             cls.pairing = None
 
-    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+    def graph(
+        self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None, weight: Tensor | None = None
+    ) -> ContrastGraph:
         """The graph of a batch of views, stacked in ``graph.x``: views of a sample, or of all samples of a label,
-        attract each other, and :attr:`rule` says which of the others repel."""
+        attract each other, :attr:`rule` says which of the others repel, and ``weight`` how much each sample counts."""
         # Labels of few classes have quadratically many pairs: layers that can sum over groups need none of them.
-        return augmentation_graph((z0, z1, *views), labels, negatives=self.rule, edges=labels is None)
+        options = {"weight": weight, "negatives": self.rule, "edges": labels is None}
+        return augmentation_graph((z0, z1, *views), labels, **options)
+
+    @property
+    def per_anchor(self) -> bool:
+        """Whether the loss is a mean of losses of anchors, which can be weighed and told apart."""
+        return getattr(self.conv, "per_anchor", False)
 
     @property
     def temperature(self) -> float | Tensor:
@@ -145,6 +191,8 @@ class GraphLoss(nn.Module):
             class_labels(name, value, n)
         elif name in self.per_sample:
             check_index(name, value, n)
+        elif name == "weight":
+            check_constant(name, check_weights(name, value, n))
 
     def project(self, x: Tensor) -> Tensor:
         """Where embeddings are compared: rows of unit length, unless a subclass says otherwise."""
@@ -191,7 +239,7 @@ class GraphLoss(nn.Module):
         if self.gather_distributed and dist.is_available() and dist.is_initialized():
             return self._gathered(args, kwargs)
         views, inputs = self._views(args), self._inputs(kwargs) if kwargs else kwargs
-        plain = self.pairing is not None and self.memory is None and not inputs
+        plain = self.pairing is not None and self.memory is None and not inputs and self.reduction == "mean"
         if plain and (loss := self.of_views(views)) is not None:
             return loss
         for i, view in enumerate(views):
@@ -221,9 +269,11 @@ class GraphLoss(nn.Module):
             kind, wanted = type(self).__name__, ", ".join(map(repr, known)) or "no keywords"
             option = name in inspect.signature(type(self).__init__).parameters
             what = f"an option of {kind}(...) and not of its call" if option else f"no keyword of {kind}"
+            if name == "weight" and not (option or self.per_anchor):
+                what += ", no mean over anchors"
             raise ValueError(f"'{name}' is {what}, which takes {wanted} (got {describe(value)})")
         given = {name: value for name, value in kwargs.items() if value is not None}
-        return {name: as_tensor(value) if name == "labels" else value for name, value in given.items()}
+        return {name: as_tensor(value) if name in ("labels", "weight") else value for name, value in given.items()}
 
     def _gathered(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         def check() -> dict[str, Any]:
@@ -241,10 +291,14 @@ class GraphLoss(nn.Module):
             if isinstance(value, Tensor):
                 inputs[name] = gather(value.to(views[0].device), sizes[name])
         graph = self._remembering(self.graph(*(gather(view, sizes["views"]) for view in views), **inputs))
-        if not self.mean_over_anchors:
+        if not self.mean_over_anchors and self.reduction != "none":
             return self._energy(graph.x, graph)
         start, n = sum(sizes["views"][: dist.get_rank()]), views[0].size(0)
         own = (graph.sample >= start) & (graph.sample < start + n)
+        if self.reduction != "mean":
+            graph.anchor = own if graph.anchor is None else own & graph.anchor
+            value = self._energy(graph.x, graph)
+            return value * len(sizes["views"]) if self.reduction == "sum" else value
         mass = anchor_mass(graph, self.mean)
         share = float(mass[own].sum()) / max(float(mass.sum()), 1e-300)
         graph.anchor = (mass > 0) & own
@@ -257,13 +311,22 @@ class GraphLoss(nn.Module):
     def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
         """What every loss does, whatever its layer: an empty batch has a loss of zero, and whatever is compared is
         projected first."""
-        if x.size(0) == 0:
-            return x.sum()  # no anchors: a zero that keeps the graph, so that no process waits for another
+        if x.size(0) == 0:  # no anchors: zeros that keep the graph, so that no process waits for another
+            return x.sum(dim=1) if self.reduction == "none" else x.sum()
         if graph.bank is not None:
             graph = copy(graph)
             graph.bank = replace(graph.bank, rows=self.project_bank(graph.bank.rows))
-        return self.energy(self.layer(), self.project(x), graph)
+        conv, z = self.layer(), self.project(x)
+        if self.reduction == "mean":
+            return self.energy(conv, z, graph)
+        if self.reduction == "none":
+            each = each_anchor(partial(self.energy, conv), z, graph, conv.learned())
+            return each if graph.anchor is None else each[graph.anchor]
+        graph = copy(graph)
+        graph.reduction = "sum"
+        return self.energy(conv, z, graph)
 
     def extra_repr(self) -> str:
         """Only what differs from the default."""
-        return "gather_distributed=True" if self.gather_distributed else ""
+        parts = ["gather_distributed=True"] * self.gather_distributed
+        return ", ".join(parts + [f"reduction={self.reduction!r}"] * (self.reduction != "mean"))

@@ -28,11 +28,13 @@ class HardNegativeLoss(GraphLoss):
         mean (str, optional): The units of equal weight: ``"anchors"``, in the mean over anchors of the mean over each
             one's positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
             numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
-          views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **input:** two or more views :math:`(n, d)` of any length, optional keywords ``labels`` and ``weight``
+          :math:`(n)`; or stacked views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -52,7 +54,10 @@ class HardNegativeLoss(GraphLoss):
         gather_distributed: bool = False,
         impl: str = "auto",
         mean: str = "anchors",
+        reduction: str = "mean",
     ):
         alignment = AlignmentConv(temperature, mean=mean)
-        super().__init__(HardNegativeConv(temperature, beta, tau_plus, alignment, impl=impl), gather_distributed)
+        super().__init__(
+            HardNegativeConv(temperature, beta, tau_plus, alignment, impl=impl), gather_distributed, reduction
+        )
         self.mean = mean

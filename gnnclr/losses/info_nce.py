@@ -5,8 +5,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
+from gnnclr.graph.augmentation import sample_weights
 from gnnclr.graph.shared_structure import shared_structure
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.key_memory import key_memory
@@ -37,13 +39,15 @@ class InfoNCELoss(GraphLoss):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
         memory_bank_size (int or tuple, optional): The number of earlier keys that the loss remembers and that repel,
             or that and their width, see :class:`~gnnclr.losses.NTXentLoss`. (default: ``0``, none)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
         - **input:** queries :math:`(n, d)`, keys :math:`(n, d)`; optional negatives in place of the other keys, or with
           ``in_batch=True`` beside them: shared by all queries :math:`(m, d)`, of each query its own
           :math:`(n, m, d)`, also as a list of matrices :math:`(n, d)`, or a :class:`~gnnclr.graph.FeatureBank`; or
           stacked nodes and a :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -64,8 +68,9 @@ class InfoNCELoss(GraphLoss):
         gather_distributed: bool = False,
         impl: str = "auto",
         memory_bank_size: int | tuple[int, int] = 0,
+        reduction: str = "mean",
     ):
-        super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed)
+        super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed, reduction)
         self.memory = key_memory(memory_bank_size)
 
     def graph(
@@ -74,6 +79,8 @@ class InfoNCELoss(GraphLoss):
         key: Tensor,
         negatives: Tensor | Sequence[Tensor] | FeatureBank | None = None,
         in_batch: bool = False,
+        *,
+        weight: Tensor | None = None,
     ) -> ContrastGraph:
         """The bipartite graph of a batch: queries are anchors, each attracted by its key."""
         n, d = query.shape
@@ -95,13 +102,17 @@ class InfoNCELoss(GraphLoss):
             raise ValueError(_NO_ROWS.format(got=describe(negatives)))
         if self.memory is not None and (bank is not None or negative_index is not None):
             raise ValueError(f"'negatives' must be {_WITH_MEMORY} (got {describe(negatives)})")
-        edge_index, sample, view, anchor = _structure(n, sum(map(len, nodes[2:])), query.device)
+        others = sum(map(len, nodes[2:]))
+        edge_index, sample, view, anchor = _structure(n, others, query.device)
+        if weight is not None:
+            weight = pad(sample_weights(weight, n, query.device), (0, n + others))
         return ContrastGraph(
             x=torch.cat(nodes),
             edge_index=edge_index,
             sample=sample,
             view=view,
             anchor=anchor,
+            anchor_weight=weight,
             negatives=Negatives(candidates=tuple(sorted(views))),
             negative_index=negative_index,
             bank=bank,
@@ -130,13 +141,16 @@ class InfoNCELoss(GraphLoss):
         if name == "in_batch":
             if not isinstance(value, bool):
                 raise ValueError(f"'in_batch' must be True or False (got {describe(value)})")
+        elif name == "weight":
+            super().check_input(name, value, n, d)
         elif isinstance(value, Tensor):
             _check_rows(value, n, d)
         elif not isinstance(value, FeatureBank) or value.dim != d:
             raise ValueError(f"'negatives' must be a tensor or a FeatureBank of width {d} (got {describe(value)})")
 
     def _inputs(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        return {name: _one_tensor(value) for name, value in super()._inputs(kwargs).items()}
+        inputs = super()._inputs(kwargs)
+        return inputs | {name: _one_tensor(value) for name, value in inputs.items() if name == "negatives"}
 
 
 _NO_ROWS = (

@@ -2,13 +2,14 @@
 
 from torch import Tensor
 
-from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
+from gnnclr.losses.batch_loss import PairLoss
+from gnnclr.losses.graph_loss import float_rows, normalize
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
 from gnnclr.ops.kernels import JensenShannonNegative, JensenShannonPositive
 
 
-class JSDLoss(GraphLoss):
+class JSDLoss(PairLoss):
     r"""The Jensen-Shannon bound on mutual information of `"Learning deep representations by mutual information
     estimation and maximization" <https://arxiv.org/abs/1808.06670>`_, with the dot product as discriminator.
 
@@ -40,7 +41,6 @@ class JSDLoss(GraphLoss):
         weights="one",
         paper="Deep InfoMax, https://arxiv.org/abs/1808.06670",
     )
-    mean_over_anchors = False
 
     def __init__(self, normalized: bool = False, gather_distributed: bool = False, impl: str = "auto"):
         alignment, repulsion = AlignmentConv(1.0, JensenShannonPositive()), PotentialConv(JensenShannonNegative(), impl)

@@ -54,6 +54,8 @@ class JumpingKnowledgeLoss(GraphLoss):
         loss = NTXentLoss() if loss is None else loss
         if not isinstance(getattr(loss, "conv", None), PairConv):
             raise ValueError(f"'loss' must be the energy of a layer (got {describe(loss)})")
+        if loss.reduction != "mean":
+            raise ValueError(f"'loss' must have the reduction 'mean' (got {loss.reduction!r})")
         if type(loss).project is not GraphLoss.project:
             raise ValueError(f"'loss' must compare rows of unit length (got {type(loss).__name__})")
         if loss.layer() is not loss.conv:
@@ -71,8 +73,9 @@ class JumpingKnowledgeLoss(GraphLoss):
 
     @property
     def inputs(self) -> tuple[str, ...] | None:
-        """The keywords of the loss."""
-        return self.loss.inputs
+        """The keywords of the loss, but for weights: rounds move all nodes by the messages of all anchors."""
+        known = self.loss.inputs
+        return None if known is None else tuple(name for name in known if name != "weight")
 
     def check_input(self, name: str, value: Any, n: int, d: int) -> None:
         """See :meth:`GraphLoss.check_input`."""
@@ -83,7 +86,7 @@ class JumpingKnowledgeLoss(GraphLoss):
         return self.loss.project_bank(bank)
 
     def energy(self, conv: PairConv, z: Tensor, graph: ContrastGraph) -> Tensor:
-        """The loss by the energy of the rounds, such as a sum over anchors."""
+        """The energy of the rounds, as the loss takes that of its layer."""
         return self.loss.energy(conv, z, graph)
 
     def __repr__(self) -> str:

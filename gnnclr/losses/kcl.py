@@ -1,7 +1,7 @@
 """KCL: kernels in place of the softmax."""
 
 from gnnclr.graph import Negatives
-from gnnclr.losses.graph_loss import GraphLoss
+from gnnclr.losses.batch_loss import PairLoss
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
 from gnnclr.ops.check import check_choice, check_number, check_positive
@@ -10,7 +10,7 @@ from gnnclr.ops.kernels import Gaussian, InverseMultiquadric, Logarithmic, PairK
 KERNELS = ("gaussian", "log", "imq", "riesz", "gaussian_riesz")
 
 
-class KCLLoss(GraphLoss):
+class KCLLoss(PairLoss):
     r"""The kernel contrastive loss of `"Bridging Mini-Batch and Asymptotic Analysis in Contrastive Learning"
     <https://arxiv.org/abs/2405.18045>`_: without a logarithm, so its expectation does not depend on the batch size.
 
@@ -59,7 +59,6 @@ class KCLLoss(GraphLoss):
         weights="one",
         paper="KCL, https://arxiv.org/abs/2405.18045",
     )
-    mean_over_anchors = False
     rule = Negatives(scope="same")  # each view repels its own kind
 
     def __init__(

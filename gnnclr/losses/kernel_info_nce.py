@@ -19,7 +19,7 @@ class KernelInfoNCELoss(GraphLoss):
         {K(\mathbf{z}_i, \mathbf{z}_p) + \sum_{j \in \mathcal{N}^{-}(i)} K(\mathbf{z}_i, \mathbf{z}_j)}, \qquad
         K_\gamma(\mathbf{x}, \mathbf{y}) = e^{-\|\mathbf{x} - \mathbf{y}\|^\gamma / \tau}
 
-    With :math:`\gamma = 2` this is NT-Xent at temperature :math:`\tau / 2`. With a ``weight`` :math:`\lambda < 1` the
+    With :math:`\gamma = 2` this is NT-Xent at temperature :math:`\tau / 2`. With a ``share`` :math:`\lambda < 1` the
     kernel is mixed with the Gaussian one of temperature :math:`\tau_2`:
 
     ============  =================================================  ===========================================
@@ -35,7 +35,7 @@ class KernelInfoNCELoss(GraphLoss):
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a
             parameter and there is no mixture. (default: ``0.1``)
         gamma (float, optional): The exponent :math:`\gamma > 0`: 2 is Gaussian, 1 Laplacian. (default: ``2.0``)
-        weight (float, optional): The share :math:`0 < \lambda \le 1` of that kernel. (default: ``1.0``, no mixture)
+        share (float, optional): The share :math:`0 < \lambda \le 1` of that kernel. (default: ``1.0``, no mixture)
         second_temperature (float, optional): The temperature :math:`\tau_2` of the Gaussian part.
             (default: ``temperature``)
         mix (str, optional): Whether ``"loss"`` or ``"kernel"`` are mixed. (default: ``"loss"``)
@@ -49,11 +49,13 @@ class KernelInfoNCELoss(GraphLoss):
         mean (str, optional): The units of equal weight: ``"anchors"``, in the mean over anchors of the mean over each
             one's positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
             numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
-          views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **input:** two or more views :math:`(n, d)` of any length, optional keywords ``labels`` and ``weight``
+          :math:`(n)`; or stacked views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -69,7 +71,7 @@ class KernelInfoNCELoss(GraphLoss):
         self,
         temperature: float | nn.Parameter = 0.1,
         gamma: float = 2.0,
-        weight: float = 1.0,
+        share: float = 1.0,
         second_temperature: float | None = None,
         mix: str = "loss",
         split: bool = False,
@@ -77,26 +79,27 @@ class KernelInfoNCELoss(GraphLoss):
         gather_distributed: bool = False,
         impl: str = "auto",
         mean: str = "anchors",
+        reduction: str = "mean",
     ):
-        mixed = arc_cosine is not None or weight != 1
+        mixed = arc_cosine is not None or share != 1
         if mixed and isinstance(temperature, torch.Tensor):
             raise ValueError("'temperature' must be a number for mixtures and arc-cosine kernels (got a tensor)")
         check_positive("temperature", temperature, learnable=True)
         if second_temperature is not None:
             check_positive("second_temperature", second_temperature)
         check_choice("mix", mix, ("loss", "kernel"))
-        check_number("weight", weight, most=1, above=0)
+        check_number("share", share, most=1, above=0)
         check_count("arc_cosine", arc_cosine, most=3, optional=True)
-        if weight == 1 and split:
-            raise ValueError("'split' needs a mixture, that is a 'weight' below 1 (got 1)")
+        if share == 1 and split:
+            raise ValueError("'split' needs a mixture, that is a 'share' below 1 (got 1)")
         if not mixed:
-            super().__init__(_conv(NegativePower(gamma), impl, mean, temperature), gather_distributed)
+            super().__init__(_conv(NegativePower(gamma), impl, mean, temperature), gather_distributed, reduction)
             self.mean, self._of_kernels = mean, None
             return
         tau = float(temperature)
         first = NegativePower(gamma, tau) if arc_cosine is None else LogArcCosine(arc_cosine, tau)
         second = NegativePower(2.0, tau if second_temperature is None else second_temperature)
-        super().__init__(_mixture(first, second, weight, mix, split, impl, mean), gather_distributed)
+        super().__init__(_mixture(first, second, share, mix, split, impl, mean), gather_distributed, reduction)
         self.mean, self._of_kernels = mean, tau
 
     @property
@@ -112,12 +115,12 @@ def _conv(kernel: PairKernel, impl: str, mean: str, temperature: float | nn.Para
 
 
 def _mixture(
-    first: PairKernel, second: PairKernel, weight: float, mix: str, split: bool, impl: str, mean: str
+    first: PairKernel, second: PairKernel, share: float, mix: str, split: bool, impl: str, mean: str
 ) -> PairConv:
-    if weight == 1:
+    if share == 1:
         return _conv(first, impl, mean)
     if mix == "kernel":
-        return _conv((LogConcatenation if split else LogSum)(first, second, weight), impl, mean)
+        return _conv((LogConcatenation if split else LogSum)(first, second, share), impl, mean)
     if split:
         first, second = OnHalf(first, 0), OnHalf(second, 1)
-    return WeightedSum((weight, _conv(first, impl, mean)), (1 - weight, _conv(second, impl, mean)))
+    return WeightedSum((share, _conv(first, impl, mean)), (1 - share, _conv(second, impl, mean)))

@@ -25,13 +25,16 @@ class LearnedScaleLoss(GraphLoss):
         learnable (bool, optional): Whether the temperature is learned. (default: ``True``)
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        reduction (str, optional): See :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
     """
 
     #: The largest inverse temperature, if there is one.
     max_scale: ClassVar[float | None] = None
 
-    def __init__(self, conv: PairConv, learnable: bool = True, gather_distributed: bool = False):
-        super().__init__(conv, gather_distributed)
+    def __init__(
+        self, conv: PairConv, learnable: bool = True, gather_distributed: bool = False, reduction: str = "mean"
+    ):
+        super().__init__(conv, gather_distributed, reduction)
         self._logit_scale: float | Tensor | None = None
         own = learnable and not isinstance(conv.temperature, Tensor)
         #: Logarithm of the inverse temperature, where that is learned.

@@ -22,11 +22,13 @@ class NegativeCosineLoss(GraphLoss):
     Args:
         gather_distributed (bool, optional): No pair spans two processes, so this changes the weight of uneven batches
             only, see :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
         - **input:** predictions :math:`(n, d)`, then one or more targets :math:`(n, d)`; or stacked rows and a
           :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -38,12 +40,12 @@ class NegativeCosineLoss(GraphLoss):
         paper="SimSiam, https://arxiv.org/abs/2011.10566; BYOL, https://arxiv.org/abs/2006.07733",
     )
 
-    def __init__(self, gather_distributed: bool = False):
-        super().__init__(StopGradientAlignmentConv(), gather_distributed)
+    def __init__(self, gather_distributed: bool = False, reduction: str = "mean"):
+        super().__init__(StopGradientAlignmentConv(), gather_distributed, reduction)
 
-    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor) -> ContrastGraph:
+    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, weight: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch: predictions, the first view, are anchors; targets are their positives."""
-        graph = augmentation_graph((z0, z1, *views), edges=False)
+        graph = augmentation_graph((z0, z1, *views), weight=weight, edges=False)
         n, device = z0.size(0), z0.device
         source = torch.arange(n, n * (2 + len(views)), device=device)
         graph.edge_index = torch.stack([source, source % max(n, 1)])

@@ -36,11 +36,13 @@ class NTXentLoss(GraphLoss):
             their width: after each training step it enqueues the keys, which are rows of the second view, and
             they repel in later steps, beside the negatives of the batch. They are those of all processes, are saved in
             ``state_dict``, and stay as they are in evaluation and where no gradient is recorded. (default: ``0``, none)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
-          views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **input:** two or more views :math:`(n, d)` of any length, optional keywords ``labels`` and ``weight``
+          :math:`(n)`; or stacked views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
 
     Example:
         >>> loss = NTXentLoss(temperature=0.2)
@@ -67,7 +69,10 @@ class NTXentLoss(GraphLoss):
         impl: str = "auto",
         mean: str = "anchors",
         memory_bank_size: int | tuple[int, int] = 0,
+        reduction: str = "mean",
     ):
         alignment = AlignmentConv(temperature, mean=mean)
-        super().__init__(ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed)
+        super().__init__(
+            ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed, reduction
+        )
         self.mean, self.memory = mean, key_memory(memory_bank_size)

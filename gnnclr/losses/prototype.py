@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives
+from gnnclr.graph.augmentation import sample_weights
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv
@@ -31,11 +32,13 @@ class PrototypeLoss(GraphLoss):
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.KernelSoftmax`.
             (default: ``"auto"``)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
         - **input:** originals :math:`(n, d)` and one or more views of them :math:`(n, d)`; or stacked nodes and a
           :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -53,13 +56,14 @@ class PrototypeLoss(GraphLoss):
         normalized: bool = True,
         gather_distributed: bool = False,
         impl: str = "auto",
+        reduction: str = "mean",
     ):
         kernel = NegativePower(2.0)
         parts = AlignmentConv(temperature, kernel), UniformityConv(temperature, impl, kernel)
-        super().__init__(ContrastiveConv(temperature, *parts, denominator="pair"), gather_distributed)
+        super().__init__(ContrastiveConv(temperature, *parts, denominator="pair"), gather_distributed, reduction)
         self.normalized = normalized
 
-    def graph(self, original: Tensor, /, *views: Tensor) -> ContrastGraph:
+    def graph(self, original: Tensor, /, *views: Tensor, weight: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch: views are anchors, each attracted by its original and repelled by all others."""
         n, d = original.shape
         for i, view in enumerate(views):
@@ -73,6 +77,7 @@ class PrototypeLoss(GraphLoss):
             sample=index.repeat(len(views) + 1),
             view=view,
             anchor=anchor,
+            anchor_weight=None if weight is None else sample_weights(weight, n, view.device).repeat(len(views) + 1),
             negatives=Negatives(candidates=(0,)),
             check=False,  # right by construction
         )

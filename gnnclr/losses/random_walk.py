@@ -1,12 +1,10 @@
 """CLRW: random walks on similarities."""
 
-from torch import Tensor, nn
+from torch import nn
 
-from gnnclr.graph import ContrastGraph
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.objective_card import ObjectiveCard
-from gnnclr.nn import PairConv, RandomWalkConv
-from gnnclr.ops.check import check_choice
+from gnnclr.nn import RandomWalkConv
 
 
 class RandomWalkLaplacianLoss(GraphLoss):
@@ -24,16 +22,16 @@ class RandomWalkLaplacianLoss(GraphLoss):
     Args:
         temperature (float or torch.nn.Parameter, optional): The temperature :math:`\tau > 0`; learnable if it is a
             parameter. (default: ``0.4``)
-        reduction (str, optional): ``"sum"`` over anchors, as in the authors' code, or ``"mean"``.
-            (default: ``"sum"``)
+        reduction (str, optional): The ``"sum"`` over anchors, as in the authors' code, their ``"mean"``, or ``"none"``,
+            the loss of each, see :class:`~gnnclr.losses.GraphLoss`. (default: ``"sum"``)
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
 
     Shapes:
-        - **input:** two or more views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked
-          views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **input:** two or more views :math:`(n, d)` of any length, optional keywords ``labels`` and ``weight``
+          :math:`(n)`; or stacked views :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -52,15 +50,4 @@ class RandomWalkLaplacianLoss(GraphLoss):
         gather_distributed: bool = False,
         impl: str = "auto",
     ):
-        super().__init__(RandomWalkConv(temperature, impl=impl), gather_distributed)
-        self.reduction = check_choice("reduction", reduction, ("sum", "mean"))
-        # A process does not know the anchors of the others: a sum is taken on the joined batch.
-        self.mean_over_anchors = reduction == "mean"
-
-    def energy(self, conv: PairConv, z: Tensor, graph: ContrastGraph) -> Tensor:
-        """The mean over anchors, or their sum."""
-        energy = super().energy(conv, z, graph)
-        if self.reduction == "mean":
-            return energy
-        anchors = graph.has_positive if graph.anchor is None else graph.has_positive & graph.anchor
-        return energy * int(anchors.sum())
+        super().__init__(RandomWalkConv(temperature, impl=impl), gather_distributed, reduction)

@@ -37,12 +37,14 @@ class ReSCLoss(GraphLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
         - **input:** two views :math:`(n, d)` of any length, keyword ``community`` :math:`(n)`, and
           ``other_community`` :math:`(n)` where the second view has communities of its own; or stacked views
           :math:`(2n, d)` and a :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -63,6 +65,7 @@ class ReSCLoss(GraphLoss):
         gamma: float = 0.0,
         gather_distributed: bool = False,
         impl: str = "auto",
+        reduction: str = "mean",
     ):
         check_positive("temperature", temperature, learnable=similarity == "cosine")
         check_choice("similarity", similarity, ("cosine", "rbf"))
@@ -72,7 +75,7 @@ class ReSCLoss(GraphLoss):
         else:
             kernel = NegativePower(2.0, temperature**2)
             conv = ContrastiveConv(1.0, AlignmentConv(1.0, kernel), UniformityConv(1.0, impl, kernel))
-        super().__init__(conv, gather_distributed)
+        super().__init__(conv, gather_distributed, reduction)
         self.gamma = float(gamma)
 
     def graph(
@@ -83,6 +86,7 @@ class ReSCLoss(GraphLoss):
         *,
         community: Tensor | None = None,
         other_community: Tensor | None = None,
+        weight: Tensor | None = None,
     ) -> ContrastGraph:
         """The graph of a batch: views, and the centroids of both views as its bank."""
         n, views = z0.size(0), (z0, z1)
@@ -90,7 +94,7 @@ class ReSCLoss(GraphLoss):
             raise ValueError(f"'community' must be an integer tensor of shape [{n}] (got none)")
         communities = [community, community if other_community is None else other_community]
         communities = [check_index(*each, n) for each in zip(("community", "other_community"), communities)]
-        graph = augmentation_graph(views, edges=False)
+        graph = augmentation_graph(views, weight=weight, edges=False)
         if n == 0:
             return graph
         with torch.no_grad():

@@ -1,13 +1,16 @@
 """SigLIP: each pair of two towers is classified by itself."""
 
+from typing import TYPE_CHECKING, Any, cast
+
 import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives
 from gnnclr.losses.learned_scale import LearnedScaleLoss, own_scalar
+from gnnclr.losses.loss_call import called_like
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import SigmoidConv
-from gnnclr.ops.check import check_number, check_positive
+from gnnclr.ops.check import check_number, check_positive, number_of
 
 
 class SigLIPLoss(LearnedScaleLoss):
@@ -33,11 +36,13 @@ class SigLIPLoss(LearnedScaleLoss):
         gather_distributed (bool, optional): Contrast with the samples of all processes, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``False``)
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSum`. (default: ``"auto"``)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
-        - **input:** two views :math:`(n, d)` of any length, optional keyword ``labels`` :math:`(n)`; or stacked views
-          :math:`(2n, d)` and a :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **input:** two views :math:`(n, d)` of any length, optional keywords ``labels`` and ``weight`` :math:`(n)`; or
+          stacked views :math:`(2n, d)` and a :class:`~gnnclr.graph.ContrastGraph`
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -57,6 +62,7 @@ class SigLIPLoss(LearnedScaleLoss):
         learnable: bool = True,
         gather_distributed: bool = False,
         impl: str = "auto",
+        reduction: str = "mean",
     ):
         check_positive("temperature", temperature, learnable=learnable)
         temperature, bias = (
@@ -64,15 +70,60 @@ class SigLIPLoss(LearnedScaleLoss):
         )
         if learnable and not isinstance(bias, Tensor):
             bias = nn.Parameter(torch.tensor(float(check_number("bias", bias))))
-        super().__init__(SigmoidConv(temperature, bias, impl), learnable, gather_distributed)
+        super().__init__(SigmoidConv(temperature, bias, impl), learnable, gather_distributed, reduction)
         self.impl = impl
+        self._logit_bias: float | Tensor | None = None
 
-    def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+    def graph(
+        self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None, weight: Tensor | None = None
+    ) -> ContrastGraph:
         """The graph of a batch: views of a sample attract, other samples repel across views."""
-        graph = super().graph(z0, z1, *views, labels=labels)
+        graph = super().graph(z0, z1, *views, labels=labels, weight=weight)
         if not views:
             graph.anchor = graph.view == 0  # each pair once: its other side would say the same
         return graph
+
+    def layer(self) -> SigmoidConv:
+        """The layer at the temperature and the bias that are learned, or that are given with this call."""
+        layer = cast(SigmoidConv, super().layer())
+        return layer if self._logit_bias is None else SigmoidConv(layer.temperature, self._logit_bias, self.impl)
+
+    if TYPE_CHECKING:
+
+        def __call__(
+            self,
+            *args: Any,
+            logit_scale: float | Tensor | None = None,
+            logit_bias: float | Tensor | None = None,
+            **kwargs: Any,
+        ) -> Tensor:
+            """The loss of views, or of ``(x, graph)``."""
+            ...
+
+    @called_like(graph)
+    def forward(
+        self,
+        *args: Any,
+        logit_scale: float | Tensor | None = None,
+        logit_bias: float | Tensor | None = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        """The loss of views, or of ``(x, graph)``.
+
+        Args:
+            *args: As of :class:`~gnnclr.losses.GraphLoss`.
+            logit_scale (float or Tensor, optional): The inverse temperature of this call, in place of the one of the
+                loss, for models that learn it themselves; it gets a gradient. (default: ``None``)
+            logit_bias (float or Tensor, optional): The same of the bias. (default: ``None``)
+            **kwargs: As of :class:`~gnnclr.losses.GraphLoss`.
+        """
+        if logit_bias is not None:
+            check_number("logit_bias", number_of(logit_bias))
+        self._logit_bias = logit_bias
+        try:
+            return super().forward(*args, logit_scale=logit_scale, **kwargs)
+        finally:
+            self._logit_bias = None
 
     def layer_at(self, temperature: float | Tensor) -> SigmoidConv:
         """The layer at a temperature, with the bias that is learned."""

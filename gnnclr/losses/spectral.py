@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
+from gnnclr.losses.batch_loss import PairLoss
+from gnnclr.losses.graph_loss import float_rows, normalize
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PotentialConv, WeightedSum
 from gnnclr.ops.check import check_positive
@@ -12,7 +13,7 @@ from gnnclr.ops.kernels import Square
 from gnnclr.ops.unit_rows import row_lengths
 
 
-class SpectralContrastiveLoss(GraphLoss):
+class SpectralContrastiveLoss(PairLoss):
     r"""The loss of `"Provable Guarantees for Self-Supervised Deep Learning with Spectral Contrastive Loss"
     <https://arxiv.org/abs/2106.04156>`_, whose minimizers span the leading eigenvectors of the augmentation graph.
 
@@ -43,7 +44,6 @@ class SpectralContrastiveLoss(GraphLoss):
         weights="one",
         paper="Spectral contrastive loss, https://arxiv.org/abs/2106.04156",
     )
-    mean_over_anchors = False
     rule = Negatives(scope="other")
 
     def __init__(self, mu: float = 1.0, gather_distributed: bool = False, impl: str = "auto"):

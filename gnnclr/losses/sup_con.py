@@ -31,11 +31,13 @@ class SupConLoss(GraphLoss):
         mean (str, optional): The units of equal weight: ``"anchors"``, in the mean over anchors of the mean over each
             one's positives; or ``"pairs"``, in the mean over all positive pairs. They differ where anchors have unequal
             numbers of positives, or weights that sum to different values. (default: ``"anchors"``)
+        reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
+            :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
 
     Shapes:
         - **input:** one or more views :math:`(n, d)` of any length, keyword ``labels`` :math:`(n)`; or stacked views
           :math:`(N, d)` and a :class:`~gnnclr.graph.ContrastGraph`
-        - **output:** scalar
+        - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
     card = ObjectiveCard(
@@ -54,13 +56,18 @@ class SupConLoss(GraphLoss):
         gather_distributed: bool = False,
         impl: str = "auto",
         mean: str = "anchors",
+        reduction: str = "mean",
     ):
         alignment = AlignmentConv(temperature, mean=mean)
-        super().__init__(ContrastiveConv(temperature, alignment, denominator="all", impl=impl), gather_distributed)
+        super().__init__(
+            ContrastiveConv(temperature, alignment, denominator="all", impl=impl), gather_distributed, reduction
+        )
         self.mean = mean
 
-    def graph(self, z0: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
+    def graph(
+        self, z0: Tensor, /, *views: Tensor, labels: Tensor | None = None, weight: Tensor | None = None
+    ) -> ContrastGraph:
         """The graph of a batch: views of a class, or of a sample, attract each other, all others repel."""
         if labels is None and not views:
             raise ValueError("'labels' must be given for a single view (got none)")
-        return augmentation_graph((z0, *views), labels, negatives=self.rule, edges=labels is None)
+        return augmentation_graph((z0, *views), labels, weight=weight, negatives=self.rule, edges=labels is None)

@@ -2,13 +2,14 @@
 
 from torch import Tensor
 
-from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
+from gnnclr.losses.batch_loss import PairLoss
+from gnnclr.losses.graph_loss import float_rows, normalize
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import SwappedTripletConv, TripletConv
 from gnnclr.ops.check import check_choice, describe
 
 
-class TripletLoss(GraphLoss):
+class TripletLoss(PairLoss):
     r"""The margin loss over all triplets of an anchor, its positive and a negative, as in `"FaceNet"
     <https://arxiv.org/abs/1503.03832>`_ with distances that are not squared.
 
@@ -49,7 +50,6 @@ class TripletLoss(GraphLoss):
         weights="one",
         paper="FaceNet, https://arxiv.org/abs/1503.03832",
     )
-    mean_over_anchors = False
 
     def __init__(
         self,

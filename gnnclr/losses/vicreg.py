@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from gnnclr.losses.feature_loss import FeatureLoss
+from gnnclr.losses.batch_loss import FeatureLoss
 from gnnclr.losses.graph_loss import float_rows
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn.features import VICRegConv

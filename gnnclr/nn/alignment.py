@@ -22,8 +22,8 @@ class PositivePairs:
 
     Args:
         edge_index (Tensor): Positives and anchors [2, e].
-        weight (Tensor): Weight of each pair, summing to one over all [e]: the share of the anchor times the share of
-            the pair.
+        weight (Tensor): Weight of each pair [e]: the share of the anchor times the share of the pair. They sum to one
+            over all pairs, unless they are ``summed``.
         score (Tensor): Kernel of each pair over the temperature, :math:`k_{ij} / \tau` [e].
         slope (Tensor, optional): Derivative of the kernel by its argument; ``None`` for the dot product, where it is
             one.
@@ -34,6 +34,7 @@ class PositivePairs:
         relative (Tensor, optional): The score of each pair less ``base``, with the digits that it has where positives
             are nearly one with their anchor [e]; for layers that compare positives with each other.
         base (float): The number that relative scores lack.
+        summed (bool): Whether the energy is the sum over anchors, rather than their mean.
     """
 
     edge_index: Tensor
@@ -44,20 +45,46 @@ class PositivePairs:
     learned: Tensor | None = None
     relative: Tensor | None = None
     base: float = 0.0
+    summed: bool = False
 
 
 #: The units that the mean over positive pairs gives equal weight.
 MEANS = ("anchors", "pairs")
 
 
-def anchor_share(counts: Tensor, anchor: Tensor | None, dtype: torch.dtype, mean: str = "anchors") -> Tensor:
+def anchor_share(
+    counts: Tensor,
+    anchor: Tensor | None,
+    dtype: torch.dtype,
+    mean: str = "anchors",
+    weight: Tensor | None = None,
+    reduction: str | None = None,
+) -> Tensor:
     """The share of each node in a mean [n]: zero for those that are no anchors or have nothing to count; for the rest
-    equal, or with ``mean="pairs"`` in proportion to their weights. ``anchor`` is the mask of nodes that may be
-    anchors."""
+    in proportion to their weights as anchors, and with ``mean="pairs"`` to their counts.
+
+    Args:
+        counts (Tensor): The weight of what each node has to count [n].
+        anchor (Tensor, optional): Mask of the nodes that may be anchors [n].
+        dtype (torch.dtype): The type of shares.
+        mean (str, optional): ``"anchors"`` or ``"pairs"``. (default: ``"anchors"``)
+        weight (Tensor, optional): The weight of each anchor [n]. (default: ``None``, equal ones)
+        reduction (str, optional): ``"sum"`` for weights as they are, of any sign; otherwise shares sum to one.
+            (default: ``None``)
+    """
     share = (counts if mean == "pairs" else counts > 0).to(dtype)
     if anchor is not None:
         share = share * anchor
+    if reduction == "sum":
+        return share if weight is None else share * weight.to(dtype)
+    if weight is not None:
+        share = share * relative_weights(weight).to(dtype)
     return share / share.sum().clamp(min=torch.finfo(dtype).tiny)
+
+
+def graph_share(counts: Tensor, graph: ContrastGraph, dtype: torch.dtype, mean: str = "anchors") -> Tensor:
+    """:func:`anchor_share` by the anchors of a graph [n]."""
+    return anchor_share(counts, graph.anchor, dtype, mean, graph.anchor_weight, graph.reduction)
 
 
 def relative_weights(edge_weight: Tensor, target: Tensor | None = None, num_nodes: int = 1) -> Tensor:
@@ -77,7 +104,8 @@ def relative_weights(edge_weight: Tensor, target: Tensor | None = None, num_node
 
 
 def anchor_mass(graph: ContrastGraph, mean: str = "anchors") -> Tensor:
-    """The weight of each node in a mean over positive pairs [n], in float64: one, or the weight of its positives.
+    """The weight of each node in a mean over positive pairs [n], in float64: its weight as an anchor, times the weight
+    of its positives where pairs are the units.
 
     Args:
         graph (ContrastGraph): The graph.
@@ -92,7 +120,8 @@ def anchor_mass(graph: ContrastGraph, mean: str = "anchors") -> Tensor:
         weight = graph.edge_weight
         weight = torch.ones_like(graph.edge_index[1]).double() if weight is None else relative_weights(weight)
         mass = scatter(weight, graph.edge_index[1], dim_size=graph.num_nodes, reduce="sum")
-    return mass if graph.anchor is None else mass * graph.anchor
+    mass = mass if graph.anchor is None else mass * graph.anchor
+    return mass if graph.anchor_weight is None else mass * relative_weights(graph.anchor_weight.detach())
 
 
 def positive_weights(z: Tensor, graph: ContrastGraph, mean: str = "anchors") -> tuple[Tensor, Tensor, Tensor]:
@@ -104,8 +133,10 @@ def positive_weights(z: Tensor, graph: ContrastGraph, mean: str = "anchors") -> 
         graph (ContrastGraph): The graph.
         mean (str, optional): The units of equal shares, ``"anchors"`` or ``"pairs"``. (default: ``"anchors"``)
     """
-    edge_index = graph.positives
-    return edge_index, *_shares(edge_index, graph.edge_weight, graph.anchor, z.size(0), z.dtype, mean)
+    edge_index, weight = graph.positives, graph.anchor_weight
+    shares = _shares if weight is None else _shares.function  # weights are of one batch, and may be learned
+    anchors = graph.anchor, weight, graph.reduction
+    return edge_index, *shares(edge_index, graph.edge_weight, *anchors, z.size(0), z.dtype, mean)
 
 
 @TensorMemo
@@ -113,6 +144,8 @@ def _shares(
     edge_index: Tensor,
     edge_weight: Tensor | None,
     anchor: Tensor | None,
+    anchor_weight: Tensor | None,
+    reduction: str | None,
     num_nodes: int,
     dtype: torch.dtype,
     mean: str,
@@ -125,7 +158,7 @@ def _shares(
         weight = weight * relative_weights(edge_weight, None if mean == "pairs" else target, num_nodes).to(dtype)
     total = scatter(weight, target, dim_size=num_nodes, reduce="sum")
     weight = weight / total[target].clamp(min=torch.finfo(dtype).tiny)
-    return weight, anchor_share(total, anchor, dtype, mean)[target]
+    return weight, anchor_share(total, anchor, dtype, mean, anchor_weight, reduction)[target]
 
 
 @TensorMemo
@@ -159,6 +192,8 @@ class AlignmentConv(PairConv):
         - **input:** embeddings :math:`(n, d)`, unit rows; graph with positives :math:`(2, e)` and weights :math:`(e)`
         - **output:** messages :math:`(n, d)`
     """
+
+    per_anchor = True
 
     def __init__(
         self, temperature: float | nn.Parameter = 0.5, kernel: PairKernel | None = None, mean: str = "anchors"
@@ -228,7 +263,7 @@ class AlignmentConv(PairConv):
     def _step_groups(self, z: Tensor, graph: ContrastGraph) -> Update:
         _, group, size = torch.unique(graph.group, return_inverse=True, return_counts=True)
         others = size[group] - 1
-        weight = (anchor_share(others, graph.anchor, z.dtype, self.mean) / others.clamp(min=1)).unsqueeze(1)
+        weight = (graph_share(others, graph, z.dtype, self.mean) / others.clamp(min=1)).unsqueeze(1)
         attract = weight * (scatter(z, group, reduce="sum")[group] - z)
         energy = -(attract * z).sum() / float(self.temperature)
         if value_only():

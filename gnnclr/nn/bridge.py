@@ -21,7 +21,8 @@ class _Bridge(Function):
     @no_double_backward
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         message, *by_inputs = ctx.saved_tensors
-        return None, (-grad * message).to(ctx.dtype), *(grad * gradient for gradient in by_inputs)
+        by_z = None if message is None else (-grad * message).to(ctx.dtype)
+        return None, by_z, *(grad * gradient for gradient in by_inputs)
 
 
 def bridge(z: Tensor, update: Update) -> Tensor:
@@ -29,7 +30,7 @@ def bridge(z: Tensor, update: Update) -> Tensor:
 
     Forward returns :math:`E`, backward returns :math:`-\mathbf{m}` to ``z`` and :math:`\partial E` to every further
     input, such as a temperature.
-    An update without a message has nothing to send back: its energy is a constant.
+    An update without a message sends nothing back to ``z``.
     An update without an energy trains through the surrogate
     :math:`-\sum_i \langle \mathbf{z}_i, \mathrm{sg}(\mathbf{m}_i) \rangle`, whose gradient is
     minus the message as well.
@@ -38,7 +39,7 @@ def bridge(z: Tensor, update: Update) -> Tensor:
         z (Tensor): The embeddings [n, d] that the update was computed from.
         update (Update): The update, computed without gradients.
     """
-    if update.message is None:
+    if update.message is None and not update.gradients:
         return update.energy.clone()
     if update.energy is None:
         return -(z * update.message.detach()).sum()

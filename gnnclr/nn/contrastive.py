@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gnnclr.graph import ContrastGraph
-from gnnclr.nn.alignment import AlignmentConv, PositivePairs, anchor_share, most_positives
+from gnnclr.nn.alignment import AlignmentConv, PositivePairs, graph_share, most_positives
 from gnnclr.nn.coupled import CoupledConv, sum_by_anchor
 from gnnclr.nn.log_partition import LogPartition, Weigh
 from gnnclr.nn.positive_softmax import PositiveSoftmax
@@ -131,8 +131,8 @@ class ContrastiveConv(CoupledConv):
     def _couple_sums(pairs: PositivePairs, lse: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor]]:
         share, none = sum_by_anchor(pairs.weight, pairs, lse.numel()), lse == float("-inf")
         push = share.masked_fill(none, 0)
-        # As in the sum of the parts, the mean runs over the anchors that have negatives.
-        push = push * (share.sum() / push.sum().clamp(min=torch.finfo(push.dtype).tiny))
+        if not pairs.summed:  # as in the sum of the parts, the mean runs over the anchors that have negatives
+            push = push * (share.sum() / push.sum().clamp(min=torch.finfo(push.dtype).tiny))
         energy = (push * lse.masked_fill(none, 0)).sum() - (pairs.weight * pairs.score).sum()
         return energy, -pairs.weight, (push,)
 
@@ -151,7 +151,7 @@ class ContrastiveConv(CoupledConv):
         """Implicit positives in the denominator of each anchor: as :meth:`_couple_anchors`, by sums over groups."""
         log_partition = self.uniformity.log_partition(z, graph)
         positives = GroupSoftmax(z, graph.group, 1 / float(self.temperature))
-        share = anchor_share(positives.count, graph.anchor, z.dtype, self.alignment.mean)
+        share = graph_share(positives.count, graph, z.dtype, self.alignment.mean)
         gap = (log_partition.lse - positives.lse).masked_fill(share == 0, float("-inf"))
         push, each = torch.sigmoid(gap), share / positives.count.clamp(min=1)
         energy = (share * (softplus(gap, threshold=50.0) + positives.spread)).sum()

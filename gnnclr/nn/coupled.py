@@ -32,6 +32,7 @@ class CoupledConv(PairConv):
         impl (str, optional): Implementation of the engine, see :class:`gnnclr.ops.PairSoftmax`. (default: ``"auto"``)
     """
 
+    per_anchor = True
     #: The sharpness of each log-partition that :meth:`couple` takes.
     sharpness: tuple[float, ...] = (1.0,)
     #: Whether :meth:`couple` compares an anchor's positives with each other. Its energy must not change then when all
@@ -68,6 +69,7 @@ class CoupledConv(PairConv):
         """Energy and message of one round."""
         graph = graph.with_edges()
         pairs = self.alignment.pairs(z, graph)
+        pairs.summed = graph.reduction == "sum"
         if self.compares_positives or pairs.attract is not None:
             pairs = self.alignment.compared(z, graph, pairs)
         options = {"weigh": self.weigh(pairs, z.size(0))} if len(self.sharpness) == 1 else {}

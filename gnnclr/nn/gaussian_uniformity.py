@@ -30,6 +30,8 @@ class GaussianUniformityConv(UniformityConv):
         - **output:** messages :math:`(n, d)`
     """
 
+    per_anchor = False
+
     def __init__(self, t: float = 2.0, impl: str = "auto"):
         super().__init__(1 / (2 * check_positive("t", t)), impl)
         self.t = t

@@ -1,6 +1,7 @@
 """The base of contrastive layers: an update over pairs, with an energy."""
 
 from collections.abc import Callable
+from copy import copy
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.nn.bridge import bridge
 from gnnclr.nn.kernel_messages import KernelMessages
 from gnnclr.nn.update import Update
-from gnnclr.ops.check import check_matrix, check_positive, check_values, describe
+from gnnclr.ops.check import check_constant, check_matrix, check_positive, check_values, describe
 from gnnclr.ops.kernels import PairKernel
 from gnnclr.ops.tiles import slices
 from gnnclr.ops.value_only import set_value_only
@@ -42,6 +43,8 @@ class PairConv(MessagePassing):
     kernel: PairKernel | None = None
     #: Whether a batch of views needs no graph: the energy is what :func:`gnnclr.ops.contrast_views` computes of them.
     plain: bool = False
+    #: Whether the energy is a mean of energies of anchors, which ``graph.anchor_weight`` may weigh.
+    per_anchor: bool = False
 
     def __init__(self, temperature: float | nn.Parameter = 1.0):
         super().__init__(aggr="sum")
@@ -64,33 +67,66 @@ class PairConv(MessagePassing):
 
     def energy(self, z: Tensor, graph: ContrastGraph) -> Tensor:
         """The energy of ``z`` on the graph, a differentiable scalar."""
-        return bridge(z, self._step(z, graph, wanted=self._learns(z, graph)))
+        weight = graph.anchor_weight if isinstance(graph, ContrastGraph) else None
+        weighs = isinstance(weight, Tensor) and weight.requires_grad and torch.is_grad_enabled()
+        if weighs and graph.reduction != "sum":
+            check_constant("graph.anchor_weight", weight)
+        return bridge(z, self._step(z, graph, wanted=self._learns(z), weighs=weighs))
 
-    def _learns(self, z: Tensor, graph: ContrastGraph) -> bool:
-        """Whether anything wants a gradient of the energy."""
-        if z.requires_grad or not torch.is_grad_enabled():
-            return torch.is_grad_enabled()
-        temperatures = (getattr(module, "temperature", None) for module in self.modules())
-        inputs = chain(self.parameters(), temperatures, graph.to_dict().values())
-        return any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+    def learned(self) -> list[Tensor]:
+        """What the energy is differentiable by, beside embeddings and weights of anchors: parameters, and temperatures
+        and the like that are tensors with a history."""
+        held = (value for module in self.modules() for value in vars(module).values())
+        found = {id(x): x for x in chain(self.parameters(), held) if isinstance(x, Tensor) and x.requires_grad}
+        return list(found.values())
 
-    def _step(self, z: Tensor, graph: ContrastGraph, wanted: bool) -> Update:
+    def _learns(self, z: Tensor) -> bool:
+        """Whether anything but weights of anchors wants a gradient of the energy."""
+        return torch.is_grad_enabled() and (z.requires_grad or bool(self.learned()))
+
+    def _step(self, z: Tensor, graph: ContrastGraph, wanted: bool, weighs: bool = False) -> Update:
         if not isinstance(graph, ContrastGraph):
             raise ValueError(f"'graph' must be a ContrastGraph (got {describe(graph)})")
         check_values("z", check_matrix("z", z, rows=graph.num_nodes))
         graph.admit(z)
+        if graph.anchor_weight is not None or graph.reduction is not None:
+            self._check_per_anchor(graph)
         check_positive("temperature", self.temperature, learnable=True)
         if torch.is_inference_mode_enabled():  # where layers that differentiate inside could not
             with torch.inference_mode(False):
                 return self._step(z.clone(), graph, wanted)
         with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
             x = z.detach().to(torch.promote_types(z.dtype, torch.float32))
+            by_weight = self._by_anchor_weight(x, graph) if weighs else None
+            if by_weight is not None and not wanted:
+                return by_weight
             with set_value_only(not wanted):
                 update = self.step(x, graph)
+            if by_weight is not None:
+                update.gradients += by_weight.gradients
             if update.energy is None and update.message is None:  # it trains by its message alone
                 with set_value_only(False):
                     update = self.step(x, graph)
             return update
+
+    def _by_anchor_weight(self, z: Tensor, graph: ContrastGraph) -> Update:
+        """The energy, with its gradient by the weights of anchors alone. As a sum it is linear in them, so the gradient
+        is that at equal weights: given scores and log-partitions, the energy is a function of few numbers, which
+        autograd differentiates for every layer."""
+        part, weight = copy(graph), graph.anchor_weight
+        part.anchor_weight = ones = torch.ones_like(weight, requires_grad=True)
+        with torch.enable_grad(), set_value_only(True):
+            energy = self.step(z, part).energy
+            by = torch.autograd.grad(energy, ones)[0] if energy.requires_grad else torch.zeros_like(ones)
+        return Update((weight.detach() * by).sum(), None, [(weight, by)])
+
+    def _check_per_anchor(self, graph: ContrastGraph) -> None:
+        if not self.per_anchor:
+            name = "reduction" if graph.anchor_weight is None else "anchor_weight"
+            raise ValueError(
+                f"'graph.{name}' must be absent for {type(self).__name__}, whose energy is no mean of energies of "
+                f"anchors (got {describe(graph[name])})"
+            )
 
     def pair_scores(self, z: Tensor, graph: ContrastGraph, edge_index: Tensor) -> tuple[Tensor, Tensor | None]:
         r"""The kernel of explicit pairs over the temperature [e], and its slope (``None`` for the dot product)."""

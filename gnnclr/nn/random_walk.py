@@ -56,7 +56,7 @@ class RandomWalkConv(CoupledConv):
         """See :class:`CoupledConv`."""
         positive, n = PositiveSoftmax(pairs, log_partition.lse.numel()), log_partition.lse.numel()
         target, share = positive.target, sum_by_anchor(pairs.weight, pairs, n)
-        weight = pairs.weight / share[target].clamp(min=torch.finfo(share.dtype).tiny)
+        weight = pairs.weight / share.masked_fill(share == 0, 1)[target]
         # An anchor without positives has no loss; its partition is set to one.
         lse = log_partition.lse.masked_fill(share == 0, float("-inf"))
         total = torch.logaddexp(lse, positive.lse).masked_fill(share == 0, 0)

@@ -11,7 +11,7 @@ from gnnclr.nn.alignment import positive_weights
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
 from gnnclr.ops import PairSum, append_log_weight
-from gnnclr.ops.check import check_choice, check_number
+from gnnclr.ops.check import check_choice, check_number, number_of
 from gnnclr.ops.kernels import Softplus
 from gnnclr.ops.pair_sum import SUM_IMPLEMENTATIONS
 from gnnclr.ops.value_only import value_only
@@ -43,9 +43,11 @@ class SigmoidConv(PairConv):
         - **output:** messages :math:`(n, d)`
     """
 
+    per_anchor = True
+
     def __init__(self, temperature: float | nn.Parameter = 0.1, bias: float | nn.Parameter = -10.0, impl: str = "auto"):
         super().__init__(temperature)
-        check_number("bias", bias.detach().item() if isinstance(bias, Tensor) and bias.numel() == 1 else bias)
+        check_number("bias", number_of(bias))
         self.bias, self.impl = bias, check_choice("impl", impl, SUM_IMPLEMENTATIONS)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
@@ -54,7 +56,7 @@ class SigmoidConv(PairConv):
         edge_index, weight, share = positive_weights(z, graph)
         target, n = edge_index[1], z.size(0)
         number = z.new_zeros(n).index_add_(0, target, (weight > 0).to(z.dtype))
-        of_anchor = z.new_zeros(n).index_copy_(0, target, share)
+        of_anchor = z.new_zeros(n).index_add_(0, target, weight * share)
         near = self._pairs(z, graph, edge_index, weight * share * number[target], -1.0)
         if graph.negative_index is not None:
             edge_index = explicit_negatives(graph)

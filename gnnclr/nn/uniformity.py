@@ -7,7 +7,7 @@ from torch_geometric.utils import scatter
 from gnnclr.graph import ContrastGraph, Negatives
 from gnnclr.graph.explicit_negatives import explicit_negatives, extra_negatives
 from gnnclr.graph.pair_exceptions import pair_log_weight
-from gnnclr.nn.alignment import anchor_share
+from gnnclr.nn.alignment import graph_share
 from gnnclr.nn.log_partition import ImplicitLogPartition, JoinedLogPartition, LogPartition, Weigh
 from gnnclr.nn.pair_conv import PairConv
 from gnnclr.nn.update import Update
@@ -85,6 +85,8 @@ class UniformityConv(PairConv):
         - **output:** messages :math:`(n, d)`
     """
 
+    per_anchor = True
+
     def __init__(self, temperature: float | nn.Parameter = 0.5, impl: str = "auto", kernel: PairKernel | None = None):
         super().__init__(temperature)
         self.impl = check_choice("impl", impl, IMPLEMENTATIONS if kernel is None else SUM_IMPLEMENTATIONS)
@@ -124,7 +126,7 @@ class UniformityConv(PairConv):
         """Energy and message of one round."""
         log_partition = self.log_partition(z, graph)
         some = torch.isfinite(log_partition.lse)
-        weight = anchor_share(some, graph.anchor, z.dtype)
+        weight = graph_share(some, graph, z.dtype)
         energy = (weight * log_partition.lse.masked_fill(~some, 0)).sum()
         if value_only():
             return Update(energy)

@@ -27,6 +27,11 @@ class WeightedSum(PairConv):
         self.weights = tuple(float(check_number("parts", weight)) for weight, _ in parts)
         self.parts = nn.ModuleList(part for _, part in parts)
 
+    @property
+    def per_anchor(self) -> bool:
+        """See :class:`PairConv`: whether all parts are."""
+        return all(part.per_anchor for part in self.parts)
+
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
         energy, message, gradients = 0, None, []

@@ -92,7 +92,7 @@ def check_positive(name: str, value: Any, learnable: bool = False) -> Any:
         learnable (bool, optional): Whether a tensor that requires a gradient gets one; where it would not, it is
             refused. (default: ``False``)
     """
-    number = value.detach().item() if isinstance(value, Tensor) and value.numel() == 1 else value
+    number = number_of(value)
     # Within float32, and with an inverse there: scales and temperatures are divided by.
     # 'float' first: what asks an abstract class takes ten times as long, and a loss asks in every step.
     if not (type(number) is float or is_number(number)) or not 1e-37 < number < 1e37:
@@ -104,8 +104,14 @@ def check_constant(name: str, value: Any) -> Any:
     """Returns ``value`` unless it is a tensor that requires a gradient, which it would not get: then it raises a
     :class:`ValueError`."""
     if isinstance(value, Tensor) and value.requires_grad:
-        raise ValueError(f"'{name}' must be a number: it is not learned (got a tensor that requires a gradient)")
+        wanted = "a number" if value.numel() == 1 else "constant"
+        raise ValueError(f"'{name}' must be {wanted}: it is not learned (got a tensor that requires a gradient)")
     return value
+
+
+def number_of(value: Any) -> Any:
+    """The number that a scalar tensor holds; anything else as it is."""
+    return value.detach().item() if isinstance(value, Tensor) and value.numel() == 1 else value
 
 
 def check_number(
@@ -210,6 +216,27 @@ def check_index(name: str, value: Any, *shape: int | str) -> Tensor:
         expected = ", ".join(map(str, shape))
         raise ValueError(f"'{name}' must be an integer tensor of shape [{expected}] (got {describe(value)})")
     return as_int64(value)
+
+
+def check_weights(name: str, value: Any, size: int, *, look: bool = True, signed: bool = False) -> Tensor:
+    """Returns ``value`` if it holds a weight for each of some things, and raises a :class:`ValueError` otherwise.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        value: The value to check.
+        size (int): The number of weights.
+        look (bool, optional): Whether to look at the entries. (default: ``True``)
+        signed (bool, optional): Whether weights may be negative. (default: ``False``)
+    """
+    number = isinstance(value, Tensor) and value.dtype != torch.bool and not value.is_complex()
+    if not number or value.shape != (size,) or value.layout != torch.strided:
+        raise ValueError(f"'{name}' must have shape [{size}] (got {describe(value)})")
+    if look and size:
+        low, high = (float(x) for x in value.detach().aminmax())  # both are NaN where one entry is
+        if not (math.isfinite(low) and math.isfinite(high)) or (low < 0 and not signed):
+            wrong = "NaN or infinite" if signed else "negative or NaN or infinite"
+            raise ValueError(f"'{name}' must not be {wrong} (got values from {low} to {high})")
+    return value
 
 
 def check_edges(edge_index: Any, num_nodes: int, name: str = "edge_index") -> Tensor:

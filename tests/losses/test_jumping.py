@@ -92,7 +92,7 @@ def test_what_the_loss_makes_of_the_energy_and_of_a_bank_stays():
     """A sum over anchors, and centroids that are no unit vectors."""
     tiny = {"rounds": 1, "step_size": 1e-9, "mode": "last"}
     views, community = make_views(7), torch.tensor([0, 1, 0, 1, 2, 2, 2])
-    loss = RandomWalkLaplacianLoss(0.4)
+    loss = RandomWalkLaplacianLoss(0.4, "mean")
     torch.testing.assert_close(JumpingKnowledgeLoss(loss, **tiny)(*views), loss(*views))
     loss = ReSCLoss(0.4)
     value = JumpingKnowledgeLoss(loss, **tiny)(*views, community=community)
@@ -100,6 +100,8 @@ def test_what_the_loss_makes_of_the_energy_and_of_a_bank_stays():
 
 
 def test_wrong_arguments_and_repr():
+    with pytest.raises(ValueError, match="'loss' must have the reduction 'mean'"):
+        JumpingKnowledgeLoss(RandomWalkLaplacianLoss())
     with pytest.raises(ValueError, match="'loss' must have one layer for all rounds"):
         JumpingKnowledgeLoss(CLIPLoss())
     with pytest.raises(ValueError, match="'loss' must compare rows of unit length"):

@@ -77,7 +77,7 @@ class TestCubic(TestKernelInfoNCE):
 
 
 class TestSumOfLosses(TestLaplacian):
-    options_of_loss = {"gamma": 1.0, "weight": 0.3, "second_temperature": 0.5}
+    options_of_loss = {"gamma": 1.0, "share": 0.3, "second_temperature": 0.5}
     learnable = False
 
     def reference_of_units(self, views, temperature):
@@ -87,7 +87,7 @@ class TestSumOfLosses(TestLaplacian):
 
 
 class TestSumOfKernels(TestLaplacian):
-    options_of_loss = {"gamma": 1.0, "weight": 0.3, "second_temperature": 0.5, "mix": "kernel"}
+    options_of_loss = {"gamma": 1.0, "share": 0.3, "second_temperature": 0.5, "mix": "kernel"}
     learnable = False
 
     def kernel(self, x, y, temperature):
@@ -95,7 +95,7 @@ class TestSumOfKernels(TestLaplacian):
 
 
 class TestConcatenationOfLosses(TestLaplacian):
-    options_of_loss = {"gamma": 1.0, "weight": 0.3, "second_temperature": 0.5, "split": True}
+    options_of_loss = {"gamma": 1.0, "share": 0.3, "second_temperature": 0.5, "split": True}
     learnable = False
     even = 2
 
@@ -107,7 +107,7 @@ class TestConcatenationOfLosses(TestLaplacian):
 
 
 class TestConcatenationOfKernels(TestLaplacian):
-    options_of_loss = {"gamma": 1.0, "weight": 0.3, "second_temperature": 0.5, "split": True, "mix": "kernel"}
+    options_of_loss = {"gamma": 1.0, "share": 0.3, "second_temperature": 0.5, "split": True, "mix": "kernel"}
     memory_arguments, memory_samples = ({},), None
     learnable = False
     even = 2
@@ -127,7 +127,7 @@ class TestArcCosine1(TestLaplacian):
 
 
 class TestArcCosineMixedWithGaussian(TestArcCosine1):
-    options_of_loss = {"arc_cosine": 1, "weight": 0.3, "mix": "kernel", "second_temperature": 0.7}
+    options_of_loss = {"arc_cosine": 1, "share": 0.3, "mix": "kernel", "second_temperature": 0.7}
 
     def kernel(self, x, y, temperature):
         return 0.3 * super().kernel(x, y, temperature) + 0.7 * torch.exp(-(x - y).square().sum() / 0.7)
@@ -152,7 +152,7 @@ def test_gaussian_kernel_is_nt_xent_at_half_the_temperature(temperature):
 
 def test_wrong_arguments():
     for kwargs, match in [
-        ({"weight": 0.0}, "'weight' must be a finite number, above 0, at most 1"),
+        ({"share": 0.0}, "'share' must be a finite number, above 0, at most 1"),
         ({"mix": "both"}, "'mix' must be one of"),
         ({"split": True}, "'split' needs a mixture"),
         ({"arc_cosine": 4}, "'arc_cosine' must be an integer from 1 to 3 or None"),
@@ -162,6 +162,6 @@ def test_wrong_arguments():
         with pytest.raises(ValueError, match=match):
             KernelInfoNCELoss(**kwargs)
     with pytest.raises(ValueError, match="'temperature' must be a number"):
-        KernelInfoNCELoss(torch.nn.Parameter(torch.tensor(0.1)), weight=0.5)
+        KernelInfoNCELoss(torch.nn.Parameter(torch.tensor(0.1)), share=0.5)
     with pytest.raises(ValueError, match="even number of features"):
-        KernelInfoNCELoss(weight=0.5, split=True)(torch.randn(4, 3), torch.randn(4, 3))
+        KernelInfoNCELoss(share=0.5, split=True)(torch.randn(4, 3), torch.randn(4, 3))

@@ -26,15 +26,22 @@ class Weighted(GraphLoss):
 def test_arguments_are_those_of_the_graph(kind):
     shown, graph = inspect.signature(kind.forward), inspect.signature(kind.graph)
     names = list(shown.parameters)
-    assert names == [*graph.parameters, *(["logit_scale"] if kind in (CLIPLoss, SigLIPLoss) else [])]
+    own = {CLIPLoss: ["logit_scale"], SigLIPLoss: ["logit_scale", "logit_bias"]}.get(kind, [])
+    assert names == [*graph.parameters, *own]
     assert all(shown.parameters[name] == given for name, given in graph.parameters.items())
     assert shown.return_annotation is Tensor
 
 
 def test_names_are_those_of_the_literature():
-    assert list(inspect.signature(NTXentLoss().forward).parameters) == ["z0", "z1", "views", "labels"]
+    assert list(inspect.signature(NTXentLoss().forward).parameters) == ["z0", "z1", "views", "labels", "weight"]
     assert list(inspect.signature(BarlowTwinsLoss().forward).parameters) == ["z0", "z1", "views"]
-    assert list(inspect.signature(InfoNCELoss().forward).parameters) == ["query", "key", "negatives", "in_batch"]
+    assert list(inspect.signature(InfoNCELoss().forward).parameters) == [
+        "query",
+        "key",
+        "negatives",
+        "in_batch",
+        "weight",
+    ]
 
 
 def test_a_loss_of_ones_own_is_called_with_the_arguments_of_its_graph():

@@ -78,7 +78,7 @@ def test_temperatures_of_parts():
     for loss in (DHELLoss(tau), DHELLoss(tau, both_views=False), NTXentLoss(tau), KernelInfoNCELoss(tau)):
         assert loss.temperature is tau and len(loss.state_dict()) == 1
     assert KernelInfoNCELoss(0.4, arc_cosine=1).temperature == 0.4
-    assert KernelInfoNCELoss(0.4, weight=0.5).temperature == 0.4
+    assert KernelInfoNCELoss(0.4, share=0.5).temperature == 0.4
     assert CLIPLoss(tau).temperature.item() == pytest.approx(0.2) and CLIPLoss(0.2, learnable=False).temperature == 0.2
     assert CLIPLoss(0.001).temperature.item() == pytest.approx(0.01)  # its bound
 
@@ -99,3 +99,25 @@ def test_a_scale_that_comes_with_the_call(loss):
         loss(*views, logit_scale=-1.0)
     with pytest.raises(ValueError, match="'logit_scale' is no keyword of NTXentLoss"):
         NTXentLoss()(*views, logit_scale=3.0)
+
+
+@pytest.mark.parametrize("learnable", [True, False])
+def test_a_bias_that_comes_with_the_call(learnable):
+    views = [view.double() for view in make_views(6, 8)]
+    loss = SigLIPLoss(0.07, -2.0, learnable=learnable).double()
+    expected = SigLIPLoss(1 / 3, -4.0, learnable=False)(*views)
+    bias, scale = (torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (-4.0, 3.0))
+    for b, s in ((bias, scale), (-4.0, 3.0), (bias, 3.0), (-4.0, scale)):
+        torch.testing.assert_close(loss(*views, logit_bias=b, logit_scale=s), expected, check_dtype=False)
+    assert torch.autograd.gradcheck(lambda b, s: loss(*views, logit_bias=b, logit_scale=s), (bias, scale))
+    own = SigLIPLoss(0.07, -4.0, learnable=False)(*views)
+    torch.testing.assert_close(loss(*views, logit_bias=-4.0), own, check_dtype=False)
+    assert torch.autograd.gradcheck(lambda b: loss(*views, logit_bias=b), bias)
+    each = SigLIPLoss(0.07, learnable=False, reduction="none")
+    assert torch.autograd.gradcheck(lambda b, s: each(*views, logit_bias=b, logit_scale=s), (bias, scale))
+    assert float(loss.conv.bias) == -2.0 and relative(loss(*views).detach(), own) > 1e-3  # its own, as before
+    for wrong in ("low", float("nan"), torch.ones(2)):
+        with pytest.raises(ValueError, match="'logit_bias' must be a finite number"):
+            loss(*views, logit_bias=wrong)
+    with pytest.raises(ValueError, match="'logit_bias' is no keyword of CLIPLoss"):
+        CLIPLoss()(*views, logit_bias=-4.0)

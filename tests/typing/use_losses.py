@@ -15,6 +15,7 @@ from gnnclr.losses import (
     NTXentLoss,
     PrototypeLoss,
     ReSCLoss,
+    SigLIPLoss,
     SupConLoss,
     TripletLoss,
 )
@@ -32,6 +33,9 @@ def views(z: Tensor, y: Tensor) -> None:
     assert_type(SupConLoss()(z, labels=y), Tensor)
     assert_type(loss([z, z], labels=y), Tensor)
     assert_type(CLIPLoss()(z, z, logit_scale=z), Tensor)
+    assert_type(SigLIPLoss()(z, z, logit_scale=z, logit_bias=-3.0), Tensor)
+    assert_type(loss(z, z, weight=y), Tensor)
+    assert_type(NTXentLoss(reduction="none")(z, z, labels=y, weight=y), Tensor)
     assert_type(loss.temperature, float | Tensor)
     loss(z)  # pyright: ignore[reportArgumentType]
     loss(z, z, lables=y)  # pyright: ignore[reportCallIssue]
@@ -58,6 +62,9 @@ def other_arguments(z: Tensor, y: Tensor, bank: FeatureBank) -> None:
     assert_type(InfoNCELoss()(z, z, z), Tensor)
     assert_type(InfoNCELoss()(z, z, [z, z], in_batch=True), Tensor)
     assert_type(JumpingKnowledgeLoss(NTXentLoss())(z, z, labels=y), Tensor)
+    assert_type(InfoNCELoss()(z, z, z, weight=y), Tensor)
+    assert_type(NegativeCosineLoss()(z, z, weight=y), Tensor)
+    TripletLoss()(z, z, weight=y)  # pyright: ignore[reportCallIssue]
     BarlowTwinsLoss()(z, z, labels=y)  # pyright: ignore[reportCallIssue]
     NegativeCosineLoss()(z, z, labels=y)  # pyright: ignore[reportCallIssue]
     ReSCLoss()(z, z, z, community=y)  # pyright: ignore[reportCallIssue]

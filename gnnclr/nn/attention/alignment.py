@@ -72,10 +72,10 @@ class AttentionAlignmentConv(AlignmentConv):
         edge_index, weight, share = positive_weights(z, graph, self.mean)
         x = self._rows(z, graph, edge_index)
         with torch.enable_grad():
-            attended = self.attention(x, edge_index, weight.clone()).to(z.dtype) * share
+            attended = self.attention(x, edge_index, weight.clone()).to(z.dtype)
+            learned = attended * share.detach() if attended.requires_grad else None
         score, slope = self.pair_scores(z, graph, edge_index)
-        learned = attended if attended.requires_grad else None
-        attended = attended.detach()
+        attended = attended.detach() * share
         if self.weighs == "row":
             return PositivePairs(edge_index, attended, score, slope, learned=learned)
         return PositivePairs(edge_index, weight * share, score, slope, attract=attended, learned=learned)

@@ -10,7 +10,7 @@ from gnnclr.eval.geometry import view_measures
 from gnnclr.graph import FeatureBank, augmentation_graph
 from gnnclr.graph.feature_bank import banks_of
 from gnnclr.losses import NTXentLoss
-from gnnclr.losses.feature_loss import FeatureLoss
+from gnnclr.losses.batch_loss import FeatureLoss
 from gnnclr.ops.check import describe
 from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.vision.methods.method import VisionMethod
