@@ -20,8 +20,9 @@ napoleon_use_rtype = False
 # Tables that are made of the package are made anew before the pages are read.
 sys.path.insert(0, str(Path(__file__).parent))
 import objectives_table  # noqa: E402
+import scaling_table  # noqa: E402
 import variants_table  # noqa: E402
 
-for table in (objectives_table, variants_table):
+for table in (objectives_table, scaling_table, variants_table):
     table.write(table.PAGE, table.page(table.PAGE.read_text(encoding="utf-8")))
-del table, objectives_table, variants_table  # Sphinx keeps what a name of its settings holds
+del table, objectives_table, scaling_table, variants_table  # Sphinx keeps what a name of its settings holds

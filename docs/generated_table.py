@@ -19,7 +19,7 @@ def escaped(text: str) -> str:
 def with_table(text: str, begin: str, table: str) -> str:
     """The text of a page with its table as it is now."""
     before, rest = text.split(begin)
-    return before + begin + "\n" + table + "\n" + END + rest.split(END)[1]
+    return before + begin + "\n" + table + "\n" + END + rest.split(END, 1)[1]
 
 
 def write(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+from contextlib import contextmanager
 
 import distributed_workers
 import pytest
@@ -23,21 +24,33 @@ def pytest_generate_tests(metafunc):
                 metafunc.parametrize(name, values)
 
 
-@pytest.fixture(scope="session")
-def gloo(tmp_path_factory):
-    """Two processes joined by gloo, for the whole session: ``gloo(function, *arguments)`` returns the result of each
-    rank."""
-    context = multiprocessing.get_context("spawn")
+@contextmanager
+def processes(world, path):
+    """Processes joined by gloo: ``run(function, *arguments)`` returns the result of each rank."""
+    # A server that has imported the package forks them: importing takes longer than the tests.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["gnnclr.losses"])
     ranks = context.Queue()
-    for rank in range(distributed_workers.WORLD):
+    for rank in range(world):
         ranks.put(rank)
-    path = tmp_path_factory.mktemp("gloo") / "store"
-    with context.Pool(distributed_workers.WORLD, distributed_workers.start, (ranks, path)) as pool:
+    with context.Pool(world, distributed_workers.start, (ranks, path, world)) as pool:
 
         def run(function, *arguments):
-            results = pool.map_async(
-                distributed_workers.run, [(function, arguments)] * distributed_workers.WORLD, chunksize=1
-            )
+            results = pool.map_async(distributed_workers.run, [(function, arguments)] * world, chunksize=1)
             return [result for _, result in sorted(results.get(timeout=120), key=lambda pair: pair[0])]
 
+        yield run
+
+
+@pytest.fixture(scope="session")
+def gloo(tmp_path_factory):
+    """Two processes for the whole session: ``gloo(function, *arguments)`` returns the result of each rank."""
+    with processes(2, tmp_path_factory.mktemp("gloo") / "store") as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def gloo_of_four(tmp_path_factory):
+    """The same of four processes, for a module."""
+    with processes(4, tmp_path_factory.mktemp("gloo") / "store") as run:
         yield run

@@ -2,21 +2,22 @@
 
 import os
 
+import pytest
 import torch
 import torch.distributed as dist
 
-WORLD = 2
+from benchmarks.common.traffic import Traffic
 
 
-def start(rank_queue, path):
+def start(rank_queue, path, world):
     """Joins the process group; runs once in each process of the pool."""
     torch.set_num_threads(1)
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    dist.init_process_group("gloo", init_method=f"file://{path}", rank=rank_queue.get(), world_size=WORLD)
+    dist.init_process_group("gloo", init_method=f"file://{path}", rank=rank_queue.get(), world_size=world)
 
 
 def run(task):
-    """Runs ``function(rank, *arguments)``; both processes get one each, since the function waits for the other."""
+    """Runs ``function(rank, *arguments)``; each process gets one, since the function waits for the others."""
     function, arguments = task
     dist.barrier()
     result = function(dist.get_rank(), *arguments)
@@ -38,7 +39,8 @@ def loss_gradient(rank, loss, batches, kwargs):
     dist.all_reduce(grads)
     mean = value.detach().clone()
     dist.all_reduce(mean)
-    return mean / WORLD, grads / WORLD
+    world = dist.get_world_size()
+    return mean / world, grads / world
 
 
 def refusals(rank, function, cases):
@@ -57,7 +59,7 @@ def refusals(rank, function, cases):
 
 def own_loss(rank, losses, views):
     """What each process says when it calls a loss of its own."""
-    return refusals(rank, losses[rank], [[(views, {})] * WORLD])
+    return refusals(rank, losses[rank], [[(views, {})] * dist.get_world_size()])
 
 
 def bank_refusals(rank, banks, cases):
@@ -71,4 +73,37 @@ def two_steps(rank, loss, batches):
     """The mean over processes of a loss in two steps of the same batch, and the keys that it remembers."""
     values = torch.stack([loss(*(view.requires_grad_() for view in batches[rank])).detach() for _ in range(2)])
     dist.all_reduce(values)
-    return values / WORLD, loss.memory.bank.features
+    return values / dist.get_world_size(), loss.memory.bank.features
+
+
+def each_loss_gradient(rank, cases):
+    """:func:`loss_gradient` of one case after the other."""
+    return [loss_gradient(rank, *case) for case in cases]
+
+
+def small_tiles(rank, cases, size, kept):
+    """What :func:`each_loss_gradient` gives where tiles cut rows anywhere, and are kept or computed twice."""
+    from gnnclr.ops import one_side_tiles, row_sweep, tiles, view_pairs
+    from gnnclr.ops.workspace import Workspace
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (one_side_tiles, tiles, view_pairs):
+            patch.setattr(module, "tile_size", lambda x: size)
+        for module in (one_side_tiles, tiles):
+            patch.setattr(module, "MEMORY", Workspace(0))
+            patch.setattr(module, "kept_entries", lambda x: kept)
+        patch.setattr(row_sweep, "TILE_ENTRIES", {"cpu": 32 * size, "cuda": 0})
+        patch.setattr(row_sweep, "MIN_ROWS", 4)
+        return each_loss_gradient(rank, cases)
+
+
+def traffic(rank, losses, n, d):
+    """The bytes that a process receives in a step of each loss, over those of the rows of all processes."""
+    shares = []
+    for loss in losses:
+        views = [torch.randn(n, d, requires_grad=True) for _ in range(2)]
+        with Traffic() as seen:
+            loss(*views).backward()
+        world = dist.get_world_size()
+        shares.append(seen.bytes / (2 * n * d * 4 * (world - 1)))
+    return shares

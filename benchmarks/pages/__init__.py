@@ -27,6 +27,7 @@ PAGES = {
     "communities": {"communities": "communities"},
     "large": {"large": "large", "full_batch": "full_batch"},
     "neighbors": {"neighbors": "neighbors"},
+    "distributed": {"distributed": "distributed"},
 }
 TEXT = Path(__file__).parent / "text"
 PLACE = re.compile(r"^\{\{(\w+)\}\}$", re.MULTILINE)

@@ -30,12 +30,14 @@ from gnnclr.ops.check import (
     describe,
     looks_at,
 )
-from gnnclr.ops.contrast_views import contrast_views
+from gnnclr.ops.contrast_views import contrast_views, in_words
 from gnnclr.ops.labels import as_tensor, class_labels
 from gnnclr.ops.unit_rows import normalize
 
 #: What a loss may return of the losses of anchors.
 REDUCTIONS = ("mean", "sum", "none")
+#: How the loss of a batch is computed where that is more than views.
+OF_GRAPH = "of a graph"
 
 
 def float_rows(x: Tensor, power: int = 1) -> Tensor:
@@ -239,8 +241,7 @@ class GraphLoss(nn.Module):
         if self.gather_distributed and dist.is_available() and dist.is_initialized():
             return self._gathered(args, kwargs)
         views, inputs = self._views(args), self._inputs(kwargs) if kwargs else kwargs
-        plain = self.pairing is not None and self.memory is None and not inputs and self.reduction == "mean"
-        if plain and (loss := self.of_views(views)) is not None:
+        if not inputs and self._needs_no_graph() and (loss := self.of_views(views)) is not None:
             return loss
         for i, view in enumerate(views):
             check_values(f"views[{i}]", view)
@@ -248,10 +249,25 @@ class GraphLoss(nn.Module):
         x, graph.x = graph.x, None  # the graph is ours, and what is left of it needs no second copy
         return self._energy(x, graph)
 
-    def of_views(self, views: list[Tensor]) -> Tensor | None:
-        """The loss of views without a graph; ``None`` where the layer is not plain, or the views are not alike."""
+    def _needs_no_graph(self) -> bool:
+        """Whether views alone have a pairing with a name, and their loss is a mean."""
+        return self.pairing is not None and self.memory is None and self.reduction == "mean"
+
+    def of_views(self, views: list[Tensor], sizes: list[int] | None = None) -> Tensor | None:
+        """The loss of views without a graph; ``None`` where the layer is not plain, or the views are not alike.
+
+        Args:
+            views (list): The views of this process.
+            sizes (list, optional): Samples of each process, where those of all are contrasted. (default: ``None``)
+        """
         conv = self.layer()
-        return contrast_views(views, conv.temperature, self.pairing) if conv.plain else None
+        return contrast_views(views, conv.temperature, self.pairing, sizes) if conv.plain else None
+
+    def _way(self, views: list[Tensor]) -> str:
+        """How the loss of views alone is computed, in words: what processes exchange follows from it."""
+        if not self._needs_no_graph() or not (conv := self.layer()).plain:
+            return OF_GRAPH
+        return in_words(views, conv.temperature) or OF_GRAPH
 
     def _views(self, args: tuple[Any, ...]) -> list[Tensor]:
         views = [check_matrix(f"views[{i}]", view) for i, view in enumerate(args)]
@@ -283,10 +299,12 @@ class GraphLoss(nn.Module):
                 check_matrix(f"views[{i}]", view, rows=n, cols=d)
             for name, value in inputs.items():
                 self.check_input(name, value, n, d)
-            return {"loss": type(self), "views": views, **inputs}
+            return {"loss": type(self), "views": views, **inputs, "energy": self._way(views)}
 
         inputs, sizes = agree(check)
-        views, _ = inputs.pop("views"), inputs.pop("loss")
+        views, way, _ = inputs.pop("views"), inputs.pop("energy"), inputs.pop("loss")
+        if not inputs and way != OF_GRAPH and (loss := self.of_views(views, sizes["views"])) is not None:
+            return loss
         for name, value in inputs.items():
             if isinstance(value, Tensor):
                 inputs[name] = gather(value.to(views[0].device), sizes[name])

@@ -12,6 +12,10 @@ def gather_rows(x: Tensor, sizes: list[int]) -> Tensor:
         x (Tensor): This process's rows [n, ...]; alike on all processes but for their number.
         sizes (list): Rows of each process, from :func:`gnnclr.ops.agreement.agree`.
     """
+    if min(sizes) == max(sizes):
+        joined = x.new_empty(sum(sizes), *x.shape[1:])
+        dist.all_gather(list(joined.split(sizes)), x.contiguous())
+        return joined
     padded = x.new_zeros(max(sizes), *x.shape[1:])
     padded[: x.size(0)] = x
     parts = [torch.empty_like(padded) for _ in sizes]

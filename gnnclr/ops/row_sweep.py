@@ -88,9 +88,9 @@ class RowSweep:
         return max(MIN_ROWS, _entries(k) // max(k.size(0), 1))
 
     @staticmethod
-    def worthwhile(k: Tensor) -> bool:
-        """Whether tiles of whole rows stay small."""
-        return k.size(0) <= _entries(k) // MIN_ROWS
+    def worthwhile(k: Tensor, m: int | None = None) -> bool:
+        """Whether tiles of whole rows stay small, against the keys or ``m`` of their kind."""
+        return (k.size(0) if m is None else m) <= _entries(k) // MIN_ROWS
 
     @staticmethod
     def _safe(q: Tensor, k: Tensor, scale: float) -> bool:

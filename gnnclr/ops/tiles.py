@@ -107,9 +107,17 @@ class SymmetricTiles:
                 used += size if side_by_side else 0
                 yield rows, cols, self.exclusion.mask_(e, rows, cols, value=0.0)
 
+    def add(self, total: Tensor) -> None:
+        """Says that each row has further keys, by the sums of their exponentials [n]."""
+        self.lse = self.row_sum.add_(total).log()
+
+    def shares(self, weight: Tensor) -> Tensor:
+        r"""The shares :math:`w_i / r_i` of anchors [n]."""
+        return weight / self.row_sum.clamp(min=LEAST)
+
     def message(self, weight: Tensor) -> Tensor:
         r"""The joint message :math:`\sum_j (w_i P_{ij} + w_j P_{ji}) \mathbf{k}_j` [n, d]."""
-        share = weight / self.row_sum.clamp(min=LEAST)
+        share = self.shares(weight)
         out = torch.zeros_like(self.k)
         few = min(self.height, tile_size(out) // 2)  # whose shares stay in cache
         buffer = self.q.new_empty(few * self.width)
@@ -167,10 +175,21 @@ class RowTiles:
                     s = scaled_product(self.q[rows], self.k[cols], self.scale, buffer)
                     yield rows, cols, self.exclusion.mask_(s, rows, cols, value=float("-inf"))
 
+    def add(self, total: Tensor) -> None:
+        """Says that each row has further keys, by the logarithms of the sums of their exponentials [n]."""
+        self.lse = torch.logaddexp(self.lse, total)
+
+    def shares(self, weight: Tensor) -> Tensor:
+        r"""The logarithms of the shares :math:`w_i e^{-\ell_i}` of anchors [n]."""
+        return weight.log() - self._finite_lse()
+
+    def _finite_lse(self) -> Tensor:
+        return self.lse.masked_fill(self.lse == float("-inf"), 0)
+
     def messages(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Weighted messages to queries and keys."""
         to_q, to_k = torch.zeros_like(self.q), torch.zeros_like(self.k)
-        lse = self.lse.masked_fill(self.lse == float("-inf"), 0)
+        lse = self._finite_lse()
         for rows, cols, s in self._tiles():
             p = s.sub_(lse[rows].unsqueeze(1)).exp_().mul_(weight[rows].unsqueeze(1))
             to_q[rows].addmm_(p, self.k[cols])

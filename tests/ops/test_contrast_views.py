@@ -8,8 +8,7 @@ from devices import needs_cuda
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gnnclr.losses import InfoNCELoss, NTXentLoss
-from gnnclr.ops import check, tiles
-from gnnclr.ops import contrast_views as shortest
+from gnnclr.ops import check, tiles, view_pairs
 from gnnclr.ops.contrast_views import contrast_views
 from gnnclr.ops.sample_diagonals import SampleDiagonals
 
@@ -92,7 +91,7 @@ def test_equals_the_way_through_a_graph(pairing, num_views, learned, temperature
 @pytest.mark.parametrize("looked_at", [("cpu",), ()])
 def test_many_tiles(pairing, num_views, temperature, looked_at, monkeypatch):
     """Tiles that cut views anywhere."""
-    for module in (tiles, shortest):
+    for module in (tiles, view_pairs):
         monkeypatch.setattr(module, "tile_size", lambda x: 16)
     monkeypatch.setattr("gnnclr.ops.row_sweep.TILE_ENTRIES", {"cpu": 33 * 71, "cuda": 0})
     views = [view.double() for view in make_views(71, 16, num_views)]
@@ -115,6 +114,9 @@ def test_diagonals_are_the_pairs_of_a_sample(n):
             rows, cols = slice(top, min(top + 2 * n, 4 * n)), slice(left, min(left + 3, 4 * n))
             tile = torch.zeros(4 * n, 4 * n)[rows, cols].contiguous()
             assert torch.equal(SampleDiagonals(n).mask_(tile, rows, cols, 1.0).bool(), excluded[rows, cols])
+            some = torch.zeros_like(tile)
+            SampleDiagonals(n, first=top).mask_(some, slice(0, len(tile)), cols, 1.0)  # where queries begin there
+            assert torch.equal(some, tile)
 
 
 def step(loss, views):

@@ -1,0 +1,152 @@
+"""The tables of scaling.md: what a step costs on many processes by its formulas, and beside what was measured on two.
+
+python docs/scaling_table.py    # writes the tables anew, as `make docs` does
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from generated_table import with_table, write
+
+PAGE = Path(__file__).parent / "scaling.md"
+BEGIN = "<!-- table: python docs/scaling_table.py -->\n"
+BEGIN_CHECK = "<!-- check: python docs/scaling_table.py -->\n"
+RESULTS = PAGE.parents[1] / "benchmarks" / "results" / "distributed.csv"
+#: Width of rows, and bytes of an entry.
+WIDTH, BYTES = 128, 4
+MB = 2**20
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a process has.
+
+    Args:
+        flops (float): Floating point operations a second in products, with what goes with them.
+        bandwidth (float): Bytes a second that it receives from others.
+        latency (float): Seconds from one process to the next.
+        kept (float): Bytes of exponentials that are kept instead of computed twice.
+        tiles (float): Bytes of the tiles.
+    """
+
+    flops: float
+    bandwidth: float
+    latency: float
+    kept: float
+    tiles: float
+
+
+#: Within a machine of eight GPUs, and over many machines.
+NVLINK = Machine(24e12, 300e9, 10e-6, 256 * MB, 384 * MB)
+NETWORK = Machine(24e12, 50e9, 10e-6, 256 * MB, 384 * MB)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of NT-Xent with two views.
+
+    Args:
+        pairs (int): Pairs of all processes.
+        world (int): The number of processes.
+        machine (Machine): What each of them has.
+    """
+
+    pairs: int
+    world: int
+    machine: Machine
+
+    @property
+    def rows(self) -> float:
+        """Rows of all processes."""
+        return 2 * self.pairs
+
+    @property
+    def size(self) -> float:
+        """Bytes of the rows of all processes."""
+        return self.rows * WIDTH * BYTES
+
+    @property
+    def operations(self) -> float:
+        """Floating point operations of a process: products of own rows with each other, in half of their tiles, and
+        with those of others."""
+        own = self.rows / self.world
+        within, beyond = own * own, own * (self.rows - own)
+        twice = 1.5 if within / 2 * BYTES <= self.machine.kept else 2
+        thrice = 2 if beyond * BYTES <= self.machine.kept else 3
+        return 2 * WIDTH * (twice * within + thrice * beyond)
+
+    @property
+    def received(self) -> float:
+        """Bytes that a process receives: rows, and a number a row."""
+        return self.size * (1 + 1 / WIDTH) * (self.world - 1) / self.world
+
+    @property
+    def computing(self) -> float:
+        """Seconds of products."""
+        return self.operations / self.machine.flops
+
+    @property
+    def exchanging(self) -> float:
+        """Seconds of the three exchanges, which pass from one process to the next."""
+        return self.received / self.machine.bandwidth + 3 * (self.world - 1) * self.machine.latency
+
+    @property
+    def memory(self) -> float:
+        """Bytes of a process: rows of all, own ones with their gradient and what that is made of, tiles."""
+        own = self.rows / self.world
+        kept = BYTES * own * (self.rows - own)
+        return self.size * (1 + 3 / self.world) + self.machine.tiles + (kept if kept <= self.machine.kept else 0)
+
+
+def table() -> str:
+    """Steps of many sizes on many GPUs."""
+    lines = ["| pairs | GPUs | products | exchange | received | memory |", "|---:|---:|---:|---:|---:|---:|"]
+    for pairs in (65_536, 1_000_000, 10_000_000):
+        for world in (8, 64, 256, 1024):
+            step = Step(pairs, world, NVLINK if world <= 8 else NETWORK)
+            cells = [f"{pairs:,}", f"{world:,}", seconds(step.computing), seconds(step.exchanging)]
+            lines.append(f"| {' | '.join(cells)} | {size(step.received)} | {size(step.memory)} |")
+    return "\n".join(lines) + "\n"
+
+
+def measured() -> str:
+    """What two processes take, beside what follows from the time of one."""
+    with RESULTS.open(newline="", encoding="utf-8") as file:
+        rows = {
+            (row["method"], int(row["pairs"]), int(row["processes"])): row
+            for row in csv.DictReader(file)
+            if row["loss_name"] == "nt_xent"
+        }
+    lines = ["| pairs | one process | two, from its time | two, measured | received, by formula | measured |"]
+    lines.append("|---:" * 6 + "|")
+    for pairs in sorted({n for method, n, world in rows if method == "gnnclr" and world == 2}):
+        one, two = (rows["gnnclr", pairs, world] for world in (1, 2))
+        machine = Machine(1, 1, 0, 64 * MB, 0)
+        ratio = Step(pairs, 2, machine).operations / Step(pairs, 1, machine).operations
+        first = float(one["seconds"])
+        cells = [f"{pairs:,}", seconds(first), seconds(first * ratio), seconds(float(two["seconds"]))]
+        received = f"{Step(pairs, 2, machine).received / 1e6:,.2f} MB", f"{float(two['received_mb']):,.2f} MB"
+        lines.append(f"| {' | '.join((*cells, *received))} |")
+    return "\n".join(lines) + "\n"
+
+
+def seconds(value: float) -> str:
+    """A time, in three digits."""
+    if value >= 100:
+        return f"{value:,.0f} s"
+    return f"{value:.3g} s" if value >= 1 else f"{value * 1e3:.3g} ms"
+
+
+def size(value: float) -> str:
+    """A size, in three digits."""
+    return f"{value / 1e9:,.3g} GB" if value >= 1e9 else f"{value / 1e6:,.3g} MB"
+
+
+def page(text: str) -> str:
+    """The page with the tables as they are now."""
+    return with_table(with_table(text, BEGIN, table()), BEGIN_CHECK, measured())
+
+
+if __name__ == "__main__":
+    write(PAGE, page(PAGE.read_text(encoding="utf-8")))

@@ -1,0 +1,125 @@
+"""Several processes give loss and gradient of one process with the whole batch, for every loss that gathers."""
+
+import distributed_workers
+import pytest
+import torch
+from contracts.discovery import by_kind, public
+from contracts.loss import LossContract, make_views
+
+from gnnclr.graph import FeatureBank
+from gnnclr.losses import GraphLoss, InfoNCELoss, NTXentLoss
+
+#: Samples of each process.
+UNEVEN, EVEN = {2: (7, 2), 4: (4, 0, 2, 3)}, {2: (4, 4), 4: (2, 2, 2, 2)}
+WORLDS = pytest.mark.parametrize("world", [2, 4])
+
+
+@pytest.fixture
+def run(world, request):
+    """Runs a function on two or four processes."""
+    return request.getfixturevalue({2: "gloo", 4: "gloo_of_four"}[world])
+
+
+def learned(tau, dtype=torch.float64):
+    return torch.nn.Parameter(torch.tensor(tau, dtype=dtype))
+
+
+def check(run, cases, sizes, worker=distributed_workers.each_loss_gradient, *more):
+    """Compares cases, each the loss of several processes, that of one, views and keywords.
+
+    Keywords that are tensors are of samples, others are shared."""
+    total, split = sum(sizes), []
+    for gathering, _, views, inputs in cases:
+        batches = list(zip(*(view[:total].split(sizes) for view in views)))
+        own = {key: list(x[:total].split(sizes)) if isinstance(x, torch.Tensor) else x for key, x in inputs.items()}
+        split.append((gathering, batches, own))
+    found = run(worker, split, *more)
+    for i, (_, alone, views, inputs) in enumerate(cases):
+        torch.manual_seed(0)
+        encoder = torch.nn.Linear(views[0].size(1), 6).double()
+        inputs = {key: x[:total] if isinstance(x, torch.Tensor) else x for key, x in inputs.items()}
+        expected = alone(*(encoder(view[:total]) for view in views), **inputs)
+        expected.backward()
+        grads = [p.grad.flatten() for p in (*encoder.parameters(), *alone.parameters()) if p.grad is not None]
+        for value, grad in (each[i] for each in found):
+            about = f"case {i}, {type(alone).__name__}, samples {sizes}: "
+            torch.testing.assert_close(value, expected.detach(), rtol=1e-9, atol=1e-12, msg=lambda m, a=about: a + m)
+            torch.testing.assert_close(grad, torch.cat(grads), rtol=1e-8, atol=1e-12, msg=lambda m, a=about: a + m)
+
+
+def every_loss():
+    """Each loss at a temperature that is a number, and at one that is learned."""
+    for kind, found in by_kind("losses", LossContract).items():
+        case = found[0]()
+        views = [view.double() for view in make_views(9, views=case.num_views[-1])]
+        for tau in (0.2, learned(0.2)) if case.learnable and case.temperatures != (None,) else (0.2,):
+            loss = case.make(tau, gather_distributed=True)
+            yield kind, (loss.double(), case.make(tau).double(), views, case.joined_arguments())
+
+
+@WORLDS
+def test_every_loss(world, run):
+    kinds, cases = zip(*every_loss())
+    gathering = {kind for kind in public("losses", GraphLoss) if kind in by_kind("losses", LossContract)}
+    assert set(kinds) == gathering and len(cases) > 30
+    check(run, cases, UNEVEN[world])
+
+
+def filled_bank():
+    bank = FeatureBank(5, 6).double()
+    bank.update(make_views(4, 6, views=1)[0].double())
+    return bank
+
+
+@WORLDS
+def test_even_batches_and_banks(world, run):
+    cases = []
+    for views in (2, 3):
+        data = [view.double() for view in make_views(8, views=views)]
+        cases += [(NTXentLoss(tau, gather_distributed=True), NTXentLoss(tau), data, {}) for tau in (0.1, 0.01)]
+    data = [view.double() for view in make_views(8)]
+    for kind in (InfoNCELoss, NTXentLoss):
+        cases += [(kind(learned(0.03), gather_distributed=True), kind(learned(0.03)), data, {})]
+        remembering = [kind(0.2, gather_distributed=gather, memory_bank_size=9) for gather in (True, False)]
+        for loss in remembering:
+            loss.memory.remember(make_views(4, 6, views=1)[0])
+        cases += [(*remembering, data, {})]
+    for inputs in ({"negatives": filled_bank()}, {"negatives": filled_bank(), "in_batch": True}):
+        cases.append((InfoNCELoss(0.2, gather_distributed=True), InfoNCELoss(0.2), data, inputs))
+    check(run, cases, EVEN[world])
+
+
+@pytest.mark.parametrize("kept", [0, 10**6])
+def test_tiles_that_cut_rows_anywhere(gloo_of_four, kept):
+    cases = []
+    for views in (2, 3):
+        data = [view.double() for view in make_views(57, views=views)]
+        cases += [(NTXentLoss(tau, gather_distributed=True), NTXentLoss(tau), data, {}) for tau in (0.1, 0.01)]
+    data = [view.double() for view in make_views(57)]
+    cases += [(InfoNCELoss(tau, gather_distributed=True), InfoNCELoss(tau), data, {}) for tau in (0.1, 0.01)]
+    check(gloo_of_four, cases, (21, 0, 1, 35), distributed_workers.small_tiles, 8, kept)
+
+
+@WORLDS
+def test_processes_exchange_rows_once_and_a_number_a_row(world, run):
+    """Where a gradient of all rows is summed over processes it is three times the rows."""
+    losses = [NTXentLoss(0.2, gather_distributed=True), InfoNCELoss(0.2, gather_distributed=True)]
+    through_graphs = [NTXentLoss(0.2, gather_distributed=True), InfoNCELoss(0.2, gather_distributed=True)]
+    for loss in through_graphs:
+        loss.pairing = None
+    n, d = 640 // world, 256
+    for own, keys, *others in run(distributed_workers.traffic, [*losses, *through_graphs], n, d):
+        agreement = 2300 / (2 * n * d * 4)  # what processes compare before they gather
+        assert own - agreement == pytest.approx(1 + 1 / d, abs=1e-3)
+        assert keys - agreement == pytest.approx(1, abs=1e-3)
+        assert [share - agreement for share in others] == pytest.approx([3, 3], abs=1e-3)
+
+
+def test_processes_that_compute_in_other_ways_do_not_wait_for_each_other(gloo):
+    views = make_views(4, 6)
+    losses = [NTXentLoss(0.1, gather_distributed=True), NTXentLoss(0.1, impl="dense", gather_distributed=True)]
+    message = (
+        "'energy' must be alike on all processes: 'of views alone at temperature 0.1', as on rank 0 (got 'of a graph' "
+        "on rank 1)"
+    )
+    assert gloo(distributed_workers.own_loss, losses, views) == [[message], [message]]
