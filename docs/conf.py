@@ -8,13 +8,17 @@ import gnnclr
 project = "gnnclr"
 author = "The gnnclr developers"
 release = gnnclr.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
+extensions += ["sphinx-mathjax-offline"]  # formulas without a network
 myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
 exclude_patterns = ["_build"]
-html_theme = "alabaster"
-html_theme_options = {"description": "A contrastive batch is a graph", "page_width": "1300px", "body_max_width": "auto"}
+html_theme = "furo"
+html_title = f"gnnclr {release}"
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 100
 napoleon_use_rtype = False
 
 # Tables that are made of the package are made anew before the pages are read.
