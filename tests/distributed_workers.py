@@ -81,9 +81,10 @@ def each_loss_gradient(rank, cases):
     return [loss_gradient(rank, *case) for case in cases]
 
 
-def small_tiles(rank, cases, size, kept):
-    """What :func:`each_loss_gradient` gives where tiles cut rows anywhere, and are kept or computed twice."""
-    from gnnclr.ops import one_side_tiles, row_sweep, tiles, view_pairs
+def small_tiles(rank, cases, size, kept, looked_at):
+    """What :func:`each_loss_gradient` gives where tiles cut rows anywhere, are kept or computed twice, and entries are
+    looked at or not."""
+    from gnnclr.ops import check, one_side_tiles, row_sweep, tiles, view_pairs
     from gnnclr.ops.workspace import Workspace
 
     with pytest.MonkeyPatch.context() as patch:
@@ -94,6 +95,7 @@ def small_tiles(rank, cases, size, kept):
             patch.setattr(module, "kept_entries", lambda x: kept)
         patch.setattr(row_sweep, "TILE_ENTRIES", {"cpu": 32 * size, "cuda": 0})
         patch.setattr(row_sweep, "MIN_ROWS", 4)
+        patch.setattr(check, "LOOKED_AT", looked_at)
         return each_loss_gradient(rank, cases)
 
 

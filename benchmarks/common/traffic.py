@@ -27,7 +27,7 @@ class Traffic(TorchDispatchMode):
                 parts, passes = args[0][0], 1
             elif name == "allreduce_":
                 parts, passes = args[0], 2
-            elif name == "alltoall_base_":
+            elif name in ("_allgather_base_", "alltoall_base_"):
                 parts, passes = args[:1], 1
             elif name == "scatter_":  # one from each process, its own included
                 parts, passes = args[0], 1

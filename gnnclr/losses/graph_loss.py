@@ -104,7 +104,8 @@ class GraphLoss(nn.Module):
             over its own anchors, scaled so that the mean over processes is
             the loss of the joined batch; after the averaging of :class:`~torch.nn.parallel.DistributedDataParallel` the
             gradient of the parameters
-            equals that of one process on the joined batch, also when batches are uneven or one is empty. Processes
+            equals that of one process on the joined batch, also when batches are uneven or one is empty, as long as
+            all multiply the loss by the same factors. Processes
             compare what they were given before they gather: where one has other widths, dtypes, views or keywords, or
             NaN, all raise the same error, which names the argument and the rank. With ``reduction="sum"`` the mean over
             processes is the sum over the joined batch; with ``"none"`` each process has the losses of its own anchors.

@@ -14,7 +14,9 @@ def gather_rows(x: Tensor, sizes: list[int]) -> Tensor:
     """
     if min(sizes) == max(sizes):
         joined = x.new_empty(sum(sizes), *x.shape[1:])
-        dist.all_gather(list(joined.split(sizes)), x.contiguous())
+        # One tensor, which takes no further copy of all; before torch 2.14 it had another name.
+        gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
+        gather(joined, x.contiguous())
         return joined
     padded = x.new_zeros(max(sizes), *x.shape[1:])
     padded[: x.size(0)] = x

@@ -89,15 +89,15 @@ def test_even_batches_and_banks(world, run):
     check(run, cases, EVEN[world])
 
 
-@pytest.mark.parametrize("kept", [0, 10**6])
-def test_tiles_that_cut_rows_anywhere(gloo_of_four, kept):
+@pytest.mark.parametrize("kept,looked_at", [(0, ("cpu",)), (10**6, ())])
+def test_tiles_that_cut_rows_anywhere(gloo_of_four, kept, looked_at):
     cases = []
-    for views in (2, 3):
+    for kind, views in ((NTXentLoss, 2), (NTXentLoss, 3), (InfoNCELoss, 2)):
         data = [view.double() for view in make_views(57, views=views)]
-        cases += [(NTXentLoss(tau, gather_distributed=True), NTXentLoss(tau), data, {}) for tau in (0.1, 0.01)]
-    data = [view.double() for view in make_views(57)]
-    cases += [(InfoNCELoss(tau, gather_distributed=True), InfoNCELoss(tau), data, {}) for tau in (0.1, 0.01)]
-    check(gloo_of_four, cases, (21, 0, 1, 35), distributed_workers.small_tiles, 8, kept)
+        for tau in (0.1, 0.01, "learned"):
+            losses = [kind(learned(0.05) if tau == "learned" else tau, gather_distributed=x) for x in (True, False)]
+            cases.append((*losses, data, {}))
+    check(gloo_of_four, cases, (21, 0, 1, 35), distributed_workers.small_tiles, 8, kept, looked_at)
 
 
 @WORLDS
