@@ -2,6 +2,7 @@
 
 import inspect
 from copy import copy
+from functools import partial
 
 import distributed_workers
 import pytest
@@ -130,8 +131,8 @@ def test_weights_of_anchors(case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
-def test_a_weight_for_each_sample(case, gloo):
-    """By the call, of lists too, and of all processes."""
+def test_a_weight_for_each_sample(case):
+    """By the call, of lists too."""
     case = case()
     views = [view.double() for view in make_views(9, 8 * case.even, views=case.num_views[-1])]
     loss, arguments, weight = case.make(0.3), case.joined_arguments(), factors(9, signed=False)
@@ -158,7 +159,9 @@ def test_a_weight_for_each_sample(case, gloo):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize("kind", [NTXentLoss, InfoNCELoss, SupConLoss, RandomWalkLaplacianLoss, NegativeCosineLoss])
+@pytest.mark.parametrize(
+    "kind", [NTXentLoss, InfoNCELoss, SupConLoss, RandomWalkLaplacianLoss, partial(DCLLoss, weighted=True)], ids=str
+)
 def test_two_processes(gloo, kind, reduction):
     """The mean over processes of what each has is that of the joined batch; losses of anchors are added here."""
     views, weight, sizes = [view.double() for view in make_views(9)], factors(9, signed=False), (5, 4)
