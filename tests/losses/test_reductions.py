@@ -22,7 +22,6 @@ from gnnclr.losses import (
     InfoNCELoss,
     JSDLoss,
     JumpingKnowledgeLoss,
-    NegativeCosineLoss,
     NTXentLoss,
     RandomWalkLaplacianLoss,
     SupConLoss,
