@@ -346,3 +346,14 @@ def test_weights_of_a_graph_are_checked():
     graph.reduction = None
     with pytest.raises(ValueError, match="'anchor_weight' must not be negative"):
         AlignmentConv(1.0).energy(x, graph)
+
+
+def test_weights_of_pytorch_metric_learning_divide_by_the_number_of_anchors():
+    pytest.importorskip("pytorch_metric_learning", reason="pytorch-metric-learning is not installed")
+    from pytorch_metric_learning import losses, reducers
+
+    x, y, w = make_views(12, 5, views=1)[0], torch.arange(12) % 3, torch.tensor([1.0, 2.0, 5.0])
+    expected = losses.SupConLoss(0.2, reducer=reducers.ClassWeightedReducer(w))(x, y)
+    each = SupConLoss(0.2, reduction="none")(x, labels=y, weight=w[y])
+    torch.testing.assert_close(each.mean(), expected)
+    torch.testing.assert_close(SupConLoss(0.2)(x, labels=y, weight=w[y]), each.sum() / w[y].sum())
