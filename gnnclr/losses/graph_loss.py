@@ -86,7 +86,7 @@ class GraphLoss(nn.Module):
     - ``"none"``: :math:`w_i \ell_i` of each anchor, view after view, so that view :math:`v` of sample :math:`i` is at
       :math:`v n + i`; anchors without positives have zero. Anchors are all rows, or those of ``graph.anchor``, in their
       order: the queries of InfoNCE, or the first view. The gradient is exact, whatever is done with the losses, such
-      as weights that are learned; it takes one more matrix product than that of a mean.
+      as weights that are learned; values take a walk over the pairs of their own, before that of the gradient.
 
     With ``mean="pairs"`` the loss of an anchor is the sum over its positives, by their weights over the largest one. A
     loss that is no mean over anchors, but one over pairs, triplets or features, has neither weights nor reductions.

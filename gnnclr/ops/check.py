@@ -92,7 +92,7 @@ def check_positive(name: str, value: Any, learnable: bool = False) -> Any:
         learnable (bool, optional): Whether a tensor that requires a gradient gets one; where it would not, it is
             refused. (default: ``False``)
     """
-    number = number_of(value)
+    number = value if type(value) is float else number_of(value)
     # Within float32, and with an inverse there: scales and temperatures are divided by.
     # 'float' first: what asks an abstract class takes ten times as long, and a loss asks in every step.
     if not (type(number) is float or is_number(number)) or not 1e-37 < number < 1e37:

@@ -2,6 +2,7 @@
 
 import inspect
 from copy import copy
+from functools import partial
 
 import distributed_workers
 import pytest
@@ -21,7 +22,6 @@ from gnnclr.losses import (
     InfoNCELoss,
     JSDLoss,
     JumpingKnowledgeLoss,
-    NegativeCosineLoss,
     NTXentLoss,
     RandomWalkLaplacianLoss,
     SupConLoss,
@@ -130,8 +130,8 @@ def test_weights_of_anchors(case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
-def test_a_weight_for_each_sample(case, gloo):
-    """By the call, of lists too, and of all processes."""
+def test_a_weight_for_each_sample(case):
+    """By the call, of lists too."""
     case = case()
     views = [view.double() for view in make_views(9, 8 * case.even, views=case.num_views[-1])]
     loss, arguments, weight = case.make(0.3), case.joined_arguments(), factors(9, signed=False)
@@ -158,7 +158,9 @@ def test_a_weight_for_each_sample(case, gloo):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize("kind", [NTXentLoss, InfoNCELoss, SupConLoss, RandomWalkLaplacianLoss, NegativeCosineLoss])
+@pytest.mark.parametrize(
+    "kind", [NTXentLoss, InfoNCELoss, SupConLoss, RandomWalkLaplacianLoss, partial(DCLLoss, weighted=True)], ids=str
+)
 def test_two_processes(gloo, kind, reduction):
     """The mean over processes of what each has is that of the joined batch; losses of anchors are added here."""
     views, weight, sizes = [view.double() for view in make_views(9)], factors(9, signed=False), (5, 4)
@@ -344,3 +346,14 @@ def test_weights_of_a_graph_are_checked():
     graph.reduction = None
     with pytest.raises(ValueError, match="'anchor_weight' must not be negative"):
         AlignmentConv(1.0).energy(x, graph)
+
+
+def test_weights_of_pytorch_metric_learning_divide_by_the_number_of_anchors():
+    pytest.importorskip("pytorch_metric_learning", reason="pytorch-metric-learning is not installed")
+    from pytorch_metric_learning import losses, reducers
+
+    x, y, w = make_views(12, 5, views=1)[0], torch.arange(12) % 3, torch.tensor([1.0, 2.0, 5.0])
+    expected = losses.SupConLoss(0.2, reducer=reducers.ClassWeightedReducer(w))(x, y)
+    each = SupConLoss(0.2, reduction="none")(x, labels=y, weight=w[y])
+    torch.testing.assert_close(each.mean(), expected)
+    torch.testing.assert_close(SupConLoss(0.2)(x, labels=y, weight=w[y]), each.sum() / w[y].sum())
