@@ -23,7 +23,7 @@ examples:
   gnnclr list losses                                       what every objective is made of
   gnnclr fit --config simclr-digits --trainer.max_epochs=20
   gnnclr fit --config grace-cora --data.root=PATH --out=runs/cora
-  gnnclr fit --config grace --data.dataset=graph.pt        a method on other data
+  gnnclr fit --config byol --data.dataset=digits           a method on data by name, or of a file: graph.pt
   gnnclr fit --config grace-cora --print_config            all settings of a recipe
   gnnclr fit --ckpt_path=runs/cora/checkpoints/last.ckpt   go on with a run that was stopped
   gnnclr evaluate --config grace-sbm --seeds 5             mean and standard deviation over seeds

@@ -1,4 +1,5 @@
 import inspect
+import itertools
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from torch_geometric.data import Data
 
 from gnnclr.cli import main
 from gnnclr.configs import recipe_cards
+from gnnclr.configs.layers import KINDS, names
 from gnnclr.node import sbm
 
 GRAPH = ["--trainer.max_epochs=2", "--trainer.accelerator=cpu", "--trainer.log_every_n_steps=1"]
@@ -269,12 +271,44 @@ def test_wrong_labels_are_refused_before_the_training(folder, capsys, labels):
 
 
 def test_fit_images(folder, capsys):
-    small = ["--data.dataset=digits", "--data.batch_size=512", "--model.method.encoder.widths=[4,8]"]
+    small = ["--data.size=8", "--data.batch_size=512", "--model.method.encoder.widths=[4,8]"]
     small += ["--model.method.projector.in_features=8", "--trainer.max_epochs=1", "--trainer.accelerator=cpu"]
     assert main(["fit", "--config=simclr-digits", "--out=run", *small]) == 0
     assert "trained" in capsys.readouterr().out
     assert main(["fit", "--config=simclr-digits", "--out=run", *small]) == 2
     assert "holds a run already" in capsys.readouterr().err
+
+
+def shown(arguments, capsys):
+    """The heading and the settings that are printed."""
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", *arguments, "--print_config"])
+    out = capsys.readouterr().out
+    assert not stop.value.code
+    return out.splitlines()[0], yaml.safe_load(out)
+
+
+def test_print_config_says_which_data_and_size_were_chosen(folder, capsys):
+    heading, settings = shown(["--config=simclr", "--data.dataset=digits"], capsys)
+    assert heading.startswith("# simclr-digits: SimCLR on handwritten digits") and "two CPU cores" in heading
+    assert settings == shown(["--config=simclr-digits"], capsys)[1] and settings["data"]["init_args"]["size"] == 12
+    heading, settings = shown(["--config=vicreg", "--data.dataset", "computers"], capsys)
+    assert heading.startswith("# vicreg-computers: ") and "not chosen for these data" in heading
+    assert settings["data"]["class_path"] == "gnnclr.train.NodeData"
+    (folder / "mine.yaml").write_text("base: grace\ndata: {init_args: {dataset: cora}}")
+    assert shown(["--config=mine.yaml"], capsys)[1] == shown(["--config=grace-cora"], capsys)[1]
+    heading, settings = shown(["--config=grace", "--data.dataset=graph.pt"], capsys)
+    assert heading == "# grace on graph.pt: GRACE, with no settings for these data."
+    assert main(["fit", "--config=simclr-gpu", "--data.dataset=digits"]) == 2
+    assert "'data.dataset' must come in the size of 'simclr-gpu'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_method_takes_all_data_of_its_kind_by_its_bare_name(kind, folder, capsys):
+    for method, data in itertools.product(names(kind, "methods"), names(kind, "data")):
+        heading, settings = shown([f"--config={kind}/{method}", f"--data.dataset={data}"], capsys)
+        assert heading.startswith(f"# {method}-{data}: ") and settings["data"]["init_args"]["dataset"] == data
 
 
 def test_evaluate_seeds(folder, capsys):

@@ -49,6 +49,30 @@ def test_spectral_embedding(tmp_path):
     assert angle["InfoNCE, temperature 1"] < 0.2 and figure.stat().st_size > 50_000
 
 
+def losses(*command: str) -> list[float]:
+    """The loss of each epoch that a loop prints; its program is short enough to be copied."""
+    assert len(Path(command[-1]).read_text(encoding="utf-8").splitlines()) <= 40
+    return [float(line.split("loss ")[1].split()[0]) for line in run(*command).splitlines() if "epoch" in line]
+
+
+def test_loop_torch():
+    found = losses(str(EXAMPLES / "loop_torch.py"))
+    assert len(found) == 5 and found[-1] < found[0] - 0.3
+
+
+def test_loop_lightning():
+    found = losses(str(EXAMPLES / "loop_lightning.py"))
+    assert len(found) == 5 and found[-1] < found[0] - 0.3
+
+
+def test_loop_accelerate(monkeypatch):
+    pytest.importorskip("accelerate", reason="needs accelerate, which the extra 'test' installs")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    two = ["-m", "torch.distributed.run", "--nproc_per_node", "2", str(EXAMPLES / "loop_accelerate.py")]
+    found = losses(*two)
+    assert len(found) == 5 and found[-1] < found[0] - 0.3
+
+
 @pytest.mark.slow
 def test_drop_in_loss():
     out = run(str(EXAMPLES / "drop_in_loss.py"))

@@ -37,9 +37,11 @@ class Settings:
 
     @cached_property
     def parsed(self) -> Any:
-        """All settings. A benchmark has read the data: those of the recipe are not used, and need no files."""
+        """All settings. A benchmark has read the data: those of the recipe are not used, and need no files; a method
+        without data gets a name that chooses no settings."""
         named = "dataset" in recipe_settings(self.recipe)["data"].get("init_args", {})
-        return parse_recipe(self.recipe, [*self.overrides, "--data.root=.", *([] if named else ["--data.dataset=sbm"])])
+        data = ["--data.root=."] if named else ["--data.root=.", "--data.dataset=none"]
+        return parse_recipe(self.recipe, [*self.overrides, *data])
 
     @property
     def epochs(self) -> int:

@@ -7,11 +7,10 @@ PATH is what ``gnnclr.vision.cifar10`` reads. Runs every recipe ``*-cifar10-cpu`
 and the recipes that those change, with the same small encoder, the same training images, batches and steps. Arguments
 of a technique are those of its recipe: nothing is tuned here. Probes fit on 10,000 training images, choose their
 settings on 2,000 validation images, and are judged once on the 10,000 test images. A difference is that of two runs of
-one seed. A finished run is a line of variants_runs.csv and is not repeated.
+one seed. A finished run is a line of variants_runs.csv, which names recipe and overrides, and is not repeated.
 """
 
 import argparse
-import hashlib
 import statistics
 import time
 from functools import partial
@@ -22,7 +21,8 @@ from tqdm import tqdm
 
 from benchmarks.common import add_out, add_root
 from benchmarks.common.machine import environment, note_origin
-from benchmarks.images.objectives_settings import WIDTHS
+from benchmarks.common.recipes import Settings, override
+from benchmarks.images.objectives_settings import SMALL, WIDTHS
 from benchmarks.images.probing import Probing
 from benchmarks.pages import publish
 from benchmarks.pages.variants import MEASURES, variants_records
@@ -33,14 +33,10 @@ from gnnclr.train.optim import parameter_groups, warmup_cosine
 from gnnclr.vision import Images, cifar10
 
 SUFFIX = "-cifar10-cpu"
-#: A smaller encoder than that of the recipes, and what depends on its width.
-SMALL = [
-    f"--model.method.encoder.init_args.widths={list(WIDTHS)}",
-    "--model.method.encoder.init_args.in_channels=3",
-    f"--model.method.projector.init_args.in_features={WIDTHS[-1]}",
-]
-ATTENTION = "--model.method.loss.init_args.conv.init_args.alignment.init_args.attention"
-EXTRA = {"simclr-attn-learned-cifar10-cpu": [f"{ATTENTION}.init_args.channels={WIDTHS[-1]}"]}
+#: What depends on the width of the smaller encoder, besides the projector.
+EXTRA = {
+    "simclr-attn-learned-cifar10-cpu": (override("model.method.loss.conv.alignment.attention.channels", WIDTHS[-1]),)
+}
 
 
 def recipes() -> dict[str, str]:
@@ -49,31 +45,29 @@ def recipes() -> dict[str, str]:
     return {name: card["base"] for name, card in cards.items() if name.endswith(SUFFIX) and "technique" in card}
 
 
+def settings_of(name: str, images: int) -> Settings:
+    """A recipe with a smaller encoder, and the number of training images."""
+    return Settings(name, (*SMALL, *EXTRA.get(name, ()), override("data.limit", images)))
+
+
 class Benchmark:
     """Trains and measures."""
 
     def __init__(self, data: Images, args: argparse.Namespace):
         self.args, self.probing = args, Probing(data)
 
-    def run(self, name: str, seed: int) -> dict[str, float]:
+    def run(self, chosen: Settings, seed: int) -> dict[str, float]:
         """Trains a recipe, and measures its features."""
-        built = Run(parse_recipe(name, self.overrides(name, seed)), self.args.out).build()
+        own = [*chosen.overrides, f"--data.root={self.args.root}", f"--seed_everything={seed}"]
+        built = Run(parse_recipe(chosen.recipe, own), self.args.out).build()
         module, data = built.model, built.data
         data.setup("fit")
         trained = self.fit(module, data, seed)
         return trained | self.measure(module.method)
 
-    def overrides(self, name: str, seed: int) -> list[str]:
-        """What differs from the recipe."""
-        extra = [f"--data.root={self.args.root}", f"--data.limit={self.args.images}", f"--seed_everything={seed}"]
-        return SMALL + EXTRA.get(name, []) + extra
-
-    def settings(self, name: str) -> dict:
-        """What a run depends on; the recipe as a hash of it all, so that a run of another recipe is another run."""
-        recipe = Run(parse_recipe(name, self.overrides(name, 0)), self.args.out).settings().replace(self.args.root, "")
-        keys = ("images", "epochs", "threads")
-        short = hashlib.sha256(recipe.encode()).hexdigest()[:16]
-        return {"recipe": short} | self.probing.settings | {key: getattr(self.args, key) for key in keys}
+    def settings(self, chosen: Settings) -> dict:
+        """What a run depends on; a run of another recipe, or with other overrides, is another run."""
+        return {"hash": chosen.hash} | self.probing.settings | {k: getattr(self.args, k) for k in ("epochs", "threads")}
 
     def fit(self, module: nn.Module, data: nn.Module, seed: int) -> dict[str, float]:
         """Trains as :class:`gnnclr.train.ContrastiveModule` does, without checkpoints and logs."""
@@ -128,8 +122,9 @@ def main() -> None:
     names = list(dict.fromkeys(name for variant in args.variants for name in (known[variant], variant)))
     for seed in range(args.seeds):
         for name in names:
-            made = partial(benchmark.run, name, seed)
-            records.once(made, MEASURES, recipe=name, seed=seed, settings=benchmark.settings(name))
+            chosen = settings_of(name, args.images)
+            made = partial(benchmark.run, chosen, seed)
+            records.once(made, MEASURES, seed=seed, settings=benchmark.settings(chosen), **chosen.columns)
     options = [f"--{key}={getattr(args, key)}" for key in ("seeds", "images", "epochs", "threads")]
     some = [] if args.variants == list(known) else ["--variants", *args.variants]
     note_origin(args.out, "variants", ["benchmarks.images.variants", *options, *some], environment(args.threads))

@@ -2,12 +2,14 @@
 
 import json
 import math
+import shlex
 import statistics
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common.machine import origin
 from benchmarks.common.paired import gain
+from benchmarks.common.recipes import Settings
 from benchmarks.common.records import Line, Records, latest, numbers, runs
 from benchmarks.images.objectives_settings import WIDTHS
 from gnnclr.configs import recipe_cards
@@ -21,7 +23,7 @@ Rows = dict[str, list[Line]]
 
 def variants_records(folder: Path) -> Records:
     """A row a recipe, seed and settings."""
-    return runs(folder / "variants_runs.csv", "recipe", MEASURES + DETAILS)
+    return runs(folder / "variants_runs.csv", "recipe", MEASURES + DETAILS, ("overrides",))
 
 
 def short(name: str) -> str:
@@ -52,11 +54,17 @@ def text(folder: Path, name: str) -> str:
     clear = "; ".join(f"{word}: {', '.join(names)}" for word, names in found.items() if names) or "none is clear"
     seeds = max(len(lines) for lines in rows.values())
     run = json.loads(next(iter(rows.values()))[0]["settings"])
+    used = {name: Settings.read(lines[0]) for name, lines in rows.items()}
+    shared = [w for w in next(iter(used.values())).overrides if all(w in each.overrides for each in used.values())]
+    images = next(int(word.partition("=")[2]) for word in shared if word.startswith("--data.limit="))
+    own = {name: [word for word in each.overrides if word not in shared] for name, each in used.items()}
+    others = "".join(f"; `{short(name)}` also with `{shlex.join(words)}`" for name, words in own.items() if words)
     return "\n\n".join(
         [
             "## Techniques of graph networks",
-            f"{run['epochs']} epochs of {run['images']:,} training images of CIFAR-10, in the batches of the recipes, "
-            f"with a SlimResNet {WIDTHS}. Probes fit on {run['fit']:,} training images and choose their settings "
+            f"{run['epochs']} epochs of {images:,} training images of CIFAR-10, in the batches of the recipes, with a "
+            f"SlimResNet {WIDTHS}: `{shlex.join(shared)}`{others}. Probes fit on {run['fit']:,} training images and "
+            "choose their settings "
             f"on {run['choose']:,} validation images; accuracy in percent on 10,000 test images. Every recipe is run "
             "as it stands in the package, but for the size of the encoder and the length of training; nothing is "
             "tuned. A gain is the mean over seeds of the difference to the base of the same seed, ± its standard "

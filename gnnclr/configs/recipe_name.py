@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import dataclass
 
+from gnnclr.configs.error import RecipeError
 from gnnclr.configs.layers import KINDS, layer, lineage, names
 
 
@@ -24,21 +25,37 @@ class RecipeName:
     size: str | None = None
 
     @classmethod
-    def parse(cls, name: str) -> "RecipeName | None":
+    def parse(cls, name: str, data: str | None = None) -> "RecipeName | None":
         """The parts of a name, or none. Of a name that both kinds have, ``images`` go first; ``graphs/vicreg`` is the
-        other one."""
-        for kind in KINDS:
-            rest, size, data = name.removeprefix(f"{kind}/"), None, None
-            rest, size = _last(rest, names(kind, "size"))
-            rest, data = _last(rest, names(kind, "data"))
-            if rest in (*names(kind, "methods"), *names(kind, "variants")):
-                chosen = {} if data is None else layer(kind, "data", data)
-                return cls(kind, rest, data, size or chosen.get("size", layer(kind, "", "base").get("size")))
-        return None
+        other one.
+
+        Args:
+            name (str): The name.
+            data (str, optional): The data of a method whose name says none. Others than those of its kind, such as a
+                file, leave the method without data. (default: ``None``)
+
+        Raises:
+            RecipeError: If the name says a size that the data do not come in.
+        """
+        found = [recipe for kind in KINDS if (recipe := cls._of_kind(kind, name, data))]
+        return next((recipe for recipe in found if recipe.data), found[0] if found else None)
+
+    @classmethod
+    def _of_kind(cls, kind: str, name: str, data: str | None) -> "RecipeName | None":
+        rest, size = _last(name.removeprefix(f"{kind}/"), names(kind, "size"))
+        rest, said = _last(rest, names(kind, "data"))
+        if rest not in (*names(kind, "methods"), *names(kind, "variants")):
+            return None
+        chosen = said or (data if data in names(kind, "data") else None)
+        if size in (None, *sizes(kind, chosen)):
+            return cls(kind, rest, chosen, size or usual_size(kind, chosen))
+        if said:
+            return None
+        only = ", ".join(sizes(kind, chosen))
+        raise RecipeError(f"'data.dataset' must come in the size of '{name}' (got {chosen!r}, which is {only!r} only)")
 
     def __str__(self) -> str:
-        usual = {} if self.data is None else layer(self.kind, "data", self.data)
-        usual = usual.get("size", layer(self.kind, "", "base").get("size"))
+        usual = usual_size(self.kind, self.data)
         return "-".join(x for x in (self.part, self.data, None if self.size == usual else self.size) if x)
 
     @property
@@ -69,10 +86,7 @@ def available_recipes() -> list[str]:
             for part in names(kind, folder):
                 found.append(part)
                 for data in layer(kind, folder, part)["card"]["data"]:
-                    found.append(f"{part}-{data}")
-                    if "size" not in layer(kind, "data", data):
-                        usual = layer(kind, "", "base").get("size")
-                        found += [f"{part}-{data}-{size}" for size in names(kind, "size") if size != usual]
+                    found += [str(RecipeName(kind, part, data, size)) for size in sizes(kind, data) or (None,)]
     return sorted(set(found))
 
 
@@ -80,11 +94,23 @@ def possible_names() -> list[str]:
     """All names that :meth:`RecipeName.parse` takes, layers alone too."""
     found = []
     for kind in KINDS:
-        data, sizes = names(kind, "data"), names(kind, "size")
         parts = [*names(kind, "methods"), *names(kind, "variants")]
-        found += [*data, *sizes]
-        found += ["-".join(x for x in xs if x) for xs in itertools.product(parts, ("", *data), ("", *sizes))]
+        found += [*names(kind, "data"), *names(kind, "size")]
+        for part, data in itertools.product(parts, (None, *names(kind, "data"))):
+            found += ["-".join(x for x in (part, data, size) if x) for size in (None, *sizes(kind, data))]
     return found
+
+
+def sizes(kind: str, data: str | None) -> tuple[str, ...]:
+    """The sizes that recipes come in, with the data or without any: some data have one alone, graphs have none."""
+    own = None if data is None else layer(kind, "data", data).get("size")
+    return names(kind, "size") if own is None else (own,)
+
+
+def usual_size(kind: str, data: str | None) -> str | None:
+    """The size of a recipe whose name says none: the one of its data, or else that of its kind."""
+    own = None if data is None else layer(kind, "data", data).get("size")
+    return own or layer(kind, "", "base").get("size")
 
 
 def _last(name: str, known: tuple[str, ...]) -> tuple[str, str | None]:

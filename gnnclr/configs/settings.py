@@ -11,7 +11,7 @@ from gnnclr.configs.merge import merge
 from gnnclr.configs.recipe_name import RecipeName, possible_names
 
 
-def recipe_settings(recipe: str | Path, _path: tuple[Path, ...] = ()) -> dict[str, Any]:
+def recipe_settings(recipe: str | Path, data: str | None = None, _path: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The settings of a recipe, with all that it is based on.
 
     A recipe of the package is merged of layers, later ones win: what all recipes of its kind begin with, its size, its
@@ -20,11 +20,14 @@ def recipe_settings(recipe: str | Path, _path: tuple[Path, ...] = ()) -> dict[st
 
     Args:
         recipe (str or Path): A name such as ``"grace-cora"``, a layer alone such as ``"cora"``, or a YAML file.
+        data (str, optional): The data of methods without data in their name, here or in a ``base``: with ``"cora"``,
+            ``grace`` is ``grace-cora``. Names of no layer, such as a file of one's own, choose nothing.
+            (default: ``None``)
 
     Raises:
-        RecipeError: If there is no such recipe, or a file leads back to itself.
+        RecipeError: If there is no such recipe, not in the size of these data, or a file leads back to itself.
     """
-    name = RecipeName.parse(str(recipe))
+    name = RecipeName.parse(str(recipe), data)
     if name is not None:
         return _settings(name)
     for kind in KINDS:
@@ -50,7 +53,7 @@ def recipe_settings(recipe: str | Path, _path: tuple[Path, ...] = ()) -> dict[st
     own = load(path)
     settings: dict[str, Any] = {}
     for base in bases(own, str(path)):
-        settings = merge(settings, recipe_settings(base, seen))
+        settings = merge(settings, recipe_settings(base, data, seen))
     return merge(settings, {key: value for key, value in own.items() if key not in ("base", "card")})
 
 

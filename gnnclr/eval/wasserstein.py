@@ -25,7 +25,8 @@ def wasserstein_uniformity(z: Tensor, bins: int = 1 << 16) -> Tensor:
     that is :math:`\pm 1` with equal odds. :math:`G` is exact, nothing is sampled. Similarities are counted tile by tile
     in bins of width :math:`h = 2 / \text{bins}` and both distributions taken as linear within a bin, which moves the
     result by at most :math:`h`. Unlike :func:`~gnnclr.eval.uniformity`, it also sees that points are spread more evenly
-    than by chance.
+    than by chance. :func:`scipy.stats.wasserstein_distance` wants all :math:`n^2` similarities, and samples of
+    :math:`G`.
 
     Args:
         z (Tensor): Embeddings of one view; rows are normalized.

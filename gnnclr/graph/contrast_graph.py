@@ -62,14 +62,18 @@ class ContrastGraph(Data):
             ``negative_index``; a tensor is the pairs of candidate and anchor alone. A pair that is ignored and extra is
             a negative of another weight. (default: ``None``)
         features (Tensor, optional): Features of the nodes before the projection, detached. (default: ``None``)
+        sample_id (Tensor, optional): The row of each node's sample in the data set, of which a batch has a part; rules
+            that are made of all samples find theirs by it. (default: ``None``, ``sample`` is that)
+        num_nodes (int, optional): The number of nodes. (default: rows of the first that is given of ``x``, ``sample``,
+            ``group`` and ``view``)
         check (bool, optional): Whether to check all parts. (default: ``True``)
 
     Indices, samples, views and groups may be integers of any size; they are kept as int64, also those that are assigned
-    later.
+    later. Attributes of your own are assigned: ``graph.name = value``.
 
     Shapes:
         - ``x`` :math:`(n, d)`, ``edge_index`` :math:`(2, e)`, ``edge_weight`` :math:`(e)`, ``sample``, ``view``,
-          ``group``, ``anchor``, ``anchor_weight`` :math:`(n)`, ``bank`` :math:`(m, d)`, ``negative_index``,
+          ``group``, ``anchor``, ``anchor_weight``, ``sample_id`` :math:`(n)`, ``bank`` :math:`(m, d)`, ``negative_index``,
           ``ignore_index``, ``extra`` :math:`(2, e)`, ``features`` :math:`(n, D)`
     """
 
@@ -103,8 +107,9 @@ class ContrastGraph(Data):
         ignore_index: Tensor | None = None,
         extra: ExtraNegatives | Tensor | None = None,
         features: Tensor | None = None,
+        sample_id: Tensor | None = None,
+        num_nodes: int | None = None,
         check: bool = True,
-        **kwargs: Any,
     ):
         # PyG makes empty graphs when it copies or collates; nothing is derived then.
         like = next((t for t in (x, sample, group, view) if t is not None), None)
@@ -114,14 +119,14 @@ class ContrastGraph(Data):
             view = torch.zeros(n, **options) if view is None else view
             group = sample if group is None else group
             negatives = Negatives() if negatives is None else negatives
-            kwargs = {"num_nodes": n} | kwargs
+            num_nodes = n if num_nodes is None else num_nodes
         given = {"edge_weight": edge_weight, "sample": sample, "view": view, "group": group, "negatives": negatives}
         given |= {"edge_index": edge_index, "anchor": anchor, "negative_index": negative_index, "bank": bank}
-        given |= {"ignore_index": ignore_index, "extra": extra, "features": features}
+        given |= {"ignore_index": ignore_index, "extra": extra, "features": features, "sample_id": sample_id}
         given |= {"anchor_weight": anchor_weight, "reduction": reduction}
         super().__init__()
         # What assignment would do, at a fraction of its cost: a graph is made in every step.
-        given = {"x": x} | given | kwargs
+        given = {"x": x} | given | {"num_nodes": num_nodes}
         self._store._mapping.update((key, _as_part(key, value)) for key, value in given.items() if value is not None)
         if like is not None and check:
             self.validate()

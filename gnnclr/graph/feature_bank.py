@@ -8,6 +8,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
+from gnnclr.graph.composed import composed
 from gnnclr.graph.exact import drop_hits, nearest, pad, tile_rows
 from gnnclr.graph.index import KNNIndex, KNNOutput
 from gnnclr.ops.agreement import agree
@@ -244,14 +245,12 @@ class FeatureBank(nn.Module):
         return f"size={self.size}, dim={self.dim}, mode={self.mode!r}{index}"
 
 
-def banks_of(transform: Any) -> list[FeatureBank]:
-    """The banks that a transform reads, its ``bank`` and those of its ``transforms``, each once and in order: a method
+def banks_of(rewire: Any) -> list[FeatureBank]:
+    """The banks that a rewiring, or those that are composed in it, have as ``bank``, each once and in order: a method
     has to update them after a step.
 
     Args:
-        transform (callable or None): A rewiring, such as a :class:`torch_geometric.transforms.Compose` of several.
+        rewire (callable or None): The rewiring.
     """
-    banks = [getattr(transform, "bank", None)]
-    for part in getattr(transform, "transforms", []):
-        banks.extend(banks_of(part))
+    banks = (getattr(part, "bank", None) for part in composed(rewire))
     return list(dict.fromkeys(bank for bank in banks if isinstance(bank, FeatureBank)))

@@ -9,7 +9,8 @@ from gnnclr.ops.check import check_count
 
 class MLPHead(nn.Module):
     r"""The projector of `"A Simple Framework for Contrastive Learning of Visual Representations"
-    <https://arxiv.org/abs/2002.05709>`_: linear layers with batch normalization and ReLU in between.
+    <https://arxiv.org/abs/2002.05709>`_: linear layers with batch normalization and ReLU in between. Written here as
+    :class:`torch_geometric.nn.MLP` has an activation behind a normalized output, which the last layer must not.
 
     ==========================================================  ==================================================
     SimCLR, CIFAR-10                                            ``MLPHead(512, 512, 128)``

@@ -19,9 +19,7 @@ from gnnclr.train.follow_neighbors import check_neighbors
 from gnnclr.train.shared_selection import SharedSelection
 from gnnclr.vision import Images, TensorLoader, cifar10, digits, digits_canvas, image_folder, torchvision_images
 
-DATASETS = ("digits", "digits-canvas", "cifar10", "cifar100", "stl10", "folder")
-#: Data sets that come with a package.
-EMBEDDED = ("digits", "digits-canvas")
+DATASETS = ("digits", "cifar10", "cifar100", "stl10", "folder")
 
 
 class ImageData(ContrastiveData):
@@ -32,11 +30,12 @@ class ImageData(ContrastiveData):
     validation, or on those of a folder ``val/``. Images without a label (``-1``) are left out of the split.
 
     Args:
-        dataset (str): ``"digits"`` and ``"digits-canvas"`` come with scikit-learn; ``"cifar10"``, ``"cifar100"``,
-            ``"stl10"`` (see :func:`gnnclr.vision.torchvision_images`) and ``"folder"`` (one folder of images a class)
-            are read from ``root``.
+        dataset (str): ``"digits"`` come with scikit-learn; ``"cifar10"``, ``"cifar100"``, ``"stl10"`` (see
+            :func:`gnnclr.vision.torchvision_images`) and ``"folder"`` (one folder of images a class) are read from
+            ``root``.
         root (str, optional): Where the files are; ``~`` and ``$NAME`` are replaced. (default: ``None``)
-        size (int, optional): Height and width of the canvas, or of images from a folder. (default: the one of the data)
+        size (int, optional): Height and width of images from a folder, or of the canvas on which each digit has a
+            random place, see :func:`gnnclr.vision.digits_canvas`. (default: the one of the data, 8 for digits)
         batch_size (int, optional): Images in a batch. (default: ``256``)
         seed (int, optional): The seed of the order of batches. (default: ``0``)
         labels (bool, optional): Give batches a ``label``, for objectives that learn from labels. Training then sees the
@@ -70,7 +69,7 @@ class ImageData(ContrastiveData):
     ) -> None:
         super().__init__(seed)
         self.dataset = check_choice("data.dataset", dataset, DATASETS)
-        if dataset not in EMBEDDED and root is None:
+        if dataset != "digits" and root is None:
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
         if dataset == "folder" and size is None:
             raise ValueError("'data.size' must be the height and width of the images (got none)")
@@ -93,8 +92,7 @@ class ImageData(ContrastiveData):
             return
         size = {} if self.size is None else {"size": self.size}
         load: dict[str, Callable[[], Images]] = {
-            "digits": digits,
-            "digits-canvas": lambda: digits_canvas(**size),
+            "digits": lambda: digits_canvas(**size) if size else digits(),
             "cifar10": lambda: cifar10(self.root),
             "cifar100": lambda: torchvision_images("CIFAR100", self.root),
             "stl10": lambda: torchvision_images("STL10", self.root),

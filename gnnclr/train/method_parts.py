@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
-from torch_geometric.transforms import Compose
+
+from gnnclr.graph.composed import composed
 
 
 def method_parts(method: nn.Module) -> Iterator[Any]:
@@ -15,14 +16,4 @@ def method_parts(method: nn.Module) -> Iterator[Any]:
     """
     for module in method.modules():
         yield module
-        yield from _flat(list(vars(module).values()))
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    if isinstance(value, Compose):
-        value = value.transforms
-    if isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _flat(part)
-    else:
-        yield value
+        yield from composed(list(vars(module).values()))

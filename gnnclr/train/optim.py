@@ -24,7 +24,8 @@ class LARS(Optimizer):
     with learning rate :math:`\gamma`. As in `"A Simple Framework for Contrastive Learning of Visual Representations"
     <https://arxiv.org/abs/2002.05709>`_, vectors and scalars (biases, norm scales) are not adapted:
     :math:`\lambda = 1`, and so it is while a weight or its gradient is zero. Parameter groups say which parameters
-    decay: :func:`~gnnclr.train.parameter_groups` gives vectors and scalars no decay.
+    decay: :func:`~gnnclr.train.parameter_groups` gives vectors and scalars no decay. Written here as PyTorch and
+    torchvision have none.
 
     SimCLR takes :math:`\gamma = 0.3\, B / 256` for batches of :math:`B` images, a decay of :math:`10^{-6}` and ten
     epochs of warm-up.

@@ -4,13 +4,14 @@ import re
 from argparse import ArgumentError
 from collections.abc import Sequence
 from functools import reduce
+from typing import Any
 
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from gnnclr.configs import RecipeError, merge, recipe_settings
+from gnnclr.configs import RecipeError, RecipeName, merge, recipe_card, recipe_settings
 from gnnclr.train.channels import open_channels
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.module import ContrastiveModule
@@ -65,10 +66,9 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
                 f"'config' must be a list where there are several recipes (got {override!r} as an override)"
             )
     configs = [config] if isinstance(config, str) else list(config)
-    usual = {"model": {"optimizer": {"class_path": "torch.optim.AdamW"}}}
-    settings = open_channels(reduce(merge, [recipe_settings(name) for name in configs], usual))
-    data = settings.get("data")
-    if isinstance(data, dict) and "seed" in (data.get("init_args") or {}):
+    dataset = _dataset(_merged(configs), overrides)
+    settings = open_channels(_merged(configs, dataset))
+    if "seed" in _arguments_of_data(settings):
         raise RecipeError(f"{', '.join(configs)}: {SEED}")
     parser = recipe_parser()
     arguments = ["--config", yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)]
@@ -79,6 +79,7 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
         parsed, failure = None, error
     prints = any(x.startswith(PRINT) for x in overrides)
     if prints and (parsed is not None or "required: dataset" in str(failure)):
+        print(*_headings(configs, dataset), sep="", end="", flush=True)
         try:
             return parser.parse_args([*arguments, *overrides])
         except ArgumentError as error:
@@ -95,12 +96,46 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
     # Whose mistake it is, and what fields there are, is known after the file is read alone.
     data = settings.get("data")
     ours = isinstance(data, dict) and str(data.get("class_path")).startswith("gnnclr.")
-    bare = ours and "dataset" not in (data.get("init_args") or {})
+    bare = ours and "dataset" not in _arguments_of_data(settings)
     try:
         recipe = parser.parse_args([*arguments, "--data.dataset=NAME"] if bare else arguments)
     except ArgumentError as error:
         raise RecipeError(f"{', '.join(configs)}: {explain(error, _options(parser))}") from None
     raise RecipeError(explain(failure, _options(parser, recipe), overrides))
+
+
+def _merged(configs: Sequence[str], dataset: str | None = None) -> dict[str, Any]:
+    """The settings of all recipes, later ones over earlier ones; methods without data have those of the data set."""
+    usual = {"model": {"optimizer": {"class_path": "torch.optim.AdamW"}}}
+    return reduce(merge, [recipe_settings(name, dataset) for name in configs], usual)
+
+
+def _arguments_of_data(settings: dict[str, Any]) -> dict[str, Any]:
+    data = settings.get("data")
+    arguments = data.get("init_args") if isinstance(data, dict) else None
+    return arguments if isinstance(arguments, dict) else {}
+
+
+def _dataset(settings: dict[str, Any], overrides: Sequence[str]) -> str | None:
+    """The name of the data set: of the overrides the last one, otherwise that of the settings."""
+    named = _arguments_of_data(settings).get("dataset")
+    for word, following in zip(overrides, [*overrides[1:], None]):
+        option, equals, value = word.partition("=")
+        if option in ("--data.dataset", "--data.init_args.dataset"):
+            named = value if equals else following
+    return named if isinstance(named, str) else None
+
+
+def _headings(configs: Sequence[str], dataset: str | None) -> list[str]:
+    """What each recipe is, with its data and size, as comments of YAML."""
+    headings = []
+    for recipe in filter(None, (RecipeName.parse(config, dataset) for config in configs)):
+        card = recipe_card(recipe)
+        if recipe.data is None and dataset is not None:
+            headings.append(f"# {recipe} on {dataset}: {card['method']}, with no settings for these data.\n")
+        else:
+            headings.append(f"# {recipe}: {card['summary']} Settings: {card.get('recipe', 'declared')}.\n")
+    return headings
 
 
 def _options(parser: ArgumentParser, recipe: Namespace | None = None) -> list[str]:

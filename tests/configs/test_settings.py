@@ -58,6 +58,33 @@ def test_any_data_of_its_kind_go_with_a_method():
             assert recipe_settings(f"{part}-{data}")["data"]["init_args"]["dataset"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bare_name_and_data_are_the_name_of_both(kind):
+    for part, data in itertools.product([*names(kind, "methods"), *names(kind, "variants")], names(kind, "data")):
+        chosen = RecipeName.parse(f"{kind}/{part}", data)
+        assert str(chosen) == f"{part}-{data}" and chosen == RecipeName.parse(f"{kind}/{part}-{data}")
+        assert recipe_settings(f"{kind}/{part}", data) == recipe_settings(f"{kind}/{part}-{data}")
+
+
+def test_data_choose_the_kind_and_the_size_where_the_name_does_not():
+    assert RecipeName.parse("vicreg", "cora") == RecipeName("graphs", "vicreg", "cora")
+    assert RecipeName.parse("vicreg", "digits") == RecipeName("images", "vicreg", "digits", "cpu")
+    assert RecipeName.parse("simclr-cpu", "cifar10") == RecipeName("images", "simclr", "cifar10", "cpu")
+    assert RecipeName.parse("grace-cora", "photo").data == "cora"
+    for data in ("graph.pt", "sparse_sbm", "cifar10", ""):  # a file, a generator, another kind
+        assert RecipeName.parse("grace", data) == RecipeName("graphs", "grace")
+    with pytest.raises(RecipeError, match=r"'data.dataset' must .* 'simclr-gpu' \(got 'digits', which is 'cpu' only\)"):
+        recipe_settings("simclr-gpu", "digits")
+    with pytest.raises(RecipeError, match="no recipe or file 'simclr-digits-gpu'; did you mean 'simclr-digits-cpu'"):
+        recipe_settings("simclr-digits-gpu")
+
+
+def test_data_reach_the_base_of_a_file(tmp_path):
+    write(tmp_path, mine={"base": "grace", "trainer": {"max_epochs": 7}})
+    expected = recipe_settings("grace-cora") | {"trainer": {"max_epochs": 7}}
+    assert recipe_settings(tmp_path / "mine.yaml", "cora") == expected
+
+
 def test_a_variant_has_what_its_base_says_of_data_and_size():
     temperature = [
         arguments(f"simclr-knn-{name}")["loss"]["init_args"]["temperature"]

@@ -10,6 +10,7 @@ from gnnclr.graph import (
     AddKNNPositives,
     AddNeighborPositives,
     DropFalseNegatives,
+    ExtraNegatives,
     Negatives,
     WeighFalseNegatives,
     augmentation_graph,
@@ -38,7 +39,7 @@ def literal(graph, labels):
     rule, n = graph.negatives, graph.num_nodes
     sample = graph.sample_id if "sample_id" in graph else graph.sample
     positive = set() if graph.edge_index is None else set(zip(*graph.edge_index.tolist()))
-    explicit = None if graph.negative_index is None else set(zip(*graph.negative_index.tolist()))
+    explicit = None if graph.negative_index is None else list(zip(*graph.negative_index.tolist()))
     ignored = set() if graph.ignore_index is None else set(zip(*graph.ignore_index.tolist()))
     extra = {}
     if graph.extra is not None:
@@ -59,11 +60,11 @@ def literal(graph, labels):
         if -1 in (labels[sample[i]], labels[sample[j]]):
             continue
         weight = 1.0
+        if rule.log_weight is not None:
+            weight = math.exp(rule.log_weight[0][i] @ rule.log_weight[1][j])
         if explicit is not None:
-            weight = float((j, i) in explicit)
+            weight *= explicit.count((j, i))
         else:
-            if rule.log_weight is not None:
-                weight = math.exp(rule.log_weight[0][i] @ rule.log_weight[1][j])
             if rule.exclude == "positives" and (
                 graph.group[i] == graph.group[j] or (i, j) in positive or (j, i) in positive
             ):
@@ -127,6 +128,13 @@ def test_explicit_negatives_and_banks():
     assert values(negative_quality(graph, LABELS)) == pytest.approx(literal(graph, LABELS), rel=1e-12)
     graph.ignore_index = graph.negative_index[:, 20:40]
     assert values(negative_quality(graph, LABELS)) == pytest.approx(literal(graph, LABELS), rel=1e-12)
+    weights = torch.randn(2, 2 * N, 3, generator=torch.Generator().manual_seed(1)).double()
+    graph.negatives = Negatives(log_weight=(weights[0], weights[1]))
+    graph.extra = ExtraNegatives(graph.negative_index[:, 30:], log_weight=torch.linspace(-1, 1, 30))
+    assert values(negative_quality(graph, LABELS)) == pytest.approx(literal(graph, LABELS), rel=1e-12)
+    twice = augmentation_graph(make_views(N, 5))
+    twice.negative_index = torch.tensor([[1, 1, 2, 1], [0, 0, 0, 3]])  # labels 4, 4, 4 and 4, 1
+    assert negative_quality(twice, LABELS).false_negative_rate == 3 / 4
 
 
 def test_rules_are_judged_on_two_plain_views():

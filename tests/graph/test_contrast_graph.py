@@ -115,6 +115,20 @@ def test_wrong_parts_are_named(arguments, message):
         ContrastGraph(**({"x": torch.zeros(4, 3)} | arguments))
 
 
+@pytest.mark.parametrize("name", ["bank_view", "negative", "edge_weights", "y"])
+def test_unknown_parts_are_refused(name):
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
+        ContrastGraph(torch.zeros(4, 3), **{name: torch.zeros(4)})
+
+
+def test_what_a_dictionary_of_a_graph_has_makes_it_again():
+    graph = augmentation_graph(views())
+    graph.sample_id, graph.anchor = torch.arange(8).int(), graph.view == 0
+    again = ContrastGraph.from_dict(graph.to_dict())
+    assert again.keys() == graph.keys() and again.sample_id.dtype == torch.int64 and again.num_nodes == 8
+    assert ContrastGraph(num_nodes=5).num_nodes == 5 and ContrastGraph(torch.zeros(4, 3)).num_nodes == 4
+
+
 @pytest.mark.parametrize(
     "arguments,message",
     [

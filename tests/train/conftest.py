@@ -4,7 +4,7 @@ from gnnclr.train import parse_recipe
 
 SMALL_DIGITS = [
     "--data.batch_size=128",
-    "--data.dataset=digits",
+    "--data.size=8",
     "--model.method.encoder.widths=[4,8]",
     "--model.method.projector.in_features=8",
     "--model.method.projector.hidden_features=8",

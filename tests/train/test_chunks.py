@@ -12,7 +12,7 @@ from gnnclr.vision import SimCLR
 COMMON = ["--trainer.accelerator=cpu", "--trainer.log_every_n_steps=1"]
 DIGITS = [
     "--data.batch_size=256",
-    "--data.dataset=digits",
+    "--data.size=8",
     "--model.method.encoder=chunk_cases.GroupNormEncoder",
     "--model.method.projector.in_features=4",
     "--trainer.max_steps=6",

@@ -11,7 +11,7 @@ from gnnclr.vision import BatchViews, Images, Labeled, MLPHead, SimCLR, SlimResN
 
 
 def test_images_train_on_all_but_the_test_images():
-    data = ImageData("digits-canvas", size=12, batch_size=64)
+    data = ImageData("digits", size=12, batch_size=64)
     data.setup("fit")
     split = data.split
     assert len(data.labels) == 1797 and data.in_channels == 1

@@ -14,7 +14,7 @@ from gnnclr.vision import BatchViews, MLPHead, SimCLR, SlimResNet
 
 SMALL = [
     "--data.batch_size=128",
-    "--data.dataset=digits",
+    "--data.size=8",
     "--data.limit=512",
     "--data.neighbors.every=2",
     "--model.method.encoder.widths=[4,8]",

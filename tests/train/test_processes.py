@@ -21,7 +21,7 @@ TWO = ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.log_every_
 #: Random views, batch normalization, batches that are chosen by embeddings, and neighbors that several epochs keep.
 DIGITS = [
     "--config=simclr-digits",
-    "--data.dataset=digits",
+    "--data.size=8",
     "--data.batch_size=64",
     "--data.limit=512",
     "--data.selection=gnnclr.graph.batches.SpectralBatches",
@@ -209,7 +209,7 @@ def test_another_number_of_processes_goes_on(stopped, tmp_path):
 def test_weights_of_one_process_on_the_joined_batch(tmp_path, one_thread, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     common = [
-        "--data.dataset=digits",
+        "--data.size=8",
         "--data.limit=512",
         "--trainer.accelerator=cpu",
         "--trainer.max_epochs=5",

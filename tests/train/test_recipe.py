@@ -1,4 +1,5 @@
 import pytest
+from lightning.pytorch import Trainer
 
 from gnnclr.configs import RecipeName, recipe_settings
 from gnnclr.train import RecipeError, Run, available_recipes, parse_recipe
@@ -19,6 +20,19 @@ def test_every_recipe_builds_and_survives_its_own_yaml(name, tmp_path):
     (tmp_path / "config.yaml").write_text(run.settings())
     assert Run.open(tmp_path).settings() == run.settings()
     assert -1 not in [value for key, value in run.recipe.items() if key.endswith("channels")]
+
+
+@pytest.mark.parametrize(("name", "data"), [("byol", "digits"), ("bgrl", "sbm")])
+def test_bare_names_train_on_data_by_name(name, data, tmp_path):
+    size = {"digits": "--data.size=8", "sbm": "--data.size=200"}[data]
+    run = Run(parse_recipe(name, [f"--data.dataset={data}", size]), tmp_path)
+    assert run.settings() == Run(parse_recipe(f"{name}-{data}", [size]), tmp_path).settings()
+    built = run.build()
+    before = [weight.clone() for weight in built.model.parameters() if weight.requires_grad]
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
+    Trainer(max_epochs=1, enable_model_summary=False, **quiet).fit(built.model, built.data)
+    after = [weight for weight in built.model.parameters() if weight.requires_grad]
+    assert sum((a != b).any() for a, b in zip(after, before)) > len(before) // 2
 
 
 def test_overrides_reach_every_depth():

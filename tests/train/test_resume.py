@@ -18,7 +18,7 @@ COMMON = [
 ]
 DIGITS = [
     "--data.batch_size=128",
-    "--data.dataset=digits",
+    "--data.size=8",
     "--model.method.encoder.widths=[4,8]",
     "--model.method.projector.in_features=8",
     "--model.method.projector.hidden_features=8",

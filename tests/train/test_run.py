@@ -13,7 +13,7 @@ from gnnclr.vision import SimCLR
 
 SMALL_DIGITS = [
     "--data.batch_size=128",
-    "--data.dataset=digits",
+    "--data.size=8",
     "--model.method.encoder.widths=[4,8]",
     "--model.method.projector.in_features=8",
     "--trainer.accelerator=cpu",

@@ -67,7 +67,7 @@ def propagated_kmeans(
 def _propagate(x: Tensor, edge_index: Tensor, hops: int) -> Tensor:
     if hops == 0:
         return x
-    # As node.propagate_features does, which this room knows nothing of.
+    # As gnnclr.node.propagate_features does; but rooms import downward only, and this one is below that.
     index, weight = gcn_norm(edge_index, num_nodes=x.size(0), dtype=x.dtype)
     assert isinstance(index, Tensor)  # as what it is made of
     adjacency = sparse_matrix(index.flip(0), weight, (x.size(0), x.size(0)))

@@ -12,6 +12,7 @@ from gnnclr.graph.communities.modularity import modularity
 from gnnclr.graph.communities.rule import CommunityRule
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.explicit_negatives import explicit_negatives, extra_negatives
+from gnnclr.graph.pair_exceptions import pair_log_weight
 from gnnclr.graph.partition import check_community, contiguous, joint, of_nodes
 from gnnclr.ops.check import check_matrix, describe
 from gnnclr.ops.labels import UNLABELED, class_labels
@@ -135,7 +136,8 @@ class _Pairs:
 
     def _left_by_rule(self, every: int, same: int) -> tuple[float, float]:
         if self.graph.negative_index is not None:
-            return self._sum_edges(explicit_negatives(self.graph))
+            pairs = explicit_negatives(self.graph)
+            return self._sum_listed(pairs, pair_log_weight(self.graph, pairs, torch.float64))
         if self.rule.log_weight is not None:
             return self._sum_tiles()
         group, sample = self.rule.groups(self.graph), self.graph.sample
@@ -156,14 +158,15 @@ class _Pairs:
     def _sum_extra(self) -> tuple[float, float]:
         """The weight of the extra negatives between pairs in scope."""
         extra = extra_negatives(self.graph)
-        if extra is None:
-            return 0, 0
-        extra = extra.keep(extra.index[0] < self.label.numel())
-        source, target = extra.index
-        weight = torch.ones(source.numel(), dtype=torch.float64, device=source.device)
-        if extra.log_weight is not None:
-            weight = extra.log_weight.double().exp()
-        weight = weight * self._in_scope(source, target)
+        return (0, 0) if extra is None else self._sum_listed(extra.index, extra.log_weight)
+
+    def _sum_listed(self, edge_index: Tensor, log_weight: Tensor | None) -> tuple[float, float]:
+        """The weight of explicit negatives between pairs in scope; one that is there twice counts twice."""
+        inside = edge_index[0] < self.label.numel()
+        source, target = edge_index[:, inside]
+        weight = self._in_scope(source, target).double()
+        if log_weight is not None:
+            weight *= log_weight[inside].double().exp()
         return float(weight.sum()), float((weight * (self.label[source] == self.label[target])).sum())
 
     def _in_scope(self, source: Tensor, target: Tensor) -> Tensor:

@@ -1,15 +1,13 @@
 """The base of rewirings whose rule is made of something found in the data."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
-from torch_geometric.transforms import BaseTransform, Compose
+from torch_geometric.transforms import BaseTransform
 
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.ops.check import describe
-
-T = TypeVar("T")
 
 
 class RuleOfFindings(BaseTransform):
@@ -38,17 +36,3 @@ class RuleOfFindings(BaseTransform):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"fitted": None}
-
-
-def parts_of(rewire: Any, kind: type[T]) -> Iterator[T]:
-    """The rewirings of a kind, of one rewiring or of those that are composed in it.
-
-    Args:
-        rewire (callable): The rewiring.
-        kind (type): Their class.
-    """
-    if isinstance(rewire, Compose):
-        for part in rewire.transforms:
-            yield from parts_of(part, kind)
-    elif isinstance(rewire, kind):
-        yield rewire

@@ -13,7 +13,7 @@ class BetaMixture(nn.Module):
     r"""Two Beta distributions on :math:`(0, 1)`, fitted by expectation maximization with moments matched in each step.
 
     Component 0 starts low (:math:`\alpha = 1, \beta = 2`), component 1 high (:math:`\alpha = 2, \beta = 1`). Parameters
-    are buffers, so that a checkpoint holds them.
+    are buffers, so that a checkpoint holds them. Written here as scikit-learn has mixtures of Gaussians only.
 
     Args:
         weight (float, optional): The weight of component 1 at the start. (default: ``0.05``)

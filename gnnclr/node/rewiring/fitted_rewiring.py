@@ -8,7 +8,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
-from gnnclr.graph.rewiring.fitted import RuleOfFindings, parts_of
+from gnnclr.graph.composed import composed
+from gnnclr.graph.rewiring.fitted import RuleOfFindings
 from gnnclr.node.datasets.data import check_features
 from gnnclr.ops.check import check_count, check_seed, describe
 from gnnclr.ops.memo import TensorMemo
@@ -95,4 +96,4 @@ class FittedRewiring(RuleOfFindings):
 
 def fitted_parts(rewire: Callable[..., Any] | None) -> Iterator[FittedRewiring]:
     """The rewirings to fit, of one rewiring or of those that are composed in it."""
-    yield from parts_of(rewire, FittedRewiring)
+    return (part for part in composed(rewire) if isinstance(part, FittedRewiring))

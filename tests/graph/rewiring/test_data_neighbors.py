@@ -5,10 +5,8 @@ from functools import partial
 import pytest
 import torch
 from contracts.rewiring import RewiringContract, batch
-from torch_geometric.transforms import Compose
 
-from gnnclr.graph import AddKNNPositives, AddNeighborPositives, DataNeighborRewiring
-from gnnclr.graph.rewiring.fitted import parts_of
+from gnnclr.graph import AddNeighborPositives, DataNeighborRewiring
 
 EDGES = torch.tensor([[8, 2, 3], [2, 0, 7]])
 
@@ -43,12 +41,6 @@ def test_copies_are_bound_on_their_own(twin):
     ):
         other(batch())
     assert other.bind(EDGES)(batch()).validate()
-
-
-def test_found_in_compositions():
-    rewire = DataNeighborRewiring()
-    assert list(parts_of(Compose([AddKNNPositives(), Compose([rewire])]), DataNeighborRewiring)) == [rewire]
-    assert list(parts_of(None, DataNeighborRewiring)) == []
 
 
 def test_wrong_rules():
