@@ -8,6 +8,7 @@ from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.graph_data import GraphData
 from gnnclr.train.image_data import ImageData
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
+from gnnclr.train.load import load
 from gnnclr.train.metrics_csv import MetricsCSV, read_metrics
 from gnnclr.train.module import ContrastiveModule
 from gnnclr.train.multiplex_data import MultiplexNodeData
@@ -39,6 +40,7 @@ __all__ = [
     "available_recipes",
     "build_data",
     "build_module",
+    "load",
     "parameter_groups",
     "parse_recipe",
     "read_checkpoint",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gnnclr.eval import ProbeResult, Split, evaluate_features
 from gnnclr.graph import DataNeighbors
 from gnnclr.train.follow_neighbors import check_rewirings, follow_neighbors
+from gnnclr.vision import CentralSquare
 
 
 class ContrastiveData(LightningDataModule):
@@ -31,6 +32,10 @@ class ContrastiveData(LightningDataModule):
     split: Split | None = None
     in_channels: int
     neighbors: DataNeighbors | None = None
+    #: What is seen of an image where nothing is random, known before anything is read; of images alone.
+    square: CentralSquare | None = None
+    #: The names of the examples that :meth:`embed` embeds, where they have some.
+    names: list[str] | None = None
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()

@@ -17,9 +17,20 @@ from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.train.follow_neighbors import check_neighbors
 from gnnclr.train.shared_selection import SharedSelection
-from gnnclr.vision import Images, TensorLoader, cifar10, digits, digits_canvas, image_folder, torchvision_images
+from gnnclr.vision import (
+    CentralSquare,
+    Images,
+    TensorLoader,
+    cifar10,
+    digits,
+    digits_canvas,
+    image_folder,
+    torchvision_images,
+)
 
 DATASETS = ("digits", "digits-canvas", "cifar10", "cifar100", "stl10", "folder")
+#: Height and width of the images of a data set, and their channels.
+SHAPES = {"digits": (8, 1), "digits-canvas": (12, 1), "cifar10": (32, 3), "cifar100": (32, 3), "stl10": (96, 3)}
 #: Data sets that come with a package.
 EMBEDDED = ("digits", "digits-canvas")
 
@@ -86,6 +97,8 @@ class ImageData(ContrastiveData):
         self.size, self.batch_size, self.supervised = size, batch_size, labels
         self.limit, self.selection = limit, selection
         self.images: Images | None = None
+        own, channels = SHAPES.get(dataset, (size, 3))
+        self.square = CentralSquare(size if size is not None and dataset == "digits-canvas" else own, 1.0, channels)
 
     def setup(self, stage: str) -> None:
         """Loads the images, once."""

@@ -72,7 +72,9 @@ class Run:
         """
         config = Path(folder) / "config.yaml"
         if not config.is_file():
-            raise RecipeError(f"{folder} is not the folder of a run: it has no config.yaml")
+            below = sorted(str(path.parent) for path in Path(folder).glob("*/config.yaml"))
+            hint = f"; did you mean {' or '.join(map(repr, below[-3:]))}?" if below else ""
+            raise RecipeError(f"{folder} is not the folder of a run: it has no config.yaml{hint}")
         lacking = [part for part in ("model", "data", "trainer", "checkpoint") if not load(config).get(part)]
         if lacking:  # what is cut between two lines is YAML, with defaults in place of the rest
             raise RecipeError(f"'{config}' must hold all settings of a run (got none of {', '.join(lacking)})")
@@ -202,8 +204,23 @@ class Run:
         Raises:
             RecipeError: If there is no checkpoint, or it is damaged or of another method.
         """
-        if not self.checkpoint.is_file():
-            raise RecipeError(f"{self.folder} has no checkpoint {self.checkpoint.relative_to(self.folder)}")
+        untrained, method, data, step = self._load()
+        data.prepare_data()
+        data.setup("evaluate")
+        return untrained, method, data, step
+
+    @names_fields
+    def load_method(self) -> tuple[nn.Module, ContrastiveData]:
+        """The method of the last checkpoint, and the data, of which nothing is read: they may be elsewhere.
+
+        Raises:
+            RecipeError: As of :meth:`load`.
+        """
+        _, method, data, _ = self._load()
+        return method, data
+
+    def _load(self) -> tuple[nn.Module, nn.Module, ContrastiveData, int]:
+        self._check_has_checkpoint()
         built = self.build()
         module, data = built.model, built.data
         untrained = copy.deepcopy(module.method)
@@ -211,9 +228,11 @@ class Run:
         check_recipe(self.checkpoint, checkpoint, self.settings(), method_only=True)
         check_weights(self.checkpoint, checkpoint["state_dict"], module)
         module.load_state_dict(checkpoint["state_dict"])
-        data.prepare_data()
-        data.setup("evaluate")
         return untrained, module.method, data, checkpoint["global_step"]
+
+    def _check_has_checkpoint(self) -> None:
+        if not self.checkpoint.is_file():
+            raise RecipeError(f"{self.folder} has no checkpoint {self.checkpoint.relative_to(self.folder)}")
 
     @names_fields
     def evaluate(self) -> dict[str, Any]:
@@ -222,8 +241,7 @@ class Run:
         Raises:
             RecipeError: If there is no checkpoint, or another process uses the folder.
         """
-        if not self.checkpoint.is_file():
-            raise RecipeError(f"{self.folder} has no checkpoint {self.checkpoint.relative_to(self.folder)}")
+        self._check_has_checkpoint()
         with self._claim():
             try:
                 seconds = (self.result or {}).get("seconds", float("nan"))

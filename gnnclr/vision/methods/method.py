@@ -1,5 +1,6 @@
 """The base of methods for images."""
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import torch
@@ -43,6 +44,12 @@ class VisionMethod(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """The features of ``images``, without augmentation."""
         return self.encode(self.views.plain(images))
+
+    def features(self) -> nn.Module:
+        """What is kept after training, apart from all that training needs: a module that normalizes images
+        :math:`(B, C, H, W)` in :math:`[0, 1]` and maps them to features :math:`(B, D)`. Weights are shared."""
+        normalize = getattr(self.views, "normalize", nn.Identity())
+        return nn.Sequential(OrderedDict(normalize=normalize, encoder=self.encoder, flatten=nn.Flatten(1)))
 
     def encode(self, images: Tensor, encoder: nn.Module | None = None) -> Tensor:
         """The features of views :math:`(B, C, H, W)`, by the encoder or by a copy of it."""
