@@ -204,7 +204,7 @@ def _fit(arguments: argparse.Namespace, overrides: list[str]) -> int:
         return _stopped(f"\nStopped after step {stop.step}. Go on with\n  gnnclr fit --ckpt_path={stop.path}")
     if not is_rank_zero():
         return 0
-    _print_table(result["test"])
+    _print_result(result)
     print(f"\n{result['steps']} steps in {result['seconds']:.0f} s; everything is in {run.folder}")
     return 0
 
@@ -232,7 +232,7 @@ def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
         for name in ("seeds", "out"):
             if (value := getattr(arguments, name)) is not None:
                 raise ValueError(f"'--{name}' goes with --config; --run evaluates one run in its folder (got {value})")
-        _print_table(Run.open(arguments.run, overrides).evaluate()["test"])
+        _print_result(Run.open(arguments.run, overrides).evaluate())
         return 0
     if any(override.startswith("--seed_everything") for override in overrides):
         raise ValueError(f"'--seed_everything' goes with fit; here seeds are 0 to N-1 of --seeds N (got {overrides})")
@@ -278,14 +278,14 @@ def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
-def _print_table(rows: dict[str, dict[str, Any]]) -> None:
+def _print_result(result: dict[str, Any]) -> None:
     from gnnclr.eval import results_table
 
-    print(
-        f"\n{results_table(rows, corner='test')}"
-        if rows
-        else "\nNothing was probed: the data have no labels, or labels of one class."
-    )
+    if result["test"]:
+        print(f"\n{results_table(result['test'], corner='test')}")
+        return
+    print("\nNothing was probed: the data have no labels, labels of one class, or too few. How the features lie:")
+    print(f"\n{results_table(result['geometry'], scale=1, digits=2)}")
 
 
 def _unknown(option: str, known: list[str]) -> str:

@@ -41,6 +41,23 @@ class RecipeName:
         usual = usual.get("size", layer(self.kind, "", "base").get("size"))
         return "-".join(x for x in (self.part, self.data, None if self.size == usual else self.size) if x)
 
+    @classmethod
+    def on_data(cls, name: str, data: str) -> str:
+        """The name of the same recipe on other data, if these bring a reader of their own, as photos do, which other
+        networks and sizes go with; any other name stays.
+
+        Args:
+            name (str): A name of a recipe, or of none.
+            data (str): The value of ``data.dataset``.
+        """
+        recipe = cls.parse(name)
+        if recipe is None or recipe.data == data or data not in names(recipe.kind, "data"):
+            return name
+        if "class_path" not in layer(recipe.kind, "data", data).get("data", {}):
+            return name
+        size = f"-{recipe.size}" if name.endswith(f"-{recipe.size}") else ""
+        return f"{recipe.kind}/{recipe.part}-{data}{size}"
+
     @property
     def is_variant(self) -> bool:
         """Whether it changes one part of another recipe."""

@@ -14,6 +14,7 @@ from gnnclr.train.module import ContrastiveModule
 from gnnclr.train.multiplex_data import MultiplexNodeData
 from gnnclr.train.node_data import NodeData
 from gnnclr.train.optim import LARS, parameter_groups, warmup_cosine
+from gnnclr.train.photo_data import PhotoData
 from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord
 from gnnclr.train.run import Run
@@ -29,6 +30,7 @@ __all__ = [
     "MetricsCSV",
     "MultiplexNodeData",
     "NodeData",
+    "PhotoData",
     "RecipeError",
     "RecipeRecord",
     "ResumableInterrupt",

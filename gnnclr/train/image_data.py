@@ -24,11 +24,12 @@ from gnnclr.vision import (
     cifar10,
     digits,
     digits_canvas,
-    image_folder,
     torchvision_images,
 )
+from gnnclr.vision.colors import measured_colors
+from gnnclr.vision.transforms.normalize import CIFAR_MEAN, CIFAR_STD
 
-DATASETS = ("digits", "digits-canvas", "cifar10", "cifar100", "stl10", "folder")
+DATASETS = ("digits", "digits-canvas", "cifar10", "cifar100", "stl10")
 #: Height and width of the images of a data set, and their channels.
 SHAPES = {"digits": (8, 1), "digits-canvas": (12, 1), "cifar10": (32, 3), "cifar100": (32, 3), "stl10": (96, 3)}
 #: Data sets that come with a package.
@@ -44,10 +45,10 @@ class ImageData(ContrastiveData):
 
     Args:
         dataset (str): ``"digits"`` and ``"digits-canvas"`` come with scikit-learn; ``"cifar10"``, ``"cifar100"``,
-            ``"stl10"`` (see :func:`gnnclr.vision.torchvision_images`) and ``"folder"`` (one folder of images a class)
-            are read from ``root``.
+            ``"stl10"`` (see :func:`gnnclr.vision.torchvision_images`) are read from ``root``. Photos are
+            :class:`PhotoData`.
         root (str, optional): Where the files are; ``~`` and ``$NAME`` are replaced. (default: ``None``)
-        size (int, optional): Height and width of the canvas, or of images from a folder. (default: the one of the data)
+        size (int, optional): Height and width of the canvas. (default: the one of the data)
         batch_size (int, optional): Images in a batch. (default: ``256``)
         seed (int, optional): The seed of the order of batches. (default: ``0``)
         labels (bool, optional): Give batches a ``label``, for objectives that learn from labels. Training then sees the
@@ -64,7 +65,7 @@ class ImageData(ContrastiveData):
             ``neighbors_within_class``. (default: ``None``)
 
     Raises:
-        ValueError: If ``dataset`` is unknown, or needs a ``root`` or a ``size`` and has none.
+        ValueError: If ``dataset`` is unknown, or needs a ``root`` and has none.
     """
 
     def __init__(
@@ -80,11 +81,14 @@ class ImageData(ContrastiveData):
         neighbors: DataNeighbors | None = None,
     ) -> None:
         super().__init__(seed)
+        if dataset == "folder":
+            raise ValueError(
+                "'data.dataset' must be one that fits into memory (got 'folder'): take a recipe for photos, such as "
+                "simclr-folder, or --data=gnnclr.train.PhotoData"
+            )
         self.dataset = check_choice("data.dataset", dataset, DATASETS)
         if dataset not in EMBEDDED and root is None:
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
-        if dataset == "folder" and size is None:
-            raise ValueError("'data.size' must be the height and width of the images (got none)")
         check_count("data.batch_size", batch_size, least=2)  # with one image nothing repels
         if limit is not None and check_count("data.limit", limit) < batch_size:
             raise ValueError(f"'data.limit' must be at least the batch size of {batch_size} (got {describe(limit)})")
@@ -97,7 +101,7 @@ class ImageData(ContrastiveData):
         self.size, self.batch_size, self.supervised = size, batch_size, labels
         self.limit, self.selection = limit, selection
         self.images: Images | None = None
-        own, channels = SHAPES.get(dataset, (size, 3))
+        own, channels = SHAPES[dataset]
         self.square = CentralSquare(size if size is not None and dataset == "digits-canvas" else own, 1.0, channels)
 
     def setup(self, stage: str) -> None:
@@ -111,7 +115,6 @@ class ImageData(ContrastiveData):
             "cifar10": lambda: cifar10(self.root),
             "cifar100": lambda: torchvision_images("CIFAR100", self.root),
             "stl10": lambda: torchvision_images("STL10", self.root),
-            "folder": lambda: image_folder(self.root, **size),
         }
         self.images = load[self.dataset]()
         parts = (self.images.train, self.images.val, self.images.test)
@@ -146,6 +149,14 @@ class ImageData(ContrastiveData):
         if self.limit is None or self.limit >= count:
             return slice(None)
         return torch.randperm(count, generator=torch.Generator().manual_seed(0))[: self.limit]
+
+    def colors(self) -> tuple[list[float], list[float]]:
+        """Mean and deviation of each channel over the images that are no test images, or those that are known."""
+        if (known := known_colors(self.dataset)) is not None:
+            return known
+        parts = [self.images.train.images, self.images.val.images]
+        parts += [] if self.images.extra is None else [self.images.extra]
+        return measured_colors(chunk for part in parts for chunk in part.split(4096))
 
     @property
     def batches_by_neighbors(self) -> bool:
@@ -208,6 +219,15 @@ class ImageData(ContrastiveData):
         """The pixels."""
         parts = (self.images.train, self.images.val, self.images.test)
         return {"raw": lambda: torch.cat([part.images for part in parts]).flatten(1).float() / 255}
+
+
+def known_colors(dataset: str | None) -> tuple[list[float], list[float]] | None:
+    """Mean and deviation of each channel of the images of a data set, where they are known without a look at it.
+
+    Args:
+        dataset (str): Its name.
+    """
+    return (list(CIFAR_MEAN), list(CIFAR_STD)) if dataset == "cifar10" else None
 
 
 @torch.no_grad()

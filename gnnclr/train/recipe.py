@@ -10,7 +10,7 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from gnnclr.configs import RecipeError, merge, recipe_settings
+from gnnclr.configs import RecipeError, RecipeName, merge, recipe_settings
 from gnnclr.train.channels import open_channels
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.module import ContrastiveModule
@@ -65,8 +65,10 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
                 f"'config' must be a list where there are several recipes (got {override!r} as an override)"
             )
     configs = [config] if isinstance(config, str) else list(config)
+    dataset = _value_of("--data.dataset", overrides)
+    named = [RecipeName.on_data(name, dataset) for name in configs] if dataset else configs
     usual = {"model": {"optimizer": {"class_path": "torch.optim.AdamW"}}}
-    settings = open_channels(reduce(merge, [recipe_settings(name) for name in configs], usual))
+    settings = open_channels(reduce(merge, [recipe_settings(name) for name in named], usual))
     data = settings.get("data")
     if isinstance(data, dict) and "seed" in (data.get("init_args") or {}):
         raise RecipeError(f"{', '.join(configs)}: {SEED}")
@@ -101,6 +103,13 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
     except ArgumentError as error:
         raise RecipeError(f"{', '.join(configs)}: {explain(error, _options(parser))}") from None
     raise RecipeError(explain(failure, _options(parser, recipe), overrides))
+
+
+def _value_of(option: str, overrides: Sequence[str]) -> str | None:
+    """The value of an option, which is the last one that is given."""
+    pairs = zip(overrides, [*overrides[1:], ""])
+    found = [text[len(option) + 1 :] if "=" in text else after for text, after in pairs if text.split("=")[0] == option]
+    return found[-1] if found else None
 
 
 def _options(parser: ArgumentParser, recipe: Namespace | None = None) -> list[str]:

@@ -21,7 +21,11 @@ from gnnclr.vision.methods.sim_siam import SimSiam
 from gnnclr.vision.methods.simclr import SimCLR
 from gnnclr.vision.methods.sup_con import SupCon
 from gnnclr.vision.methods.two_towers import TwoTowers
+from gnnclr.vision.photos.crops import PhotoCrops
 from gnnclr.vision.photos.decode import decode_photo
+from gnnclr.vision.photos.folder import PhotoFolder
+from gnnclr.vision.photos.mapped import MappedPhotos
+from gnnclr.vision.photos.source import PhotoSource
 from gnnclr.vision.photos.square import CentralSquare
 from gnnclr.vision.transforms.affine import RandomAffine
 from gnnclr.vision.transforms.blur import GaussianBlur
@@ -54,12 +58,16 @@ __all__ = [
     "Labeled",
     "LuminanceChrominance",
     "MLPHead",
+    "MappedPhotos",
     "MoCo",
     "NonSemanticNegatives",
     "NonSemanticPatches",
     "Normalize",
     "PGDAttack",
     "PairedInputs",
+    "PhotoCrops",
+    "PhotoFolder",
+    "PhotoSource",
     "RandomAffine",
     "RandomPhaseTexture",
     "RandomResizedCrop",

@@ -1,7 +1,7 @@
 """The base of methods for images."""
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,9 @@ class VisionMethod(nn.Module):
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
         - **output:** features :math:`(B, D)`
     """
+
+    #: Whether a step sees nothing of an image but its views: then photos come as crops.
+    takes_crops: ClassVar[bool] = True
 
     def __init__(self, encoder: nn.Module, views: Views, chunk_size: int | None = None):
         super().__init__()

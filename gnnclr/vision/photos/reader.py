@@ -102,6 +102,7 @@ class PhotoReader(Dataset[Any]):
             pin_memory=torch.cuda.is_available(),
             worker_init_fn=_leave_signals_to_the_parent,
             persistent_workers=keep and workers > 0,
+            generator=torch.Generator(),  # or it would draw from that of the training
         )
 
 
@@ -127,7 +128,7 @@ def read_squares(
     """
     numbers = range(len(source)) if index is None else index.tolist()
     batches = [[(i,) for i in numbers[start : start + batch_size]] for start in range(0, len(numbers), batch_size)]
-    reader = PhotoReader(source, _Square(square), max_pixels)
+    reader = PhotoReader(source, SquareOf(square), max_pixels)
     # Processes that are not needed take longer to start than they save.
     workers = workers if len(numbers) > batch_size else 0
     with progress(title, len(numbers)) as advance:
@@ -136,13 +137,18 @@ def read_squares(
             advance(len(read.index) + len(read.broken))
 
 
-class _Square:
-    """The central square of a photo, whatever its key."""
+class SquareOf:
+    """Takes the central square of a photo, whatever its key.
+
+    Args:
+        square (CentralSquare): The square.
+    """
 
     def __init__(self, square: CentralSquare) -> None:
         self.square = square
 
-    def __call__(self, photo: "Image", index: int) -> Tensor:
+    def __call__(self, photo: "Image", *key: int) -> Tensor:
+        """The square of a photo."""
         return self.square(photo)
 
 

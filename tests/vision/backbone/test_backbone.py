@@ -65,8 +65,10 @@ def test_two_towers():
 
 
 def test_it_can_be_trained_on():
-    backbone = Backbone(method().features(), CentralSquare(12))
-    backbone(torch.rand(4, 3, 12, 12)).sum().backward()
+    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 12 * 12, 4))
+    backbone = Backbone(SimCLR(encoder, MLPHead(4, 4, 4), BatchViews(12)).features(), CentralSquare(12))
+    backbone(torch.rand(4, 3, 20, 12)).sum().backward()
+    assert backbone.encoder is encoder
     assert all(parameter.grad is not None for parameter in backbone.encoder.parameters())
 
 
