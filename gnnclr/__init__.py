@@ -1,8 +1,21 @@
 """Contrastive representation learning as message passing: a batch is a graph, an update is a layer."""
 
 import warnings
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from gnnclr.train.load import load
+
+__all__ = ["load"]
 # PyG calls this when it is imported, which no user can mend.
 warnings.filterwarnings("ignore", message="`torch.jit.script` is deprecated", category=FutureWarning)
-
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # What `import gnnclr` alone must not load.
+    if name == "load":
+        from gnnclr.train.load import load
+
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,6 +28,8 @@ examples:
   gnnclr fit --ckpt_path=runs/cora/checkpoints/last.ckpt   go on with a run that was stopped
   gnnclr evaluate --config grace-sbm --seeds 5             mean and standard deviation over seeds
   gnnclr embed --run runs/cora --output z.npz
+  gnnclr embed --run runs/photos --images FOLDER           embeddings of other images
+  gnnclr export --run runs/photos --format onnx --output encoder.onnx
 """
 
 
@@ -99,7 +101,7 @@ def _fail(error: Exception) -> int:
         text = f"{error}; install it with: pip install 'gnnclr[cpu,train,report]'"
     elif isinstance(error, OSError):
         text = explain_system_error(error)
-    elif not isinstance(error, ValueError):
+    elif not isinstance(error, (ValueError, ImportError)):
         status, text = 1, explain_unexpected(error)
     if not is_rank_zero():
         time.sleep(2.0)  # the first process says so if it fails alike, and its launcher ends this one
@@ -133,12 +135,24 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     evaluate.add_argument("--seeds", type=int, metavar="N", help="with --config: train seeds 0 to N-1 (default: 5)")
     evaluate.set_defaults(function=_evaluate, takes_recipe=True)
 
-    about = "Writes the embeddings z; with labels also y, -1 where one is missing, and the rows train, val and test."
+    about = (
+        "Writes the embeddings z of the data of a run, or of other data of their kind, and what is known of the rows: "
+    )
+    about += "name, y (-1 where a label is missing), and the rows train, val and test."
     brief = "write the embeddings of a run to a file"
     embed = commands.add_parser("embed", help=brief, description=about, allow_abbrev=False)
     embed.add_argument("--run", type=_path, required=True, metavar="FOLDER", help="the folder of a run")
-    embed.add_argument("--output", type=_path, default="embeddings.npz", metavar="FILE", help="default: embeddings.npz")
+    embed.add_argument("--images", type=_path, metavar="FOLDER", help="embed these images; a zip file is a folder too")
+    file = "*.npz or, with pyarrow, *.parquet (default: embeddings.npz)"
+    embed.add_argument("--output", type=_path, default="embeddings.npz", metavar="FILE", help=file)
     embed.set_defaults(function=_embed, takes_recipe=False)
+
+    brief = "write the trained encoder of images to a file for other programs"
+    export = commands.add_parser("export", help=brief, allow_abbrev=False)
+    export.add_argument("--run", type=_path, required=True, metavar="FOLDER", help="the folder of a run on images")
+    export.add_argument("--format", required=True, metavar="NAME", help="safetensors, torch_export or onnx")
+    export.add_argument("--output", type=_path, required=True, metavar="FILE", help="the file")
+    export.set_defaults(function=_export, takes_recipe=False)
 
     lists = commands.add_parser("list", help="list recipes, losses, layers or probes", allow_abbrev=False)
     lists.add_argument("what", nargs="?", default="configs", choices=sorted(LISTS), help="default: configs")
@@ -191,7 +205,7 @@ def _fit(arguments: argparse.Namespace, overrides: list[str]) -> int:
         return _stopped(f"\nStopped after step {stop.step}. Go on with\n  gnnclr fit --ckpt_path={stop.path}")
     if not is_rank_zero():
         return 0
-    _print_table(result["test"])
+    _print_result(result)
     print(f"\n{result['steps']} steps in {result['seconds']:.0f} s; everything is in {run.folder}")
     return 0
 
@@ -221,7 +235,7 @@ def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
         for name in ("seeds", "out"):
             if (value := getattr(arguments, name)) is not None:
                 raise ValueError(f"'--{name}' goes with --config; --run evaluates one run in its folder (got {value})")
-        _print_table(Run.open(arguments.run, overrides).evaluate()["test"])
+        _print_result(Run.open(arguments.run, overrides).evaluate())
         return 0
     if any(override.startswith("--seed_everything") for override in overrides):
         raise ValueError(f"'--seed_everything' goes with fit; here seeds are 0 to N-1 of --seeds N (got {overrides})")
@@ -238,20 +252,20 @@ def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
 
 
 def _embed(arguments: argparse.Namespace, rest: list[str]) -> int:
-    import numpy as np
+    from gnnclr.train.embedding import embed_run, write_arrays
 
-    from gnnclr.ops.atomic import atomic_write
-    from gnnclr.train import Run
-    from gnnclr.train.contrastive_data import check_embedding
+    arrays = embed_run(arguments.run, images=arguments.images)
+    rows, width = arrays["z"].shape
+    print(f"{rows} embeddings of width {width} in {write_arrays(arrays, arguments.output)}: {', '.join(arrays)}")
+    return 0
 
-    _, method, data, _ = Run.open(arguments.run).load()
-    z = check_embedding(data.embed(method)).numpy()
-    probed = {} if data.labels is None else {"y": data.labels.numpy()}
-    probed |= {name: getattr(data.split, name).numpy() for name in ("train", "val", "test") if data.split}
-    output = Path(arguments.output)
-    with atomic_write(output, "wb") as file:
-        np.savez(file, z=z, **probed)
-    print(f"{z.shape[0]} embeddings of width {z.shape[1]} in {output}: {', '.join(['z', *probed])}")
+
+def _export(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from gnnclr.train import load
+    from gnnclr.vision import export_backbone
+
+    path = export_backbone(load(arguments.run), arguments.output, arguments.format)
+    print(f"the encoder of {arguments.run} is in {path}")
     return 0
 
 
@@ -267,14 +281,14 @@ def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
-def _print_table(rows: dict[str, dict[str, Any]]) -> None:
+def _print_result(result: dict[str, Any]) -> None:
     from gnnclr.eval import results_table
 
-    print(
-        f"\n{results_table(rows, corner='test')}"
-        if rows
-        else "\nNothing was probed: the data have no labels, or labels of one class."
-    )
+    if result["test"]:
+        print(f"\n{results_table(result['test'], corner='test')}")
+        return
+    print("\nNothing was probed: the data have no labels, labels of one class, or too few. How the features lie:")
+    print(f"\n{results_table(result['geometry'], scale=1, digits=2)}")
 
 
 def _unknown(option: str, known: list[str]) -> str:

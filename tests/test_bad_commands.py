@@ -63,7 +63,8 @@ OF_IMAGES = {
     "--model.method=gnnclr.node.GRACE": r"'model.method' must take images, which 'data' are \(got GRACE\)",
     "--model.method.views=[]": r"'model.method.views' must be a Views \(got \[\]\)",
     "--data.size=3": r"'data.size' must be an integer of at least 8 \(got int 3\)",
-    "--data.dataset=folder": r"'data.root' must be the folder with the files of 'folder' \(got none\)",
+    "--data.dataset=folder": r"'data.root' must be the folder with the photos \(got none\)",
+    "--data.dataset=folder --data.broken=mend": r"'data.broken' must be one of 'skip', 'refuse' \(got 'mend'\)",
     "--model.method.encoder.widths=[0,4]": r"'model.method.encoder.widths' must be positive integers",
     "--model.method.projector.in_features=32": r"'model.method.projector' must take the 64 .* takes 32\)",
 }
@@ -94,6 +95,8 @@ OTHERS = {
     "evaluate --config=grace-sbm --seeds 0": r"'seeds' must be at least 1 \(got 0\)",
     "evaluate --config=grace-sbm --seeds=abc": "--seeds: invalid int value: 'abc'",
     "embed --run=folder": "folder is not the folder of a run",
+    "export --run=folder --format=onnx --output=x": "folder is not the folder of a run",
+    "export --run=folder --format=onnx": "arguments are required: --output",
     "embed": "arguments are required: --run",
     "demo --seed=-1": r"'seed_everything' must be an integer from 0 to",
     "demo --out=file": "a part of it is a file where a folder is expected",
@@ -134,7 +137,7 @@ def said(arguments, capsys, status=2):
 
 COMMANDS = {
     **{text: ([*GRAPH, text], message) for text, message in OF_GRAPHS.items()},
-    **{f"images {text}": ([*IMAGES, text], message) for text, message in OF_IMAGES.items()},
+    **{f"images {text}": ([*IMAGES, *text.split()], message) for text, message in OF_IMAGES.items()},
     **{text: (text.split(), message) for text, message in OTHERS.items()},
 }
 

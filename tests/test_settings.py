@@ -14,7 +14,7 @@ from gnnclr.graph import FeatureBank
 from gnnclr.nn import ContrastiveConv
 from gnnclr.node import GCNEncoder, PropagatedMLP, grace_view
 from gnnclr.ops.kernels import Gaussian
-from gnnclr.vision import Grayscale, Views
+from gnnclr.vision import Backbone, Grayscale, RandomResizedCrop, Views
 
 ROOMS = (
     "losses",
@@ -105,6 +105,10 @@ GIVEN = {
     "kernel": Gaussian,
     "parts": lambda: [Grayscale()],
     "views": lambda: Views([Grayscale()]),
+    "crop": lambda: RandomResizedCrop(8),
+    "features": nn.Identity,
+    "backbone": lambda: Backbone(nn.Identity()),
+    "dataset": lambda: [0] * 4,
 }
 #: The same by annotation, for names that are not known.
 BY_KIND = {int: 2, float: 0.5, bool: False, torch.Tensor: lambda: torch.ones(4, 2), nn.Module: nn.Identity}
@@ -120,15 +124,19 @@ BY_CLASS = {
     "WeighFalseNegatives": {"k": 1, "threshold": 0.5},
     "GATEncoder": {"heads": 2},
     "TensorLoader": {"batch_size": 4},
+    "PhotoCrops": {"views": 2},
     "cached_backward": {"encoder": lambda: nn.Linear(6, 2), "inputs": lambda: data().x, "loss": lambda: torch.sum},
 }
 #: What holds results, reads files, or is twin to a class.
 LEFT_OUT = {
     "NegativeQuality",
     "MultiplexScores",
+    "PhotoFolder",
     "cifar10",
+    "decode_photo",
     "digits",
     "digits_canvas",
+    "export_backbone",
     "image_folder",
     "load_node_data",
     "load_multiplex_data",

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,17 @@ def _settings(name: RecipeName) -> dict[str, Any]:
     kind, chosen = name.kind, [(folder, x) for folder, x in (("size", name.size), ("data", name.data)) if x]
     layers = [layer(kind, "", "base"), *(layer(kind, folder, x) for folder, x in chosen)]
     for own in (part(kind, x) for x in lineage(kind, name.part)):
-        layers += [own, *(own["when"][x] for _, x in chosen if x in own.get("when", {}))]
+        layers += _with_cases(own, [x for _, x in chosen])
     settings: dict[str, Any] = {}
     for own in layers:
         settings = merge(settings, own)
     return _plain(settings)
+
+
+def _with_cases(own: Mapping[str, Any], chosen: list[str]) -> list[Mapping[str, Any]]:
+    """What a part says, and what it says of the size and the data that are chosen, or of both of them."""
+    cases = own.get("when", {})
+    return [own, *(one for x in chosen if x in cases for one in _with_cases(cases[x], chosen))]
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.graph_data import GraphData
 from gnnclr.train.image_data import ImageData
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
+from gnnclr.train.load import load
 from gnnclr.train.metrics_csv import MetricsCSV, read_metrics
 from gnnclr.train.module import ContrastiveModule
 from gnnclr.train.multiplex_data import MultiplexNodeData
 from gnnclr.train.node_data import NodeData
 from gnnclr.train.optim import LARS, parameter_groups, warmup_cosine
+from gnnclr.train.photo_data import PhotoData
 from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord
 from gnnclr.train.run import Run
@@ -28,6 +30,7 @@ __all__ = [
     "MetricsCSV",
     "MultiplexNodeData",
     "NodeData",
+    "PhotoData",
     "RecipeError",
     "RecipeRecord",
     "ResumableInterrupt",
@@ -39,6 +42,7 @@ __all__ = [
     "available_recipes",
     "build_data",
     "build_module",
+    "load",
     "parameter_groups",
     "parse_recipe",
     "read_checkpoint",

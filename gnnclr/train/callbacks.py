@@ -153,18 +153,19 @@ class StepSeed(Callback):
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1))
 
 
-class SaveConfig(Callback):
-    """Writes ``config.yaml`` when training starts: settings that fail before leave the folder as it was.
+class SaveFiles(Callback):
+    """Writes ``config.yaml`` and the like when training starts: settings that fail before leave the folder as it was.
 
     Args:
-        path (Path): The file.
-        settings (str): Its text.
+        folder (Path): The folder.
+        texts (dict): The names of the files, and their text.
     """
 
-    def __init__(self, path: Path, settings: str) -> None:
-        self.path, self.settings = path, settings
+    def __init__(self, folder: Path, texts: dict[str, str]) -> None:
+        self.folder, self.texts = folder, texts
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the file."""
+        """Writes the files."""
         if trainer.is_global_zero:
-            write_text(self.path, self.settings)
+            for name, text in self.texts.items():
+                write_text(self.folder / name, text)

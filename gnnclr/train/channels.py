@@ -1,28 +1,49 @@
-"""Numbers of channels and classes, which a recipe leaves to the data."""
+"""Numbers of channels and classes, and the colors of images, which a recipe leaves to the data."""
 
 import copy
 import inspect
 import pkgutil
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from jsonargparse import ArgumentParser, Namespace
 
 from gnnclr.train.contrastive_data import ContrastiveData
+from gnnclr.train.image_data import known_colors
 from gnnclr.train.module import ContrastiveModule
 
-#: Stands for a number that is read from the data, as in PyG.
-FROM_DATA = -1
-#: The numbers that are read, by the part of a method and the argument.
+#: Stands for what is read from the data: for a number as in PyG, for a color nothing.
+FROM_DATA = {"channels": -1, "classes": -1, "mean": None, "std": None}
+COLORS = {"mean": "mean", "std": "std"}
+#: What is read, by the part of a method and the argument.
 NUMBERS = {
     "method": {"in_channels": "channels", "num_communities": "classes"},
     "encoder": {"in_channels": "channels"},
     "decoder": {"out_channels": "channels"},
+    "views": COLORS,
+    "normalize": COLORS,
+    "modalities": {},
 }
 
 
+class Numbers(NamedTuple):
+    """What a recipe may leave to its data.
+
+    Args:
+        channels (int): Channels of the input.
+        classes (int, optional): The number of classes, where it is known.
+        mean (list[float], optional): The mean of each channel of images in [0, 1], where it is known.
+        std (list[float], optional): The deviation of each channel.
+    """
+
+    channels: int
+    classes: int | None = None
+    mean: list[float] | None = None
+    std: list[float] | None = None
+
+
 def open_channels(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings in which each number of channels that is not given is left to the data.
+    """Settings in which the numbers of channels and the colors of images that are not given are left to the data.
 
     Args:
         settings (dict): Settings as YAML gives them; they stay as they are.
@@ -31,8 +52,8 @@ def open_channels(settings: dict[str, Any]) -> dict[str, Any]:
     model = settings.get("model")
     for part, role in _parts(model.get("method") if isinstance(model, dict) else None):
         for name, what in NUMBERS[role].items():
-            if what == "channels" and name in _arguments(part["class_path"]):
-                part["init_args"] = {name: FROM_DATA} | (part.get("init_args") or {})
+            if what != "classes" and name in _arguments(part["class_path"]):
+                part["init_args"] = {name: FROM_DATA[what]} | (part.get("init_args") or {})
     return settings
 
 
@@ -49,25 +70,30 @@ def read_from_data(recipe: Namespace) -> tuple[Namespace, ContrastiveData | None
         return copy.deepcopy(recipe), None
     data = _load(recipe)
     classes = None if data.labels is None else int(data.labels.max()) + 1
-    return with_numbers(recipe, data.in_channels, classes), data
+    wanted = {NUMBERS[role][name] for _, role, name in _open_numbers(recipe)}
+    colors = (data.colors() if wanted & {"mean", "std"} else None) or (None, None)
+    return with_numbers(recipe, Numbers(data.in_channels, classes, *colors)), data
 
 
-def with_numbers(recipe: Namespace, channels: int, classes: int | None = None) -> Namespace:
+def with_numbers(recipe: Namespace, numbers: Numbers) -> Namespace:
     """The recipe with numbers in the place of those that it leaves to the data.
 
     Args:
         recipe (Namespace): The settings, see :func:`gnnclr.train.parse_recipe`; they stay as they are.
-        channels (int): Channels of the input.
-        classes (int, optional): The number of classes, where it is known. (default: ``None``)
+        numbers (Numbers): The numbers.
 
     Raises:
-        ValueError: If the number of classes is wanted and not known.
+        ValueError: If a number is wanted that is not known.
     """
     recipe = copy.deepcopy(recipe)
     for args, role, name in _open_numbers(recipe):
-        value = {"channels": channels, "classes": classes}[NUMBERS[role][name]]
+        value = getattr(numbers, NUMBERS[role][name])
         if value is None:
-            raise ValueError(f"'model.method.{name}' must be given: the data have no labels to count the classes of")
+            where = f"'model.method.{name if role == 'method' else f'{role}.{name}'}'"
+            why = (
+                "have no labels to count the classes of" if name not in COLORS else "do not say which colors they have"
+            )
+            raise ValueError(f"{where} must be given: the data {why}")
         args[name] = value
     return recipe
 
@@ -83,7 +109,12 @@ def build_data(recipe: Namespace) -> ContrastiveData:
     return parser.instantiate(Namespace(data=recipe.data)).data
 
 
-def build_module(recipe: Namespace, channels: int, classes: int | None = None) -> ContrastiveModule:
+def build_module(
+    recipe: Namespace,
+    channels: int,
+    classes: int | None = None,
+    colors: tuple[list[float], list[float]] | None = None,
+) -> ContrastiveModule:
     """Makes the method of a recipe with its optimizer, for data that are there already; the weights are drawn from the
     generator as it is.
 
@@ -91,19 +122,28 @@ def build_module(recipe: Namespace, channels: int, classes: int | None = None) -
         recipe (Namespace): The settings, see :func:`gnnclr.train.parse_recipe`; they stay as they are.
         channels (int): Channels of the input, where the recipe leaves them to the data.
         classes (int, optional): The number of classes, where the recipe leaves it to the data. (default: ``None``)
+        colors (tuple, optional): Mean and deviation of each channel of images in [0, 1], where the recipe leaves them
+            to the data. (default: those that its data set is known to have)
 
     Raises:
-        ValueError: If the number of classes is wanted and not given.
+        ValueError: If a number is wanted and not given.
     """
+    colors = known_colors(recipe.data.init_args.get("dataset")) if colors is None else colors
+    numbers = Numbers(channels, classes, *(colors or (None, None)))
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(ContrastiveModule, "model")
-    return parser.instantiate(Namespace(model=with_numbers(recipe, channels, classes).model)).model
+    return parser.instantiate(Namespace(model=with_numbers(recipe, numbers).model)).model
 
 
 def _open_numbers(recipe: Namespace) -> list[tuple[dict[str, Any], str, str]]:
     """The arguments with a number that is left to the data, the role of their part, and the name of the number."""
     parts = [(_items(part.get("init_args") or {}), role) for part, role in _parts(recipe.model.method)]
-    return [(args, role, name) for args, role in parts for name in NUMBERS[role] if args.get(name) == FROM_DATA]
+    return [
+        (args, role, name)
+        for args, role in parts
+        for name, what in NUMBERS[role].items()
+        if name in args and args[name] == FROM_DATA[what]
+    ]
 
 
 def _parts(method: Any) -> Iterator[tuple[Any, str]]:
@@ -117,8 +157,8 @@ def _parts(method: Any) -> Iterator[tuple[Any, str]]:
             yield part, role
             arguments = part.get("init_args")
             for name, value in _items(arguments).items() if isinstance(arguments, Mapping | Namespace) else ():
-                if "encoder" in str(name) or name == "decoder":
-                    todo.append((value, "encoder" if "encoder" in name else "decoder"))
+                if "encoder" in str(name) or name in NUMBERS:
+                    todo.append((value, "encoder" if "encoder" in str(name) else str(name)))
 
 
 def _items(settings: Any) -> dict[str, Any]:

@@ -7,9 +7,13 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor, nn
 
-from gnnclr.eval import ProbeResult, Split, evaluate_features
+from gnnclr.eval import ProbeResult, Split, effective_rank, evaluate_features, negative_similarity, uniformity
 from gnnclr.graph import DataNeighbors
 from gnnclr.train.follow_neighbors import check_rewirings, follow_neighbors
+from gnnclr.vision import CentralSquare
+
+#: The most rows whose geometry is measured: uniformity compares all pairs.
+MEASURED = 4096
 
 
 class ContrastiveData(LightningDataModule):
@@ -31,6 +35,10 @@ class ContrastiveData(LightningDataModule):
     split: Split | None = None
     in_channels: int
     neighbors: DataNeighbors | None = None
+    #: What is seen of an image where nothing is random, known before anything is read; of images alone.
+    square: CentralSquare | None = None
+    #: The names of the examples that :meth:`embed` embeds, where they have some.
+    names: list[str] | None = None
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
@@ -113,6 +121,25 @@ class ContrastiveData(LightningDataModule):
         """Features that need no training, by name."""
         raise NotImplementedError
 
+    def geometry(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, float]]:
+        """Measures how the features of ``methods`` lie, where nothing can be probed.
+
+        Args:
+            methods (dict): Methods by name, such as ``{"untrained": ..., "trained": ...}``.
+
+        Returns:
+            dict: For each method the measures of :func:`geometry_measures`.
+        """
+        return {name: geometry_measures(check_embedding(self.embed(method), name)) for name, method in methods.items()}
+
+    def colors(self) -> tuple[list[float], list[float]] | None:
+        """Mean and deviation of each channel of the images in [0, 1]; ``None`` where there are no images."""
+        return None
+
+    def records(self) -> dict[str, str]:
+        """What a run keeps about its data beside the settings: names of files and their text."""
+        return {}
+
     def evaluate(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, ProbeResult]]:
         """Probes the baselines and the features of ``methods`` alike.
 
@@ -131,6 +158,18 @@ class ContrastiveData(LightningDataModule):
 
         features = self.baselines() | {name: embedding(name, method) for name, method in methods.items()}
         return evaluate_features(features, self.labels, self.split)
+
+
+def geometry_measures(z: Tensor) -> dict[str, float]:
+    """How features lie: ``uniformity``, ``effective_rank``, and ``similarity``, the mean cosine of all pairs, which is
+    1 where they collapsed to a point.
+
+    Args:
+        z (torch.Tensor): The features [n, d]; of more than 4,096 rows as many evenly spaced ones are measured.
+    """
+    z = z[:: -(-len(z) // MEASURED)]
+    measures = {"uniformity": uniformity, "effective_rank": effective_rank, "similarity": negative_similarity}
+    return {name: float(measure(z)) for name, measure in measures.items()}
 
 
 def check_embedding(z: Tensor, name: str = "trained") -> Tensor:

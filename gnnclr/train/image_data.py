@@ -17,9 +17,21 @@ from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.train.follow_neighbors import check_neighbors
 from gnnclr.train.shared_selection import SharedSelection
-from gnnclr.vision import Images, TensorLoader, cifar10, digits, digits_canvas, image_folder, torchvision_images
+from gnnclr.vision import (
+    CentralSquare,
+    Images,
+    TensorLoader,
+    cifar10,
+    digits,
+    digits_canvas,
+    torchvision_images,
+)
+from gnnclr.vision.colors import measured_colors
+from gnnclr.vision.transforms.normalize import CIFAR_MEAN, CIFAR_STD
 
-DATASETS = ("digits", "cifar10", "cifar100", "stl10", "folder")
+DATASETS = ("digits", "cifar10", "cifar100", "stl10")
+#: Height and width of the images of a data set, and their channels.
+SHAPES = {"digits": (8, 1), "cifar10": (32, 3), "cifar100": (32, 3), "stl10": (96, 3)}
 
 
 class ImageData(ContrastiveData):
@@ -30,12 +42,11 @@ class ImageData(ContrastiveData):
     validation, or on those of a folder ``val/``. Images without a label (``-1``) are left out of the split.
 
     Args:
-        dataset (str): ``"digits"`` come with scikit-learn; ``"cifar10"``, ``"cifar100"``, ``"stl10"`` (see
-            :func:`gnnclr.vision.torchvision_images`) and ``"folder"`` (one folder of images a class) are read from
-            ``root``.
+        dataset (str): ``"digits"`` come with scikit-learn; ``"cifar10"``, ``"cifar100"`` and ``"stl10"`` (see
+            :func:`gnnclr.vision.torchvision_images`) are read from ``root``. Photos are :class:`PhotoData`.
         root (str, optional): Where the files are; ``~`` and ``$NAME`` are replaced. (default: ``None``)
-        size (int, optional): Height and width of images from a folder, or of the canvas on which each digit has a
-            random place, see :func:`gnnclr.vision.digits_canvas`. (default: the one of the data, 8 for digits)
+        size (int, optional): Height and width of the canvas on which each digit has a random place, see
+            :func:`gnnclr.vision.digits_canvas`. (default: digits as they are)
         batch_size (int, optional): Images in a batch. (default: ``256``)
         seed (int, optional): The seed of the order of batches. (default: ``0``)
         labels (bool, optional): Give batches a ``label``, for objectives that learn from labels. Training then sees the
@@ -52,7 +63,7 @@ class ImageData(ContrastiveData):
             ``neighbors_within_class``. (default: ``None``)
 
     Raises:
-        ValueError: If ``dataset`` is unknown, or needs a ``root`` or a ``size`` and has none.
+        ValueError: If ``dataset`` is unknown, or needs a ``root`` and has none.
     """
 
     def __init__(
@@ -68,11 +79,14 @@ class ImageData(ContrastiveData):
         neighbors: DataNeighbors | None = None,
     ) -> None:
         super().__init__(seed)
+        if dataset == "folder":
+            raise ValueError(
+                "'data.dataset' must be one that fits into memory (got 'folder'): take a recipe for photos, such as "
+                "simclr-folder, or --data=gnnclr.train.PhotoData"
+            )
         self.dataset = check_choice("data.dataset", dataset, DATASETS)
         if dataset != "digits" and root is None:
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
-        if dataset == "folder" and size is None:
-            raise ValueError("'data.size' must be the height and width of the images (got none)")
         check_count("data.batch_size", batch_size, least=2)  # with one image nothing repels
         if limit is not None and check_count("data.limit", limit) < batch_size:
             raise ValueError(f"'data.limit' must be at least the batch size of {batch_size} (got {describe(limit)})")
@@ -85,6 +99,8 @@ class ImageData(ContrastiveData):
         self.size, self.batch_size, self.supervised = size, batch_size, labels
         self.limit, self.selection = limit, selection
         self.images: Images | None = None
+        own, channels = SHAPES[dataset]
+        self.square = CentralSquare(size if size is not None and dataset == "digits" else own, 1.0, channels)
 
     def setup(self, stage: str) -> None:
         """Loads the images, once."""
@@ -96,7 +112,6 @@ class ImageData(ContrastiveData):
             "cifar10": lambda: cifar10(self.root),
             "cifar100": lambda: torchvision_images("CIFAR100", self.root),
             "stl10": lambda: torchvision_images("STL10", self.root),
-            "folder": lambda: image_folder(self.root, **size),
         }
         self.images = load[self.dataset]()
         parts = (self.images.train, self.images.val, self.images.test)
@@ -131,6 +146,14 @@ class ImageData(ContrastiveData):
         if self.limit is None or self.limit >= count:
             return slice(None)
         return torch.randperm(count, generator=torch.Generator().manual_seed(0))[: self.limit]
+
+    def colors(self) -> tuple[list[float], list[float]]:
+        """Mean and deviation of each channel over the images that are no test images, or those that are known."""
+        if (known := known_colors(self.dataset)) is not None:
+            return known
+        parts = [self.images.train.images, self.images.val.images]
+        parts += [] if self.images.extra is None else [self.images.extra]
+        return measured_colors(chunk for part in parts for chunk in part.split(4096))
 
     @property
     def batches_by_neighbors(self) -> bool:
@@ -193,6 +216,15 @@ class ImageData(ContrastiveData):
         """The pixels."""
         parts = (self.images.train, self.images.val, self.images.test)
         return {"raw": lambda: torch.cat([part.images for part in parts]).flatten(1).float() / 255}
+
+
+def known_colors(dataset: str | None) -> tuple[list[float], list[float]] | None:
+    """Mean and deviation of each channel of the images of a data set, where they are known without a look at it.
+
+    Args:
+        dataset (str): Its name.
+    """
+    return (list(CIFAR_MEAN), list(CIFAR_STD)) if dataset == "cifar10" else None
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from gnnclr.configs.layers import load
 from gnnclr.ops.atomic import write_text
 from gnnclr.ops.check import check_seed
 from gnnclr.processes import is_rank_zero
-from gnnclr.train.callbacks import SaveConfig, StepProgress, StepSeed
+from gnnclr.train.callbacks import SaveFiles, StepProgress, StepSeed
 from gnnclr.train.channels import read_from_data
 from gnnclr.train.check_settings import check_parts, check_trainer
 from gnnclr.train.checkpoint import OF_TRAINING, PARTS, AtomicCheckpointIO, check_weights, read_checkpoint
@@ -41,7 +41,9 @@ class Run:
     ====================  ==============================================================================
     ``config.yaml``       all settings; ``gnnclr fit --config config.yaml`` repeats the run
     ``metrics.csv``       loss, alignment, uniformity and learning rate over the steps
-    ``metrics.json``      test accuracies of the trained, the untrained and the raw features, versions
+    ``metrics.json``      test accuracies of the trained, the untrained and the raw features, versions; where nothing
+                          is probed, measures of how features lie
+    ``broken.txt``        photos that were passed over as they cannot be read, and why, where there are some
     ``checkpoints/``      ``last.ckpt``, loadable with ``weights_only=True``
     ====================  ==============================================================================
 
@@ -72,7 +74,9 @@ class Run:
         """
         config = Path(folder) / "config.yaml"
         if not config.is_file():
-            raise RecipeError(f"{folder} is not the folder of a run: it has no config.yaml")
+            below = sorted(str(path.parent) for path in Path(folder).glob("*/config.yaml"))
+            hint = f"; did you mean {' or '.join(map(repr, below[-3:]))}?" if below else ""
+            raise RecipeError(f"{folder} is not the folder of a run: it has no config.yaml{hint}")
         lacking = [part for part in ("model", "data", "trainer", "checkpoint") if not load(config).get(part)]
         if lacking:  # what is cut between two lines is YAML, with defaults in place of the rest
             raise RecipeError(f"'{config}' must hold all settings of a run (got none of {', '.join(lacking)})")
@@ -160,12 +164,14 @@ class Run:
         module, data = built.model, built.data
         check_trainer(built.trainer)
         timer, interrupt = Timer(), ResumableInterrupt(self.checkpoint)
-        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), [timer, interrupt])
+        files = SaveFiles(self.folder, {"config.yaml": self.settings()})
+        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), [timer, interrupt, files])
         if ckpt_path is not None and is_rank_zero():
             self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
         data.prepare_data()
         data.setup("fit")
         data.check(module.method)
+        files.texts |= data.records()
         check_parts(module)
         untrained = copy.deepcopy(module.method)
         if ckpt_path is None and is_rank_zero():
@@ -181,16 +187,16 @@ class Run:
                 seconds = timer.time_elapsed("train")  # of the sessions before as well
         except Exception:
             if ckpt_path is None and trainer.global_step == 0 and is_rank_zero():
-                self._clear()
+                self._clear([*files.texts, "metrics.csv"])
             raise
         joined = trainer.world_size > 1 and dist.is_initialized()
         return Trained(data, untrained, module.method, trainer.global_step, seconds, joined)
 
-    def _clear(self) -> None:
+    def _clear(self, names: list[str]) -> None:
         """Removes the files of a training that failed before its first step was done."""
         if self.checkpoint.exists():
             return
-        for name in ("config.yaml", "metrics.csv"):
+        for name in names:
             (self.folder / name).unlink(missing_ok=True)
         with suppress(OSError):  # not empty, or not there
             self.checkpoint.parent.rmdir()
@@ -202,8 +208,23 @@ class Run:
         Raises:
             RecipeError: If there is no checkpoint, or it is damaged or of another method.
         """
-        if not self.checkpoint.is_file():
-            raise RecipeError(f"{self.folder} has no checkpoint {self.checkpoint.relative_to(self.folder)}")
+        untrained, method, data, step = self._load()
+        data.prepare_data()
+        data.setup("evaluate")
+        return untrained, method, data, step
+
+    @names_fields
+    def load_method(self) -> tuple[nn.Module, ContrastiveData]:
+        """The method of the last checkpoint, and the data, of which nothing is read: they may be elsewhere.
+
+        Raises:
+            RecipeError: As of :meth:`load`.
+        """
+        _, method, data, _ = self._load()
+        return method, data
+
+    def _load(self) -> tuple[nn.Module, nn.Module, ContrastiveData, int]:
+        self._check_has_checkpoint()
         built = self.build()
         module, data = built.model, built.data
         untrained = copy.deepcopy(module.method)
@@ -211,9 +232,11 @@ class Run:
         check_recipe(self.checkpoint, checkpoint, self.settings(), method_only=True)
         check_weights(self.checkpoint, checkpoint["state_dict"], module)
         module.load_state_dict(checkpoint["state_dict"])
-        data.prepare_data()
-        data.setup("evaluate")
         return untrained, module.method, data, checkpoint["global_step"]
+
+    def _check_has_checkpoint(self) -> None:
+        if not self.checkpoint.is_file():
+            raise RecipeError(f"{self.folder} has no checkpoint {self.checkpoint.relative_to(self.folder)}")
 
     @names_fields
     def evaluate(self) -> dict[str, Any]:
@@ -222,8 +245,7 @@ class Run:
         Raises:
             RecipeError: If there is no checkpoint, or another process uses the folder.
         """
-        if not self.checkpoint.is_file():
-            raise RecipeError(f"{self.folder} has no checkpoint {self.checkpoint.relative_to(self.folder)}")
+        self._check_has_checkpoint()
         with self._claim():
             try:
                 seconds = (self.result or {}).get("seconds", float("nan"))
@@ -235,7 +257,8 @@ class Run:
     def _evaluate(
         self, data: ContrastiveData, untrained: nn.Module, trained: nn.Module, step: int, seconds: float
     ) -> dict[str, Any]:
-        results = data.evaluate({"untrained": untrained, "trained": trained})
+        methods = {"untrained": untrained, "trained": trained}
+        results = data.evaluate(methods)
         result = {
             "seed": self.recipe.seed_everything,
             "steps": step,
@@ -245,6 +268,8 @@ class Run:
             "settings": {row: {probe: r.settings for probe, r in probes.items()} for row, probes in results.items()},
             "versions": versions(),
         }
+        if not results:
+            result["geometry"] = data.geometry(methods)
         write_text(self.folder / "metrics.json", json.dumps(result, indent=2) + "\n")
         return result
 
@@ -269,7 +294,6 @@ class Run:
             *(settings.pop("callbacks", None) or []),
             *own,
             RecipeRecord(self.settings()),
-            SaveConfig(self.folder / "config.yaml", self.settings()),
             StepSeed(self.recipe.seed_everything),
             StepProgress(self.name),
             ModelCheckpoint(dirpath=self.checkpoint.parent, **checkpoint),

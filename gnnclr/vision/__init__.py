@@ -1,6 +1,8 @@
 """Contrastive learning of images: views, encoders, data and methods."""
 
 from gnnclr.nn.mlp_head import MLPHead
+from gnnclr.vision.backbone.backbone import Backbone
+from gnnclr.vision.backbone.export import export_backbone
 from gnnclr.vision.datasets.cifar10 import cifar10, torchvision_images
 from gnnclr.vision.datasets.digits import digits, digits_canvas
 from gnnclr.vision.datasets.image_folder import image_folder
@@ -19,6 +21,12 @@ from gnnclr.vision.methods.sim_siam import SimSiam
 from gnnclr.vision.methods.simclr import SimCLR
 from gnnclr.vision.methods.sup_con import SupCon
 from gnnclr.vision.methods.two_towers import TwoTowers
+from gnnclr.vision.photos.crops import PhotoCrops
+from gnnclr.vision.photos.decode import decode_photo
+from gnnclr.vision.photos.folder import PhotoFolder
+from gnnclr.vision.photos.mapped import MappedPhotos
+from gnnclr.vision.photos.source import PhotoSource
+from gnnclr.vision.photos.square import CentralSquare
 from gnnclr.vision.transforms.affine import RandomAffine
 from gnnclr.vision.transforms.blur import GaussianBlur
 from gnnclr.vision.transforms.color import ColorJitter, Grayscale
@@ -37,8 +45,10 @@ __all__ = [
     "NNCLR",
     "SAMPCLR",
     "AInfoNCE",
+    "Backbone",
     "BatchTransform",
     "BatchViews",
+    "CentralSquare",
     "ColorJitter",
     "FusedColorJitter",
     "GaussianBlur",
@@ -48,12 +58,16 @@ __all__ = [
     "Labeled",
     "LuminanceChrominance",
     "MLPHead",
+    "MappedPhotos",
     "MoCo",
     "NonSemanticNegatives",
     "NonSemanticPatches",
     "Normalize",
     "PGDAttack",
     "PairedInputs",
+    "PhotoCrops",
+    "PhotoFolder",
+    "PhotoSource",
     "RandomAffine",
     "RandomPhaseTexture",
     "RandomResizedCrop",
@@ -66,8 +80,10 @@ __all__ = [
     "Views",
     "VisionMethod",
     "cifar10",
+    "decode_photo",
     "digits",
     "digits_canvas",
+    "export_backbone",
     "image_folder",
     "resnet",
     "torchvision_images",

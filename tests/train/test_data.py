@@ -90,7 +90,7 @@ def test_embedding_leaves_the_mode_alone():
         ({"dataset": "digit"}, "'data.dataset' must be one of"),
         ({"dataset": "cifar10"}, "'data.root' must be"),
         ({"dataset": "stl10"}, "'data.root' must be the folder with the files of 'stl10'"),
-        ({"dataset": "folder", "root": "."}, "'data.size' must be"),
+        ({"dataset": "folder", "root": "."}, "take a recipe for photos, such as simclr-folder"),
         ({"dataset": "digits", "batch_size": 1}, "'data.batch_size' must be an integer of at least 2"),
     ],
 )

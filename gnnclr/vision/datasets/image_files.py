@@ -28,14 +28,22 @@ class ImageFiles:
 
     def describe_rest(self) -> str:
         """The files that were passed over, in words; empty if there are none."""
-        if not self.passed_over:
-            return ""
-        total = sum(self.passed_over.values())
-        most = self.passed_over.most_common(8)
-        why = ", ".join(f"{count} {reason}" for reason, count in most)
-        if others := total - sum(count for _, count in most):
-            why += f", {others} others"
-        return f"; passed over {total} {'file' if total == 1 else 'files'}: {why}"
+        return describe_passed_over(self.passed_over)
+
+
+def describe_passed_over(passed_over: Counter[str]) -> str:
+    """Files that are none of the images, in words; empty if there are none.
+
+    Args:
+        passed_over (Counter): Their number, by why they are none.
+    """
+    if not passed_over:
+        return ""
+    total, most = sum(passed_over.values()), passed_over.most_common(8)
+    why = ", ".join(f"{count} {reason}" for reason, count in most)
+    if others := total - sum(count for _, count in most):
+        why += f", {others} others"
+    return f"; passed over {total} {'file' if total == 1 else 'files'}: {why}"
 
 
 def image_extensions() -> frozenset[str]:
@@ -69,7 +77,7 @@ def find_images(names: Iterable[PurePosixPath]) -> ImageFiles:
         else:
             images.append((name, name.parts))
     while len({where[0] for _, where in images}) == 1 and all(len(where) > 2 for _, where in images):
-        if _part(images[0][1][0]) is not None:
+        if part_of_folder(images[0][1][0]) is not None:
             break
         images = [(name, where[1:]) for name, where in images]
     parts = _by_part(images, passed_over)
@@ -83,7 +91,12 @@ def find_images(names: Iterable[PurePosixPath]) -> ImageFiles:
     return ImageFiles(parts, sorted(known), passed_over)
 
 
-def _part(folder: str) -> str | None:
+def part_of_folder(folder: str) -> str | None:
+    """The part that a folder stands for by its name; ``None`` if for none.
+
+    Args:
+        folder (str): The name.
+    """
     return next((part for part, names in PARTS.items() if folder.lower() in names), None)
 
 
@@ -92,13 +105,13 @@ def _by_part(
 ) -> dict[str, list[tuple[PurePosixPath, str]]]:
     """The images of each part and their classes, or all of them where there are no parts."""
     tops = {where[0] for _, where in images if len(where) > 1}
-    named = {part: sorted(top for top in tops if _part(top) == part) for part in PARTS}
+    named = {part: sorted(top for top in tops if part_of_folder(top) == part) for part in PARTS}
     # A class may be called "train": its folder stands beside those of other classes, or holds images itself.
     deep = all(len(where) > 2 for _, where in images if where[0] in named["train"])
-    by_part = tops and (all(map(_part, tops)) or (deep and named["train"] and (named["val"] or named["test"])))
+    by_part = tops and (all(map(part_of_folder, tops)) or (deep and named["train"] and (named["val"] or named["test"])))
     found: dict[str, list[tuple[PurePosixPath, str]]] = {}
     for name, where in images:
-        part = _part(where[0]) if by_part else "all"
+        part = part_of_folder(where[0]) if by_part else "all"
         if len(where) < (3 if by_part and part else 2):
             passed_over["in no folder of a class"] += 1
         elif part is None:

@@ -6,7 +6,7 @@ import json
 import os
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +21,7 @@ from gnnclr.vision.datasets.array_cache import cached_array
 from gnnclr.vision.datasets.eight_bit_rgb import eight_bit_rgb
 from gnnclr.vision.datasets.image_files import ImageFiles, find_images, image_extensions
 from gnnclr.vision.datasets.images import Images, Labeled
+from gnnclr.vision.datasets.walk import walk_files
 
 #: Counts up when images are decoded or kept in another way, so that none is taken from an older cache.
 DECODING = 3
@@ -117,7 +118,7 @@ def _open(
     """The files below ``root``, each with what changes when it does, a function that reads one, and one that looks at
     those that are not read."""
     if root.is_dir():
-        paths = {PurePosixPath(path.relative_to(root).as_posix()): path for path in _walk(root)}
+        paths = {PurePosixPath(path.relative_to(root).as_posix()): path for path in walk_files(root)}
         stamps = {name: _stamp(name, path) for name, path in paths.items()}
         return stamps, lambda name: paths[name].read_bytes(), lambda images: None
     try:
@@ -137,21 +138,6 @@ def _open(
                 read_files(path, lambda info=info: archive.open(info).close(), remedy=f"get '{root}' again")
 
     return {name: [info.file_size, info.CRC] for name, info in infos.items()}, read, check
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    """All files below a folder, also those that links to other folders lead to, but none in a circle."""
-
-    def stop(error: OSError) -> None:
-        raise error
-
-    above = {str(root): [os.path.realpath(root)]}  # the folders that lead to one
-    for folder, folders, names in os.walk(root, onerror=stop, followlinks=True):
-        yield from (Path(folder, name) for name in names)
-        chain = above.pop(folder)
-        real = {name: os.path.realpath(os.path.join(folder, name)) for name in folders}
-        folders[:] = [name for name in folders if real[name] not in chain]
-        above |= {os.path.join(folder, name): [*chain, real[name]] for name in folders}
 
 
 def _stamp(name: PurePosixPath, path: Path) -> list[int]:

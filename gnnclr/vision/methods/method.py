@@ -1,6 +1,7 @@
 """The base of methods for images."""
 
-from typing import TYPE_CHECKING
+from collections import OrderedDict
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,9 @@ class VisionMethod(nn.Module):
         - **output:** features :math:`(B, D)`
     """
 
+    #: Whether a step sees nothing of an image but its views: then photos come as crops.
+    takes_crops: ClassVar[bool] = True
+
     def __init__(self, encoder: nn.Module, views: Views, chunk_size: int | None = None):
         super().__init__()
         self.encoder, self.views = encoder, views
@@ -43,6 +47,12 @@ class VisionMethod(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """The features of ``images``, without augmentation."""
         return self.encode(self.views.plain(images))
+
+    def features(self) -> nn.Module:
+        """What is kept after training, apart from all that training needs: a module that normalizes images
+        :math:`(B, C, H, W)` in :math:`[0, 1]` and maps them to features :math:`(B, D)`. Weights are shared."""
+        normalize = getattr(self.views, "normalize", nn.Identity())
+        return nn.Sequential(OrderedDict(normalize=normalize, encoder=self.encoder, flatten=nn.Flatten(1)))
 
     def encode(self, images: Tensor, encoder: nn.Module | None = None) -> Tensor:
         """The features of views :math:`(B, C, H, W)`, by the encoder or by a copy of it."""

@@ -49,6 +49,8 @@ class SAMPCLR(VisionMethod):
         >>> few_shot(method.eval()(images), labels, ways=5, shots=1, transform=gnn.adapt)
     """
 
+    takes_crops = False  # originals are images too
+
     def __init__(
         self,
         encoder: nn.Module,

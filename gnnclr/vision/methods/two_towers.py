@@ -62,6 +62,11 @@ class TwoTowers(nn.Module):
         inputs = self.modalities.plain(images)
         return torch.cat([self.encode(x, encoder) for encoder, x in zip(self.encoders, inputs)], dim=1)
 
+    def features(self) -> nn.Module:
+        """What is kept after training: a module that maps images :math:`(B, C, H, W)` in :math:`[0, 1]` to features
+        :math:`(B, D)`. Weights are shared."""
+        return _Encoders(self.modalities, self.encoders)
+
     def encode(self, x: Any, encoder: nn.Module) -> Tensor:
         """The features of the inputs of a modality, by its encoder."""
         return in_chunks(encoder, x, self.chunk_size)
@@ -87,6 +92,17 @@ class TwoTowers(nn.Module):
             conv = getattr(self.loss, "conv", None)
             logs["temperature"] = z0.new_tensor(float(conv.temperature), dtype=torch.float32)
         return loss, logs
+
+
+class _Encoders(nn.Module):
+    """The encoders of the modalities that images have, side by side."""
+
+    def __init__(self, modalities: nn.Module, encoders: nn.ModuleList):
+        super().__init__()
+        self.modalities, self.encoders = modalities, encoders
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.cat([encoder(x) for encoder, x in zip(self.encoders, self.modalities.plain(images))], dim=1)
 
 
 def _check_two(name: str, parts: Any) -> tuple[Any, Any]:

@@ -15,8 +15,10 @@ class Normalize(nn.Module):
     r"""Subtracts a mean from every channel and divides by a deviation.
 
     Args:
-        mean (Sequence[float] or float, optional): The mean of every channel, or of all. (default: CIFAR-10's)
-        std (Sequence[float] or float, optional): The deviation of every channel, or of all. (default: CIFAR-10's)
+        mean (Sequence[float] or float, optional): The mean of every channel, or of all. In a recipe it is that of the
+            data where none is given. (default: CIFAR-10's)
+        std (Sequence[float] or float, optional): The deviation of every channel, or of all, as the mean.
+            (default: CIFAR-10's)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`
@@ -26,8 +28,13 @@ class Normalize(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: Sequence[float] | float = CIFAR_MEAN, std: Sequence[float] | float = CIFAR_STD):
+    def __init__(
+        self, mean: Sequence[float] | float | None = CIFAR_MEAN, std: Sequence[float] | float | None = CIFAR_STD
+    ):
         super().__init__()
+        for name, value in (("mean", mean), ("std", std)):
+            if value is None:
+                raise ValueError(f"'{name}' must be a number, or one for every channel (got None)")
         deviation = torch.tensor(std).float().view(-1, 1, 1)
         if not bool((deviation > 0).all()):
             raise ValueError(f"'std' must be positive (got {describe(deviation.flatten().tolist())})")

@@ -1,6 +1,7 @@
 """Random views of a batch of images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -13,6 +14,9 @@ from gnnclr.vision.transforms.fused import FusedColorJitter
 from gnnclr.vision.transforms.normalize import CIFAR_MEAN, CIFAR_STD, Normalize
 from gnnclr.vision.transforms.transform import BatchTransform, check_images
 
+#: The pixels of the images that a chunk is the number of.
+PIXELS = 32 * 32
+
 
 class Views(nn.Module):
     r"""Makes random views of a batch of images by a chain of batch transforms.
@@ -20,16 +24,21 @@ class Views(nn.Module):
     Parameters are drawn for all samples of a view at once, images are made in chunks that fit the processor's cache.
     The result depends on the generator's state alone, not on the size of the chunks.
 
+    Photos of many sizes are cropped one by one, where they are read (:class:`~gnnclr.vision.PhotoCrops`). Such crops
+    are ``uint8`` of five dimensions, and are put through all parts but the first, which must be the
+    :class:`~gnnclr.vision.RandomResizedCrop` that made them.
+
     Args:
         parts (Sequence[BatchTransform]): The transforms, in order.
         views (int, optional): The number of views of every image. (default: ``2``)
         normalize (torch.nn.Module, optional): The map from :math:`[0, 1]` to the encoder's range, at the end of every
             view. (default: :obj:`None`, the identity)
-        chunk (int, optional): The number of images made at a time on a CPU; :obj:`None` makes all at once.
-            (default: ``128``)
+        chunk (int, optional): The number of images made at a time on a CPU, if they have 32×32 pixels; fewer of larger
+            ones. :obj:`None` makes all at once. (default: ``128``)
 
     Shapes:
-        - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
+        - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`; or the crops of all
+          views, ``uint8`` :math:`(B, \text{views}, C, S, S)`
         - **output:** a list of views :math:`(B, C, H', W')`, ``float32``
     """
 
@@ -49,25 +58,44 @@ class Views(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor, generator: Generator | None = None) -> list[Tensor]:
         """Makes :obj:`views` random views of ``images``, with random numbers from ``generator`` or torch's own."""
+        if isinstance(images, Tensor) and images.dim() == 5:
+            return [self._view(self._crops(images)[:, v], self.parts[1:], generator) for v in range(self.views)]
         _check_input(images)
-        return [self._view(images, generator) for _ in range(self.views)]
+        return [self._view(images, self.parts, generator) for _ in range(self.views)]
+
+    @property
+    def crop(self) -> RandomResizedCrop | None:
+        """The first part, if it is a random crop: then images may come as crops."""
+        first = self.parts[0] if len(self.parts) else None
+        return first if isinstance(first, RandomResizedCrop) else None
+
+    def _crops(self, images: Tensor) -> Tensor:
+        crop = self.crop
+        wanted = None if crop is None else (self.views, images.size(2), crop.size, crop.size)
+        if images.dtype != torch.uint8 or tuple(images.shape[1:]) != wanted:
+            shape = (
+                "[b, c, h, w]" if wanted is None else f"[b, {', '.join(map(str, wanted))}] as crops, or [b, c, h, w]"
+            )
+            raise ValueError(f"'images' must be uint8 of shape {shape} (got {describe(images)})")
+        return images
 
     def plain(self, images: Tensor) -> Tensor:
         """The images themselves in the range of the views, for evaluation."""
         return self.normalize(to_float(_check_input(images)))
 
-    def _view(self, images: Tensor, generator: Generator | None) -> Tensor:
+    def _view(self, images: Tensor, parts: Iterable[Any], generator: Generator | None) -> Tensor:
         shape, params = tuple(images.shape), []
-        for part in self.parts:
+        for part in parts:
             params.append(part.sample(shape, generator, images.device))
             shape = part.out_shape(shape)
         n = len(images)
-        chunk = n if self.chunk is None or images.is_cuda else self.chunk
+        pixels = max(images.shape[-2] * images.shape[-1], shape[-2] * shape[-1])
+        chunk = n if self.chunk is None or images.is_cuda else max(1, min(self.chunk, self.chunk * PIXELS // pixels))
         out = torch.empty(shape, dtype=torch.float32, device=images.device)
         for start in range(0, n, max(chunk, 1)):
             rows = slice(start, start + chunk)
             x = to_float(images[rows])
-            for part, drawn in zip(self.parts, params):
+            for part, drawn in zip(parts, params):
                 x = part(x, {name: value[rows] for name, value in drawn.items()})
             out[rows] = self.normalize(x)
         return out
@@ -93,12 +121,13 @@ class BatchViews(Views):
         grayscale_p (float, optional): The probability that a view is turned to grayscale. (default: ``0.2``)
         blur_p (float, optional): The probability that a view is blurred, by a window of a tenth of the view.
             (default: ``0.0``)
-        mean (Sequence[float] or float, optional): Mean of every channel, subtracted at the end. (default: CIFAR-10's)
-        std (Sequence[float] or float, optional): Deviation of every channel, divided by at the end.
+        mean (Sequence[float] or float, optional): Mean of every channel, subtracted at the end. In a recipe it is that
+            of the data where none is given. (default: CIFAR-10's)
+        std (Sequence[float] or float, optional): Deviation of every channel, divided by at the end, as the mean.
             (default: CIFAR-10's)
         hue (str, optional): ``"hsv"``: colors exactly as torchvision's (:class:`ColorJitter`); ``"yiq"``: one color
             matrix per image, faster and slightly different (:class:`FusedColorJitter`). (default: ``"hsv"``)
-        chunk (int, optional): The number of images made at a time on a CPU. (default: ``128``)
+        chunk (int, optional): The number of images of 32×32 made at a time on a CPU. (default: ``128``)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
@@ -116,8 +145,8 @@ class BatchViews(Views):
         jitter_p: float = 0.8,
         grayscale_p: float = 0.2,
         blur_p: float = 0.0,
-        mean: Sequence[float] | float = CIFAR_MEAN,
-        std: Sequence[float] | float = CIFAR_STD,
+        mean: Sequence[float] | float | None = CIFAR_MEAN,
+        std: Sequence[float] | float | None = CIFAR_STD,
         hue: str = "hsv",
         chunk: int | None = 128,
     ):

@@ -12,7 +12,8 @@ from PIL import Image
 
 from gnnclr.vision import cifar10, image_folder, torchvision_images
 from gnnclr.vision.datasets.image_files import find_images
-from gnnclr.vision.datasets.image_folder import _decode, _walk, cache_folder
+from gnnclr.vision.datasets.image_folder import _decode, cache_folder
+from gnnclr.vision.datasets.walk import walk_files
 
 
 def write(root, classes=("cat", "dog"), n=10, size=(32, 32), split=""):
@@ -167,7 +168,7 @@ def test_folders_behind_links_are_read(tmp_path):
     for name, target in {"cat": "a", "dog": "b", "cow": "a"}.items():
         (root / name).symlink_to(tmp_path / "store" / target)
     (tmp_path / "store" / "a" / "up").symlink_to(root)  # in a circle
-    files = find_images(path.relative_to(root) for path in _walk(root))
+    files = find_images(path.relative_to(root) for path in walk_files(root))
     assert files.classes == ["cat", "cow", "dog"]
     assert len([name for name, label in files.parts["all"] if label == "cow" and len(name.parts) == 2]) == 10
     (root / "cat" / "gone.png").symlink_to(tmp_path / "nowhere")

@@ -1,0 +1,272 @@
+"""Photos for contrastive training, read from where they are."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gnnclr.eval import ProbeResult, Split, evaluate_features
+from gnnclr.eval.labels import probed_split
+from gnnclr.graph import DataNeighbors
+from gnnclr.node import NodeMethod
+from gnnclr.ops.check import check_choice, check_count
+from gnnclr.ops.eval_mode import eval_mode
+from gnnclr.ops.labels import UNLABELED
+from gnnclr.ops.notice import notice
+from gnnclr.ops.paths import expand_path
+from gnnclr.train.contrastive_data import ContrastiveData, check_embedding, device_of, geometry_measures
+from gnnclr.train.follow_neighbors import check_neighbors
+from gnnclr.vision import CentralSquare, PhotoCrops, PhotoFolder, PhotoSource
+from gnnclr.vision.photos.decode import MAX_PIXELS
+from gnnclr.vision.photos.inspect import Inspection, inspect_photos
+from gnnclr.vision.photos.loader import PhotoLoader
+from gnnclr.vision.photos.reader import PhotoReader, SquareOf, read_squares, usual_workers
+
+#: Height and width of the pixels that are a baseline: those of the whole square would be too many to probe.
+THUMBNAIL = 32
+#: The share of each class that is held out for the test, and of the rest for validation, where no folder says so.
+HELD_OUT = 0.1
+
+
+class PhotoData(ContrastiveData):
+    """Photos of any size and mode, labeled or not, which are decoded and cropped by processes of their own.
+
+    Training sees all photos but those of the test, without labels. Where folders are classes, probes are fitted on
+    labeled training photos, choose their settings on photos of ``val/``, or on a tenth that is held out, and are judged
+    on those of ``test/``, or on another tenth, which is not trained on. Without labels nothing is probed.
+
+    A first look decodes every photo once: it finds broken ones, which are passed over, and measures mean and deviation
+    of the colors. It is kept in the cache folder for as long as the files are the same.
+
+    Args:
+        root (str, optional): The folder, or a zip file, of photos; see
+            :func:`~gnnclr.vision.photos.layout.sort_photos` for what its folders may say. (default: ``None``)
+        dataset (str, optional): ``"folder"``, the only kind there is. (default: ``"folder"``)
+        size (int, optional): Height and width of what the encoder sees of a photo where nothing is random.
+            (default: ``128``)
+        batch_size (int, optional): Photos in a batch. Fewer photos than that are one batch. (default: ``64``)
+        seed (int, optional): The seed of batches and crops. (default: ``0``)
+        labels (bool, optional): Give batches a ``label``, for objectives that learn from labels. Training then sees the
+            labeled training photos alone. (default: ``False``)
+        limit (int, optional): Train on this many of the photos, the same ones for all seeds. (default: ``None``)
+        classes (bool, optional): Take folders for classes; ``False`` where they are dates or albums.
+            (default: ``True``)
+        broken (str, optional): ``"skip"`` passes over photos that cannot be read, ``"refuse"`` ends with an error that
+            names the first. (default: ``"skip"``)
+        max_pixels (int, optional): A photo of more pixels is refused before it is decoded.
+            (default: ``100_000_000``)
+        workers (int, optional): The number of processes that read; 0 reads in the process that trains. Results do not
+            depend on it. (default: one for each core but one, from 1 to 8)
+        neighbors (DataNeighbors, optional): Finds the nearest neighbors of all training photos when an epoch begins,
+            see :class:`ImageData`. (default: ``None``)
+
+    Raises:
+        ValueError: If there is no ``root``, or an argument does not fit.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        dataset: str = "folder",
+        size: int = 128,
+        batch_size: int = 64,
+        seed: int = 0,
+        labels: bool = False,
+        limit: int | None = None,
+        classes: bool = True,
+        broken: str = "skip",
+        max_pixels: int = MAX_PIXELS,
+        workers: int | None = None,
+        neighbors: DataNeighbors | None = None,
+    ) -> None:
+        super().__init__(seed)
+        self.dataset = check_choice("data.dataset", dataset, ("folder",))
+        self.root = None if root is None else str(expand_path(root))
+        self.square = CentralSquare(check_count("data.size", size))
+        self.batch_size = check_count("data.batch_size", batch_size, least=2)
+        self.supervised, self.classes = labels, classes
+        self.limit = check_count("data.limit", limit, least=2, optional=True)
+        self.broken = check_choice("data.broken", broken, ("skip", "refuse"))
+        self.max_pixels = check_count("data.max_pixels", max_pixels)
+        self.workers = check_count("data.workers", workers, least=0, optional=True)
+        self.neighbors = check_neighbors(neighbors)
+        self.source: PhotoSource | None = None
+        self.inspection: Inspection | None = None
+        self._views: tuple[Any, int] | None = None
+        self.in_channels = 3
+
+    @classmethod
+    def of(cls, source: PhotoSource, **options: Any) -> "PhotoData":
+        """Photos of any source, such as :class:`gnnclr.vision.MappedPhotos`.
+
+        Args:
+            source (PhotoSource): The source.
+            options: Further arguments of the class.
+        """
+        data = cls(**options)
+        data.source = source
+        return data
+
+    def setup(self, stage: str) -> None:
+        """Lists the photos and looks at each, once."""
+        if self.inspection is not None:
+            return
+        if self.source is None:
+            if self.root is None:
+                raise ValueError("'data.root' must be the folder with the photos (got none)")
+            self.source = PhotoFolder(self.root, self.classes)
+        source = self.source
+        self.inspection = inspect_photos(source, self.square, self._workers, self.max_pixels)
+        self._say_what_was_found(source, self.inspection.broken)
+        #: The numbers of the photos that can be read.
+        self.rows = torch.tensor([i for i in range(len(source)) if i not in self.inspection.broken])
+        self.names = [source.names[i] for i in self.rows.tolist()]
+        self.labels = source.labels[self.rows]
+        parts = [source.parts[i] for i in self.rows.tolist()]
+        train, val, test = _split(self.labels, parts)
+        if train.numel() + val.numel() == 0:
+            raise ValueError(f"'data.root' must hold photos to train on (got {len(self.rows)}, all of them in test/)")
+        self.split = self._probed(train, val, test)
+        seen = train[self.labels[train] != UNLABELED] if self.supervised else torch.cat([train, val]).sort().values
+        self._train = seen[self._limited(len(seen))]
+
+    def _say_what_was_found(self, source: PhotoSource, broken: dict[int, str]) -> None:
+        if broken:
+            name, reason = next((source.names[i], reason) for i, reason in broken.items())
+            if len(broken) == len(source):
+                raise ValueError(
+                    f"'data.root' must hold readable photos (all {len(broken)} are broken: {name!r}: {reason})"
+                )
+            if self.broken == "refuse":
+                raise ValueError(
+                    f"'data.root' must hold readable photos alone (got {len(broken)} broken, such as {name!r}: "
+                    f"{reason}); --data.broken=skip passes over them"
+                )
+        some = f"; passed over {len(broken)} broken, named in broken.txt of the run" if broken else ""
+        notice(f"{source.describe()}{some}")
+
+    def _probed(self, train: Tensor, val: Tensor, test: Tensor) -> Split | None:
+        known = self.labels != UNLABELED
+        if known.any() and not all(bool(known[part].any()) for part in (train, val, test)):
+            notice("too few photos have a label to hold some out: nothing is probed")
+            return None
+        return probed_split(self.labels, lambda: Split(train, val, test), "image")
+
+    def _limited(self, count: int) -> Tensor | slice:
+        if self.limit is None or self.limit >= count:
+            return slice(None)
+        return torch.randperm(count, generator=torch.Generator().manual_seed(0))[: self.limit]
+
+    @property
+    def _workers(self) -> int:
+        return usual_workers() if self.workers is None else self.workers
+
+    def colors(self) -> tuple[list[float], list[float]]:
+        """Mean and deviation of each channel over the central squares of all photos that can be read."""
+        return self.inspection.mean, self.inspection.std
+
+    def records(self) -> dict[str, str]:
+        """The broken photos and why they are, a line each, as ``broken.txt``."""
+        if self.inspection is None or not self.inspection.broken:
+            return {}
+        return {"broken.txt": "".join(f"{self.source.names[i]}\t{why}\n" for i, why in self.inspection.broken.items())}
+
+    def check(self, method: nn.Module) -> None:
+        """Raises a :class:`ValueError` if ``method`` takes graphs. Finds how its views crop photos: those of other
+        views, or of a method that sees whole images too, are made of central squares."""
+        if isinstance(method, NodeMethod):
+            raise ValueError(f"'model.method' must take images, which 'data' are (got {type(method).__name__})")
+        super().check(method)
+        views = getattr(method, "views", None)
+        crop = getattr(views, "crop", None)
+        self._views = (crop, views.views) if crop is not None and getattr(method, "takes_crops", False) else None
+
+    def batches(self) -> PhotoLoader:
+        """Shuffled batches of the photos that are not of the test: crops of the views of the method that :meth:`check`
+        saw, or central squares."""
+        world_size = 1 if self.trainer is None else self.trainer.world_size
+        rank = 0 if self.trainer is None else self.trainer.global_rank
+        batch_size, count = self.batch_size, len(self._train)
+        if count < batch_size * world_size:
+            batch_size = count // world_size
+            if batch_size < 2:
+                raise ValueError(f"'data.root' must hold two photos to train on for each process (got {count})")
+            notice(f"batches have {batch_size} photos, as there are no more ('data.batch_size' is {self.batch_size})")
+        make = SquareOf(self.square) if self._views is None else PhotoCrops(*self._views, seed=self.seed)
+        return PhotoLoader(
+            PhotoReader(self.source, make, self.max_pixels),
+            self.rows[self._train],
+            self.labels[self._train] if self.supervised else None,
+            batch_size,
+            self._workers,
+            seed=self.seed,
+            rank=rank,
+            world_size=world_size,
+        )
+
+    def teardown(self, stage: str) -> None:
+        """Ends the processes that read."""
+        if isinstance(self._batches, PhotoLoader):
+            self._batches.close()
+
+    def training_labels(self) -> Tensor | None:
+        """The labels of the photos to train on, ``-1`` where one is missing, for what is logged."""
+        return self.labels[self._train] if bool((self.labels != UNLABELED).any()) else None
+
+    def training_features(self, method: nn.Module) -> Tensor:
+        """The encoder's features [n, d] of the photos to train on, in evaluation mode."""
+        return self._features({"current": method}, self._train)["current"]
+
+    def embed(self, method: nn.Module) -> Tensor:
+        """The encoder's features [n, d] of all photos, in the order of :attr:`names`, in evaluation mode."""
+        return self._features({"trained": method})["trained"]
+
+    def baselines(self) -> dict[str, Callable[[], Tensor]]:
+        """The pixels of thumbnails."""
+        small = CentralSquare(THUMBNAIL)
+        return {"raw": lambda: torch.cat([x.flatten(1).float() / 255 for x in self._squares(small, "thumbnails")])}
+
+    def evaluate(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, ProbeResult]]:
+        """Probes thumbnails and the features of ``methods`` alike. Photos are read once for all methods."""
+        self.setup("evaluate")
+        if self.split is None:
+            return {}
+        return evaluate_features(self.baselines() | self._features(methods), self.labels, self.split)
+
+    def geometry(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, float]]:
+        """Measures how the features of ``methods`` lie. Photos are read once for all methods."""
+        return {name: geometry_measures(z) for name, z in self._features(methods).items()}
+
+    @torch.no_grad()
+    def _features(self, methods: Mapping[str, nn.Module], index: Tensor | None = None) -> dict[str, Tensor]:
+        rows: dict[str, list[Tensor]] = {name: [] for name in methods}
+        for images in self._squares(self.square, "embedding", index):
+            for name, method in methods.items():
+                with eval_mode(method):
+                    rows[name].append(method(images.to(device_of(method))).float().cpu())
+        return {name: check_embedding(torch.cat(parts), name) for name, parts in rows.items()}
+
+    def _squares(self, square: CentralSquare, title: str, index: Tensor | None = None) -> Any:
+        rows = self.rows if index is None else self.rows[index]
+        for read in read_squares(self.source, square, rows, self._workers, self.max_pixels, title):
+            for i, reason in read.broken:
+                raise ValueError(f"'{self.source.names[i]}' must stay as it was when the run began ({reason})")
+            yield read.images
+
+
+def _split(labels: Tensor, parts: list[str]) -> tuple[Tensor, Tensor, Tensor]:
+    """The photos of each part, of which those that no folder says are held out of each class."""
+    part = torch.tensor([{"val": 1, "test": 2}.get(name, 0) for name in parts])
+    generator = torch.Generator().manual_seed(0)
+    for number in (2, 1):
+        if bool((part == number).any()):
+            continue
+        for label in range(int(labels.max()) + 1):
+            index = ((labels == label) & (part == 0)).nonzero().squeeze(1)
+            if len(index) < 3:  # one to learn from and one for each other part
+                continue
+            order = torch.randperm(len(index), generator=generator)
+            part[index[order[: max(1, round(HELD_OUT * len(index)))]]] = number
+    train, val, test = ((part == number).nonzero().squeeze(1) for number in range(3))
+    return train, val, test

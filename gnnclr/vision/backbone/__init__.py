@@ -1,0 +1,1 @@
+"""Trained encoders with the preprocessing of their images, and their files."""

@@ -1,0 +1,1 @@
+"""Photos of any size and mode, read from where they are."""

@@ -1,0 +1,110 @@
+"""Photos in a folder, or in a zip file."""
+
+import hashlib
+import os
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import torch
+from torch import Tensor
+
+from gnnclr.ops.check import describe, is_integer
+from gnnclr.ops.labels import UNLABELED
+from gnnclr.ops.paths import expand_path
+from gnnclr.vision.datasets.walk import walk_files
+from gnnclr.vision.photos.layout import Layout, sort_photos
+from gnnclr.vision.photos.source import PhotoSource
+
+
+class PhotoFolder(PhotoSource):
+    """The photos of a folder, or of a zip file, at any depth. Links are followed.
+
+    Photos are all files whose extension is one that Pillow reads. Folders may say their part and their class, see
+    :func:`~gnnclr.vision.photos.layout.sort_photos`; both are optional.
+
+    Args:
+        root (str or Path): The folder or the zip file; ``~`` and ``$NAME`` are replaced.
+        classes (bool, optional): Take folders for classes. (default: ``True``)
+        labels (torch.Tensor, optional): The class of each photo :math:`(N)` in the order of :attr:`names`, ``-1`` where
+            one is missing. (default: :obj:`None`, by folders)
+
+    Raises:
+        FileNotFoundError: If :obj:`root` does not exist or holds no photo; the message says what was found instead.
+        ValueError: If there are not as many labels as photos.
+    """
+
+    def __init__(self, root: str | Path, classes: bool = True, labels: Tensor | None = None) -> None:
+        self.root = expand_path(root)
+        if not self.root.exists():
+            raise FileNotFoundError(
+                f"'root' must be a folder or a zip file of photos (got '{root}', which does not exist)"
+            )
+        self._zip: tuple[int, zipfile.ZipFile] | None = None
+        self.is_archive = not self.root.is_dir()
+        files = self._files() if self.is_archive else (path.relative_to(self.root) for path in walk_files(self.root))
+        layout = sort_photos(PurePosixPath(path) for path in files)
+        if not layout.names:
+            rest = layout.describe_rest() or "; it is empty"
+            raise FileNotFoundError(f"'root' must hold photos (got '{root}', which holds none{rest})")
+        self.names, self.parts = [str(name) for name in layout.names], layout.parts
+        self._rest = layout.describe_rest()
+        self._label(layout, classes, labels)
+
+    def _label(self, layout: Layout, classes: bool, labels: Tensor | None) -> None:
+        if labels is None:
+            named = layout.labels if classes else [""] * len(layout.labels)
+            self.classes = sorted(set(named) - {""})
+            number = {"": UNLABELED} | {name: i for i, name in enumerate(self.classes)}
+            self.labels = torch.tensor([number[name] for name in named])
+            return
+        if not is_integer(labels) or labels.shape != (len(self.names),):
+            raise ValueError(f"'labels' must be an integer for each of the {len(self)} photos (got {describe(labels)})")
+        self.labels = labels.long()
+        self.classes = [str(label) for label in range(int(labels.max()) + 1)]
+
+    def _files(self) -> list[str]:
+        return [info.filename for info in self._archive().infolist() if not info.is_dir()]
+
+    def _archive(self) -> zipfile.ZipFile:
+        """The archive, opened by the process that reads: processes would move each other's place in it."""
+        if self._zip is None or self._zip[0] != os.getpid():
+            try:
+                self._zip = os.getpid(), zipfile.ZipFile(self.root)
+            except (zipfile.BadZipFile, NotImplementedError) as error:
+                raise ValueError(
+                    f"'root' must be a folder or a zip file of photos (got '{self.root}': {error})"
+                ) from error
+        return self._zip[1]
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_zip": None}
+
+    def read(self, index: int) -> bytes | Path:
+        """The path of a photo, or its contents in the archive."""
+        name = self.names[index]
+        return self._archive().read(name) if self.is_archive else self.root / name
+
+    def describe(self) -> str:
+        """What was found, and what was passed over, in words."""
+        known = len(self.classes)
+        classes = f" of {known} class{'es' * (known != 1)}" if known else ""
+        return f"{len(self)} photo{'s' * (len(self) != 1)}{classes} in '{self.root}'{self._rest}"
+
+    def key(self) -> str:
+        """A text that changes with the names, sizes and times of the files."""
+        digest = hashlib.sha256(str(self.root.resolve()).encode())
+        sizes = (
+            {info.filename: (info.file_size, info.CRC) for info in self._archive().infolist()}
+            if self.is_archive
+            else {}
+        )
+        for name in self.names:
+            digest.update(f"\0{name}\0{sizes[name] if self.is_archive else self._stamp(name)}".encode())
+        return digest.hexdigest()
+
+    def _stamp(self, name: str) -> tuple[int, int]:
+        try:
+            stat = os.stat(self.root / name)
+        except OSError:  # a link to nowhere, which is a broken photo
+            return -1, -1
+        return stat.st_size, stat.st_mtime_ns

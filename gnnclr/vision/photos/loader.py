@@ -1,0 +1,94 @@
+"""Batches of photos that processes of their own read."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from gnnclr.graph.batches import BatchSelection
+from gnnclr.ops.check import check_count
+from gnnclr.vision.datasets.loader import SampleLoader
+from gnnclr.vision.photos.reader import PhotoReader, Read
+
+
+class PhotoLoader(SampleLoader):
+    r"""Batches of photos, by slices of a permutation, read ahead by processes that have no state: a run that is resumed
+    within an epoch sees the same batches, whatever the number of processes that read then and before.
+
+    Args:
+        reader (PhotoReader): Makes a tensor of the photo ``(epoch, number)``, such as
+            :class:`~gnnclr.vision.PhotoCrops`.
+        rows (torch.Tensor): The numbers of the photos that are read :math:`(N)`.
+        labels (torch.Tensor, optional): Their labels :math:`(N)`. (default: :obj:`None`)
+        batch_size (int, optional): Photos of a batch, on every process that trains. (default: ``64``)
+        workers (int, optional): The number of processes that read; with 0 it is this one. (default: ``0``)
+        seed (int, optional): The seed of the order. (default: ``0``)
+        rank (int, optional): The number of this process. (default: ``0``)
+        world_size (int, optional): The number of processes that train. (default: ``1``)
+        selection (BatchSelection, optional): Makes the global batches of an epoch. (default: :obj:`None`, slices of the
+            order)
+
+    Returns:
+        Iterating gives dictionaries of ``image`` :math:`(B, *)`, ``index`` :math:`(B)`, places in :obj:`rows`, and,
+        where labels are given, ``label`` :math:`(B)`.
+    """
+
+    def __init__(
+        self,
+        reader: PhotoReader,
+        rows: Tensor,
+        labels: Tensor | None = None,
+        batch_size: int = 64,
+        workers: int = 0,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        selection: BatchSelection | None = None,
+    ):
+        super().__init__(len(rows), labels, batch_size, True, True, seed, rank, world_size, selection)
+        self.reader, self.rows, self.workers = reader, rows, check_count("workers", workers, least=0)
+        self._keys = _Keys()
+        self._loader: DataLoader[Any] | None = None
+
+    def epoch_batches(self, generator: torch.Generator) -> Callable[[int], dict[str, Tensor]]:
+        """Photos of the order of the epoch, of which those to come are read meanwhile."""
+        order, epoch = self.epoch_order(generator), self._epoch
+        batches = [self.batch_index(order, k) for k in range(len(self))]
+        reads: Iterator[Read] | None = None
+
+        def make(k: int) -> dict[str, Tensor]:
+            nonlocal reads
+            if reads is None:  # the first batch that is asked for, which of a resumed epoch is not the first there is
+                self._keys.batches = [[(epoch, i) for i in self.rows[index].tolist()] for index in batches[k:]]
+                reads = iter(self._open())
+            read = next(reads)
+            for index, reason in read.broken:
+                name = self.reader.source.names[index]
+                raise ValueError(f"'{name}' must stay as it was when the run began ({reason})")
+            return self.batch(read.images, batches[k])
+
+        return make
+
+    def _open(self) -> DataLoader[Any]:
+        if self._loader is None:
+            self._loader = self.reader.loader(self._keys, self.workers, keep=True)
+        return self._loader
+
+    def close(self) -> None:
+        """Ends the processes that read; the next iteration starts new ones."""
+        self._loader = None
+
+
+class _Keys:
+    """The keys of the batches of an epoch: the processes stay, and read others in the next one."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[tuple[int, int]]] = []
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)

@@ -1,0 +1,63 @@
+"""Photos of any data set that is asked by number."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from gnnclr.ops.check import describe, is_integer
+from gnnclr.ops.labels import UNLABELED
+from gnnclr.vision.photos.source import PhotoSource
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class MappedPhotos(PhotoSource):
+    """The photos of a data set with a length that is asked by number, such as those of torchvision, Hugging Face or
+    litdata.
+
+    Args:
+        dataset (Sequence): ``dataset[i]`` for ``i`` from 0 on. Processes that read have copies of it.
+        image (callable, optional): What of ``dataset[i]`` is the photo: an image of Pillow, the contents of a file, or
+            its path. (default: the first part, as of torchvision)
+        labels (torch.Tensor, optional): The class of each photo :math:`(N)`, ``-1`` where one is missing.
+            (default: :obj:`None`, no labels)
+        names (Sequence[str], optional): Their names. (default: :obj:`None`, their numbers)
+        parts (Sequence[str], optional): The part of each: ``"train"``, ``"val"``, ``"test"``, or ``"all"``.
+            (default: :obj:`None`, ``"all"``)
+
+    Raises:
+        ValueError: If there are not as many labels, names or parts as photos.
+
+    Example:
+        >>> photos = MappedPhotos(torchvision.datasets.Flowers102(root))
+        >>> photos = MappedPhotos(datasets.load_dataset("beans", split="train"), lambda row: row["image"])
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        image: Callable[[Any], "Image | bytes | str | Path"] | None = None,
+        labels: Tensor | None = None,
+        names: Sequence[str] | None = None,
+        parts: Sequence[str] | None = None,
+    ) -> None:
+        self.dataset, self.image = dataset, image
+        count = len(dataset)
+        if labels is not None and (not is_integer(labels) or labels.shape != (count,)):
+            raise ValueError(f"'labels' must be an integer for each of the {count} photos (got {describe(labels)})")
+        for name, values in (("names", names), ("parts", parts)):
+            if values is not None and len(values) != count:
+                raise ValueError(f"'{name}' must have one for each of the {count} photos (got {len(values)})")
+        self.labels = torch.full((count,), UNLABELED) if labels is None else labels.long()
+        self.names = [str(i) for i in range(count)] if names is None else list(names)
+        self.parts = ["all"] * count if parts is None else list(parts)
+        self.classes = [str(label) for label in range(int(self.labels.max()) + 1)] if count else []
+
+    def read(self, index: int) -> "Image | bytes | str | Path":
+        """The photo, as the data set has it."""
+        row = self.dataset[index]
+        return row[0] if self.image is None else self.image(row)
