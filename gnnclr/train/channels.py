@@ -48,8 +48,7 @@ def read_from_data(recipe: Namespace) -> tuple[Namespace, ContrastiveData | None
     if not _open_numbers(recipe):
         return copy.deepcopy(recipe), None
     data = _load(recipe)
-    classes = None if data.labels is None else int(data.labels.max()) + 1
-    return with_numbers(recipe, data.in_channels, classes), data
+    return with_numbers(recipe, data.in_channels, data.num_classes), data
 
 
 def with_numbers(recipe: Namespace, channels: int, classes: int | None = None) -> Namespace:
