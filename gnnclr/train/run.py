@@ -25,6 +25,7 @@ from gnnclr.train.channels import read_from_data
 from gnnclr.train.check_settings import check_parts, check_trainer
 from gnnclr.train.checkpoint import OF_TRAINING, PARTS, AtomicCheckpointIO, check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
+from gnnclr.train.fitted_file import FITTED, save_fitted
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
 from gnnclr.train.metrics_csv import MetricsCSV
 from gnnclr.train.named_fields import names_fields
@@ -43,6 +44,7 @@ class Run:
     ``metrics.csv``       loss, alignment, uniformity and learning rate over the steps
     ``metrics.json``      test accuracies of the trained, the untrained and the raw features, versions
     ``checkpoints/``      ``last.ckpt``, loadable with ``weights_only=True``
+    ``fitted.pt``         what transforms of features were fitted to, where there are such; loadable likewise
     ====================  ==============================================================================
 
     One process at a time writes into the folder; another one that wants to is refused. A training on several processes
@@ -170,6 +172,8 @@ class Run:
         data.check(module.method)
         check_parts(module)
         untrained = copy.deepcopy(module.method)
+        if is_rank_zero():
+            save_fitted(self.folder, data.fitted())
         if ckpt_path is None and is_rank_zero():
             for name in ("metrics.csv", "metrics.json"):
                 (self.folder / name).unlink(missing_ok=True)
@@ -192,7 +196,7 @@ class Run:
         """Removes the files of a training that failed before its first step was done."""
         if self.checkpoint.exists():
             return
-        for name in ("config.yaml", "metrics.csv"):
+        for name in ("config.yaml", "metrics.csv", FITTED):
             (self.folder / name).unlink(missing_ok=True)
         with suppress(OSError):  # not empty, or not there
             self.checkpoint.parent.rmdir()
