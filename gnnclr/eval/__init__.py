@@ -14,7 +14,9 @@ from gnnclr.eval.geometry import (
 from gnnclr.eval.knn_probe import knn_probe
 from gnnclr.eval.linear_probe import linear_probe
 from gnnclr.eval.link_prediction import LinkResult, LinkSplit, link_prediction
+from gnnclr.eval.multilabel_probe import MultilabelScores, multilabel_probe
 from gnnclr.eval.neighborhood import neighborhood_overlap
+from gnnclr.eval.paired import Difference, paired_difference
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.similarity_search import similarity_search
 from gnnclr.eval.split import Split
@@ -23,9 +25,11 @@ from gnnclr.eval.wasserstein import wasserstein_uniformity
 
 __all__ = [
     "ClusteringResult",
+    "Difference",
     "FewShotResult",
     "LinkResult",
     "LinkSplit",
+    "MultilabelScores",
     "ProbeResult",
     "Split",
     "alignment",
@@ -36,8 +40,10 @@ __all__ = [
     "knn_probe",
     "linear_probe",
     "link_prediction",
+    "multilabel_probe",
     "negative_similarity",
     "neighborhood_overlap",
+    "paired_difference",
     "positive_similarity",
     "results_table",
     "similarity_search",

@@ -1,14 +1,19 @@
 """The base of data modules that hold one graph."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from gnnclr.eval import Split
+from gnnclr.eval import ProbeResult, Split, multilabel_probe
 from gnnclr.eval.labels import probed_split
-from gnnclr.ops.labels import class_labels
+from gnnclr.node.datasets.load import own_node_data
+from gnnclr.node.transforms.fitted import apply_transform, fitted_transforms
+from gnnclr.ops.labels import class_labels, is_multilabel
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.vision.methods.method import VisionMethod
 
@@ -17,13 +22,15 @@ class GraphData(ContrastiveData):
     """Base class of data that are one graph, which is the batch, and its labeled nodes for the probes. A graph without
     labels can be trained on and embedded; nothing is probed then, as where all labels are of one class. Nodes whose
     label is missing (``-1``, or NaN where labels are floats) are trained on and embedded as others are, and left out of
-    the split.
+    the split. Labels may be zeros and ones [n, c], where a node may have several.
 
     A subclass writes :meth:`load` and :meth:`baselines`, the features that need no training.
 
     Args:
         seed (int, optional): The seed of the order of batches, where there are several. (default: ``0``)
     """
+
+    transform: Callable[..., Any] | None = None
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
@@ -39,7 +46,8 @@ class GraphData(ContrastiveData):
             self.graph = self.load()
             self.in_channels = self.graph.num_features
             if self.graph.y is not None:
-                self.labels = class_labels("data.y", self.graph.y, self.graph.num_nodes, from_zero=True)
+                y, n = self.graph["y"], self.graph.num_nodes
+                self.labels = y if is_multilabel(y) else class_labels("data.y", y, n, from_zero=True)
                 self.split = probed_split(self.labels, lambda: Split.from_masks(self.graph), "node")
 
     def check(self, method: nn.Module) -> None:
@@ -51,6 +59,53 @@ class GraphData(ContrastiveData):
     def batches(self) -> Iterable[Data]:
         """The graph: an epoch is one step."""
         return FullGraph(self.graph)
+
+    def fitted(self) -> list[dict[str, Tensor]]:
+        """What the fitted transforms of the graph learned, one after the other."""
+        return [part.state or {} for part in fitted_transforms(self.transform)]
+
+    def read_other(self, value: Any, name: str, fitted: list[dict[str, Tensor]]) -> Data:
+        """Another graph as that of the training: read and transformed alike, and fitted to nothing.
+
+        Args:
+            value (Data or dict): The graph, see :func:`~gnnclr.node.datasets.own_graph.own_graph`.
+            name (str): Its name, for the paragraph that is printed.
+            fitted (list): What :meth:`fitted` was after the training.
+
+        Raises:
+            ValueError: If it is none that the transforms can be applied to.
+        """
+        parts = list(fitted_transforms(self.transform))
+        if len(parts) != len(fitted):
+            raise ValueError(f"'data.transform' must have the {len(fitted)} fitted parts of the run (got {len(parts)})")
+        for part, state in zip(parts, fitted):
+            part.state = state
+        self.graph = self.own(value, name, partial(apply_transform, self.transform))
+        return self.graph
+
+    def own(self, value: Any, name: str, transform: Callable[[Data], Data]) -> Data:
+        """A graph of one's own, without a split; a subclass says of which kind."""
+        return own_node_data(value, name, transform, None, getattr(self, "undirected", False))
+
+    def evaluate(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, ProbeResult]]:
+        """Probes the baselines and the features of ``methods`` alike: by a linear probe and kNN, or where a node may
+        have several labels by :func:`~gnnclr.eval.multilabel_probe`.
+
+        Args:
+            methods (dict): Methods by name, such as ``{"untrained": ..., "trained": ...}``.
+
+        Returns:
+            dict: For each row a dict of probe results; empty where nothing can be probed.
+        """
+        self.setup("evaluate")
+        if self.split is None or not is_multilabel(self.labels):
+            return super().evaluate(methods)
+        results = {}
+        for name, make in self.features(methods).items():
+            scores = multilabel_probe(make(), self.labels, self.split)
+            micro = ProbeResult(scores.micro_f1, scores.val_micro_f1, {"C": scores.C})
+            results[name] = {"Micro-F1": micro, "Macro-F1": ProbeResult(scores.macro_f1, math.nan, {"C": scores.C})}
+        return results
 
     @torch.no_grad()
     def embed(self, method: nn.Module) -> Tensor:
