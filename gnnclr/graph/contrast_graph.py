@@ -73,8 +73,8 @@ class ContrastGraph(Data):
 
     Shapes:
         - ``x`` :math:`(n, d)`, ``edge_index`` :math:`(2, e)`, ``edge_weight`` :math:`(e)`, ``sample``, ``view``,
-          ``group``, ``anchor``, ``anchor_weight``, ``sample_id`` :math:`(n)`, ``bank`` :math:`(m, d)`, ``negative_index``,
-          ``ignore_index``, ``extra`` :math:`(2, e)`, ``features`` :math:`(n, D)`
+          ``group``, ``anchor``, ``anchor_weight``, ``sample_id`` :math:`(n)`, ``bank`` :math:`(m, d)`,
+          ``negative_index``, ``ignore_index``, ``extra`` :math:`(2, e)`, ``features`` :math:`(n, D)`
     """
 
     sample: Tensor
