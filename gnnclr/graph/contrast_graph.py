@@ -13,7 +13,7 @@ from gnnclr.graph.check_graph_parts import GROUPS, INDICES, check_graph_parts
 from gnnclr.graph.extra_negatives import ExtraNegatives
 from gnnclr.graph.negatives import Negatives
 from gnnclr.graph.pairs import group_pairs
-from gnnclr.ops.check import as_int64, check_matrix, describe
+from gnnclr.ops.check import as_int64, check_count, check_matrix, describe
 from gnnclr.ops.tensor_group import TensorGroup
 
 #: Parts that read as ``None`` when absent, as PyG does for 'x' or 'y'.
@@ -111,6 +111,8 @@ class ContrastGraph(Data):
         num_nodes: int | None = None,
         check: bool = True,
     ):
+        if num_nodes is not None:
+            check_count("num_nodes", num_nodes, least=0)
         # PyG makes empty graphs when it copies or collates; nothing is derived then.
         like = next((t for t in (x, sample, group, view) if t is not None), None)
         if like is not None:
