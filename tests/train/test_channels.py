@@ -7,6 +7,8 @@ from torch import nn
 
 from gnnclr.node import sbm
 from gnnclr.train import Run, Seeds, build_data, build_module, parse_recipe
+from gnnclr.vision import digits
+from gnnclr.vision.transforms.normalize import CIFAR_MEAN
 
 WIDTH = 23
 
@@ -72,6 +74,29 @@ def test_images(dataset, channels, tmp_path):
     assert next(m for m in method.encoder.modules() if isinstance(m, nn.Conv2d)).in_channels == channels
     _, arguments = build("clip-cpu", [f"--data.dataset={dataset}"], tmp_path)
     assert [encoder.init_args.in_channels for encoder in arguments.encoders] == [1, 2]
+
+
+def test_colors_are_those_of_the_data(tmp_path):
+    method, arguments = build("simclr-cpu", ["--data.dataset=digits"], tmp_path)
+    data = digits()
+    pixels = torch.cat([data.train.images, data.val.images]).double() / 255
+    views = arguments.views.init_args
+    assert views.mean == [round(pixels.mean().item(), 4)] and views.std == [round(pixels.std(correction=0).item(), 4)]
+    assert method.views.normalize.mean.item() == pytest.approx(views.mean[0])
+    given = ["--data.dataset=digits", "--model.method.views.mean=0.2", "--model.method.views.std=0.3"]
+    assert build("simclr-cpu", given, tmp_path)[1].views.init_args.mean == 0.2
+
+
+def test_colors_that_are_known_and_unknown():
+    module = build_module(parse_recipe("simclr-cifar10-cpu", ["--data.root=none"]), channels=3)
+    assert module.method.views.normalize.mean.flatten().tolist() == pytest.approx(CIFAR_MEAN)
+    unknown = parse_recipe("simclr-cifar100-cpu", ["--data.root=none"])
+    with pytest.raises(
+        ValueError, match=r"'model\.method\.views\.mean' must be given: the data do not say which colors"
+    ):
+        build_module(unknown, channels=3)
+    module = build_module(unknown, channels=3, colors=([0.5, 0.4, 0.3], [0.2, 0.2, 0.2]))
+    assert module.method.views.normalize.mean.flatten().tolist() == pytest.approx([0.5, 0.4, 0.3])
 
 
 def test_classes(graph, tmp_path):

@@ -175,13 +175,15 @@ def test_any_data_set_that_is_asked_by_number(tmp_path):
         ({"max_pixels": 500}, r"'000-color\.jpg' must have at most 500 pixels \(got 34 × 30\); leave it out, or raise"),
     ],
 )
-def test_what_is_refused(options, message, tmp_path):
+def test_what_is_refused(options, message, tmp_path, monkeypatch):
     photo_folder(tmp_path, 3)
     (tmp_path / "x.jpg").write_bytes(b"x")
     with pytest.raises((ValueError, PhotoTooLarge), match=message):
         make_data(tmp_path, **options)
-    with pytest.raises((ValueError, PhotoTooLarge), match=message):
+    monkeypatch.setattr("gnnclr.vision.photos.reader.MOST_AT_ONCE", 2)
+    with pytest.raises((ValueError, PhotoTooLarge), match=message) as error:
         make_data(tmp_path, workers=1, **options)
+    assert "\n" not in str(error.value)
 
 
 def test_folders_that_cannot_be_trained_on(tmp_path):

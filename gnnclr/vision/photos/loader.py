@@ -63,7 +63,7 @@ class PhotoLoader(SampleLoader):
             if reads is None:  # the first batch that is asked for, which of a resumed epoch is not the first there is
                 self._keys.batches = [[(epoch, i) for i in self.rows[index].tolist()] for index in batches[k:]]
                 reads = iter(self._open())
-            read = next(reads)
+            read = next(reads).checked()
             for index, reason in read.broken:
                 name = self.reader.source.names[index]
                 raise ValueError(f"'{name}' must stay as it was when the run began ({reason})")

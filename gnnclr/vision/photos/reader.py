@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from gnnclr.vision.photos.decode import MAX_PIXELS, BrokenPhoto, decode_photo, upright_rgb
+from gnnclr.vision.photos.decode import MAX_PIXELS, BrokenPhoto, PhotoTooLarge, decode_photo, upright_rgb
 from gnnclr.vision.photos.progress import progress
 from gnnclr.vision.photos.source import PhotoSource
 from gnnclr.vision.photos.square import CentralSquare
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: The most processes that read where nothing else is said.
 MOST_WORKERS = 8
+#: The photos that are read at a time where nothing is trained.
+MOST_AT_ONCE = 64
 
 
 def usual_workers(world_size: int = 1) -> int:
@@ -59,11 +61,19 @@ class Read(NamedTuple):
         index (torch.Tensor): Their numbers :math:`(B)`.
         images (torch.Tensor): What was made of each :math:`(B, *)`; empty if all are broken.
         broken (list): The number of each photo that cannot be read, and why; none of the others.
+        refused (PhotoTooLarge, optional): The error about a photo that must not be decoded.
     """
 
     index: Tensor
     images: Tensor
     broken: list[tuple[int, str]]
+    refused: PhotoTooLarge | None = None
+
+    def checked(self) -> "Read":
+        """The same, unless a photo is refused. (An error that a process raises comes with its traceback as text.)"""
+        if self.refused is not None:
+            raise self.refused
+        return self
 
 
 class PhotoReader(Dataset[Any]):
@@ -78,13 +88,15 @@ class PhotoReader(Dataset[Any]):
     def __init__(self, source: PhotoSource, make: Callable[..., Tensor], max_pixels: int = MAX_PIXELS) -> None:
         self.source, self.make, self.max_pixels = source, make, max_pixels
 
-    def __getitem__(self, key: tuple[int, ...]) -> tuple[int, Tensor | str]:
-        """What is made of a photo, or why it is broken. The last part of the key is its number."""
+    def __getitem__(self, key: tuple[int, ...]) -> tuple[int, Tensor | str | PhotoTooLarge]:
+        """What is made of a photo, or why it is broken or refused. The last part of the key is its number."""
         index, *rest = key[::-1]
         try:
             return index, self.make(read_photo(self.source, index, self.max_pixels), *rest[::-1], index)
         except BrokenPhoto as error:
             return index, error.reason
+        except PhotoTooLarge as error:
+            return index, error
 
     def loader(self, batches: Iterable[Sequence[tuple[int, ...]]], workers: int, keep: bool = False) -> DataLoader[Any]:
         """Reads batches of keys, ahead of who takes them, and gives a :class:`Read` for each.
@@ -113,7 +125,7 @@ def read_squares(
     workers: int = 0,
     max_pixels: int = MAX_PIXELS,
     title: str | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
 ) -> Iterator[Read]:
     """Reads the central squares of photos, in order.
 
@@ -126,6 +138,7 @@ def read_squares(
         title (str, optional): What a bar of progress says, on a terminal. (default: :obj:`None`, no bar)
         batch_size (int, optional): Photos at a time. (default: ``64``)
     """
+    batch_size = MOST_AT_ONCE if batch_size is None else batch_size
     numbers = range(len(source)) if index is None else index.tolist()
     batches = [[(i,) for i in numbers[start : start + batch_size]] for start in range(0, len(numbers), batch_size)]
     reader = PhotoReader(source, SquareOf(square), max_pixels)
@@ -133,7 +146,7 @@ def read_squares(
     workers = workers if len(numbers) > batch_size else 0
     with progress(title, len(numbers)) as advance:
         for read in reader.loader(batches, workers):
-            yield read
+            yield read.checked()
             advance(len(read.index) + len(read.broken))
 
 
@@ -152,11 +165,12 @@ class SquareOf:
         return self.square(photo)
 
 
-def _collate(items: list[tuple[int, Tensor | str]]) -> Read:
+def _collate(items: list[tuple[int, Tensor | str | PhotoTooLarge]]) -> Read:
     sound = [(index, image) for index, image in items if isinstance(image, Tensor)]
     broken = [(index, reason) for index, reason in items if isinstance(reason, str)]
     images = torch.stack([image for _, image in sound]) if sound else torch.empty(0, dtype=torch.uint8)
-    return Read(torch.tensor([index for index, _ in sound], dtype=torch.int64), images, broken)
+    refused = next((error for _, error in items if isinstance(error, PhotoTooLarge)), None)
+    return Read(torch.tensor([index for index, _ in sound], dtype=torch.int64), images, broken, refused)
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:
