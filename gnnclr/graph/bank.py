@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from gnnclr.graph.tensor_group import TensorGroup
 from gnnclr.ops.check import as_int64
+from gnnclr.ops.tensor_group import TensorGroup
 
 
 @dataclass(frozen=True, eq=False, repr=False)

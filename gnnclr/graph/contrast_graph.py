@@ -13,8 +13,8 @@ from gnnclr.graph.check_graph_parts import GROUPS, INDICES, check_graph_parts
 from gnnclr.graph.extra_negatives import ExtraNegatives
 from gnnclr.graph.negatives import Negatives
 from gnnclr.graph.pairs import group_pairs
-from gnnclr.graph.tensor_group import TensorGroup
 from gnnclr.ops.check import as_int64, check_matrix, describe
+from gnnclr.ops.tensor_group import TensorGroup
 
 #: Parts that read as ``None`` when absent, as PyG does for 'x' or 'y'.
 OPTIONAL = (

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gnnclr.graph.tensor_group import TensorGroup
 from gnnclr.ops.check import as_int64
+from gnnclr.ops.tensor_group import TensorGroup
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph.pairs import both_ways, is_among, same_group
-from gnnclr.graph.tensor_group import TensorGroup
 from gnnclr.ops.check import check_choice, describe
+from gnnclr.ops.tensor_group import TensorGroup
 
 if TYPE_CHECKING:
     from gnnclr.graph.contrast_graph import ContrastGraph

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from gnnclr.ops.tensor_group import TensorGroup
+
 
 class TensorMap:
     """A dictionary by tensors as objects, which keeps none of them alive: a value goes with its tensor."""
@@ -55,7 +57,8 @@ class TensorMemo:
 
     A graph is one object through a training run, and values derived from it (a normalized adjacency matrix,
     centralities, propagated features) costs more than a training step. Tensors are told apart by identity and version,
-    not by their entries; they are referenced weakly. Values are constants: they are made without gradients.
+    not by their entries, also those of a :class:`~gnnclr.ops.tensor_group.TensorGroup`; they are referenced weakly.
+    Values are constants: they are made without gradients.
 
     PyTorch counts versions where a tensor is written into, but not where one goes around it, by ``tensor.data`` or
     ``tensor.numpy()``: then the old value is returned. Give a new tensor, or write into the tensor itself.
@@ -78,8 +81,8 @@ class TensorMemo:
             # A value made in inference mode could not be used in training afterwards; what is remembered for an
             # original comes from it, since someone may have gone around the version of a copy.
             with torch.inference_mode(False), torch.no_grad():
-                value = self.function(*map(original, args))
-            if any(isinstance(arg, Tensor) and arg.is_inference() for arg in args):
+                value = self.function(*map(_original, args))
+            if any(map(_is_inference, args)):
                 return value  # they have no version
             self._last = tuple(map(_key, args)), value
         return value
@@ -100,7 +103,20 @@ class _Seen(NamedTuple):
     version: int
 
 
+class _SeenGroup(NamedTuple):
+    """What is remembered of a group."""
+
+    kind: type
+    parts: tuple[Any, ...]
+
+
+def _original(arg: Any) -> Any:
+    return arg.map(original) if isinstance(arg, TensorGroup) else original(arg)
+
+
 def _key(arg: Any) -> Any:
+    if isinstance(arg, TensorGroup):
+        return _SeenGroup(type(arg), tuple(map(_key, vars(arg).values())))
     if not isinstance(arg, Tensor):
         return arg
     arg = original(arg)
@@ -108,9 +124,17 @@ def _key(arg: Any) -> Any:
 
 
 def _same(key: Any, arg: Any) -> bool:
+    if isinstance(arg, TensorGroup):
+        return isinstance(key, _SeenGroup) and key.kind is type(arg) and all(map(_same, key.parts, vars(arg).values()))
     if not isinstance(arg, Tensor):
-        return not isinstance(key, _Seen) and key == arg
+        return not isinstance(key, (_Seen, _SeenGroup)) and key == arg
     if not isinstance(key, _Seen) or arg.is_inference():
         return False
     arg = original(arg)
     return key.tensor() is arg and key.version == arg._version
+
+
+def _is_inference(arg: Any) -> bool:
+    if isinstance(arg, TensorGroup):
+        return any(map(_is_inference, vars(arg).values()))
+    return isinstance(arg, Tensor) and arg.is_inference()

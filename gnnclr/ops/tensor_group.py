@@ -1,4 +1,4 @@
-"""Tensors that belong together, as one part of a graph."""
+"""Tensors that belong together, as one value."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -10,7 +10,8 @@ Group = TypeVar("Group", bound="TensorGroup")
 
 
 class TensorGroup:
-    """Base class of frozen dataclasses that hold tensors: a part of a graph that moves and is copied with it.
+    """Base class of frozen dataclasses that hold tensors: a value, such as a part of a graph, that moves and is
+    copied as one. A :class:`~gnnclr.ops.memo.TensorMemo` tells groups apart by their tensors.
 
     A group is never written into. ``dataclasses.replace`` makes a changed one, which leaves copies of a graph alone.
     """

@@ -4,7 +4,7 @@ import pickle
 import torch
 
 from gnnclr.graph import Bank, ContrastGraph, ExtraNegatives, Negatives
-from gnnclr.graph.tensor_group import TensorGroup
+from gnnclr.ops.tensor_group import TensorGroup
 
 
 def index(*pairs):
