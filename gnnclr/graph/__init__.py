@@ -20,6 +20,7 @@ from gnnclr.graph.rewiring.neighbors import AddNeighborPositives
 from gnnclr.graph.rewiring.random_walk import RandomWalkPositives
 from gnnclr.graph.rewiring.swap import SwapPositives
 from gnnclr.graph.rewiring.transform_positives import TransformPositives
+from gnnclr.graph.weighted_edges import WeightedEdges, edges_of
 
 __all__ = [
     "AddKNNPositives",
@@ -42,7 +43,9 @@ __all__ = [
     "SwapPositives",
     "TransformPositives",
     "WeighFalseNegatives",
+    "WeightedEdges",
     "augmentation_graph",
+    "edges_of",
     "knn_graph",
     "mask_graph",
     "pair_graph",

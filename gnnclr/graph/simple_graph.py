@@ -6,27 +6,35 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import remove_self_loops, to_undirected
 
-from gnnclr.ops.check import check_edges
+from gnnclr.graph.weighted_edges import Edges, check_weighted_edges
 
 
-def simple_edges(edge_index: Tensor, num_nodes: int) -> Tensor:
-    """Both directions of every edge, each once and sorted; self-loops, which join no communities, are left out.
+def simple_edges(edges: Edges, num_nodes: int) -> tuple[Tensor, Tensor]:
+    """Both directions of every edge, each once and sorted, and their weights in float64; self-loops, which join no
+    communities, and edges of weight zero are left out.
+
+    An edge that is there several times, in one direction or both, has the mean of its weights, and 1 where it has none.
 
     Args:
-        edge_index (Tensor): Edges [2, e], directed or not, with or without repetitions.
+        edges (Tensor or WeightedEdges): Edges [2, e], directed or not, with or without repetitions.
         num_nodes (int): Number of nodes.
     """
-    edge_index = remove_self_loops(check_edges(edge_index, num_nodes))[0]
-    return to_undirected(edge_index, num_nodes=num_nodes)
+    edge_index, weight = check_weighted_edges(edges, num_nodes)
+    if weight is None:
+        edge_index = to_undirected(remove_self_loops(edge_index)[0], num_nodes=num_nodes)
+        return edge_index, torch.ones(edge_index.size(1), dtype=torch.float64, device=edge_index.device)
+    edge_index, weight = remove_self_loops(edge_index[:, weight > 0], weight[weight > 0].double())
+    return to_undirected(edge_index, weight, num_nodes=num_nodes, reduce="mean")
 
 
-def scipy_adjacency(edge_index: Tensor, num_nodes: int) -> Any:
-    """Edges as a :class:`scipy.sparse.csr_matrix` of ones."""
+def scipy_adjacency(edge_index: Tensor, num_nodes: int, weight: Tensor | None = None) -> Any:
+    """Edges as a :class:`scipy.sparse.csr_matrix` of their weights, or of ones."""
     import numpy as np
     from scipy.sparse import csr_matrix
 
     row, col = edge_index.cpu().numpy()
-    return csr_matrix((np.ones(row.size), (row, col)), shape=(num_nodes, num_nodes))
+    value = np.ones(row.size) if weight is None else weight.cpu().numpy()
+    return csr_matrix((value, (row, col)), shape=(num_nodes, num_nodes))
 
 
 def sparse_matrix(index: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
@@ -42,12 +50,12 @@ def by_size(community: Tensor) -> Tensor:
     return rank[label]
 
 
-def partition_of(model: Any, edge_index: Tensor, num_nodes: int) -> Tensor:
+def partition_of(model: Any, edges: Edges, num_nodes: int) -> Tensor:
     """The partition that a clustering of :mod:`sknetwork` finds, the largest community first [n]."""
-    edge_index = simple_edges(edge_index, num_nodes)
+    edge_index, weight = simple_edges(edges, num_nodes)
     if edge_index.numel() == 0:
         return torch.arange(num_nodes, device=edge_index.device)
-    label = model.fit_predict(scipy_adjacency(edge_index, num_nodes))
+    label = model.fit_predict(scipy_adjacency(edge_index, num_nodes, weight))
     return by_size(torch.from_numpy(label).to(edge_index.device, torch.int64))
 
 

@@ -57,9 +57,9 @@ class MomentumEncoder(nn.Module):
         self.register_buffer("step", torch.tensor(0))  # updates that are done
 
     @torch.no_grad()
-    def forward(self, *args: Any) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The output of the copy, in the current mode."""
-        return self.module(*args)
+        return self.module(*args, **kwargs)
 
     def current_momentum(self) -> float:
         """The momentum of the next update."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.transforms import BaseTransform
 
 from gnnclr.eval import ProbeResult
+from gnnclr.graph import edges_of
 from gnnclr.node import MultiplexData, MultiplexScores, load_multiplex_data, multiplex_scores, propagate_features
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.graph_data import GraphData
@@ -63,7 +64,7 @@ class MultiplexNodeData(GraphData):
         views = graph.views()
         return {
             "raw": lambda: graph.x.to_dense(),
-            "A²X": lambda: torch.cat([propagate_features(view.x, view.edge_index) for view in views], dim=1),
+            "A²X": lambda: torch.cat([propagate_features(view.x, edges_of(view)) for view in views], dim=1),
         }
 
     def evaluate(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, ProbeResult]]:

@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from gnnclr.eval import Split
-from gnnclr.graph import DataNeighbors
+from gnnclr.graph import DataNeighbors, edges_of
 from gnnclr.node import (
     NodeMethod,
     SubgraphLoader,
@@ -171,7 +171,7 @@ class NodeData(GraphData):
         graph = self.graph.cpu()
         return {
             "raw": lambda: graph.x.to_dense(),
-            "A²X": lambda: propagate_features(graph.x, graph.edge_index),
+            "A²X": lambda: propagate_features(graph.x, edges_of(graph)),
         }
 
 

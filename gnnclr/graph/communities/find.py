@@ -6,6 +6,7 @@ from gnnclr.graph.communities.leiden import leiden
 from gnnclr.graph.communities.louvain import louvain
 from gnnclr.graph.communities.merge_small import merge_small
 from gnnclr.graph.communities.propagated_kmeans import propagated_kmeans
+from gnnclr.graph.weighted_edges import Edges
 from gnnclr.ops.check import check_choice, check_count, check_positive
 
 DETECTORS = {"louvain": louvain, "leiden": leiden}
@@ -21,7 +22,7 @@ class EdgeCommunities:
             (default: ``0``, none do)
 
     Shapes:
-        - **input:** features :math:`(n, F)`, edges :math:`(2, e)`
+        - **input:** features :math:`(n, F)`, edges :math:`(2, e)`, also as :class:`~gnnclr.graph.WeightedEdges`
         - **output:** labels :math:`(n)`
     """
 
@@ -30,7 +31,7 @@ class EdgeCommunities:
         self.resolution = check_positive("resolution", resolution)
         self.min_size = check_count("min_size", min_size, least=0)
 
-    def __call__(self, x: Tensor, edge_index: Tensor, seed: int = 0) -> Tensor:
+    def __call__(self, x: Tensor, edge_index: Edges, seed: int = 0) -> Tensor:
         """The community of each node."""
         community = DETECTORS[self.method](edge_index, x.size(0), self.resolution, seed)
         return community if self.min_size < 2 else merge_small(community, edge_index, self.min_size)
@@ -49,7 +50,7 @@ class PropagatedCommunities:
         rank (int, optional): Singular vectors to keep. (default: ``64``)
 
     Shapes:
-        - **input:** features :math:`(n, F)`, edges :math:`(2, e)`
+        - **input:** features :math:`(n, F)`, edges :math:`(2, e)`, also as :class:`~gnnclr.graph.WeightedEdges`
         - **output:** labels :math:`(n)`
     """
 
@@ -57,7 +58,7 @@ class PropagatedCommunities:
         self.num_communities = check_count("num_communities", num_communities)
         self.hops, self.rank = check_count("hops", hops, least=0), check_count("rank", rank)
 
-    def __call__(self, x: Tensor, edge_index: Tensor, seed: int = 0) -> Tensor:
+    def __call__(self, x: Tensor, edge_index: Edges, seed: int = 0) -> Tensor:
         """The community of each node."""
         return propagated_kmeans(x, edge_index, self.num_communities, self.hops, self.rank, seed)
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from torch import Tensor
 
-from gnnclr.graph.simple_graph import connected_parts, partition_of
-from gnnclr.ops.check import check_edges, check_positive, check_seed
+from gnnclr.graph.simple_graph import connected_parts, partition_of, simple_edges
+from gnnclr.graph.weighted_edges import Edges
+from gnnclr.ops.check import check_positive, check_seed
 
 
-def leiden(edge_index: Tensor, num_nodes: int, resolution: float = 1.0, seed: int = 0) -> Tensor:
+def leiden(edge_index: Edges, num_nodes: int, resolution: float = 1.0, seed: int = 0) -> Tensor:
     r"""Communities by `"From Louvain to Leiden: Guaranteeing Well-connected Communities"
     <https://arxiv.org/abs/1810.08473>`_: :func:`louvain`, but the parts that are joined are refined from single nodes
     within each community, and every community is connected.
@@ -17,7 +18,7 @@ def leiden(edge_index: Tensor, num_nodes: int, resolution: float = 1.0, seed: in
     The refinement is greedy. Needs scikit-network.
 
     Args:
-        edge_index (Tensor): Edges, directed or not.
+        edge_index (Tensor or WeightedEdges): Edges, directed or not, and their weights, if any.
         num_nodes (int): Number of nodes.
         resolution (float, optional): The factor :math:`\gamma` of modularity: higher makes more and smaller
             communities. (default: ``1.0``)
@@ -29,10 +30,9 @@ def leiden(edge_index: Tensor, num_nodes: int, resolution: float = 1.0, seed: in
     """
     check_positive("resolution", resolution)
     seed = check_seed("seed", seed, bits=32)
-    edge_index = check_edges(edge_index, num_nodes)
     options = {"shuffle_nodes": True, "return_probs": False, "return_aggregate": False}
     model = _model()(resolution, "newman", random_state=seed, **options)
-    return connected_parts(partition_of(model, edge_index, num_nodes), edge_index)
+    return connected_parts(partition_of(model, edge_index, num_nodes), simple_edges(edge_index, num_nodes)[0])
 
 
 @cache

@@ -6,12 +6,13 @@ from torch_geometric.utils import coalesce
 
 from gnnclr.graph.partition import check_community, contiguous
 from gnnclr.graph.simple_graph import components, simple_edges
+from gnnclr.graph.weighted_edges import Edges
 from gnnclr.ops.check import check_count
 
 
-def merge_small(community: Tensor, edge_index: Tensor, min_size: int) -> Tensor:
-    """Merges each community of fewer than ``min_size`` nodes into the community to which it has most edges, again and
-    again, until all are large enough or without neighbors.
+def merge_small(community: Tensor, edge_index: Edges, min_size: int) -> Tensor:
+    """Merges each community of fewer than ``min_size`` nodes into the community to which it has most edges, by weight,
+    again and again, until all are large enough or without neighbors.
 
     Of communities with equally many edges the lowest label is taken. Components that are too small as a whole stay
     apart: nothing says that their nodes are alike. CiteSeer has hundreds of them; taken for one community, a third of
@@ -19,7 +20,7 @@ def merge_small(community: Tensor, edge_index: Tensor, min_size: int) -> Tensor:
 
     Args:
         community (Tensor): The community of each node.
-        edge_index (Tensor): Edges, directed or not.
+        edge_index (Tensor or WeightedEdges): Edges, directed or not, and their weights, if any.
         min_size (int): The least size of a community.
 
     Shapes:
@@ -28,11 +29,11 @@ def merge_small(community: Tensor, edge_index: Tensor, min_size: int) -> Tensor:
     """
     community = contiguous(check_community("community", community))
     check_count("min_size", min_size, least=0)
-    edge_index = simple_edges(edge_index, community.numel())
+    edges, weight = simple_edges(edge_index, community.numel())
     while True:
         size = torch.bincount(community)
         small = size < min_size
-        target = _closest(community[edge_index], small)
+        target = _closest(community[edges], weight, small)
         own = torch.arange(size.numel(), device=target.device)
         if torch.equal(target, own):
             break
@@ -41,11 +42,11 @@ def merge_small(community: Tensor, edge_index: Tensor, min_size: int) -> Tensor:
     return contiguous(community)
 
 
-def _closest(edges: Tensor, small: Tensor) -> Tensor:
+def _closest(edges: Tensor, weight: Tensor, small: Tensor) -> Tensor:
     """For each small community the one with most edges to it, and for each other community itself [K]."""
     target = torch.arange(small.numel(), device=small.device)
-    edges = edges[:, (edges[0] != edges[1]) & small[edges[0]]]
-    pairs, count = coalesce(edges, torch.ones_like(edges[0]), num_nodes=small.numel())
+    kept = (edges[0] != edges[1]) & small[edges[0]]
+    pairs, count = coalesce(edges[:, kept], weight[kept], num_nodes=small.numel())
     # Sorted by source, then by count, then by label, the first edge of each source is the one to take.
     order = torch.argsort(count, descending=True, stable=True)
     order = order[torch.argsort(pairs[0, order], stable=True)]

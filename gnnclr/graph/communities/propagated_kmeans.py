@@ -9,12 +9,13 @@ from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from gnnclr.graph.index import load_faiss
 from gnnclr.graph.partition import contiguous
 from gnnclr.graph.simple_graph import sparse_matrix
-from gnnclr.ops.check import check_count, check_edges, check_seed, describe
+from gnnclr.graph.weighted_edges import Edges, check_weighted_edges
+from gnnclr.ops.check import check_count, check_seed, describe
 from gnnclr.ops.unit_rows import unit_rows
 
 
 def propagated_kmeans(
-    x: Tensor, edge_index: Tensor, num_communities: int, hops: int = 2, rank: int = 64, seed: int = 0
+    x: Tensor, edge_index: Edges, num_communities: int, hops: int = 2, rank: int = 64, seed: int = 0
 ) -> Tensor:
     r"""Spherical k-means of propagated features, cut to their leading singular vectors.
 
@@ -28,7 +29,7 @@ def propagated_kmeans(
 
     Args:
         x (Tensor): Node features, dense or sparse; the propagated ones are held in memory as a dense matrix.
-        edge_index (Tensor): Edges, from source to target.
+        edge_index (Tensor or WeightedEdges): Edges, from source to target, and their weights, if any.
         num_communities (int): The number of communities; fewer are found where clusters are left empty.
         hops (int, optional): The power :math:`h`; with ``0`` edges play no role. (default: ``2``)
         rank (int, optional): Singular vectors to keep. (default: ``64``)
@@ -48,9 +49,9 @@ def propagated_kmeans(
     check_count("rank", rank)
     n = x.size(0)
     seed = check_seed("seed", seed, bits=31)
-    edge_index = check_edges(edge_index, n)
+    edges, weight = check_weighted_edges(edge_index, n)
     with torch.no_grad():
-        x = _propagate(x.detach().float().to_dense(), edge_index, hops)
+        x = _propagate(x.detach().float().to_dense(), edges, weight, hops)
         if not bool(x.isfinite().all()):
             raise ValueError("'x' must be finite (got NaN or infinite entries)")
         if n <= num_communities:
@@ -64,11 +65,12 @@ def propagated_kmeans(
         return contiguous((x @ unit_rows(_centroids(x, num_communities, seed)).t()).argmax(dim=1))
 
 
-def _propagate(x: Tensor, edge_index: Tensor, hops: int) -> Tensor:
+def _propagate(x: Tensor, edge_index: Tensor, weight: Tensor | None, hops: int) -> Tensor:
     if hops == 0:
         return x
     # As node.propagate_features does, which this room knows nothing of.
-    index, weight = gcn_norm(edge_index, num_nodes=x.size(0), dtype=x.dtype)
+    weight = None if weight is None else weight.to(x.dtype)
+    index, weight = gcn_norm(edge_index, weight, x.size(0), dtype=x.dtype)
     assert isinstance(index, Tensor)  # as what it is made of
     adjacency = sparse_matrix(index.flip(0), weight, (x.size(0), x.size(0)))
     for _ in range(hops):

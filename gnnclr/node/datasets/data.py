@@ -8,6 +8,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from gnnclr.graph.weighted_edges import check_edge_weight, weight_attribute
 from gnnclr.node.sparse.csr import csr_tensor
 from gnnclr.ops.check import (
     check_edges,
@@ -25,19 +26,31 @@ Graph = TypeVar("Graph", bound=Data)
 
 def check_node_data(data: Data, *, finite: bool = True) -> Data:
     """Returns ``data`` if it is a graph with node features, and raises a :class:`ValueError` otherwise. Where its edges
-    are smaller integers, a copy with int64 edges is returned.
+    are smaller integers, a copy with int64 edges is returned, and where its weights are another attribute or no floats
+    [e], one with ``edge_weight`` [e].
 
     Entries of features and edges are looked at once, and again only if they change.
 
     Args:
         data (Data): The graph: floating point features ``x`` of at least one node, dense or sparse CSR, and edges
-            ``edge_index`` between its nodes. Nodes without an edge, self-loops and repeated edges are fine.
+            ``edge_index`` between its nodes. Nodes without an edge, self-loops and repeated edges are fine. Weights of
+            edges are ``edge_weight``, or ``edge_attr`` where that has one number for each edge.
         finite (bool, optional): Whether to refuse NaN and infinite features. (default: ``True``)
     """
     x = check_features(data, finite)
     check_index("data.edge_index", data.edge_index, 2, "e")
     (edge_index,) = check_all_edges(x.size(0), "data.edge_index", data.edge_index)
-    return data if edge_index.dtype == data.edge_index.dtype else with_parts(data, edge_index=edge_index)
+    data = data if edge_index.dtype == data.edge_index.dtype else with_parts(data, edge_index=edge_index)
+    name = weight_attribute(data)
+    if name is None:
+        return data
+    weight = _weight(f"data.{name}", data[name], data.num_edges)
+    if name == "edge_weight" and weight is None:
+        return data
+    data = with_parts(data, edge_weight=data[name] if weight is None else copy_of(weight))
+    if name == "edge_attr":
+        del data["edge_attr"]
+    return data
 
 
 def check_features(data: Data, finite: bool = True) -> Tensor:
@@ -75,6 +88,13 @@ def check_parts(data: Data, *keys: str) -> Data:
 def _int64(edge_index: Tensor) -> Tensor:
     """One tensor for each, as others remember things for it."""
     return edge_index.to(torch.int64)
+
+
+@TensorMemo
+def _weight(name: str, weight: Tensor, num_edges: int) -> Tensor | None:
+    """Weights that had to be converted, and ``None`` for others, which stay the tensor that they are."""
+    found = check_edge_weight(name, weight, num_edges, look=True)
+    return None if found is weight else found
 
 
 @TensorMemo

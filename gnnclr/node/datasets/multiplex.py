@@ -1,6 +1,6 @@
 """Graphs with several kinds of edges between the same nodes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +10,32 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
+from gnnclr.graph.weighted_edges import (
+    Edges,
+    WeightedEdges,
+    check_weighted_edges,
+    edges_of,
+    index_of,
+    with_weights,
+)
 from gnnclr.node.datasets.data import SparseFeatures, node_mask
-from gnnclr.ops.check import check_choice, check_edges, check_index, describe
+from gnnclr.ops.check import check_choice, check_index, describe
 from gnnclr.ops.paths import expand_path
 from gnnclr.ops.read_files import read_files
 
-PREFIX = "edge_index_"
+PREFIX, WEIGHT = "edge_index_", "edge_weight_"
 
 
 class MultiplexData(Data):
     """A graph whose relations share nodes, features and labels.
 
     The edges of a relation are the attribute ``edge_index_<name>``, so PyG moves, batches and saves them like any
-    other ``edge_index``.
+    other ``edge_index``. Their weights, if any, are ``edge_weight_<name>``.
 
     Args:
         x (Tensor, optional): Node features [n, d], dense or sparse CSR.
-        relations (mapping, optional): Name of a relation to its edges [2, e].
+        relations (mapping, optional): Name of a relation to its edges [2, e], or
+            :class:`~gnnclr.graph.WeightedEdges`.
         y (Tensor, optional): Labels [n].
         **kwargs: More attributes, such as ``train_mask``.
 
@@ -51,7 +60,10 @@ class MultiplexData(Data):
         for name, edge_index in (relations or {}).items():
             if not isinstance(name, str) or not name.isidentifier():
                 raise ValueError(f"'relations' must have identifiers as names (got {name!r})")
-            self[PREFIX + name] = check_edges(edge_index, self.num_nodes, f"relations[{name!r}]")
+            edges, weight = check_weighted_edges(edge_index, self.num_nodes, f"relations[{name!r}]")
+            self[PREFIX + name] = edges
+            if weight is not None:
+                self[WEIGHT + name] = weight
 
     @property
     def relations(self) -> tuple[str, ...]:
@@ -61,22 +73,52 @@ class MultiplexData(Data):
     def relation(self, name: str) -> Data:
         """The graph of one relation, with all that is shared."""
         check_choice("name", name, self.relations)
-        return self._graph(self[PREFIX + name])
+        edges = with_weights(self[PREFIX + name], getattr(self, WEIGHT + name, None))
+        return graph_with(edges, **self._shared())
 
     def views(self) -> list[Data]:
         """The graphs of all relations."""
         return [self.relation(name) for name in self.relations]
 
     def union(self) -> Data:
-        """The graph with an edge wherever a relation has one."""
-        edges = [self[PREFIX + name] for name in self.relations]
-        if not edges:
+        """The graph with an edge wherever a relation has one, of the largest weight where they have weights."""
+        if not self.relations:
             raise ValueError("'relations' must not be empty (got none)")
-        return self._graph(coalesce(torch.cat(edges, dim=1), num_nodes=self.num_nodes))
+        return union_graph([edges_of(view) for view in self.views()], **self._shared())
 
-    def _graph(self, edge_index: Tensor) -> Data:
-        shared = {key: value for key, value in self.to_dict().items() if not key.startswith(PREFIX)}
-        return Data(edge_index=edge_index, **shared)
+    def _shared(self) -> dict[str, Any]:
+        return {key: value for key, value in self.to_dict().items() if not key.startswith((PREFIX, WEIGHT))}
+
+
+def graph_with(edges: Edges, **parts: Any) -> Data:
+    """A graph of edges, and their weights if they have some.
+
+    Args:
+        edges (Tensor or WeightedEdges): Edges [2, e].
+        **parts: Its other attributes.
+    """
+    weight = {"edge_weight": edges.edge_weight} if isinstance(edges, WeightedEdges) else {}
+    return Data(edge_index=index_of(edges), **weight, **parts)
+
+
+def union_graph(edges: Sequence[Edges], **parts: Any) -> Data:
+    """A graph with each edge once, of the largest weight where some have weights.
+
+    Args:
+        edges (sequence): Edges [2, e], with or without weights.
+        **parts: The other attributes of the graph, such as ``x``.
+    """
+    n = Data(**parts).num_nodes
+    index = torch.cat([index_of(part) for part in edges], dim=1)
+    if not any(isinstance(part, WeightedEdges) for part in edges):
+        return graph_with(coalesce(index, num_nodes=n), **parts)
+    weight = torch.cat(
+        [
+            part.edge_weight if isinstance(part, WeightedEdges) else torch.ones_like(part[0], dtype=torch.float32)
+            for part in edges
+        ]
+    )
+    return graph_with(WeightedEdges(*coalesce(index, weight, num_nodes=n, reduce="max")), **parts)
 
 
 def load_multiplex_data(name: str, root: str | Path = "data", *, labels_per_class: int = 20) -> MultiplexData:

@@ -6,10 +6,8 @@ from typing import Any
 from torch import Tensor
 from torch_geometric.data import Data
 
+from gnnclr.graph.weighted_edges import ATTRIBUTES
 from gnnclr.ops.notice import is_rank_zero
-
-#: How attributes begin that weigh or describe the edges of a graph, or of a relation.
-ATTRIBUTES = ("edge_weight", "edge_attr")
 
 
 class UnusedEdgeWeights:
@@ -19,24 +17,26 @@ class UnusedEdgeWeights:
     def __init__(self) -> None:
         self.warned = False
 
-    def warn(self, method: str, data: Any) -> None:
-        """Warns if a graph has weights or attributes of edges.
+    def warn(self, method: str, data: Any, used: str | None = None) -> None:
+        """Warns if a graph has weights or attributes of edges that are not used.
 
         Args:
             method (str): The name of the method that ignores them.
             data (Data): The graph; anything else is left alone.
+            used (str, optional): The attribute that is used. (default: ``None``)
         """
         if self.warned or not isinstance(data, Data):
             return
         found = [
             f"'{key}'"
             for key, value in sorted(data.to_dict().items())
-            if key.startswith(ATTRIBUTES) and isinstance(value, Tensor) and value.numel()
+            if key != used and key.startswith(ATTRIBUTES) and isinstance(value, Tensor) and value.numel()
         ]
         if found:
             self.warned = True
             if is_rank_zero():
-                text = f"{method} does not use {' and '.join(found)} of the graph: all edges count alike"
+                effect = "" if used else ": all edges count alike for its encoder"
+                text = f"{method} does not use {' and '.join(found)} of the graph{effect}"
                 warnings.warn(text, stacklevel=4)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "UnusedEdgeWeights":

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch_geometric.nn.inits import glorot, zeros
 from torch_geometric.nn.resolver import activation_resolver, normalization_resolver
 
+from gnnclr.graph.weighted_edges import with_weights
 from gnnclr.node.encoders.encoder_input import encoder_input, layer_sizes
 from gnnclr.node.sparse.adjacency import as_adjacency
 from gnnclr.node.sparse.csr import spmm
@@ -93,8 +94,9 @@ class GCNEncoder(nn.Module):
             (default: ``True``)
 
     Shapes:
-        - **input:** features :math:`(n, F_{in})`, dense or sparse CSR; edges :math:`(2, e)`, or a sparse CSR adjacency
-          matrix :math:`(n, n)` from :func:`~gnnclr.node.normalized_adjacency`, which is used as it is
+        - **input:** features :math:`(n, F_{in})`, dense or sparse CSR; edges :math:`(2, e)` and optional weights
+          :math:`(e)`, or a sparse CSR adjacency matrix :math:`(n, n)` from
+          :func:`~gnnclr.node.normalized_adjacency`, which is used as it is
         - **output:** embeddings :math:`(n, F_{out})`
     """
 
@@ -123,26 +125,27 @@ class GCNEncoder(nn.Module):
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """The embeddings of all nodes."""
         x = encoder_input(x, self.in_channels, self.layers[0].weight)
-        adjacency = self._adjacency(edge_index, x.size(0))
+        adjacency = self._adjacency(with_weights(edge_index, edge_weight), x.size(0))
         for i, layer in enumerate(self.layers):
             x = layer(x, adjacency)
             if i < len(self.activations):
                 x = self.activations[i](self.norms[i](x))
         return x
 
-    def layer_wise(self, x: Tensor, edge_index: Tensor, batch_size: int) -> Tensor:
+    def layer_wise(self, x: Tensor, edge_index: Tensor, batch_size: int, edge_weight: Tensor | None = None) -> Tensor:
         """The same layer by layer, block by block of nodes, see :func:`~gnnclr.node.layer_wise_embed`.
 
         Args:
             x (Tensor): Features [n, in_channels].
             edge_index (Tensor): Edges [2, e], or a sparse CSR adjacency matrix.
             batch_size (int): Nodes of a block.
+            edge_weight (Tensor, optional): Weights [e]. (default: ``None``, all 1)
         """
         x = encoder_input(x, self.in_channels, self.layers[0].weight)
-        adjacency = as_adjacency(edge_index, x.size(0))
+        adjacency = as_adjacency(with_weights(edge_index, edge_weight), x.size(0))
         for i, layer in enumerate(self.layers):
             # Narrow features are cheaper to send, but in later layers they would be a third matrix of all nodes.
             before = x.layout == torch.sparse_csr or (i == 0 and layer.in_channels >= layer.out_channels)

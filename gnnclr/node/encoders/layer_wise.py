@@ -1,5 +1,6 @@
 """Embeddings of all nodes of a large graph, layer by layer."""
 
+import copy
 from functools import partial
 
 import torch
@@ -9,12 +10,14 @@ from torch_geometric.data import Data
 from torch_geometric.nn import EdgeConv, GATConv, GATv2Conv, GCNConv, GINConv, PNAConv, SAGEConv
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 
+from gnnclr.graph.weighted_edges import Edges, WeightedEdges, edges_of, index_of
 from gnnclr.node.datasets.data import check_features
 from gnnclr.node.encoders.checkpointed import Checkpointed
+from gnnclr.node.encoders.encode import encode, weight_argument
 from gnnclr.node.encoders.encoder_input import encoder_input
 from gnnclr.node.encoders.pyg_encoder import PyGEncoder
 from gnnclr.node.sparse.node_blocks import InEdges, activate
-from gnnclr.ops.check import check_count, check_edges, describe
+from gnnclr.ops.check import check_count, describe
 from gnnclr.ops.eval_mode import eval_mode
 
 #: Convolutions whose output at a node is a function of the features and edges that enter it.
@@ -23,7 +26,8 @@ LOCAL = (EdgeConv, GATConv, GATv2Conv, GCNConv, GINConv, PNAConv, SAGEConv)
 
 @torch.no_grad()
 def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) -> Tensor:
-    r"""The embeddings of all nodes in evaluation mode, equal to ``encoder(data.x, data.edge_index)``: each layer is
+    r"""The embeddings of all nodes in evaluation mode, equal to ``encoder(data.x, data.edge_index)``,
+    with the weights of edges where there are some and the encoder takes them: each layer is
     computed for all nodes before the next, block by block of nodes, as in :meth:`BasicGNN.inference
     <torch_geometric.nn.models.GCN.inference>`.
 
@@ -34,8 +38,9 @@ def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) ->
     Args:
         encoder (torch.nn.Module): A :class:`~gnnclr.node.GCNEncoder`, :class:`~gnnclr.node.GATEncoder` or
             :class:`~gnnclr.node.PyGEncoder`, or the PyG model ``GCN``, ``GAT``, ``GraphSAGE``, ``GIN``, ``PNA`` or
-            ``EdgeCNN``, or another encoder that has a method ``layer_wise(x, edge_index, batch_size)``; also in a
-            :class:`~gnnclr.node.Checkpointed`. It stays in the mode it is in.
+            ``EdgeCNN``, or another encoder that has a method ``layer_wise(x, edge_index, batch_size)``, and another
+            argument ``edge_weight`` where it takes weights; also in a :class:`~gnnclr.node.Checkpointed`. It stays in
+            the mode it is in.
         data (Data): The graph, with ``x`` and ``edge_index`` on the device of the encoder.
         batch_size (int, optional): Nodes of a block. (default: ``16384``)
 
@@ -53,8 +58,15 @@ def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) ->
     if run is None:
         kinds = "a GCNEncoder, a GATEncoder, a PyGEncoder, a model of PyG, or another with a method 'layer_wise'"
         raise ValueError(f"'encoder' must be {kinds} (got {describe(encoder)})")
+    edges = edges_of(data)
+    if isinstance(model, BasicGNN):
+        args, weight = (data.x, edges, batch_size), {}
+    else:
+        args, weight = (data.x, index_of(edges), batch_size), {}
+        if isinstance(edges, WeightedEdges) and weight_argument(model) is not None:
+            weight = {"edge_weight": edges.edge_weight}
     with eval_mode(model):
-        return run(data.x, data.edge_index, batch_size)
+        return run(*args, **weight)
 
 
 def has_layers(encoder: nn.Module) -> bool:
@@ -71,9 +83,8 @@ def _unwrapped(encoder: nn.Module) -> nn.Module:
     return encoder.model if isinstance(encoder, PyGEncoder) else encoder
 
 
-def _pyg(model: BasicGNN, x: Tensor, edge_index: Tensor, batch_size: int) -> Tensor:
+def _pyg(model: BasicGNN, x: Tensor, edge_index: Edges, batch_size: int) -> Tensor:
     x = encoder_input(x.to_dense(), model.in_channels, next(model.parameters()))
-    edge_index = check_edges(edge_index, x.size(0))
     edges: dict[bool, InEdges] = {}
     outputs = []
     for i, (conv, norm) in enumerate(zip(model.convs, model.norms)):
@@ -84,7 +95,10 @@ def _pyg(model: BasicGNN, x: Tensor, edge_index: Tensor, batch_size: int) -> Ten
         weighs = isinstance(conv, GCNConv) and conv.normalize
         if weighs not in edges:
             edges[weighs] = InEdges(edge_index, x.size(0), conv if weighs else None)
-        x = edges[weighs].convolve(conv, x, batch_size)
+        if weighs:
+            conv = copy.copy(conv)  # of which parameters are shared
+            conv.normalize = False
+        x = edges[weighs].convolve(partial(encode, conv), x, batch_size)
         if i < model.num_layers - 1 or model.jk_mode is not None:
             if model.act is not None and model.act_first:
                 x = activate(model.act, x, batch_size)

@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gnnclr.graph.weighted_edges import Edges, with_weights
 from gnnclr.node.encoders.mlp import MLPEncoder
 from gnnclr.node.sparse.propagate import centered_rows, ppr_features
 from gnnclr.ops.check import check_count, check_probability
@@ -32,7 +33,7 @@ class PropagatedMLP(nn.Module):
 
     Shapes:
         - **input:** features :math:`(n, F_{in})`, dense or sparse CSR; edges :math:`(2, e)`, or a sparse CSR adjacency
-          matrix; optional node numbers :math:`(m)`
+          matrix; optional node numbers :math:`(m)`, and weights of edges :math:`(e)`
         - **output:** embeddings of all nodes :math:`(n, F_{out})`, or of those :math:`(m, F_{out})`
     """
 
@@ -54,14 +55,16 @@ class PropagatedMLP(nn.Module):
         self.mlp = MLPEncoder(in_channels, hidden_channels, out_channels, num_layers, **kwargs)
         self._memo = TensorMemo(self.propagate)
 
-    def propagate(self, x: Tensor, edge_index: Tensor) -> Tensor:
+    def propagate(self, x: Tensor, edge_index: Edges) -> Tensor:
         """The propagated features [n, F]."""
         h = ppr_features(x, edge_index, self.alpha, self.hops)
         return centered_rows(h) if self.centered else h
 
-    def forward(self, x: Tensor, edge_index: Tensor, index: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, edge_index: Tensor, index: Tensor | None = None, edge_weight: Tensor | None = None
+    ) -> Tensor:
         """The embeddings of all nodes, or of the nodes ``index``."""
-        h = self._memo(x, edge_index)
+        h = self._memo(x, with_weights(edge_index, edge_weight))
         return self.mlp(h if index is None else h.index_select(0, index))
 
     def __repr__(self) -> str:

@@ -6,7 +6,9 @@ from typing import Any
 from torch import Tensor, nn
 from torch_geometric.nn import GAT, GCN, GIN, PNA, EdgeCNN, GraphSAGE
 
+from gnnclr.graph.weighted_edges import with_weights
 from gnnclr.nn import ContraNorm
+from gnnclr.node.encoders.encode import check_takes_weights, encode, weight_argument
 from gnnclr.node.encoders.encoder_input import encoder_edges, encoder_input, layer_sizes
 from gnnclr.ops.check import check_choice, check_count, check_probability
 
@@ -33,10 +35,12 @@ class PyGEncoder(nn.Module):
             module that is copied for each layer. A :class:`~gnnclr.nn.ContraNorm` is given the edges too, so that
             neighbors do not repel. (default: ``None``)
         dropout (float, optional): Probability of dropping each feature between layers. (default: ``0.0``)
-        **kwargs (optional): Further settings of the model, such as ``heads``.
+        **kwargs (optional): Further settings of the model, such as ``heads``. Weights of edges are taken by ``"gcn"``,
+            and by ``"gat"`` and ``"pna"`` with ``edge_dim=1``.
 
     Shapes:
-        - **input:** features :math:`(n, F_{in})`, edges :math:`(2, e)`
+        - **input:** features :math:`(n, F_{in})`, edges :math:`(2, e)`, and where the model takes them weights
+          :math:`(e)`
         - **output:** embeddings :math:`(n, F_{out})`
     """
 
@@ -68,11 +72,16 @@ class PyGEncoder(nn.Module):
             for i in range(len(convs) - (jk is None)):  # after the last layer only where others follow it
                 convs[i] = _NormalizedConv(convs[i], deepcopy(norm))
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+    @property
+    def takes_edge_weights(self) -> bool:
+        """Whether the model takes weights of edges."""
+        return weight_argument(self.model) is not None
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """The embeddings of all nodes."""
-        return self.model(
-            encoder_input(x.to_dense(), self.in_channels, next(self.parameters())), encoder_edges(edge_index)
-        )
+        x = encoder_input(x.to_dense(), self.in_channels, next(self.parameters()))
+        edges = with_weights(encoder_edges(edge_index), check_takes_weights(self, edge_weight))
+        return encode(self.model, x, edges)
 
 
 class _NormalizedConv(nn.Module):

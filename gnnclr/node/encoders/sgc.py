@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from gnnclr.graph.weighted_edges import with_weights
 from gnnclr.node.encoders.encoder_input import encoder_input
 from gnnclr.node.encoders.mlp import FeatureLinear
 from gnnclr.node.sparse.adjacency import as_adjacency
@@ -24,8 +25,8 @@ class SGCEncoder(nn.Module):
         hops (int, optional): The power :math:`k`. (default: ``2``)
 
     Shapes:
-        - **input:** features :math:`(n, F_{in})`, dense or sparse CSR; edges :math:`(2, e)`, or a sparse CSR adjacency
-          matrix
+        - **input:** features :math:`(n, F_{in})`, dense or sparse CSR; edges :math:`(2, e)` and optional weights
+          :math:`(e)`, or a sparse CSR adjacency matrix
         - **output:** embeddings :math:`(n, F_{out})`
     """
 
@@ -36,10 +37,10 @@ class SGCEncoder(nn.Module):
         self.hops = check_count("hops", hops, least=0)
         self.linear = FeatureLinear(in_channels, out_channels)
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """The embeddings of all nodes."""
         x = encoder_input(x, self.in_channels, self.linear.weight)
-        adjacency = as_adjacency(edge_index, x.size(0))
+        adjacency = as_adjacency(with_weights(edge_index, edge_weight), x.size(0))
         x = self.linear(x)
         for _ in range(self.hops):
             x = spmm(adjacency, x)

@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 
 from gnnclr.graph.batches import EpochBatches
 from gnnclr.graph.partition import check_community, contiguous
+from gnnclr.graph.weighted_edges import edges_of
 from gnnclr.node.loader.induced_subgraphs import InducedSubgraphs
 from gnnclr.ops.check import check_count
 
@@ -100,7 +101,7 @@ class CommunityLoader(SubgraphLoader):
     def __init__(self, data: Data, community: Tensor | Callable[..., Any], batch_size: int = 4096, **kwargs: int):
         super().__init__(data, batch_size, **kwargs)
         if callable(community):
-            community = community(data.x, data.edge_index, self.seed)
+            community = community(data.x, edges_of(data), self.seed)
         self.community = contiguous(check_community("community", community, self.num_nodes)).cpu()
 
     def order(self, generator: torch.Generator) -> Tensor:

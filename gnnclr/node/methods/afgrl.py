@@ -119,9 +119,9 @@ class AFGRL(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the graph, and the number of ``positives`` a node."""
-        data = self.ignore_edge_weights(check_node_data(data))
-        h = self.encoder(data.x, data.edge_index)
-        target = unit_rows(self.target(data.x, data.edge_index))
+        data = check_node_data(data)
+        h = self.encode(data)
+        target = unit_rows(self.encode(data, self.target))
         j, i = self.positives(unit_rows(h), target, data.edge_index)
         prediction = unit_rows(self.predictor(h))
         both = (prediction[i] * target[j]).sum(dim=1) + (prediction[j] * target[i]).sum(dim=1)

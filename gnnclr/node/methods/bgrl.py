@@ -61,10 +61,10 @@ class BGRL(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two fresh views of the graph, and ``alignment`` and ``uniformity`` of the embeddings."""
-        data = self.ignore_edge_weights(check_node_data(data))
-        views = [self.ignore_edge_weights(view(data)) for view in self.views]
-        h0, h1 = (self.encoder(view.x, view.edge_index) for view in views)
-        t0, t1 = (self.target(view.x, view.edge_index) for view in views)
+        data = check_node_data(data)
+        views = [view(data) for view in self.views]
+        h0, h1 = (self.encode(view) for view in views)
+        t0, t1 = (self.encode(view, self.target) for view in views)
         loss = self.loss(self.predictor(h0), t1) + self.loss(self.predictor(h1), t0)
         return loss, view_measures(h0, h1)
 

@@ -82,9 +82,9 @@ class COSTA(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of sketches of two fresh views, and ``alignment`` and ``uniformity`` of their projections."""
-        data = self.ignore_edge_weights(check_node_data(data))
+        data = check_node_data(data)
         n = data.x.size(0)
         sketch = sketch_matrix(max(1, round(self.ratio * n)), n, self.nonzeros, data.x.device)
-        views = (self.ignore_edge_weights(view(data)) for view in self.views)
-        z0, z1 = (self.projector(spmm(sketch, self.encoder(view.x, view.edge_index))) for view in views)
+        views = (view(data) for view in self.views)
+        z0, z1 = (self.projector(spmm(sketch, self.encode(view))) for view in views)
         return 0.5 * (self.loss(z0, z1) + self.loss(z1, z0)), view_measures(z0, z1)

@@ -10,6 +10,7 @@ from torch_geometric.data import Data
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.graph.communities import leiden
+from gnnclr.graph.weighted_edges import Edges, edges_of
 from gnnclr.losses import NTXentLoss
 from gnnclr.node.methods.grace import GRACE
 from gnnclr.node.methods.step_counter import StepCounter
@@ -80,13 +81,13 @@ class CSGCL(StepCounter, GRACE):
     def draw(self, data: Data) -> Tensor | None:
         """The nodes of a step [b], or ``None`` for all. Their strengths weigh it."""
         nodes = super().draw(data)
-        self._current = self._strength(data.edge_index, data.x.size(0)) if self.gamma() else None
+        self._current = self._strength(edges_of(data), data.x.size(0)) if self.gamma() else None
         if nodes is not None and self._current is not None:
             self._current = self._current[nodes]
         return nodes
 
-    def _compute(self, edge_index: Tensor, num_nodes: int) -> Tensor:
-        return community_strength(edge_index, self.detector(edge_index, num_nodes))
+    def _compute(self, edges: Edges, num_nodes: int) -> Tensor:
+        return community_strength(edges, self.detector(edges, num_nodes))
 
     def _weigh(self, graph: ContrastGraph) -> ContrastGraph:
         if self._current is None:

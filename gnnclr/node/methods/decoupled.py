@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 from torch_geometric.utils import mask_feature
 
 from gnnclr.eval.geometry import view_measures
+from gnnclr.graph.weighted_edges import Edges, WeightedEdges, edges_of, index_of
 from gnnclr.losses import NTXentLoss
 from gnnclr.nn.chunks import check_chunk_size, in_chunks
 from gnnclr.node.datasets.data import check_node_data
@@ -83,19 +84,22 @@ class Decoupled(NodeMethod):
         self.rewire, self.chunk_size = rewire, check_chunk_size(chunk_size)
         self._cached = TensorMemo(self._propagate)
 
-    def _propagate(self, x: Tensor, edge_index: Tensor) -> list[Tensor]:
-        data = Data(x=x, edge_index=edge_index)
+    def _propagate(self, x: Tensor, edges: Edges) -> list[Tensor]:
+        data = Data(x=x, edge_index=index_of(edges))
+        if isinstance(edges, WeightedEdges):
+            data.edge_weight = edges.edge_weight
         devices = [] if x.device.type == "cpu" else [x.device]
         with torch.random.fork_rng(devices=devices, device_type="cuda" if devices else "cpu"):
             torch.manual_seed(self.seed)
-            views = [self.ignore_edge_weights(self.view(data)) for _ in range(self.copies)]
-        return [self.encoder.propagate(view.x, view.edge_index) for view in views]
+            views = [self.view(data) for _ in range(self.copies)]
+        return [self.encoder.propagate(view.x, edges_of(view)) for view in views]
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two cached views of sampled nodes, and ``alignment`` and ``uniformity`` of the projections."""
-        data = self.ignore_edge_weights(check_node_data(data))
+        data = check_node_data(data)
+        self.say_unused(data, used=True)
         n, device = data.x.size(0), data.x.device
-        cached = self._cached(data.x, data.edge_index)
+        cached = self._cached(data.x, edges_of(data))
         index = torch.randperm(n, device=device)[: self.batch_size]
         pair = torch.randperm(self.copies)[:2].tolist()
         z0, z1 = (self._encode(cached[i].index_select(0, index)) for i in pair)

@@ -43,9 +43,9 @@ class DGI(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the graph and a fresh corruption of it, and the ``accuracy`` of the discriminator."""
-        data = self.ignore_edge_weights(check_node_data(data))
+        data = check_node_data(data)
         corrupted = self.corruption(data)
-        z, other = (self.encoder(graph.x, graph.edge_index) for graph in (data, corrupted))
+        z, other = (self.encode(graph) for graph in (data, corrupted))
         summary = self.discriminator.summary(z)
         logits = [self.discriminator(embedding, summary) for embedding in (z, other)]
         return discrimination_loss(*logits), {"accuracy": discrimination_accuracy(*logits).detach()}

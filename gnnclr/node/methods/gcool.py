@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from gnnclr.eval.geometry import view_measures
+from gnnclr.graph.weighted_edges import Edges, check_weighted_edges, edges_of
 from gnnclr.losses import CLIPLoss, ReSCLoss
 from gnnclr.node.datasets.data import check_node_data
 from gnnclr.node.methods.method import NodeMethod, check_two_views, width
@@ -16,7 +17,7 @@ from gnnclr.node.methods.step_counter import StepCounter
 from gnnclr.node.methods.two_view import View
 from gnnclr.node.sparse.csr import csr_tensor, spmm
 from gnnclr.node.transforms.adaptive import gca_view
-from gnnclr.ops.check import check_choice, check_count, check_edges, check_matrix, check_number, check_positive
+from gnnclr.ops.check import check_choice, check_count, check_matrix, check_number, check_positive
 from gnnclr.ops.unit_rows import unit_rows
 
 SIMILARITIES = ("cosine", "rbf")
@@ -107,22 +108,22 @@ class GCooL(StepCounter, NodeMethod):
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two fresh views of the graph; ``alignment`` and ``uniformity`` of the projections, and the losses
         of the communities while they count."""
-        data = self.ignore_edge_weights(check_node_data(data))
-        views = [self.ignore_edge_weights(view(data)) for view in self.views]
-        z = [unit_rows(self.projector(self.encoder(view.x, view.edge_index))) for view in views]
+        data = check_node_data(data)
+        views = [view(data) for view in self.views]
+        z = [unit_rows(self.projector(self.encode(view))) for view in views]
         loss, logs = self.node_loss(*z), view_measures(*z)
         alpha, beta = self.schedule()
         if alpha == 0:
             return loss, logs
         r = [self.assign(view) for view in z]
-        deca = 0.5 * reduce(add, (deca_loss(a, v.edge_index, self.deca_weight) for a, v in zip(r, views)))
+        deca = 0.5 * reduce(add, (deca_loss(a, edges_of(v), self.deca_weight) for a, v in zip(r, views)))
         communities = [a.argmax(dim=1) for a in r]
         com = self.community_loss(*z, community=communities[0], other_community=communities[1])
         logs |= {"deca": deca.detach(), "communal": com.detach()}
         return loss + alpha * (beta * deca + (1 - beta) * com), logs
 
 
-def deca_loss(assignment: Tensor, edge_index: Tensor, weight: float = 1.0) -> Tensor:
+def deca_loss(assignment: Tensor, edge_index: Edges, weight: float = 1.0) -> Tensor:
     r"""The loss that makes communities dense, from `"Graph Communal Contrastive Learning"
     <https://arxiv.org/abs/2110.14863>`_.
 
@@ -138,7 +139,8 @@ def deca_loss(assignment: Tensor, edge_index: Tensor, weight: float = 1.0) -> Te
 
     Args:
         assignment (Tensor): The probability :math:`\mathbf{R}` of each community for each node; rows sum to one.
-        edge_index (Tensor): Edges, source to target.
+        edge_index (Tensor or WeightedEdges): Edges, source to target; of edges with weights
+            :math:`|\mathcal{E}|` is the sum of those.
         weight (float, optional): The weight :math:`\lambda` of edges between communities. (default: ``1.0``)
 
     Shapes:
@@ -147,10 +149,10 @@ def deca_loss(assignment: Tensor, edge_index: Tensor, weight: float = 1.0) -> Te
     """
     check_matrix("assignment", assignment)
     check_number("weight", weight, least=0)
-    edge_index = check_edges(edge_index, assignment.size(0))
-    n, edges = max(assignment.size(0), 1), edge_index.size(1)
-    source, target = edge_index
-    adjacency = csr_tensor(target, source, torch.ones(edges, device=source.device), (assignment.size(0),) * 2)
+    (source, target), weights = check_weighted_edges(edge_index, assignment.size(0))
+    n, edges = max(assignment.size(0), 1), source.numel() if weights is None else weights.sum()
+    weights = torch.ones(source.numel(), device=source.device) if weights is None else weights
+    adjacency = csr_tensor(target, source, weights, (assignment.size(0),) * 2)
     inside = (assignment * spmm(adjacency, assignment)).sum()
     between = weight * (edges - inside) / (n * max(n - 1, 1))
     return between - inside / n + assignment.square().sum() / (2 * n)

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from gnnclr.graph.weighted_edges import edges_of
 from gnnclr.node.datasets.data import check_node_data
 from gnnclr.node.methods.discriminator import discrimination_accuracy, discrimination_loss
 from gnnclr.node.methods.method import NodeMethod, width
@@ -61,18 +62,18 @@ class GGD(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a view of the graph and its corruption, and the ``accuracy`` of telling them apart."""
-        data = self.ignore_edge_weights(check_node_data(data))
-        view = self.ignore_edge_weights(self.view(data))
+        data = check_node_data(data)
+        view = self.view(data)
         graphs = (view, self.corruption(view))
-        logits = [self.projector(self.encoder(graph.x, graph.edge_index)).sum(dim=1) for graph in graphs]
+        logits = [self.projector(self.encode(graph)).sum(dim=1) for graph in graphs]
         return 0.5 * discrimination_loss(*logits), {"accuracy": discrimination_accuracy(*logits).detach()}
 
     def forward(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d], those of the encoder and their propagation added."""
-        h = self.encoder(data.x, data.edge_index)
+        h = self.encode(data)
         if self.hops == 0:
             return h
-        adjacency, z = self._adjacency(data.edge_index, h.size(0)), h
+        adjacency, z = self._adjacency(edges_of(data), h.size(0)), h
         for _ in range(self.hops):
             z = spmm(adjacency, z)
         return h + z

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.utils import add_remaining_self_loops, scatter
 
+from gnnclr.graph.weighted_edges import check_weighted_edges, edges_of
 from gnnclr.nn.momentum_encoder import MomentumEncoder
 from gnnclr.node.datasets.data import check_node_data
 from gnnclr.node.methods.method import NodeMethod, width
@@ -22,7 +23,8 @@ class GraphACL(NodeMethod):
         \frac{e^{q(\mathbf{h}_i)^{\top} \mathbf{t}_j / \tau}}{e^{q(\mathbf{h}_i)^{\top} \mathbf{t}_j / \tau}
         + \sum_{v} e^{\mathbf{h}_i^{\top} \mathbf{h}_v / \tau}}
 
-    with unit rows, a self-loop on each node, and :math:`v` over all nodes, the node itself among them as in the
+    with unit rows, a self-loop on each node, a mean over neighbors by the weights of edges where they have some, and
+    :math:`v` over all nodes, the node itself among them as in the
     authors' code. The sum runs in linear memory. :meth:`after_optimizer_step` moves the copy, and must be called after
     each step.
 
@@ -56,18 +58,23 @@ class GraphACL(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the graph, and the mean cosine ``positive`` of predictions and neighbors."""
-        data = self.ignore_edge_weights(check_node_data(data))
-        h = self.encoder(data.x, data.edge_index)
-        target = unit_rows(self.target(data.x, data.edge_index))
+        data = check_node_data(data)
+        h = self.encode(data)
+        target = unit_rows(self.encode(data, self.target))
         prediction, h = unit_rows(self.predictor(h)), unit_rows(h)
         n = h.size(0)
-        source, center = add_remaining_self_loops(data.edge_index, num_nodes=n)[0]
+        edge_index, weight = check_weighted_edges(edges_of(data), n)
+        (source, center), weight = add_remaining_self_loops(edge_index, weight, num_nodes=n)
         positive = (prediction[center] * target[source]).sum(dim=1)
         repulsion = pair_logsumexp(h, scale=1 / self.temperature)
         # The positive stays out of the log-sum-exp, so that a small loss keeps its digits.
         loss = F.softplus(repulsion[center] - positive / self.temperature)
-        loss = scatter(loss, center, dim_size=n, reduce="mean").mean()
-        return loss, {"positive": positive.detach().mean()}
+        if weight is None:
+            loss = scatter(loss, center, dim_size=n, reduce="mean")
+        else:
+            total = scatter(weight, center, dim_size=n, reduce="sum")[center]
+            loss = scatter(loss * weight / total.clamp(min=1e-30), center, dim_size=n, reduce="sum")
+        return loss.mean(), {"positive": positive.detach().mean()}
 
     def after_optimizer_step(self) -> None:
         """Moves the target encoder towards the encoder."""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from gnnclr.node.datasets.data import check_node_data
+from gnnclr.node.datasets.data import check_node_data, with_parts
 from gnnclr.node.encoders.encoder_input import encoder_input
 from gnnclr.node.methods.method import NodeMethod, width
 from gnnclr.ops.check import check_count, check_matrix, check_positive, check_probability
@@ -90,11 +90,11 @@ class GraphMAE(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The error of the features of freshly masked nodes, and their mean ``cosine`` with the features."""
-        data = self.ignore_edge_weights(check_node_data(data))
+        data = check_node_data(data)
         x = encoder_input(data.x.to_dense(), self.token.numel(), self.token)
         noisy, masked = self.mask(x)
-        z = self.bridge(self.encoder(noisy, data.edge_index))
+        z = self.bridge(self.encode(with_parts(data, x=noisy)))
         z = z.index_fill(0, masked, 0.0)
-        reconstructed = self.decoder(z, data.edge_index)[masked]
+        reconstructed = self.encode(with_parts(data, x=z), self.decoder)[masked]
         cosine = torch.linalg.vecdot(unit_rows(x[masked]), unit_rows(reconstructed.detach())).mean()
         return scaled_cosine_error(x[masked], reconstructed, self.exponent), {"cosine": cosine}

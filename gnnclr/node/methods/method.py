@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from gnnclr.graph.weighted_edges import WeightedEdges, edges_of, weight_attribute
 from gnnclr.node.datasets.data import check_node_data
 from gnnclr.node.datasets.unused_edge_weights import UnusedEdgeWeights
+from gnnclr.node.encoders.encode import encode, weight_argument
 from gnnclr.node.rewiring.fitted_rewiring import fitted_parts
 from gnnclr.ops.check import describe
 from gnnclr.ops.eval_mode import eval_mode
@@ -17,7 +19,8 @@ class NodeMethod(nn.Module):
     r"""Base class of methods that learn embeddings of the nodes of a graph.
 
     A subclass writes :meth:`training_step_loss`, and :meth:`forward` where embeddings are not the encoder's output.
-    Encoders see features and edges: ``edge_weight`` and ``edge_attr`` of a graph are ignored, which a warning says.
+    Encoders see features, edges, and the weights of edges: ``edge_weight`` of a graph, or ``edge_attr`` where that has
+    one number for each edge. What the encoder does not take, a warning says once.
 
     Args:
         encoder (torch.nn.Module): Called as ``encoder(x, edge_index)``: a :class:`~gnnclr.node.GCNEncoder`, a
@@ -28,7 +31,7 @@ class NodeMethod(nn.Module):
         - **output:** embeddings :math:`(n, d)`
     """
 
-    #: Whether weights and attributes of edges count; a subclass that uses them says so.
+    #: Whether a step uses the weights of edges whatever the encoder; a subclass that does says so.
     uses_edge_weights: ClassVar[bool] = False
     #: Whether a step is made of the whole graph, so that a subgraph cannot take its place.
     of_whole_graph: ClassVar[bool] = False
@@ -50,16 +53,27 @@ class NodeMethod(nn.Module):
             reason = f"for {type(self).__name__}, in which nodes are embedded by their neighbors"
             raise ValueError(f"'chunk_size' must be None {reason} (got {describe(value)})")
 
-    def ignore_edge_weights(self, data: Any) -> Any:
-        """Returns the graph as it is, and warns once if it has weights or attributes of edges and the method does not
-        use them. A subclass calls it with its graph and with the views that it makes.
+    def encode(self, data: Data, encoder: nn.Module | None = None) -> Tensor:
+        """The output of an encoder for a graph, by the weights of its edges if the encoder takes them. What is not
+        used is said once, see :meth:`say_unused`.
+
+        Args:
+            data (Data): The graph, or a view of it.
+            encoder (torch.nn.Module, optional): The encoder. (default: ``self.encoder``)
+        """
+        encoder, edges = self.encoder if encoder is None else encoder, edges_of(data)
+        used = self.uses_edge_weights or (isinstance(edges, WeightedEdges) and weight_argument(encoder) is not None)
+        self.say_unused(data, used)
+        return encode(encoder, data.x, edges)
+
+    def say_unused(self, data: Data, used: bool) -> None:
+        """Warns, once for the method and all copies of it, of weights and attributes of edges that are not used.
 
         Args:
             data (Data): The graph.
+            used (bool): Whether its weights are.
         """
-        if not self.uses_edge_weights:
-            self._unused.warn(type(self).__name__, data)
-        return data
+        self._unused.warn(type(self).__name__, data, weight_attribute(data) if used else None)
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of one step on the graph, and detached scalars to log."""
@@ -76,7 +90,7 @@ class NodeMethod(nn.Module):
     @torch.no_grad()
     def embed(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d] on the whole graph, in evaluation mode."""
-        data = self.ignore_edge_weights(check_node_data(data))
+        data = check_node_data(data)
         with eval_mode(self):
             return self(data)
 
@@ -88,8 +102,7 @@ class NodeMethod(nn.Module):
 
     def forward(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d], differentiable and in the current mode."""
-        data = check_node_data(data)
-        return self.encoder(data.x, data.edge_index)
+        return self.encode(check_node_data(data))
 
 
 def check_two_views(views: Any) -> tuple[Any, Any]:

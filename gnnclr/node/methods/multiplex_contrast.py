@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
-from torch_geometric.utils import coalesce
 
 from gnnclr.eval.geometry import view_measures
+from gnnclr.graph.weighted_edges import Edges, edges_of
 from gnnclr.losses import NTXentLoss
 from gnnclr.node.datasets.data import check_all_edges, check_features, with_parts
-from gnnclr.node.datasets.multiplex import PREFIX, MultiplexData
+from gnnclr.node.datasets.multiplex import PREFIX, MultiplexData, union_graph
 from gnnclr.node.methods.method import NodeMethod
 from gnnclr.node.methods.step_graph import step_graph
 from gnnclr.node.methods.two_view import View
@@ -81,23 +81,20 @@ class MultiplexContrast(NodeMethod):
 
     def graphs(self, data: MultiplexData) -> list[Data]:
         """A fresh view of each relation."""
-        data = self.ignore_edge_weights(check_multiplex_data(data))
+        data = check_multiplex_data(data)
         graphs = data.views()
         if self.views is None:
             return graphs
-        return [
-            self.ignore_edge_weights(view(graph))
-            for view, graph in zip(_each("views", self.views, len(graphs)), graphs)
-        ]
+        return [view(graph) for view, graph in zip(_each("views", self.views, len(graphs)), graphs)]
 
-    def encode(self, graphs: Sequence[Data]) -> list[Tensor]:
+    def encode_relations(self, graphs: Sequence[Data]) -> list[Tensor]:
         """The embeddings of all nodes by each relation [n, d].
 
         Args:
             graphs (sequence): The graph of each relation.
         """
         encoders = _each("encoder", self.encoder, len(graphs))
-        h = [encoder(graph.x, graph.edge_index) for encoder, graph in zip(encoders, graphs)]
+        h = [self.encode(graph, encoder) for encoder, graph in zip(encoders, graphs)]
         if len({part.size(0) for part in h}) > 1:
             raise ValueError(f"'views' must keep the number of nodes (got {[part.size(0) for part in h]})")
         return h
@@ -109,7 +106,7 @@ class MultiplexContrast(NodeMethod):
             z (sequence): Projections by each relation [n, d].
             data (MultiplexData): The graph, which rewirings are made from.
         """
-        edges = (graph.edge_index for graph in data.views())
+        edges = map(edges_of, data.views())
         union = None if self.rewire is None else self._union(data.x, *edges)
         pairs = list(combinations(z, 2))
         losses, measures = [self._pair(*pair, union) for pair in pairs], [view_measures(*pair) for pair in pairs]
@@ -124,7 +121,7 @@ class MultiplexContrast(NodeMethod):
 
     def training_step_loss(self, data: MultiplexData) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean loss of every two relations, with the mean ``alignment`` and ``uniformity`` of their projections."""
-        return self.contrast([self.projector(h) for h in self.encode(self.graphs(data))], data)
+        return self.contrast([self.projector(h) for h in self.encode_relations(self.graphs(data))], data)
 
     @torch.no_grad()
     def embed(self, data: MultiplexData) -> Tensor:
@@ -134,7 +131,7 @@ class MultiplexContrast(NodeMethod):
 
     def forward(self, data: MultiplexData) -> Tensor:
         """The embeddings of all nodes, of the relations as they are; differentiable and in the current mode."""
-        h = self.encode(self.ignore_edge_weights(check_multiplex_data(data)).views())
+        h = self.encode_relations(check_multiplex_data(data).views())
         return torch.cat(h, dim=1) if self.fusion == "cat" else torch.stack(h).mean(dim=0)
 
 
@@ -165,5 +162,5 @@ def _each(name: str, value: Any, count: int) -> Sequence[Any]:
     return list(value)
 
 
-def _union(x: Tensor, *edges: Tensor) -> Data:
-    return Data(x=x, edge_index=coalesce(torch.cat(edges, dim=1), num_nodes=x.size(0)))
+def _union(x: Tensor, *edges: Edges) -> Data:
+    return union_graph(edges, x=x)

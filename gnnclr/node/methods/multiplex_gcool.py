@@ -6,6 +6,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
+from gnnclr.graph.weighted_edges import edges_of
 from gnnclr.losses import CLIPLoss
 from gnnclr.node.datasets.multiplex import MultiplexData
 from gnnclr.node.methods.gcool import GCooL, deca_loss
@@ -77,13 +78,13 @@ class MultiplexGCooL(MultiplexContrast):
         """The loss of the relations; ``alignment`` and ``uniformity`` of the projections, and the losses of the
         communities while they count."""
         graphs, gcool = self.graphs(data), self.communities
-        z = [unit_rows(self.projector(h)) for h in self.encode(graphs)]
+        z = [unit_rows(self.projector(h)) for h in self.encode_relations(graphs)]
         loss, logs = self.contrast(z, data)
         alpha, beta = gcool.schedule()
         if alpha == 0:
             return loss, logs
         r = [gcool.assign(part) for part in z]
-        dense = [deca_loss(a, graph.edge_index, gcool.deca_weight) for a, graph in zip(r, graphs)]
+        dense = [deca_loss(a, edges_of(graph), gcool.deca_weight) for a, graph in zip(r, graphs)]
         found = [(part, a.argmax(dim=1)) for part, a in zip(z, r)]
         across = [
             gcool.community_loss(z0, z1, community=c0, other_community=c1)

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from gnnclr.graph.weighted_edges import edges_of
 from gnnclr.node.datasets.data import check_node_data
 from gnnclr.node.methods.discriminator import BilinearDiscriminator, discrimination_accuracy, discrimination_loss
 from gnnclr.node.methods.method import NodeMethod, width
@@ -34,7 +35,8 @@ class MVGRL(NodeMethod):
         diffusion_encoder (torch.nn.Module): Called as ``encoder(x, matrix)`` with the diffusion as a sparse CSR matrix,
             such as a :class:`~gnnclr.node.GCNEncoder`.
         discriminator (torch.nn.Module, optional): As in :class:`~gnnclr.node.DGI`. (default: bilinear)
-        diffusion (callable, optional): Makes a sparse CSR matrix of ``(edge_index, num_nodes)``.
+        diffusion (callable, optional): Makes a sparse CSR matrix of ``(edge_index, num_nodes)``,
+            where edges with weights are :class:`~gnnclr.graph.WeightedEdges`.
             (default: :func:`~gnnclr.node.ppr_matrix`, :math:`\alpha = .2`, 64 entries a row)
         corruption (callable, optional): A transform. (default: :class:`~gnnclr.node.FeatureShuffle`)
 
@@ -60,12 +62,12 @@ class MVGRL(NodeMethod):
         self._diffusion = TensorMemo(ppr_matrix if diffusion is None else diffusion)
 
     def _encode(self, data: Data) -> tuple[Tensor, Tensor]:
-        matrix = self._diffusion(data.edge_index, data.x.size(0))
-        return self.encoder(data.x, data.edge_index), self.diffusion_encoder(data.x, matrix)
+        matrix = self._diffusion(edges_of(data), data.x.size(0))
+        return self.encode(data), self.diffusion_encoder(data.x, matrix)
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the graph and a fresh corruption of it, and the ``accuracy`` of the discriminator."""
-        data = self.ignore_edge_weights(check_node_data(data))
+        data = check_node_data(data)
         real, corrupted = self._encode(data), self._encode(self.corruption(data))
         summaries = [self.discriminator.summary(h) for h in reversed(real)]
         logits = [[self.discriminator(h, s) for h, s in zip(side, summaries)] for side in (real, corrupted)]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from gnnclr.graph.weighted_edges import edges_of
 from gnnclr.nn.momentum_encoder import ema_update
 from gnnclr.node.datasets.data import check_node_data
 from gnnclr.node.methods.method import NodeMethod, width
@@ -54,8 +55,8 @@ class SGRL(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of both encoders, and the ``scattering`` of the target, 1 at best."""
-        data = self.ignore_edge_weights(check_node_data(data))
-        target = unit_rows(self.target(data.x, data.edge_index))
+        data = check_node_data(data)
+        target = unit_rows(self.encode(data, self.target))
         scattering = (target - target.mean(dim=0)).square().sum(dim=1).mean()
         prediction = self.predictor(self(data))
         agreement = torch.linalg.vecdot(unit_rows(prediction), unit_rows(target.detach())).mean()
@@ -67,8 +68,8 @@ class SGRL(NodeMethod):
 
     def forward(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d], those of the encoder and their propagation added."""
-        h = self.encoder(data.x, data.edge_index)
-        adjacency, z = self._adjacency(data.edge_index, h.size(0)), h
+        h = self.encode(data)
+        adjacency, z = self._adjacency(edges_of(data), h.size(0)), h
         for _ in range(self.hops):
             z = spmm(adjacency, z)
         return h + z

@@ -1,11 +1,14 @@
 """SUGRL: triplets of a node, its neighborhood and other nodes."""
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.utils import add_remaining_self_loops
 
+from gnnclr.graph.weighted_edges import Edges, check_weighted_edges, edges_of, with_weights
 from gnnclr.node.datasets.data import check_node_data
 from gnnclr.node.methods.method import NodeMethod
 from gnnclr.node.rewiring.neighbors import NeighborTable, sample_neighbors
@@ -28,7 +31,8 @@ class SUGRL(NodeMethod):
 
     :math:`d` are distances from :math:`\mathbf{h}_i = \operatorname{MLP}(\mathbf{x}_i)` to
     :math:`\mathbf{p}_i = (\hat{\mathbf{A}} \mathbf{H})_i`, to the mean :math:`\mathbf{q}_i` of sampled neighbors, and
-    to the rows of :math:`V` permutations of :math:`\mathbf{H}`; a node is a neighbor of its own. As in the authors'
+    to the rows of :math:`V` permutations of :math:`\mathbf{H}`; a node is a neighbor of its own. Neighbors are
+    sampled by the weights of edges where they have some. As in the authors'
     code the last term is a sum over nodes, where the others are means. Embeddings are the rows of
     :math:`\hat{\mathbf{A}} \mathbf{H}` at length one.
 
@@ -46,6 +50,9 @@ class SUGRL(NodeMethod):
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
         - **output:** embeddings :math:`(n, d)`
     """
+
+    #: Of an MLP, which sees no edges, propagation and neighbors see the weights.
+    uses_edge_weights: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -69,11 +76,11 @@ class SUGRL(NodeMethod):
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss with fresh neighbors and permutations, and the mean distances ``positive`` and ``negative``."""
-        data = self.ignore_edge_weights(check_node_data(data))
-        n = data.x.size(0)
-        h = self.encoder(data.x, data.edge_index)
-        p = spmm(self._adjacency(data.edge_index, n), F.dropout(h, self.dropout, self.training))
-        index = sample_neighbors(self._neighbors(data.edge_index, n), self.num_neighbors)
+        data = check_node_data(data)
+        n, edges = data.x.size(0), edges_of(data)
+        h = self.encode(data)
+        p = spmm(self._adjacency(edges, n), F.dropout(h, self.dropout, self.training))
+        index = sample_neighbors(self._neighbors(edges, n), self.num_neighbors)
         q = h[index.t().flatten()].view(self.num_neighbors, n, -1).mean(dim=0)
         near, neighbor = F.pairwise_distance(h, p), F.pairwise_distance(h, q)
         (m1, m2), (w1, w2, w3) = self.margins, self.weights
@@ -87,9 +94,10 @@ class SUGRL(NodeMethod):
 
     def forward(self, data: Data) -> Tensor:
         """The embeddings of all nodes [n, d], propagated and of length one."""
-        h = self.encoder(data.x, data.edge_index)
-        return unit_rows(spmm(self._adjacency(data.edge_index, h.size(0)), h))
+        h = self.encode(data)
+        return unit_rows(spmm(self._adjacency(edges_of(data), h.size(0)), h))
 
 
-def _table(edge_index: Tensor, num_nodes: int) -> NeighborTable:
-    return NeighborTable(add_remaining_self_loops(edge_index, num_nodes=num_nodes)[0], num_nodes)
+def _table(edges: Edges, num_nodes: int) -> NeighborTable:
+    edge_index, weight = add_remaining_self_loops(*check_weighted_edges(edges, num_nodes), num_nodes=num_nodes)
+    return NeighborTable(with_weights(edge_index, weight), num_nodes)

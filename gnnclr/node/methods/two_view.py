@@ -57,7 +57,7 @@ class TwoView(NodeMethod):
 
     def draw(self, data: Data) -> Tensor | None:
         """The nodes of a step [b], or ``None`` for all."""
-        data = self.ignore_edge_weights(check_node_data(data))
+        data = check_node_data(data)
         n = data.x.size(0)
         if callable(self.batch_size):
             return self.batch_size(data)
@@ -67,9 +67,9 @@ class TwoView(NodeMethod):
 
     def project(self, data: Data, nodes: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The projections of two fresh views [n, d], or of some nodes of theirs [b, d]."""
-        data = self.ignore_edge_weights(check_node_data(data))
-        views = (self.ignore_edge_weights(view(data)) for view in self.views)
-        embeddings = (self.encoder(view.x, view.edge_index) for view in views)
+        data = check_node_data(data)
+        views = (view(data) for view in self.views)
+        embeddings = (self.encode(view) for view in views)
         z0, z1 = (self.projector(z if nodes is None else z.index_select(0, nodes)) for z in embeddings)
         return z0, z1
 

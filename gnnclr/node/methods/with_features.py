@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from gnnclr.graph.weighted_edges import Edges, edges_of
 from gnnclr.node.methods.method import NodeMethod
 from gnnclr.node.sparse.propagate import centered_rows, ppr_features
 from gnnclr.ops.check import check_count, check_positive, check_probability
@@ -58,7 +59,7 @@ class WithFeatures(NodeMethod):
         z = self.method(data)
         deviation, mean = torch.std_mean(z, dim=0, correction=0)
         z = (z - mean) / deviation.clamp(min=1e-6) / z.size(1) ** 0.5
-        return torch.cat([z, self.weight * self._features(data.x, data.edge_index)], dim=1)
+        return torch.cat([z, self.weight * self._features(data.x, edges_of(data))], dim=1)
 
-    def _propagate(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        return centered_rows(ppr_features(x, edge_index, self.alpha, self.hops))
+    def _propagate(self, x: Tensor, edges: Edges) -> Tensor:
+        return centered_rows(ppr_features(x, edges, self.alpha, self.hops))

@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from gnnclr.graph.rewiring.fitted import RuleOfFindings, parts_of
+from gnnclr.graph.weighted_edges import Edges, edges_of
 from gnnclr.node.datasets.data import check_features
 from gnnclr.ops.check import check_count, check_seed, describe
 from gnnclr.ops.memo import TensorMemo
@@ -30,7 +31,8 @@ class FittedRewiring(RuleOfFindings):
     the whole graph, for the nodes that are there.
 
     Args:
-        find (callable): Makes a tensor of ``(x, edge_index, seed)``:
+        find (callable): Makes a tensor of ``(x, edge_index, seed)``, where edges with weights are
+            :class:`~gnnclr.graph.WeightedEdges`:
             :class:`~gnnclr.graph.communities.EdgeCommunities`,
             :class:`~gnnclr.graph.communities.PropagatedCommunities` or :class:`~gnnclr.node.PropagatedNeighbors`.
         rule (callable): Makes a rewiring of that tensor, which is the first argument of its class.
@@ -75,11 +77,11 @@ class FittedRewiring(RuleOfFindings):
         check_features(data)
         data = self._whole if self._whole is not None and "n_id" in data else data
         turn = 0 if self.every is None else self.epoch // self.every
-        self.fitted = self._made(data.x, data.edge_index, self.seed + turn)
+        self.fitted = self._made(data.x, edges_of(data), self.seed + turn)
         return self
 
-    def _make(self, x: Tensor, edge_index: Tensor, seed: int) -> BaseTransform:
-        return self.rule(self.find(x, edge_index, seed))
+    def _make(self, x: Tensor, edges: Edges, seed: int) -> BaseTransform:
+        return self.rule(self.find(x, edges, seed))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FittedRewiring":
         other = memo[id(self)] = type(self).__new__(type(self))

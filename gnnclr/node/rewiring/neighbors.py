@@ -1,25 +1,31 @@
 """Random neighbors of every node."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.index import index2ptr
 
-from gnnclr.ops.check import check_edges
+from gnnclr.graph.weighted_edges import Edges, check_weighted_edges
 
 
 class NeighborTable:
     """The sources of the edges that end in each node, side by side.
 
     Args:
-        edge_index (Tensor): Edges [2, e], source to target.
+        edges (Tensor or WeightedEdges): Edges [2, e], source to target. Where they have weights, neighbors are drawn by
+            those.
         num_nodes (int): Number of nodes.
     """
 
-    def __init__(self, edge_index: Tensor, num_nodes: int):
-        edge_index = check_edges(edge_index, num_nodes)
+    def __init__(self, edges: Edges, num_nodes: int):
+        edge_index, weight = check_weighted_edges(edges, num_nodes)
+        if weight is not None:
+            edge_index, weight = edge_index[:, weight > 0], weight[weight > 0]
         order = torch.argsort(edge_index[1], stable=True)
         self.pointer = index2ptr(edge_index[1][order], num_nodes)
         self.neighbor = edge_index[0][order]
+        #: The sum of the weights up to each edge, from zero on [e + 1].
+        self.cumulative = None if weight is None else F.pad(weight[order].double().cumsum(0), (1, 0))
 
 
 def sample_neighbors(table: NeighborTable, k: int) -> Tensor:
@@ -37,8 +43,13 @@ def sample_neighbors(table: NeighborTable, k: int) -> Tensor:
     own = torch.arange(degree.numel(), device=pointer.device).unsqueeze(1).expand(-1, k)
     if table.neighbor.numel() == 0:
         return own.clone()
-    # The product may round up to the degree itself.
-    rank = (torch.rand(degree.numel(), k, device=pointer.device) * degree.unsqueeze(1)).long()
-    rank = torch.minimum(rank, (degree - 1).clamp(min=0).unsqueeze(1))
+    share, last = torch.rand(degree.numel(), k, device=pointer.device), (degree - 1).clamp(min=0).unsqueeze(1)
+    if table.cumulative is None:
+        rank = (share * degree.unsqueeze(1)).long()
+    else:
+        begin, end = (table.cumulative[bound].unsqueeze(1) for bound in (pointer[:-1], pointer[1:]))
+        place = torch.searchsorted(table.cumulative, begin + share * (end - begin), right=True) - 1
+        rank = (place - pointer[:-1].unsqueeze(1)).clamp(min=0)
+    rank = torch.minimum(rank, last)  # a product may round up to the end
     entry = (pointer[:-1].unsqueeze(1) + rank).clamp(max=table.neighbor.numel() - 1)
     return torch.where(degree.unsqueeze(1) > 0, table.neighbor[entry], own)

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from gnnclr.graph import knn_graph
+from gnnclr.graph.weighted_edges import Edges
 from gnnclr.node.sparse.propagate import propagate_features
 from gnnclr.ops.check import check_count
 
@@ -23,7 +24,7 @@ class PropagatedNeighbors:
     def __init__(self, k: int = 30, hops: int = 2):
         self.k, self.hops = check_count("k", k), check_count("hops", hops, least=0)
 
-    def __call__(self, x: Tensor, edge_index: Tensor, seed: int = 0) -> Tensor:
+    def __call__(self, x: Tensor, edge_index: Edges, seed: int = 0) -> Tensor:
         """The neighbors of all nodes; nothing is drawn, and the seed is not used."""
         return knn_graph(propagate_features(x, edge_index, self.hops), self.k, cosine=True)
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gnnclr.graph.communities import stratified_batches
+from gnnclr.graph.weighted_edges import edges_of
 from gnnclr.node.datasets.data import check_node_data
 from gnnclr.ops.check import check_count, describe
 from gnnclr.ops.memo import TensorMemo
@@ -39,7 +40,7 @@ class StratifiedNodes:
         data = check_node_data(data)
         if self.size >= data.x.size(0):
             return None
-        community = self._found(data.x, data.edge_index)
+        community = self._found(data.x, edges_of(data))
         return stratified_batches(community, self.size, int(torch.randint(2**31, ())))[0]
 
     def __repr__(self) -> str:

@@ -1,6 +1,6 @@
 """Parts of a layer that are computed block by block of nodes."""
 
-import copy
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +8,7 @@ from torch_geometric.index import index2ptr
 from torch_geometric.nn import GCNConv
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
+from gnnclr.graph.weighted_edges import Edges, check_weighted_edges, with_weights
 from gnnclr.node.sparse.csr_rows import entries_of
 
 
@@ -29,16 +30,16 @@ class InEdges:
     edges.
 
     Args:
-        edge_index (Tensor): Edges [2, e].
+        edges (Tensor or WeightedEdges): Edges [2, e].
         num_nodes (int): The number of nodes.
-        gcn (GCNConv, optional): A convolution of PyG whose weights of edges are wanted. (default: ``None``)
+        gcn (GCNConv, optional): A convolution of PyG whose normalized weights of edges are wanted. (default: ``None``)
     """
 
-    def __init__(self, edge_index: Tensor, num_nodes: int, gcn: GCNConv | None = None):
-        weight = None
+    def __init__(self, edges: Edges, num_nodes: int, gcn: GCNConv | None = None):
+        edge_index, weight = check_weighted_edges(edges, num_nodes)
         if gcn is not None:
             # Degrees of the whole graph, which a block does not know.
-            index, weight = gcn_norm(edge_index, None, num_nodes, gcn.improved, gcn.add_self_loops, gcn.flow)
+            index, weight = gcn_norm(edge_index, weight, num_nodes, gcn.improved, gcn.add_self_loops, gcn.flow)
             assert isinstance(index, Tensor)  # as what it is made of
             edge_index = index
         order = torch.argsort(edge_index[1], stable=True)
@@ -46,17 +47,14 @@ class InEdges:
         self.weight = None if weight is None else weight[order]
         self.place = torch.full((num_nodes,), -1, device=order.device)
 
-    def convolve(self, conv: nn.Module, x: Tensor, batch_size: int) -> Tensor:
+    def convolve(self, conv: Callable[[Tensor, Edges], Tensor], x: Tensor, batch_size: int) -> Tensor:
         """The output of a layer at all nodes [n, d].
 
         Args:
-            conv (torch.nn.Module): The layer, of PyG.
+            conv (callable): The layer, a function of features and edges; one of ``gcn`` must not normalize.
             x (Tensor): Features [n, F].
             batch_size (int): Nodes of a block.
         """
-        if self.weight is not None:
-            conv = copy.copy(conv)  # of which parameters are shared
-            conv.normalize = False
         out = None
         for rows in torch.arange(x.size(0), device=x.device).split(batch_size):
             h = self._block(conv, x, rows)
@@ -64,7 +62,7 @@ class InEdges:
             out[rows[0] : rows[-1] + 1] = h
         return x if out is None else out
 
-    def _block(self, conv: nn.Module, x: Tensor, rows: Tensor) -> Tensor:
+    def _block(self, conv: Callable[[Tensor, Edges], Tensor], x: Tensor, rows: Tensor) -> Tensor:
         entry, target = entries_of(self.pointer, rows)
         source = self.source[entry]
         self.place[rows] = torch.arange(rows.numel(), device=rows.device)
@@ -73,5 +71,5 @@ class InEdges:
         self.place[others] = torch.arange(rows.numel(), rows.numel() + others.numel(), device=rows.device)
         nodes, edge_index = torch.cat([rows, others]), torch.stack([self.place[source], target])
         self.place[nodes] = -1
-        weight = () if self.weight is None else (self.weight[entry],)
-        return conv(x[nodes], edge_index, *weight)[: rows.numel()]
+        weight = None if self.weight is None else self.weight[entry]
+        return conv(x[nodes], with_weights(edge_index, weight))[: rows.numel()]

@@ -2,13 +2,14 @@
 
 from torch import Tensor
 
+from gnnclr.graph.weighted_edges import Edges
 from gnnclr.node.sparse.adjacency import as_adjacency
 from gnnclr.node.sparse.csr import spmm
 from gnnclr.ops.check import check_count, check_probability
 from gnnclr.ops.unit_rows import unit_rows
 
 
-def propagate_features(x: Tensor, edge_index: Tensor, hops: int = 2) -> Tensor:
+def propagate_features(x: Tensor, edge_index: Edges, hops: int = 2) -> Tensor:
     r"""Features propagated as in `"Simplifying Graph Convolutional Networks" <https://arxiv.org/abs/1902.07153>`_.
 
     .. math:: \hat{\mathbf{A}}^{k}\, \mathbf{X}
@@ -17,7 +18,7 @@ def propagate_features(x: Tensor, edge_index: Tensor, hops: int = 2) -> Tensor:
 
     Args:
         x (Tensor): Features, dense or sparse CSR.
-        edge_index (Tensor): Edges [2, e], or a sparse CSR adjacency matrix used as it is.
+        edge_index (Tensor or WeightedEdges): Edges [2, e], or a sparse CSR adjacency matrix used as it is.
         hops (int, optional): The power :math:`k`. (default: ``2``)
 
     Shapes:
@@ -27,7 +28,7 @@ def propagate_features(x: Tensor, edge_index: Tensor, hops: int = 2) -> Tensor:
     return ppr_features(x, edge_index, 0.0, hops)
 
 
-def ppr_features(x: Tensor, edge_index: Tensor, alpha: float = 0.1, hops: int = 10) -> Tensor:
+def ppr_features(x: Tensor, edge_index: Edges, alpha: float = 0.1, hops: int = 10) -> Tensor:
     r"""Features propagated as in `"Predict then Propagate: Graph Neural Networks meet Personalized PageRank"
     <https://arxiv.org/abs/1810.05997>`_.
 
@@ -38,7 +39,7 @@ def ppr_features(x: Tensor, edge_index: Tensor, alpha: float = 0.1, hops: int = 
 
     Args:
         x (Tensor): Features, dense or sparse CSR.
-        edge_index (Tensor): Edges [2, e], or a sparse CSR adjacency matrix used as it is.
+        edge_index (Tensor or WeightedEdges): Edges [2, e], or a sparse CSR adjacency matrix used as it is.
         alpha (float, optional): The weight :math:`\alpha` of the features themselves. (default: ``0.1``)
         hops (int, optional): Number of steps. (default: ``10``)
 

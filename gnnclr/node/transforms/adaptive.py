@@ -1,10 +1,13 @@
 """Views that keep central edges and features more often."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform, Compose
 
+from gnnclr.graph.weighted_edges import Edges, edges_of, index_of
 from gnnclr.node.datasets.data import check_parts
 from gnnclr.node.transforms.centrality import CENTRALITIES, centrality
 from gnnclr.node.transforms.views import keep_edges, mask_columns
@@ -67,7 +70,7 @@ class _Adaptive(BaseTransform):
         self.centrality = check_choice("centrality", centrality, CENTRALITIES)
         self._probability = TensorMemo(self._compute)
 
-    def _compute(self, *tensors: Tensor) -> Tensor:
+    def _compute(self, *parts: Any) -> Tensor:
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -93,13 +96,13 @@ class AdaptiveEdgeDrop(_Adaptive):
         check_parts(data, "edge_index")
         if self.p == 0:
             return data
-        probability = self._probability(data.edge_index, data.num_nodes)
+        probability = self._probability(edges_of(data), data.num_nodes)
         return keep_edges(data, torch.rand_like(probability) >= probability)
 
-    def _compute(self, edge_index: Tensor, num_nodes: int) -> Tensor:
+    def _compute(self, edges: Edges, num_nodes: int) -> Tensor:
         # Centralities of zero, as of a second component by eigenvector, are as small as the authors let them be.
-        score = centrality(edge_index, num_nodes, self.centrality).clamp(min=1e-8).log()
-        return drop_probability(score[edge_index[1]], self.p, self.threshold)
+        score = centrality(edges, num_nodes, self.centrality).clamp(min=1e-8).log()
+        return drop_probability(score[index_of(edges)[1]], self.p, self.threshold)
 
 
 class AdaptiveFeatureMask(_Adaptive):
@@ -121,12 +124,12 @@ class AdaptiveFeatureMask(_Adaptive):
         check_parts(data, "x", "edge_index")
         if self.p == 0:
             return data
-        probability = self._probability(data.x, data.edge_index)
+        probability = self._probability(data.x, edges_of(data))
         data.x = mask_columns(data.x, torch.rand_like(probability) >= probability)
         return data
 
-    def _compute(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        weight = centrality(edge_index, x.size(0), self.centrality)
+    def _compute(self, x: Tensor, edges: Edges) -> Tensor:
+        weight = centrality(edges, x.size(0), self.centrality)
         return drop_probability(feature_weight(x, weight).log(), self.p, self.threshold)
 
 

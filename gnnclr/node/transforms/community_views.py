@@ -7,31 +7,33 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform, Compose
-from torch_geometric.utils import degree, scatter
+from torch_geometric.utils import scatter
 
 from gnnclr.graph.communities import leiden
 from gnnclr.graph.partition import check_community, contiguous
 from gnnclr.graph.simple_graph import simple_edges
+from gnnclr.graph.weighted_edges import Edges, edges_of, index_of
 from gnnclr.node.datasets.data import check_parts
 from gnnclr.node.transforms.adaptive import drop_probability, feature_weight
 from gnnclr.node.transforms.views import keep_edges, mask_columns
 from gnnclr.ops.check import check_probability
 from gnnclr.ops.memo import TensorMemo
 
-#: Finds the community [n] of each node of ``(edge_index, num_nodes)``.
+#: Finds the community [n] of each node of ``(edge_index, num_nodes)``; edges with weights are ``WeightedEdges``.
 Detector: TypeAlias = Callable[..., Any]
 
 
-def community_strength(edge_index: Tensor, community: Tensor) -> Tensor:
+def community_strength(edge_index: Edges, community: Tensor) -> Tensor:
     r"""The share of each node's community in the modularity, from `"CSGCL: Community-Strength-Enhanced Graph
     Contrastive Learning" <https://arxiv.org/abs/2305.04658>`_.
 
     .. math:: S_c = \frac{|\mathcal{E}_c|}{|\mathcal{E}|} - \Big(\frac{\operatorname{vol}(c)}{2 |\mathcal{E}|}\Big)^2
 
-    with :math:`\mathcal{E}_c` the edges inside :math:`c`. Edges count once and in both directions; self-loops do not.
+    with :math:`\mathcal{E}_c` the edges inside :math:`c`, or the sum of
+    their weights. Edges count once and in both directions; self-loops do not.
 
     Args:
-        edge_index (Tensor): Edges [2, e].
+        edge_index (Tensor or WeightedEdges): Edges [2, e].
         community (Tensor): The community of each node.
 
     Shapes:
@@ -40,12 +42,12 @@ def community_strength(edge_index: Tensor, community: Tensor) -> Tensor:
     """
     community = contiguous(check_community("community", community))
     n = community.numel()
-    source, target = simple_edges(edge_index, n)
-    size = int(community.max()) + 1 if n else 0
-    total = max(source.numel(), 1)
-    inside = (community[source] == community[target]).float()
+    (source, target), weight = simple_edges(edge_index, n)
+    weight, size = weight.float(), int(community.max()) + 1 if n else 0
+    total = weight.sum() if weight.numel() else 1
+    inside = weight * (community[source] == community[target])
     share = scatter(inside, community[source], dim_size=size, reduce="sum") / total
-    volume = scatter(degree(source, n), community, dim_size=size, reduce="sum") / total
+    volume = scatter(weight, community[source], dim_size=size, reduce="sum") / total
     return (share - volume.square())[community]
 
 
@@ -76,15 +78,15 @@ class CommunityEdgeDrop(BaseTransform):
         check_parts(data, "edge_index")
         if self.p == 0:
             return data
-        probability = self._probability(data.edge_index, data.num_nodes)
+        probability = self._probability(edges_of(data), data.num_nodes)
         return keep_edges(data, torch.rand_like(probability) >= probability)
 
-    def _compute(self, edge_index: Tensor, num_nodes: int) -> Tensor:
-        if edge_index.size(1) == 0:
-            return torch.empty(0, device=edge_index.device)
-        community = self.detector(edge_index, num_nodes)
-        strength = community_strength(edge_index, community)
-        source, target = edge_index
+    def _compute(self, edges: Edges, num_nodes: int) -> Tensor:
+        source, target = index_of(edges)
+        if source.numel() == 0:
+            return torch.empty(0, device=source.device)
+        community = self.detector(edges, num_nodes)
+        strength = community_strength(edges, community)
         same = community[source] == community[target]
         weight = torch.where(same, strength[source], -strength[source] - strength[target])
         weight = (weight - weight.min()) / (weight.max() - weight.min()).clamp(min=1e-12)
@@ -122,12 +124,12 @@ class CommunityFeatureMask(BaseTransform):
         check_parts(data, "x", "edge_index")
         if self.p == 0:
             return data
-        probability = self._probability(data.x, data.edge_index)
+        probability = self._probability(data.x, edges_of(data))
         data.x = mask_columns(data.x, torch.rand_like(probability) >= probability)
         return data
 
-    def _compute(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        strength = community_strength(edge_index, self.detector(edge_index, x.size(0)))
+    def _compute(self, x: Tensor, edges: Edges) -> Tensor:
+        strength = community_strength(edges, self.detector(edges, x.size(0)))
         return drop_probability(feature_weight(x, strength).log(), self.p, self.threshold)
 
     def __repr__(self) -> str:

@@ -3,13 +3,15 @@
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.transforms import GDC, BaseTransform
-from torch_geometric.utils import coalesce, remove_self_loops, scatter
+from torch_geometric.utils import coalesce, scatter
 
+from gnnclr.graph.weighted_edges import Edges, check_weighted_edges, edges_of
 from gnnclr.node.datasets.data import check_parts
 from gnnclr.node.sparse.adjacency import normalized_adjacency
 from gnnclr.node.sparse.csr import csr_tensor
-from gnnclr.ops.check import check_count, check_edges, check_number
+from gnnclr.ops.check import check_count, check_number
 from gnnclr.ops.memo import TensorMemo, copy_of
 
 #: As many entries of the diffusion are made at once at most.
@@ -17,7 +19,7 @@ CHUNK_ENTRIES = 1 << 24
 
 
 def ppr_matrix(
-    edge_index: Tensor,
+    edge_index: Edges,
     num_nodes: int,
     alpha: float = 0.2,
     k: int = 64,
@@ -37,7 +39,7 @@ def ppr_matrix(
     so no row has more than about :math:`\alpha / \epsilon` entries, and memory is linear in nodes.
 
     Args:
-        edge_index (Tensor): Edges [2, e], source to target.
+        edge_index (Tensor or WeightedEdges): Edges [2, e], source to target.
         num_nodes (int): Number of nodes.
         alpha (float, optional): The probability :math:`\alpha` that the walk returns to its start. (default: ``0.2``)
         k (int, optional): Entries that each row keeps. (default: ``64``)
@@ -51,31 +53,34 @@ def ppr_matrix(
     Raises:
         ValueError: If an argument is out of range.
     """
-    edge_index = check_edges(edge_index, num_nodes)
+    edges, weight = check_weighted_edges(edge_index, num_nodes)
     check_number("alpha", alpha, above=0, below=1)
     check_count("k", k)
     check_count("steps", steps)
     check_number("eps", eps, least=0)
     check_count("exact_nodes", exact_nodes, least=0)
     if num_nodes <= 1:  # GDC cannot invert a single number
-        own = torch.arange(num_nodes, device=edge_index.device)
+        own = torch.arange(num_nodes, device=edges.device)
         return csr_tensor(own, own, torch.ones(num_nodes, device=own.device), (num_nodes, num_nodes))
     if num_nodes <= exact_nodes:
-        row, col, value = _exact(edge_index, num_nodes, alpha, min(k, num_nodes))
+        row, col, value = _exact(edges, weight, num_nodes, alpha, min(k, num_nodes))
     else:
         row, col, value = _series(normalized_adjacency(edge_index, num_nodes), alpha, k, steps, eps)
     return csr_tensor(row, col, value, (num_nodes, num_nodes))
 
 
-def _exact(edge_index: Tensor, num_nodes: int, alpha: float, k: int) -> tuple[Tensor, Tensor, Tensor]:
-    # GDC adds self-loops of weight one.
-    edge_index = remove_self_loops(edge_index)[0]
+def _exact(
+    edge_index: Tensor, weight: Tensor | None, num_nodes: int, alpha: float, k: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    index, value = gcn_norm(edge_index, weight, num_nodes)
     gdc = GDC(
+        self_loop_weight=0,  # they are among the edges, and normalized, already
+        normalization_in=None,
         normalization_out=None,
         diffusion_kwargs={"method": "ppr", "alpha": alpha},
         sparsification_kwargs={"method": "topk", "k": k, "dim": 0},
     )
-    data = gdc(Data(edge_index=edge_index, num_nodes=num_nodes))
+    data = gdc(Data(edge_index=index, edge_attr=value, num_nodes=num_nodes))
     # Column i of GDC's matrix holds the walks that reach node i.
     col, row = data.edge_index
     kept = data.edge_attr > 0
@@ -122,9 +127,8 @@ def _largest(row: Tensor, col: Tensor, value: Tensor, k: int) -> tuple[Tensor, T
 class PPRDiffusion(BaseTransform):
     r"""Replaces the edges of a graph by those of its personalized PageRank, see :func:`ppr_matrix`.
 
-    ``edge_weight`` holds the entries, scaled so that those of edges that end in one node sum to one. A graph is
-    diffused once, and again only if its edges change. Encoders and methods of this package do not use the weights, and
-    warn: to them all edges of the diffusion are alike.
+    ``edge_weight`` holds the entries, scaled so that those of edges that end in one node sum to one, and encoders use
+    them. A graph is diffused once, by its weights where it has some, and again only if its edges change.
 
     Args:
         alpha (float, optional): The probability that the walk returns to its start. (default: ``0.2``)
@@ -140,14 +144,15 @@ class PPRDiffusion(BaseTransform):
     def forward(self, data: Data) -> Data:
         """The graph with the edges of the diffusion; other attributes of edges are left out."""
         check_parts(data, "edge_index")
+        edges = edges_of(data)
         for key in list(data.to_dict()):
             if key.startswith("edge_") and key != "edge_index":
                 del data[key]
-        data.edge_index, data.edge_weight = map(copy_of, self._edges(data.edge_index, data.num_nodes))
+        data.edge_index, data.edge_weight = map(copy_of, self._edges(edges, data.num_nodes))
         return data
 
-    def _compute(self, edge_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
-        matrix = ppr_matrix(edge_index, num_nodes, self.alpha, self.k, self.steps)
+    def _compute(self, edges: Edges, num_nodes: int) -> tuple[Tensor, Tensor]:
+        matrix = ppr_matrix(edges, num_nodes, self.alpha, self.k, self.steps)
         row = torch.repeat_interleave(matrix.crow_indices().diff().long())
         value = matrix.values()
         total = scatter(value, row, dim_size=num_nodes, reduce="sum")

@@ -9,7 +9,7 @@ from contracts.discovery import cases, check_has_test_class, public
 from contracts.node_method import NodeMethodContract
 from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.nn import MLP
-from torch_geometric.transforms import Compose
+from torch_geometric.transforms import BaseTransform, Compose
 
 from gnnclr.losses import NTXentLoss
 from gnnclr.node import (
@@ -17,7 +17,6 @@ from gnnclr.node import (
     COSTA,
     GGD,
     Decoupled,
-    FeatureMask,
     GCNEncoder,
     GCooL,
     NodeMethod,
@@ -25,8 +24,10 @@ from gnnclr.node import (
     PropagatedMLP,
     SparseFeatures,
     TwoView,
+    WithFeatures,
     sbm,
 )
+from gnnclr.node.encoders.encode import weight_argument
 from gnnclr.node.methods.method import width
 
 F_IN, WIDTH = NodeMethodContract.in_channels, NodeMethodContract.width
@@ -241,45 +242,92 @@ def weights_said(record):
     return [str(warning.message) for warning in record if "all edges count alike" in str(warning.message)]
 
 
-def test_unused_edge_weights_are_said_once(method, data, recwarn):
-    graph = changed(data, edge_weight=torch.rand(data.num_edges), edge_attr=torch.rand(data.num_edges, 1))
+def takes_weights(method):
+    """Whether the weights of edges reach the embeddings of a method."""
+    inner = getattr(method, "method", method)
+    return inner.uses_edge_weights or weight_argument(inner.encoder) is not None or isinstance(method, WithFeatures)
+
+
+def test_weights_of_one_give_the_numbers_of_none(method, data):
+    train(method, data, 1)
+    other = copy.deepcopy(method)
+    for ones in ({"edge_weight": torch.ones(data.num_edges)}, {"edge_attr": torch.ones(data.num_edges, 1).int()}):
+        graph = changed(data, **ones)
+        torch.manual_seed(1)
+        expected = method.training_step_loss(data)[0], method.embed(data)
+        torch.manual_seed(1)
+        found = other.training_step_loss(graph)[0], other.embed(graph)
+        for a, b in zip(found, expected):
+            torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-6)
+        assert graph.to_dict().keys() - {"x", "edge_index"} == ones.keys()  # the graph stays as it is
+
+
+def test_weights_count(method, data):
+    train(method, data, 1)
+    torch.manual_seed(0)
+    weight = torch.rand(data.num_edges) + 0.1
+    graph, rows = changed(data, edge_weight=weight), changed(data, edge_attr=weight.unsqueeze(1))
+    z = method.embed(graph)
+    assert torch.allclose(method.embed(data), z, atol=1e-4) != takes_weights(method)
+    torch.testing.assert_close(method.embed(rows), z)
+    assert torch.tensor(train(method, graph, 2)).isfinite().all()
+
+
+@pytest.mark.parametrize("bad", [-0.5, float("nan"), float("inf")])
+def test_bad_weights_are_refused(method, data, bad):
+    weight = torch.ones(data.num_edges)
+    weight[3] = bad
+    for name in ("edge_weight", "edge_attr"):
+        for function in (method.training_step_loss, method.embed):
+            with pytest.raises(ValueError, match=rf"'data\.{name}' must be finite, and none negative \(got {bad}\)"):
+                function(changed(data, **{name: weight}))
+    with pytest.raises(ValueError, match=r"'data\.edge_weight' must be numbers of shape"):
+        method.training_step_loss(changed(data, edge_weight=torch.ones(3)))
+
+
+def said(record):
+    return [str(warning.message) for warning in record if "of the graph" in str(warning.message)]
+
+
+def test_what_is_not_used_of_edges_is_said_once(method, data, recwarn):
+    graph = changed(data, edge_weight=torch.rand(data.num_edges), edge_attr=torch.rand(data.num_edges, 3))
     other, later = copy.deepcopy(method), copy.deepcopy(method)
     method.training_step_loss(data)
-    assert weights_said(recwarn) == []  # where there are none, nothing is said
+    assert said(recwarn) == []  # where there are none, nothing is said
     method.training_step_loss(graph)
-    name = type(getattr(method, "method", method)).__name__
-    said = f"{name} does not use 'edge_attr' and 'edge_weight' of the graph: all edges count alike"
-    assert weights_said(recwarn) == [said]
+    inner = getattr(method, "method", method)
+    name, attributes, effect = type(inner).__name__, "'edge_attr'", ""
+    if not (inner.uses_edge_weights or weight_argument(inner.encoder)):
+        attributes, effect = "'edge_attr' and 'edge_weight'", ": all edges count alike for its encoder"
+    expected = [f"{name} does not use {attributes} of the graph{effect}"]
+    assert said(recwarn) == expected
     for one in (method, other):
         one.training_step_loss(graph), one.embed(graph), later.embed(graph)
-    assert weights_said(recwarn) == [said]
+    assert said(recwarn) == expected
 
 
-def test_unused_edge_weights_of_an_embedded_graph(method, data):
-    with pytest.warns(UserWarning, match=r"does not use 'edge_weight' of the graph: all edges count alike"):
-        method.embed(changed(data, edge_weight=torch.rand(data.num_edges)))
+def test_weights_of_views_count(data, recwarn):
+    class Equal(BaseTransform):
+        def forward(self, data):
+            data.edge_weight = torch.ones(data.num_edges)
+            return data
 
-
-def test_unused_weights_of_views_are_said(data):
-    weighted = Compose([PPRDiffusion(k=4), FeatureMask(0.1)])
+    weighted = PPRDiffusion(k=4)
+    equal = Compose([weighted, Equal()])
     for make in (
-        lambda: TwoView(gcn(), NTXentLoss(), views=(weighted, weighted)),
-        lambda: BGRL(one_layer(), views=(weighted, weighted)),
-        lambda: COSTA(gcn(), views=(weighted, weighted)),
-        lambda: GCooL(gcn(), head(), views=(weighted, weighted), num_communities=3),
-        lambda: GGD(one_layer(), view=weighted),
-        lambda: Decoupled(PropagatedMLP(F_IN, WIDTH, WIDTH), head(), view=weighted, batch_size=40),
+        lambda view: TwoView(gcn(), NTXentLoss(), views=(view, view)),
+        lambda view: BGRL(one_layer(), views=(view, view)),
+        lambda view: COSTA(gcn(), views=(view, view)),
+        lambda view: GCooL(gcn(), head(), views=(view, view), num_communities=3),
+        lambda view: GGD(one_layer(), view=view),
+        lambda view: Decoupled(PropagatedMLP(F_IN, WIDTH, WIDTH), head(), view=view, batch_size=40),
     ):
-        with pytest.warns(UserWarning, match="does not use 'edge_weight' of the graph"):
-            make().training_step_loss(data)
-
-
-def test_a_method_that_uses_weights_is_not_told_so(data, recwarn):
-    class Weighted(NodeMethod):
-        uses_edge_weights = True
-
-    Weighted(gcn()).embed(changed(data, edge_weight=torch.rand(data.num_edges)))
-    assert weights_said(recwarn) == []
+        losses = []
+        for view in (weighted, equal):
+            torch.manual_seed(0)
+            losses.append(make(view).training_step_loss(data)[0].item())
+        assert losses[0] != pytest.approx(losses[1], abs=1e-6)
+    assert said(recwarn) == []
 
 
 def test_only_a_graph_is_taken(method, data):

@@ -100,13 +100,18 @@ def test_rewiring_is_made_from_the_union_once():
     assert every.epoch == 3
 
 
-def test_unused_edge_weights_are_said_once():
-    data = toy()
-    data.edge_weight_a = torch.ones(data.views()[0].num_edges)
-    method = MultiplexContrast(encoders())
-    with pytest.warns(UserWarning, match="does not use 'edge_weight_a' of the graph: all edges count alike") as record:
-        method.training_step_loss(data), method.embed(data)
-    assert len(record) == 1
+def test_weights_of_relations_count():
+    data, method = toy(), MultiplexContrast(encoders())
+    expected = method.embed(data)
+    first = data.relations[0]
+    data[f"edge_weight_{first}"] = torch.ones(data.views()[0].num_edges)
+    assert method.embed(data).equal(expected)
+    data[f"edge_weight_{first}"] = torch.rand(data.views()[0].num_edges)
+    assert not torch.allclose(method.embed(data), expected, atol=1e-4)
+    assert method.training_step_loss(data)[0].isfinite()
+    data[f"edge_weight_{first}"][0] = -1
+    with pytest.raises(ValueError, match="must be finite, and none negative"):
+        method.embed(data)
 
 
 def test_training_brings_relations_together():

@@ -3,6 +3,7 @@ import torch
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.utils import dropout_edge, erdos_renyi_graph, to_dense_adj
 
+from gnnclr.graph import WeightedEdges
 from gnnclr.node import normalized_adjacency
 from gnnclr.node.sparse.adjacency import as_adjacency
 
@@ -61,6 +62,14 @@ def test_errors(edge_index):
 def test_wrong_weights(weight):
     with pytest.raises(ValueError, match="'edge_weight' must"):
         normalized_adjacency(torch.tensor([[0, 1, 2], [1, 2, 0]]), 3, weight)
+
+
+def test_weights_that_travel_with_their_edges(edge_index):
+    weight = torch.rand(edge_index.size(1))
+    matrix = as_adjacency(WeightedEdges(edge_index, weight), 12)
+    assert matrix.to_dense().equal(normalized_adjacency(edge_index, 12, weight).to_dense())
+    ones = as_adjacency(WeightedEdges(edge_index, torch.ones_like(weight)), 12)
+    assert ones.to_dense().equal(normalized_adjacency(edge_index, 12).to_dense())
 
 
 def test_a_matrix_of_another_graph():

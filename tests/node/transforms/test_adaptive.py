@@ -41,7 +41,7 @@ def test_drop_probability():
 @pytest.mark.parametrize("centrality", ["degree", "pagerank", "eigenvector"])
 def test_edges_are_dropped_as_often_as_their_probability(centrality):
     data = sbm(100, num_features=20)
-    data.edge_weight = torch.arange(data.num_edges).float()
+    data.edge_number = torch.arange(data.num_edges).float()
     view = AdaptiveEdgeDrop(0.3, centrality)
     probability = view._compute(data.edge_index, 100)
     assert 0.2 < probability.mean() <= 0.3 + 1e-6 and probability.min() >= 0 and probability.max() <= 0.7 + 1e-6
@@ -49,9 +49,9 @@ def test_edges_are_dropped_as_often_as_their_probability(centrality):
     dropped = torch.zeros(data.num_edges)
     for _ in range(300):
         seen = view(data)
-        assert seen.edge_index.equal(data.edge_index[:, seen.edge_weight.long()])
+        assert seen.edge_index.equal(data.edge_index[:, seen.edge_number.long()])
         dropped += 1
-        dropped[seen.edge_weight.long()] -= 1
+        dropped[seen.edge_number.long()] -= 1
     assert (dropped / 300 - probability).abs().max() < 0.12
     assert data.num_edges == dropped.numel()
 

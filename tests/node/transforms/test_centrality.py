@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch_geometric.utils import from_networkx, to_undirected
 
+from gnnclr.graph import WeightedEdges
 from gnnclr.node import centrality
 from gnnclr.node.transforms.centrality import eigenvector_centrality, pagerank
 
@@ -67,3 +68,39 @@ def test_edges_must_be_between_nodes(kind):
         with pytest.raises(ValueError, match="'edge_index' must hold nodes between 0 and 2"):
             centrality(torch.tensor(edge), 3, kind)
     assert centrality(torch.empty(2, 0, dtype=torch.long), 0, kind).shape == (0,)
+
+
+def weighted(name):
+    graph, edge_index, n = edges(GRAPHS[name])
+    torch.manual_seed(0)
+    weight = torch.rand(edge_index.size(1), dtype=torch.float64) + 0.1
+    for (u, v), w in zip(edge_index.t().tolist(), weight.tolist()):
+        graph[u][v]["weight"] = w
+    return graph, WeightedEdges(edge_index, weight), n
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_weighted_pagerank_equals_networkx(name):
+    graph, weighed, n = weighted(name)
+    expected = nx.pagerank(graph, alpha=0.85, tol=1e-12, max_iter=1000)
+    actual = centrality(weighed, n, "pagerank")
+    assert torch.allclose(actual, torch.tensor([expected[i] for i in range(n)]).double(), atol=1e-5)
+
+
+def test_weighted_eigenvector_and_degree_equal_networkx():
+    graph, weighed, n = weighted("karate")
+    expected = nx.eigenvector_centrality(graph, max_iter=5000, tol=1e-12, weight="weight")
+    actual = centrality(weighed, n, "eigenvector")
+    assert torch.allclose(actual, torch.tensor([expected[i] for i in range(n)]).double(), atol=1e-5)
+    strength = [sum((graph[i][j]["weight"] + graph[j][i]["weight"]) / 2 for j in graph[i]) for i in range(n)]
+    assert torch.allclose(centrality(weighed, n, "degree"), torch.tensor(strength).double())
+
+
+@pytest.mark.parametrize("kind", ["degree", "pagerank", "eigenvector"])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_weights_of_one_change_nothing(name, kind):
+    _, edge_index, n = edges(GRAPHS[name])
+    ones = WeightedEdges(edge_index, torch.ones(edge_index.size(1)))
+    assert torch.allclose(centrality(ones, n, kind), centrality(edge_index, n, kind), atol=1e-7)
+    none = WeightedEdges(edge_index, torch.zeros(edge_index.size(1)))
+    assert centrality(none, n, kind).isfinite().all()

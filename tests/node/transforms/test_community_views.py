@@ -55,7 +55,7 @@ def test_features_of_strong_communities_are_spared():
 
 def test_view():
     data = sbm(60, num_features=20)
-    data.edge_attr = torch.arange(data.num_edges)
+    data.edge_number = torch.arange(data.num_edges)
     calls = []
 
     def detector(edge_index, n):
@@ -65,7 +65,7 @@ def test_view():
     view = csgcl_view(0.4, 0.3, detector)
     for _ in range(3):
         seen = view(data)
-        assert seen.edge_index.equal(data.edge_index[:, seen.edge_attr])
+        assert seen.edge_index.equal(data.edge_index[:, seen.edge_number])
     assert calls == [60, 60]  # once for edges, once for features
     assert 0.3 < seen.num_edges / data.num_edges < 0.9
     assert csgcl_view(0.0, 0.0, detector)(data).edge_index is data.edge_index

@@ -3,6 +3,7 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import is_undirected
 
+from gnnclr.graph import WeightedEdges
 from gnnclr.node import PPRDiffusion, normalized_adjacency, ppr_matrix, sbm
 from gnnclr.ops.memo import original
 
@@ -51,6 +52,19 @@ def test_rows_keep_their_largest_entries(edges, exact):
     assert (torch.where(actual > 0, 0, expected).amax(dim=1) <= kept + 1e-6).all()
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_weighted_edges_equal_the_closed_form(edges, exact):
+    torch.manual_seed(0)
+    weight = 3 * torch.rand(edges.size(1))
+    options = {} if exact else {"exact_nodes": 0, "steps": 80, "eps": 0.0}
+    actual = ppr_matrix(WeightedEdges(edges, weight), 80, 0.2, k=80, **options).to_dense().double()
+    matrix = normalized_adjacency(edges, 80, weight).to_dense().double()
+    expected = 0.2 * torch.linalg.inv(torch.eye(80).double() - 0.8 * matrix)
+    assert torch.allclose(actual, expected, atol=1e-6)
+    ones = ppr_matrix(WeightedEdges(edges, torch.ones_like(weight)), 80, 0.2, k=8, **options)
+    assert ones.to_dense().equal(ppr_matrix(edges, 80, 0.2, k=8, **options).to_dense())
+
+
 def test_dropping_small_entries_costs_little(edges):
     exact = ppr_matrix(edges, 80, 0.2, k=16).to_dense()
     pruned = ppr_matrix(edges, 80, 0.2, k=16, exact_nodes=0).to_dense()
@@ -74,10 +88,10 @@ def test_isolated_nodes_keep_themselves(exact_nodes):
 
 def test_transform():
     data = sbm(80, num_features=4)
-    data.edge_attr = torch.zeros(data.num_edges)
+    data.edge_label = torch.zeros(data.num_edges)
     view = PPRDiffusion(k=8)
     once = view(data)
-    assert once.num_edges <= 8 * 80 and "edge_attr" not in once and data.edge_attr is not None
+    assert once.num_edges <= 8 * 80 and "edge_label" not in once and data.edge_label is not None
     total = torch.zeros(80).index_add_(0, once.edge_index[1], once.edge_weight)
     assert torch.allclose(total, torch.ones(80), atol=1e-5)
     again, fresh = view(data).edge_index, PPRDiffusion(k=8)(data).edge_index
@@ -87,6 +101,18 @@ def test_transform():
     adjacency[once.edge_index[1], once.edge_index[0]] = once.edge_weight
     assert torch.allclose(adjacency, matrix / matrix.sum(dim=1, keepdim=True), atol=1e-6)
     assert str(view) == "PPRDiffusion(alpha=0.2, k=8)"
+
+
+def test_transform_of_a_weighted_graph():
+    data = sbm(80, num_features=4)
+    data.edge_attr = torch.rand(data.num_edges, 1) + 0.1
+    matrix = ppr_matrix(WeightedEdges(data.edge_index, data.edge_attr), 80, k=8)
+    found = PPRDiffusion(k=8)(data)
+    assert "edge_attr" not in found and found.edge_index[0].equal(matrix.col_indices().long())
+    dense = torch.zeros(80, 80)
+    dense[found.edge_index[1], found.edge_index[0]] = found.edge_weight
+    expected = matrix.to_dense()
+    assert torch.allclose(dense, expected / expected.sum(dim=1, keepdim=True), atol=1e-6)
 
 
 def test_empty_graph():

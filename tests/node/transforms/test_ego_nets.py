@@ -31,11 +31,11 @@ def test_equals_a_literal_search(seed, n, edges, num_hops, p):
 
 def test_attributes_stay_with_their_edges():
     data = sbm(200)
-    data.edge_weight = torch.arange(data.num_edges).float()
+    data.edge_number = torch.arange(data.num_edges).float()
     before = data.edge_index.clone()
     view = EgoNets(0.05)(data)
     assert 0 < view.num_edges < data.num_edges
-    assert view.edge_index.equal(before[:, view.edge_weight.long()])
+    assert view.edge_index.equal(before[:, view.edge_number.long()])
     assert data.edge_index.equal(before)  # the graph itself stays as it is
     assert str(EgoNets(0.05)) == "EgoNets(0.05, num_hops=1)"
 

@@ -4,13 +4,13 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import Compose
 from torch_geometric.utils import is_undirected
 
-from gnnclr.node import EdgeDrop, FeatureMask, grace_view, sbm
+from gnnclr.node import EdgeDrop, EgoNets, FeatureMask, gca_view, grace_view, sbm
 
 
 @pytest.fixture
 def data():
     data = sbm(300)
-    data.edge_weight = torch.arange(data.num_edges).float()
+    data.edge_number = torch.arange(data.num_edges).float()
     return data
 
 
@@ -20,8 +20,8 @@ def test_edge_drop(data):
     view = EdgeDrop(0.3)(data)
     assert data.edge_index.equal(before)  # the graph itself stays as it is
     assert view.num_edges / data.num_edges == pytest.approx(0.7, abs=0.05)
-    assert view.edge_index.equal(before[:, view.edge_weight.long()])
-    assert (view.edge_weight.diff() > 0).all()
+    assert view.edge_index.equal(before[:, view.edge_number.long()])
+    assert (view.edge_number.diff() > 0).all()
     assert not is_undirected(view.edge_index)
     assert str(EdgeDrop(0.3)) == "EdgeDrop(0.3)"
 
@@ -31,7 +31,7 @@ def test_edge_drop_of_both_directions(data):
     view = EdgeDrop(0.3, force_undirected=True)(data)
     assert is_undirected(view.edge_index)
     assert view.num_edges / data.num_edges == pytest.approx(0.7, abs=0.05)
-    assert view.edge_weight.numel() == view.num_edges
+    assert view.edge_number.numel() == view.num_edges
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -84,3 +84,17 @@ def test_what_a_view_changes_must_be_there(data, view, key):
     for bad in (None, [graph], Data(num_nodes=3), Data(**{key: data.x[0]})):
         with pytest.raises(ValueError, match=f"'data' must be a Data with '{key}' of shape"):
             view(bad)
+
+
+@pytest.mark.parametrize(
+    "view", [EdgeDrop(0.5), EdgeDrop(0.5, force_undirected=True), EgoNets(0.2), gca_view(0.5, 0.0)]
+)
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+def test_weights_follow_their_edges(data, view, shape):
+    source, target = data.edge_index
+    number = torch.minimum(source, target) * data.num_nodes + torch.maximum(source, target)  # one for both directions
+    graph = Data(x=data.x, edge_index=data.edge_index, edge_weight=number.double().view(shape))
+    found = view(graph)
+    low, high = found.edge_index.amin(dim=0), found.edge_index.amax(dim=0)
+    assert 0 < found.num_edges < data.num_edges
+    assert found.edge_weight.view(-1).equal((low * data.num_nodes + high).double())
