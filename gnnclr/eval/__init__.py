@@ -14,6 +14,7 @@ from gnnclr.eval.geometry import (
 from gnnclr.eval.knn_probe import knn_probe
 from gnnclr.eval.linear_probe import linear_probe
 from gnnclr.eval.link_prediction import LinkResult, LinkSplit, link_prediction
+from gnnclr.eval.multilabel_probe import MultilabelScores, multilabel_probe
 from gnnclr.eval.neighborhood import neighborhood_overlap
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.similarity_search import similarity_search
@@ -26,6 +27,7 @@ __all__ = [
     "FewShotResult",
     "LinkResult",
     "LinkSplit",
+    "MultilabelScores",
     "ProbeResult",
     "Split",
     "alignment",
@@ -36,6 +38,7 @@ __all__ = [
     "knn_probe",
     "linear_probe",
     "link_prediction",
+    "multilabel_probe",
     "negative_similarity",
     "neighborhood_overlap",
     "positive_similarity",

@@ -9,7 +9,7 @@ from torch import Tensor
 from gnnclr.eval.split import Split
 from gnnclr.eval.unit_scale import float32_features
 from gnnclr.ops.check import check_matrix, describe
-from gnnclr.ops.labels import UNLABELED, class_labels
+from gnnclr.ops.labels import UNLABELED, class_labels, is_multilabel
 from gnnclr.ops.memo import TensorMemo
 from gnnclr.ops.notice import notice
 
@@ -62,7 +62,7 @@ def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int =
     is left out and why.
 
     Args:
-        y (Tensor): Labels [n], of :func:`~gnnclr.ops.labels.class_labels`.
+        y (Tensor): Labels [n], of :func:`~gnnclr.ops.labels.class_labels`; or zeros and ones [n, c].
         split (callable): Makes the split of all rows, once it is known that some are to be probed.
         noun (str): The word for a row, ``"node"`` or ``"image"``.
         others (int, optional): How many without a label there are beside the rows. (default: ``0``)
@@ -70,6 +70,8 @@ def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int =
     Raises:
         ValueError: If a part of the split has no labeled row.
     """
+    if is_multilabel(y):
+        return _probed_multilabel_split(y, split, noun)
     classes = y[y != UNLABELED].unique()
     if classes.numel() == 0:
         notice(f"no {noun} has a label: nothing is probed")
@@ -79,15 +81,30 @@ def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int =
         return None
     say_unlabeled(y, y, noun, others)
     found = split().labeled(y, "data.y" if noun == "node" else "labels")
-    if found.val.numel() == 0:
-        name = "data.val_mask" if noun == "node" else "val"
-        raise ValueError(f"'{name}' must hold a labeled {noun}, by which probes choose their settings (got none)")
+    _check_val(found, noun)
     learned, tested = (y[getattr(found, part)].unique() for part in ("train", "test"))
     unseen = tested[~torch.isin(tested, learned)]
     if unseen.numel():
         count = int(torch.isin(y[found.test], unseen).sum())
         which = ", ".join(map(str, unseen[:10].tolist())) + (", ..." if unseen.numel() > 10 else "")
         notice(f"no training {noun} is of class {which}: the {count} of the test count as wrong")
+    return found
+
+
+def _check_val(split: Split, noun: str) -> None:
+    if split.val.numel() == 0:
+        name = "data.val_mask" if noun == "node" else "val"
+        raise ValueError(f"'{name}' must hold a labeled {noun}, by which probes choose their settings (got none)")
+
+
+def _probed_multilabel_split(y: Tensor, split: Callable[[], Split], noun: str) -> Split | None:
+    known = y[(y != UNLABELED).all(dim=1)]
+    if known.numel() == 0 or bool((known == known[0]).all()):
+        reason = f"all {noun}s have the same labels" if known.numel() else f"no {noun} has a label"
+        notice(f"{reason}: nothing is probed")
+        return None
+    found = split().labeled(y, "data.y")
+    _check_val(found, noun)
     return found
 
 

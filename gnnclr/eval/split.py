@@ -8,7 +8,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gnnclr.ops.check import check_count, check_number, describe
-from gnnclr.ops.labels import UNLABELED, class_labels
+from gnnclr.ops.labels import UNLABELED, class_labels, has_label, is_multilabel
 
 PARTS = ("train", "val", "test")
 
@@ -120,13 +120,13 @@ class Split:
         """The split without the rows that have no label: itself, if all have one.
 
         Args:
-            y (Tensor): Labels [n], ``-1`` or NaN where a row has none.
+            y (Tensor): Labels [n], ``-1`` or NaN where a row has none; or zeros and ones [n, c], ``-1`` in such rows.
             name (str, optional): Name of ``y``, for messages. (default: ``"y"``)
 
         Raises:
             ValueError: If no training row or no test row has a label, or rows are out of range.
         """
-        known = class_labels(name, y).cpu() != UNLABELED
+        known = (has_label(name, y) if is_multilabel(y) else class_labels(name, y) != UNLABELED).cpu()
         parts = [getattr(self.check(known.numel()), part) for part in PARTS]
         kept = [part[known[part]] for part in parts]
         for part, before, after in zip(PARTS, parts, kept):

@@ -96,8 +96,8 @@ def edges_of(data: Data) -> Edges:
     """
     name = weight_attribute(data)
     if name is None:
-        return data.edge_index
-    return WeightedEdges(data.edge_index, check_edge_weight(f"data.{name}", data[name], data.num_edges))
+        return data["edge_index"]
+    return WeightedEdges(data["edge_index"], check_edge_weight(f"data.{name}", data[name], data.num_edges))
 
 
 def index_of(edges: Edges) -> Tensor:

@@ -47,6 +47,29 @@ def class_labels(name: str, y: Any, size: int | str = "n", *, from_zero: bool = 
     return labels
 
 
+def has_label(name: str, y: Any, size: int | str = "n") -> Tensor:
+    """Whether each row has a label [n].
+
+    Args:
+        name (str): Name of the labels, for messages.
+        y (Tensor): Labels [n] as :func:`class_labels` takes them, or zeros and ones [n, c] for several labels of a row,
+            ``-1`` in a row without.
+        size (int or str, optional): The number of rows; a string stands for any. (default: ``"n"``)
+
+    Raises:
+        ValueError: If they are no labels.
+    """
+    if is_multilabel(y) and size in (y.size(0), str(size)):
+        return (y != UNLABELED).all(dim=1)
+    return class_labels(name, y, size, from_zero=True) != UNLABELED
+
+
+def is_multilabel(y: Any) -> bool:
+    """Whether labels are zeros and ones [n, c], a column for each label, ``-1`` in rows without."""
+    fits = isinstance(y, Tensor) and y.dim() == 2 and y.size(1) > 1 and y.dtype == torch.int64
+    return fits and bool(((y >= UNLABELED) & (y <= 1)).all())
+
+
 def as_tensor(y: Any) -> Any:
     """A tensor of a list of numbers or of an array; anything else as it is."""
     if isinstance(y, Tensor) or not (isinstance(y, (list, tuple)) or hasattr(y, "__array__")):

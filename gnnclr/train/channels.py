@@ -69,10 +69,9 @@ def read_from_data(recipe: Namespace) -> tuple[Namespace, ContrastiveData | None
     if not _open_numbers(recipe):
         return copy.deepcopy(recipe), None
     data = _load(recipe)
-    classes = None if data.labels is None else int(data.labels.max()) + 1
     wanted = {NUMBERS[role][name] for _, role, name in _open_numbers(recipe)}
     colors = (data.colors() if wanted & {"mean", "std"} else None) or (None, None)
-    return with_numbers(recipe, Numbers(data.in_channels, classes, *colors)), data
+    return with_numbers(recipe, Numbers(data.in_channels, data.num_classes, *colors)), data
 
 
 def with_numbers(recipe: Namespace, numbers: Numbers) -> Namespace:

@@ -48,6 +48,13 @@ class ContrastiveData(LightningDataModule):
         #: Scalars of the epoch, which are logged with the loss.
         self.logs: dict[str, float] = {}
 
+    @property
+    def num_classes(self) -> int | None:
+        """The number of classes, or of labels that an example may have several of; ``None`` without labels."""
+        if self.labels is None:
+            return None
+        return self.labels.size(1) if self.labels.dim() == 2 else int(self.labels.max()) + 1
+
     def batches(self) -> Iterable[Any]:
         """The batches of an epoch, anew at each iteration."""
         raise NotImplementedError
@@ -152,12 +159,19 @@ class ContrastiveData(LightningDataModule):
         self.setup("evaluate")
         if self.split is None:
             return {}
+        return evaluate_features(self.features(methods), self.labels, self.split)
+
+    def features(self, methods: Mapping[str, nn.Module]) -> dict[str, Callable[[], Tensor]]:
+        """What makes the features of the baselines and of ``methods``, by name.
+
+        Args:
+            methods (dict): Methods by name.
+        """
 
         def embedding(name: str, method: nn.Module) -> Callable[[], Tensor]:
             return lambda: check_embedding(self.embed(method), name)
 
-        features = self.baselines() | {name: embedding(name, method) for name, method in methods.items()}
-        return evaluate_features(features, self.labels, self.split)
+        return self.baselines() | {name: embedding(name, method) for name, method in methods.items()}
 
 
 def geometry_measures(z: Tensor) -> dict[str, float]:

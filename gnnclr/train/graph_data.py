@@ -1,14 +1,15 @@
 """The base of data modules that hold one graph."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from gnnclr.eval import Split
+from gnnclr.eval import ProbeResult, Split, multilabel_probe
 from gnnclr.eval.labels import probed_split
-from gnnclr.ops.labels import class_labels
+from gnnclr.ops.labels import class_labels, is_multilabel
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.vision.methods.method import VisionMethod
 
@@ -17,7 +18,7 @@ class GraphData(ContrastiveData):
     """Base class of data that are one graph, which is the batch, and its labeled nodes for the probes. A graph without
     labels can be trained on and embedded; nothing is probed then, as where all labels are of one class. Nodes whose
     label is missing (``-1``, or NaN where labels are floats) are trained on and embedded as others are, and left out of
-    the split.
+    the split. Labels may be zeros and ones [n, c], where a node may have several.
 
     A subclass writes :meth:`load` and :meth:`baselines`, the features that need no training.
 
@@ -39,7 +40,8 @@ class GraphData(ContrastiveData):
             self.graph = self.load()
             self.in_channels = self.graph.num_features
             if self.graph.y is not None:
-                self.labels = class_labels("data.y", self.graph.y, self.graph.num_nodes, from_zero=True)
+                y, n = self.graph.y, self.graph.num_nodes
+                self.labels = y if is_multilabel(y) else class_labels("data.y", y, n, from_zero=True)
                 self.split = probed_split(self.labels, lambda: Split.from_masks(self.graph), "node")
 
     def check(self, method: nn.Module) -> None:
@@ -51,6 +53,26 @@ class GraphData(ContrastiveData):
     def batches(self) -> Iterable[Data]:
         """The graph: an epoch is one step."""
         return FullGraph(self.graph)
+
+    def evaluate(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, ProbeResult]]:
+        """Probes the baselines and the features of ``methods`` alike: by a linear probe and kNN, or where a node may
+        have several labels by :func:`~gnnclr.eval.multilabel_probe`.
+
+        Args:
+            methods (dict): Methods by name, such as ``{"untrained": ..., "trained": ...}``.
+
+        Returns:
+            dict: For each row a dict of probe results; empty where nothing can be probed.
+        """
+        self.setup("evaluate")
+        if self.split is None or not is_multilabel(self.labels):
+            return super().evaluate(methods)
+        results = {}
+        for name, make in self.features(methods).items():
+            scores = multilabel_probe(make(), self.labels, self.split)
+            micro = ProbeResult(scores.micro_f1, scores.val_micro_f1, {"C": scores.C})
+            results[name] = {"Micro-F1": micro, "Macro-F1": ProbeResult(scores.macro_f1, math.nan, {"C": scores.C})}
+        return results
 
     @torch.no_grad()
     def embed(self, method: nn.Module) -> Tensor:

@@ -11,6 +11,9 @@ from torch_geometric.transforms import BaseTransform
 from gnnclr.eval import ProbeResult
 from gnnclr.graph import edges_of
 from gnnclr.node import MultiplexData, MultiplexScores, load_multiplex_data, multiplex_scores, propagate_features
+from gnnclr.node.datasets.graph_file import read_graph_file
+from gnnclr.node.datasets.load import own_multiplex_data, own_path
+from gnnclr.ops.check import check_seed
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.graph_data import GraphData
 
@@ -22,14 +25,18 @@ class MultiplexNodeData(GraphData):
     probe on the test nodes; NMI and ARI of k-means and Sim@5 over all nodes.
 
     Args:
-        dataset (str): What :func:`gnnclr.node.load_multiplex_data` reads from ``root``, such as ``"acm"``.
+        dataset (str): What :func:`gnnclr.node.load_multiplex_data` reads from ``root``, such as ``"acm"``; or a file
+            that :func:`torch.save` wrote of a graph with several relations, such as a
+            :class:`~torch_geometric.data.HeteroData` with nodes of one type.
         root (str, optional): Where the files are; ``~`` and ``$NAME`` are replaced. (default: ``None``)
         labels_per_class (int, optional): The split, by its training nodes a class. (default: ``20``)
         transform (BaseTransform, optional): A PyG transform. (default: ``None``)
         seed (int, optional): Unused: there is no order of batches. (default: ``0``)
+        split (int, optional): As of :class:`NodeData`, for a file. (default: ``0``)
+        undirected (bool, optional): Whether to add the other direction of each edge of a file. (default: ``False``)
 
     Raises:
-        ValueError: If there is no ``root``.
+        ValueError: If there is no ``root``, or a file has fewer than two relations.
     """
 
     def __init__(
@@ -39,16 +46,24 @@ class MultiplexNodeData(GraphData):
         labels_per_class: int = 20,
         transform: BaseTransform | None = None,
         seed: int = 0,
+        split: int = 0,
+        undirected: bool = False,
     ) -> None:
         super().__init__(seed)
-        if root is None:
+        self.file = own_path("data.dataset", dataset, ("acm",))
+        if root is None and self.file is None:
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
-        self.dataset, self.root = dataset, str(expand_path(root))
+        self.dataset, self.root = dataset, None if root is None else str(expand_path(root))
+        self.split_seed, self.undirected = check_seed("data.split", split), undirected
         self.labels_per_class, self.transform = labels_per_class, transform
 
     def load(self) -> MultiplexData:
         """The graph of the files."""
-        graph = load_multiplex_data(self.dataset, self.root, labels_per_class=self.labels_per_class)
+        if self.file is not None:
+            return own_multiplex_data(
+                read_graph_file(self.file), self.file.name, self.transform, self.split_seed, self.undirected
+            )
+        graph = load_multiplex_data(self.dataset, self.root or ".", labels_per_class=self.labels_per_class)
         return graph if self.transform is None else self.transform(graph)
 
     def check(self, method: nn.Module) -> None:

@@ -20,9 +20,10 @@ from gnnclr.node import (
     sbm,
     sparse_sbm,
 )
-from gnnclr.node.datasets.load import DATASETS
+from gnnclr.node.datasets.load import DATASETS, own_path
 from gnnclr.node.encoders.layer_wise import has_layers
-from gnnclr.ops.check import check_choice, check_count, describe
+from gnnclr.ops.check import check_choice, check_count, check_seed, describe
+from gnnclr.ops.labels import is_multilabel
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.follow_neighbors import check_neighbors
 from gnnclr.train.graph_data import GraphData
@@ -53,7 +54,8 @@ class NodeData(GraphData):
 
     Args:
         dataset (str): ``"sbm"`` or ``"sparse_sbm"``, generated graphs that need no files, the second as large as
-            ogbn-arxiv; or what :func:`gnnclr.node.load_node_data` reads from ``root``, such as ``"cora"``.
+            ogbn-arxiv; a file that :func:`torch.save` wrote of a graph; or what :func:`gnnclr.node.load_node_data`
+            reads from ``root``, such as ``"cora"``.
         root (str, optional): Where the files are; ``~`` and ``$NAME`` are replaced. (default: ``None``)
         transform (BaseTransform, optional): A PyG transform, such as
             :class:`torch_geometric.transforms.NormalizeFeatures`. (default: ``None``)
@@ -69,6 +71,9 @@ class NodeData(GraphData):
         neighbors (DataNeighbors, optional): Finds the nearest neighbors of all nodes, by the embeddings that they have
             when an epoch begins, for :class:`~gnnclr.graph.DataNeighborRewiring`. The share of them within a class is
             logged as ``neighbors_within_class``. (default: ``None``)
+        split (int, optional): The seed of a random split, or the number of one of several in the masks, which are
+            [n, s] then. (default: ``0``)
+        undirected (bool, optional): Whether to add the other direction of each edge of a file. (default: ``False``)
 
     Raises:
         ValueError: If ``dataset`` needs a ``root`` and has none, or with a loader if the method needs the whole graph.
@@ -84,12 +89,13 @@ class NodeData(GraphData):
         size: int | None = None,
         probed: int | None = None,
         neighbors: DataNeighbors | None = None,
+        split: int = 0,
+        undirected: bool = False,
     ) -> None:
         super().__init__(seed)
-        if not dataset.endswith(".pt"):
-            check_choice("data.dataset", dataset.lower(), (*GENERATED, *DATASETS))
-            dataset = dataset.lower()
-        if root is None and dataset not in GENERATED and not dataset.endswith(".pt"):
+        self.file = own_path("data.dataset", dataset, (*GENERATED, *DATASETS))
+        dataset = dataset.lower() if self.file is None else str(self.file)
+        if root is None and dataset in DATASETS:
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
         if size is not None:
             check_choice("data.dataset", dataset, tuple(GENERATED))
@@ -102,6 +108,9 @@ class NodeData(GraphData):
         self.root = None if root is None else str(expand_path(root))
         self.loader, self.size, self.probed = loader, size, probed
         self.neighbors = check_neighbors(neighbors)
+        self.split_seed, self.undirected = check_seed("data.split", split), undirected
+        if undirected and self.file is None:
+            raise ValueError(f"'data.undirected' goes with a file (got the data set {dataset!r})")
 
     def load(self) -> Data:
         """The generated graph, or that of the files."""
@@ -111,12 +120,12 @@ class NodeData(GraphData):
             if not bool(graph.test_mask.any()):
                 raise ValueError(f"'data.size' must be larger, or there is no node for the test (got {size})")
             return graph if self.transform is None else self.transform(graph)
-        path = expand_path(self.dataset)
-        if self.dataset.endswith(".pt") and not path.is_file():
+        if self.file is not None and not self.file.is_file():
             raise FileNotFoundError(
                 f"'data.dataset' must be the name of a data set or an existing file (got {self.dataset!r})"
             )
-        return load_node_data(str(path), self.root or ".", transform=self.transform)
+        options = {"split_seed": self.split_seed, "undirected": self.undirected}
+        return load_node_data(self.dataset, self.root or ".", transform=self.transform, **options)
 
     def setup(self, stage: str) -> None:
         """Loads the graph, once, and chooses the nodes for the probes."""
@@ -152,8 +161,8 @@ class NodeData(GraphData):
         return self.embed(method)
 
     def training_labels(self) -> Tensor | None:
-        """The labels of all nodes, where there are any."""
-        return self.labels
+        """The class of each node, where there are any."""
+        return None if is_multilabel(self.labels) else self.labels
 
     @torch.no_grad()
     def embed(self, method: nn.Module) -> Tensor:

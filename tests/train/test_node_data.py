@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch_geometric.data import HeteroData
 
 from gnnclr.graph.communities import EdgeCommunities
 from gnnclr.node import (
@@ -19,6 +20,8 @@ from gnnclr.node import (
     PyGEncoder,
     RandomNodeLoader,
     layer_wise_embed,
+    propagate_features,
+    sbm,
 )
 from gnnclr.train import NodeData, Run, parse_recipe
 
@@ -154,3 +157,60 @@ def test_a_recipe_of_the_whole_graph_takes_a_loader(tmp_path):
     data = Run(parse_recipe("grace-sbm", overrides), tmp_path).build().data
     data.setup("fit")
     assert len(data.batches()) == 6
+
+
+def graph_file(path, **parts):
+    torch.save(sbm(90, num_classes=3, num_features=16).update(parts), path)
+    return str(path)
+
+
+def fitted(tmp_path, recipe, dataset, *overrides):
+    overrides = [f"--data.dataset={dataset}", "--trainer.max_epochs=2", "--trainer.accelerator=cpu", *overrides]
+    return Run(parse_recipe(recipe, overrides), tmp_path / "run").fit()
+
+
+def test_a_graph_of_ones_own(tmp_path, capsys):
+    masks = {f"{part}_mask": torch.rand(90, 3) < 0.3 for part in ("train", "val", "test")}
+    masks["val_mask"] &= ~masks["train_mask"]
+    masks["test_mask"] &= ~masks["train_mask"] & ~masks["val_mask"]
+    weight = torch.rand(sbm(90, num_classes=3, num_features=16).num_edges, 1)
+    dataset = graph_file(tmp_path / "mine.graph", **masks, edge_attr=weight)
+    data = NodeData(dataset, split=2, undirected=True)
+    data.setup("fit")
+    said = capsys.readouterr().out
+    assert said.startswith("mine.graph: 90 nodes with 16 features; ") and "weights from edge_attr" in said
+    assert "made undirected" in said and "the masks hold 3 splits side by side: split 2 is used" in said
+    assert data.split.test.equal(masks["test_mask"][:, 2].nonzero().view(-1)) and data.graph.edge_weight.dim() == 1
+    unweighted = propagate_features(data.graph.x, data.graph.edge_index)
+    assert not torch.allclose(data.baselines()["A²X"](), unweighted)
+    result = fitted(tmp_path, "ccassg", dataset, "--data.split=2")
+    assert 0 <= result["test"]["trained"]["linear"] <= 1
+    with pytest.raises(ValueError, match=r"'data\.undirected' goes with a file \(got the data set 'sbm'\)"):
+        NodeData("sbm", undirected=True)
+    with pytest.raises(ValueError, match=r"'data\.dataset' must be one of 'sbm', .*'FILE' \(got 'coar'\)"):
+        NodeData("coar")
+
+
+def test_several_labels_of_a_node(tmp_path, capsys):
+    graph = sbm(90, num_classes=3, num_features=16)
+    y = torch.stack([graph.y == 0, graph.y != 1, graph.x[:, 0] > 0.5], dim=1).float()
+    y[5] = float("nan")
+    result = fitted(tmp_path, "ccassg", graph_file(tmp_path / "several.pt", y=y))
+    assert "3 labels of which a node may have several, 1 node without a label" in capsys.readouterr().out
+    for row in ("raw", "A²X", "untrained", "trained"):
+        assert result["test"][row].keys() == {"Micro-F1", "Macro-F1"}
+        assert 0 < result["test"][row]["Macro-F1"] <= result["test"][row]["Micro-F1"] + 0.3 <= 1.3
+    data = NodeData(str(tmp_path / "several.pt"))
+    data.setup("fit")
+    assert data.num_classes == 3 and data.training_labels() is None and 5 not in data.split.test
+
+
+def test_relations_of_a_file_are_contrasted(tmp_path):
+    graph, data = sbm(90, num_classes=3, num_features=16), HeteroData()
+    data["paper"].x, data["paper"].y = graph.x, graph.y
+    data["paper", "a", "paper"].edge_index = graph.edge_index
+    data["paper", "b", "paper"].edge_index = graph.edge_index[:, ::2]
+    data["paper", "b", "paper"].edge_weight = torch.rand(graph.edge_index[:, ::2].size(1))
+    torch.save(data, tmp_path / "hetero.pt")
+    result = fitted(tmp_path, "multiplex", str(tmp_path / "hetero.pt"))
+    assert 0 <= result["test"]["trained"]["Micro-F1"] <= 1

@@ -3,7 +3,6 @@
 import copy
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -14,22 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
-from torch_geometric.data.storage import GlobalStorage
 from torch_geometric.datasets import Amazon, Coauthor, Planetoid, WikiCS
 from torch_geometric.transforms import RandomNodeSplit
 from torch_geometric.utils import to_undirected
 
 from gnnclr.node.datasets.data import SparseFeatures, check_node_data, node_mask
-from gnnclr.node.datasets.multiplex import load_multiplex_data
+from gnnclr.node.datasets.graph_file import read_graph_file
+from gnnclr.node.datasets.multiplex import MultiplexData, load_multiplex_data
+from gnnclr.node.datasets.own_graph import MASKS, own_graph
 from gnnclr.ops.check import check_choice, check_edges, check_seed, describe
-from gnnclr.ops.labels import UNLABELED, class_labels
+from gnnclr.ops.labels import has_label
 from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
-from gnnclr.ops.read_files import check_archive, read_files
-
-#: The masks of a split.
-MASKS = ("train_mask", "val_mask", "test_mask")
+from gnnclr.ops.read_files import read_files
 
 
 def load_node_data(
@@ -38,6 +34,7 @@ def load_node_data(
     *,
     transform: Callable[[Data], Data] | None = None,
     split_seed: int | None = 0,
+    undirected: bool = False,
 ) -> Data:
     """A graph with node features, labels and the masks of a split, by name or from a file.
 
@@ -48,8 +45,8 @@ def load_node_data(
     and ``"physics"``: 10 % training, 10 % validation, 80 % test nodes.
 
     Args:
-        name (str): One of these names, or the path of a file ``*.pt`` that holds a PyG
-            :class:`~torch_geometric.data.Data` or its ``to_dict()``.
+        name (str): One of these names, or the path of a file that holds a PyG :class:`~torch_geometric.data.Data` or
+            its ``to_dict()``, by :func:`torch.save`, see :func:`own_node_data`.
         root (str or Path, optional): Where raw files are: ``root/planetoid/Cora/raw``, ``root/amazon/Photo/raw``,
             ``root/coauthor/CS/raw``, ``root/wikics/WikiCS/raw``, or without the collection, as PyG's data sets lay them
             out; ``root/ogbn_arxiv``, as OGB unpacks it; ``root/multiplex/acm.npz``. Nothing is written there, unless
@@ -59,6 +56,7 @@ def load_node_data(
             are stored as a sparse matrix, see :class:`~gnnclr.node.SparseFeatures`. (default: ``None``)
         split_seed (int or None, optional): Seed of :func:`choose_split`; ``None`` leaves the masks as they are stored.
             (default: ``0``)
+        undirected (bool, optional): Whether to add the other direction of each edge of a file. (default: ``False``)
 
     Raises:
         FileNotFoundError: If files are missing and cannot be downloaded.
@@ -67,10 +65,91 @@ def load_node_data(
     """
     if transform is not None and not callable(transform):
         raise ValueError(f"'transform' must be callable (got {describe(transform)})")
-    if str(name).endswith(".pt"):
-        data = _load_file(expand_path(name))
-    else:
-        data = DATASETS[check_choice("name", str(name).lower(), tuple(DATASETS))](expand_path(root))
+    path = own_path("name", name, tuple(DATASETS))
+    if path is not None:
+        return own_node_data(read_graph_file(path), path.name, transform, split_seed, undirected)
+    return _ready(DATASETS[str(name).lower()](expand_path(root)), transform, split_seed)[0]
+
+
+def own_path(argument: str, dataset: str | Path, names: tuple[str, ...]) -> Path | None:
+    """The file that a data set is, or ``None`` for one that has a name.
+
+    Args:
+        argument (str): Name of the argument, for the message.
+        dataset (str or Path): A name, in small or capital letters, or the path of a file, which may be missing.
+        names (tuple): The names.
+
+    Raises:
+        ValueError: If it is neither a name nor looks like a path.
+    """
+    if str(dataset).lower() in names:
+        return None
+    path = expand_path(dataset)
+    if not (path.suffix or len(path.parts) > 1 or path.exists()):
+        check_choice(argument, str(dataset).lower(), (*names, "FILE"))
+    return path
+
+
+def own_node_data(
+    value: Any,
+    name: str = "data",
+    transform: Callable[[Data], Data] | None = None,
+    split_seed: int | None = 0,
+    undirected: bool = False,
+) -> Data:
+    """A graph of one's own with the masks of a split. A printed paragraph says what was found, and what was done about
+    it.
+
+    Args:
+        value (Data, HeteroData or dict): The graph, see :func:`~gnnclr.node.datasets.own_graph.own_graph`. Of several
+            relations the union is taken.
+        name (str, optional): Its name, for the paragraph. (default: ``"data"``)
+        transform (callable, optional): A PyG transform. (default: ``None``)
+        split_seed (int or None, optional): Seed or number of the split, see :func:`choose_split`. (default: ``0``)
+        undirected (bool, optional): Whether to add the other direction of each edge. (default: ``False``)
+
+    Raises:
+        ValueError: If it is no graph, or a part of it does not fit.
+    """
+    data, phrases = own_graph(value, undirected=undirected)
+    if isinstance(data, MultiplexData):
+        count, names = len(data.relations), data.class_names if "class_names" in data else None
+        data = data.union()
+        phrases.append(f"the union of its {count} relations is taken ('multiplex' contrasts them)")
+        if names is not None:
+            data.class_names = names
+    data, phrase = _ready(data, transform, split_seed)
+    notice(f"{name}: {'; '.join([*phrases, phrase])}.")
+    return data
+
+
+def own_multiplex_data(
+    value: Any,
+    name: str = "data",
+    transform: Callable[[Data], Data] | None = None,
+    split_seed: int = 0,
+    undirected: bool = False,
+) -> MultiplexData:
+    """A graph of one's own with several relations and the masks of a split; arguments are those of
+    :func:`own_node_data`.
+
+    Raises:
+        ValueError: If it has fewer than two relations, or a part of it does not fit.
+    """
+    data, phrases = own_graph(value, undirected=undirected)
+    if not isinstance(data, MultiplexData) or len(data.relations) < 2:
+        raise ValueError(
+            f"'data' must have several relations between nodes of one type (got one); recipes for a single graph, such "
+            f"as 'grace', take {name}"
+        )
+    data, phrase = _split(data, split_seed)
+    data = data if transform is None else transform(data)
+    notice(f"{name}: {'; '.join([*phrases, phrase])}.")
+    return SparseFeatures()(data)
+
+
+def _ready(data: Data, transform: Callable[[Data], Data] | None, split_seed: int | None) -> tuple[Data, str]:
+    """A graph that was checked, with a split and transformed features, and a phrase about the split."""
     if isinstance(data, Data) and isinstance(data.x, Tensor) and data.x.layout != torch.strided:
         data.x = data.x.to_sparse_csr() if transform is None else data.x.to_dense()
     data = check_node_data(data)
@@ -79,11 +158,12 @@ def load_node_data(
             raise ValueError(
                 f"'data.{key}' must have an entry for each of {data.num_nodes} nodes (got {describe(value)})"
             )
+    phrase = "masks as they are"
     if split_seed is not None:
-        data = choose_split(data, split_seed)
+        data, phrase = _split(data, split_seed)
     if transform is not None:
         data = check_node_data(transform(data))
-    return SparseFeatures()(data)
+    return SparseFeatures()(data), phrase
 
 
 def choose_split(data: Data, seed: int = 0) -> Data:
@@ -102,26 +182,38 @@ def choose_split(data: Data, seed: int = 0) -> Data:
         ValueError: If the seed is negative or no integer, masks hold no or different numbers of splits, or there are
             labels, but too few to split them.
     """
+    data, phrase = _split(data, seed)
+    if "side by side" in phrase:
+        notice(phrase)
+    return data
+
+
+def _split(data: Data, seed: int) -> tuple[Data, str]:
+    """The graph with the masks of one split, and a phrase about it."""
     check_seed("seed", seed)
     if not any(mask in data for mask in MASKS):
-        if data.y is None:
-            return data
-        return _random_split(data, seed)
+        found = data if data.y is None else _random_split(data, seed)
+        return found, f"split at random by seed {seed}: {_sizes(found)}" if "train_mask" in found else "no split"
     masks = {key: value for key, value in data.to_dict().items() if key.endswith("_mask") and isinstance(value, Tensor)}
     several = {key: mask.size(1) for key, mask in masks.items() if mask.dim() == 2}
     if len(set(several.values())) > 1 or 0 in several.values():
         raise ValueError(f"'data' must have masks of equally many splits (got {several})")
-    if several:
-        splits = next(iter(several.values()))
-        notice(f"the masks hold {splits} splits side by side: split {seed % splits} is used")
+    if not several:
+        return data, f"split by its own masks: {_sizes(data)}"
+    splits = next(iter(several.values()))
     data = copy.copy(data)
-    for key, splits in several.items():
+    for key in several:
         data[key] = data[key][:, seed % splits].contiguous()
-    return data
+    return data, f"the masks hold {splits} splits side by side: split {seed % splits} is used"
+
+
+def _sizes(data: Data) -> str:
+    parts = [f"{int(data[mask].sum()):,} {mask.removesuffix('_mask')}" for mask in MASKS if mask in data]
+    return f"{', '.join(parts)} nodes"
 
 
 def _random_split(data: Data, seed: int) -> Data:
-    labeled = (class_labels("data.y", data.y, data.num_nodes, from_zero=True) != UNLABELED).nonzero().view(-1).cpu()
+    labeled = has_label("data.y", data.y, data.num_nodes).nonzero().view(-1).cpu()
     n = labeled.numel()
     if n == 0:
         return data
@@ -195,26 +287,6 @@ def _load_acm(root: Path) -> Data:
     data = load_multiplex_data("acm", root).union()
     data.x = data.x.to_dense()
     return data
-
-
-def _load_file(path: Path) -> Data:
-    if not path.is_file():
-        raise FileNotFoundError(f"'name' must be a data set or an existing file (got {path})")
-
-    def load() -> Any:
-        if zipfile.is_zipfile(path):  # as torch saves since version 1.6
-            check_archive(path)
-        # PyG's own loader falls back to unpickling anything.
-        with torch.serialization.safe_globals([Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]):
-            data = torch.load(path, weights_only=True)
-        data = Data.from_dict(data) if isinstance(data, dict) else data
-        x = getattr(data, "x", None)
-        if isinstance(x, Tensor) and x.layout == torch.sparse_csr:  # broken indices would be followed
-            parts = x.crow_indices(), x.col_indices(), x.values()
-            data.x = torch.sparse_csr_tensor(*parts, size=x.shape, check_invariants=True)
-        return data
-
-    return read_files(path, load, "hold a Data or its to_dict()")
 
 
 def _planetoid(root: str, name: str) -> Planetoid:
