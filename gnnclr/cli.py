@@ -29,6 +29,7 @@ examples:
   gnnclr evaluate --config grace-sbm --seeds 5             mean and standard deviation over seeds
   gnnclr embed --run runs/cora --output z.npz
   gnnclr embed --run runs/photos --images FOLDER           embeddings of other images
+  gnnclr embed --run runs/cora --graph other.pt            embeddings of another graph
   gnnclr export --run runs/photos --format onnx --output encoder.onnx
 """
 
@@ -142,6 +143,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     embed = commands.add_parser("embed", help=brief, description=about, allow_abbrev=False)
     embed.add_argument("--run", type=_path, required=True, metavar="FOLDER", help="the folder of a run")
     embed.add_argument("--images", type=_path, metavar="FOLDER", help="embed these images; a zip file is a folder too")
+    embed.add_argument("--graph", type=_path, metavar="FILE", help="embed the nodes of this graph, of torch.save")
     file = "*.npz or, with pyarrow, *.parquet (default: embeddings.npz)"
     embed.add_argument("--output", type=_path, default="embeddings.npz", metavar="FILE", help=file)
     embed.set_defaults(function=_embed, takes_recipe=False)
@@ -251,7 +253,7 @@ def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
 def _embed(arguments: argparse.Namespace, rest: list[str]) -> int:
     from gnnclr.train.embedding import embed_run, write_arrays
 
-    arrays = embed_run(arguments.run, images=arguments.images)
+    arrays = embed_run(arguments.run, images=arguments.images, graph=arguments.graph)
     rows, width = arrays["z"].shape
     print(f"{rows} embeddings of width {width} in {write_arrays(arrays, arguments.output)}: {', '.join(arrays)}")
     return 0

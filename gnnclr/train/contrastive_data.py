@@ -48,6 +48,11 @@ class ContrastiveData(LightningDataModule):
         #: Scalars of the epoch, which are logged with the loss.
         self.logs: dict[str, float] = {}
 
+    def fitted(self) -> list[dict[str, Tensor]]:
+        """What was learned from the data before the training, such as directions of features, to transform others
+        alike."""
+        return []
+
     @property
     def num_classes(self) -> int | None:
         """The number of classes, or of labels that an example may have several of; ``None`` without labels."""

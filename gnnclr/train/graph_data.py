@@ -1,7 +1,9 @@
 """The base of data modules that hold one graph."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +11,8 @@ from torch_geometric.data import Data
 
 from gnnclr.eval import ProbeResult, Split, multilabel_probe
 from gnnclr.eval.labels import probed_split
+from gnnclr.node.datasets.load import own_node_data
+from gnnclr.node.transforms.fitted import apply_transform, fitted_transforms
 from gnnclr.ops.labels import class_labels, is_multilabel
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.vision.methods.method import VisionMethod
@@ -25,6 +29,8 @@ class GraphData(ContrastiveData):
     Args:
         seed (int, optional): The seed of the order of batches, where there are several. (default: ``0``)
     """
+
+    transform: Callable[..., Any] | None = None
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
@@ -53,6 +59,33 @@ class GraphData(ContrastiveData):
     def batches(self) -> Iterable[Data]:
         """The graph: an epoch is one step."""
         return FullGraph(self.graph)
+
+    def fitted(self) -> list[dict[str, Tensor]]:
+        """What the fitted transforms of the graph learned, one after the other."""
+        return [part.state or {} for part in fitted_transforms(self.transform)]
+
+    def read_other(self, value: Any, name: str, fitted: list[dict[str, Tensor]]) -> Data:
+        """Another graph as that of the training: read and transformed alike, and fitted to nothing.
+
+        Args:
+            value (Data or dict): The graph, see :func:`~gnnclr.node.datasets.own_graph.own_graph`.
+            name (str): Its name, for the paragraph that is printed.
+            fitted (list): What :meth:`fitted` was after the training.
+
+        Raises:
+            ValueError: If it is none that the transforms can be applied to.
+        """
+        parts = list(fitted_transforms(self.transform))
+        if len(parts) != len(fitted):
+            raise ValueError(f"'data.transform' must have the {len(fitted)} fitted parts of the run (got {len(parts)})")
+        for part, state in zip(parts, fitted):
+            part.state = state
+        self.graph = self.own(value, name, partial(apply_transform, self.transform))
+        return self.graph
+
+    def own(self, value: Any, name: str, transform: Callable[[Data], Data]) -> Data:
+        """A graph of one's own, without a split; a subclass says of which kind."""
+        return own_node_data(value, name, transform, None, getattr(self, "undirected", False))
 
     def evaluate(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, ProbeResult]]:
         """Probes the baselines and the features of ``methods`` alike: by a linear probe and kNN, or where a node may

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from gnnclr.eval import ProbeResult
@@ -56,6 +58,10 @@ class MultiplexNodeData(GraphData):
         self.dataset, self.root = dataset, None if root is None else str(expand_path(root))
         self.split_seed, self.undirected = check_seed("data.split", split), undirected
         self.labels_per_class, self.transform = labels_per_class, transform
+
+    def own(self, value: Any, name: str, transform: Callable[[Data], Data]) -> Data:
+        """A graph of one's own with several relations, without a split."""
+        return own_multiplex_data(value, name, transform, None, self.undirected)
 
     def load(self) -> MultiplexData:
         """The graph of the files."""

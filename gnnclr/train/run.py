@@ -25,6 +25,7 @@ from gnnclr.train.channels import read_from_data
 from gnnclr.train.check_settings import check_parts, check_trainer
 from gnnclr.train.checkpoint import OF_TRAINING, PARTS, AtomicCheckpointIO, check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
+from gnnclr.train.fitted_file import FITTED, save_fitted
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
 from gnnclr.train.metrics_csv import MetricsCSV
 from gnnclr.train.named_fields import names_fields
@@ -45,6 +46,7 @@ class Run:
                           is probed, measures of how features lie
     ``broken.txt``        photos that were passed over as they cannot be read, and why, where there are some
     ``checkpoints/``      ``last.ckpt``, loadable with ``weights_only=True``
+    ``fitted.pt``         what transforms of features were fitted to, where there are such; loadable likewise
     ====================  ==============================================================================
 
     One process at a time writes into the folder; another one that wants to is refused. A training on several processes
@@ -174,6 +176,8 @@ class Run:
         files.texts |= data.records()
         check_parts(module)
         untrained = copy.deepcopy(module.method)
+        if is_rank_zero():
+            save_fitted(self.folder, data.fitted())
         if ckpt_path is None and is_rank_zero():
             for name in ("metrics.csv", "metrics.json"):
                 (self.folder / name).unlink(missing_ok=True)
@@ -187,7 +191,7 @@ class Run:
                 seconds = timer.time_elapsed("train")  # of the sessions before as well
         except Exception:
             if ckpt_path is None and trainer.global_step == 0 and is_rank_zero():
-                self._clear([*files.texts, "metrics.csv"])
+                self._clear([*files.texts, "metrics.csv", FITTED])
             raise
         joined = trainer.world_size > 1 and dist.is_initialized()
         return Trained(data, untrained, module.method, trainer.global_step, seconds, joined)

@@ -127,7 +127,7 @@ def own_multiplex_data(
     value: Any,
     name: str = "data",
     transform: Callable[[Data], Data] | None = None,
-    split_seed: int = 0,
+    split_seed: int | None = 0,
     undirected: bool = False,
 ) -> MultiplexData:
     """A graph of one's own with several relations and the masks of a split; arguments are those of
@@ -142,7 +142,7 @@ def own_multiplex_data(
             f"'data' must have several relations between nodes of one type (got one); recipes for a single graph, such "
             f"as 'grace', take {name}"
         )
-    data, phrase = _split(data, split_seed)
+    data, phrase = (data, "no split") if split_seed is None else _split(data, split_seed)
     data = data if transform is None else transform(data)
     notice(f"{name}: {'; '.join([*phrases, phrase])}.")
     return SparseFeatures()(data)
@@ -158,7 +158,7 @@ def _ready(data: Data, transform: Callable[[Data], Data] | None, split_seed: int
             raise ValueError(
                 f"'data.{key}' must have an entry for each of {data.num_nodes} nodes (got {describe(value)})"
             )
-    phrase = "masks as they are"
+    phrase = "its own masks" if any(mask in data for mask in MASKS) else "no split"
     if split_seed is not None:
         data, phrase = _split(data, split_seed)
     if transform is not None:

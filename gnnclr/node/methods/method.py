@@ -33,6 +33,8 @@ class NodeMethod(nn.Module):
 
     #: Whether a step uses the weights of edges whatever the encoder; a subclass that does says so.
     uses_edge_weights: ClassVar[bool] = False
+    #: Whether something of each node of the training is part of the method, so that no other graph can be embedded.
+    bound_to_nodes: ClassVar[bool] = False
     #: Whether a step is made of the whole graph, so that a subgraph cannot take its place.
     of_whole_graph: ClassVar[bool] = False
 

@@ -1,6 +1,6 @@
 """Transforms of node features: rows of length one, tf-idf of words, leading singular directions."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -9,11 +9,13 @@ from torch_geometric.transforms import BaseTransform
 
 from gnnclr.node.datasets.data import check_features, check_parts
 from gnnclr.node.sparse.csr import csr_tensor
+from gnnclr.node.transforms.fitted import FittedTransform
 from gnnclr.ops.check import check_count, check_matrix, check_seed
 from gnnclr.ops.unit_rows import unit_rows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+    from sklearn.feature_extraction.text import TfidfTransformer
 
 
 class UnitFeatures(BaseTransform):
@@ -27,7 +29,7 @@ class UnitFeatures(BaseTransform):
         return data
 
 
-class TfidfFeatures(BaseTransform):
+class TfidfFeatures(FittedTransform):
     r"""Weighs bags of words by their inverse document frequency, and brings rows to length one, by
     :class:`sklearn.feature_extraction.text.TfidfTransformer`.
 
@@ -51,28 +53,45 @@ class TfidfFeatures(BaseTransform):
     def __init__(self, sublinear: bool = False):
         self.sublinear = sublinear
 
-    def forward(self, data: Data) -> Data:
-        """The graph with weighed features ``x``."""
+    def fit(self, data: Data) -> tuple[dict[str, Tensor], Tensor]:
+        """The weight of each word, and the weighed features."""
+        model, words = self._model(), self._words(data)
+        weighed = model.fit_transform(words)
+        return {"weight": torch.from_numpy(model.idf_)}, self._like(data.x, weighed)
+
+    def transform(self, data: Data) -> Tensor:
+        """The features, weighed by the words of the graph that the transform is fitted to."""
+        model, words = self._model(), self._words(data)
+        model.idf_ = self.state["weight"].numpy().astype(words.dtype)
+        return self._like(data.x, model.transform(words))
+
+    def _model(self) -> "TfidfTransformer":
         from sklearn.feature_extraction.text import TfidfTransformer
 
-        x = check_features(data)
-        words = scipy_features(x)
+        return TfidfTransformer(sublinear_tf=self.sublinear)
+
+    @staticmethod
+    def _words(data: Data) -> "csr_matrix":
+        words = scipy_features(check_features(data))
         if words.nnz and words.data.min() < 0:
             raise ValueError(f"'data.x' must hold counts of words, none negative (got {words.data.min():.3g})")
-        words = TfidfTransformer(sublinear_tf=self.sublinear).fit_transform(words)
+        return words
+
+    @staticmethod
+    def _like(x: Tensor, words: Any) -> Tensor:
+        """Weighed words in the layout and type of features."""
         if x.layout == torch.strided:
             weighed = torch.from_numpy(words.toarray())
         else:
             words = words.tocoo()
             weighed = csr_tensor(*map(torch.from_numpy, (words.row, words.col, words.data)), size=tuple(x.shape))
-        data.x = weighed.to(x.device, x.dtype)
-        return data
+        return weighed.to(x.device, x.dtype)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(sublinear={self.sublinear})"
 
 
-class SVDFeatures(BaseTransform):
+class SVDFeatures(FittedTransform):
     r"""Replaces features by their first singular directions, by :func:`sklearn.utils.extmath.randomized_svd`.
 
     .. math:: \mathbf{X} \approx \mathbf{U} \mathbf{\Sigma} \mathbf{V}^{\top}, \qquad
@@ -99,14 +118,20 @@ class SVDFeatures(BaseTransform):
     def __init__(self, num_components: int = 512, seed: int = 0):
         self.num_components, self.seed = check_count("num_components", num_components), check_seed("seed", seed)
 
-    def forward(self, data: Data) -> Data:
-        """The graph with few features ``x``."""
+    def fit(self, data: Data) -> tuple[dict[str, Tensor], Tensor]:
+        """The directions [K, F], and the features along them."""
         from sklearn.utils.extmath import randomized_svd
 
         x = check_features(data)
-        u, s, _ = randomized_svd(scipy_features(x), min(self.num_components, *x.shape), random_state=self.seed)
-        data.x = torch.from_numpy(u * s).to(x.device, x.dtype)
-        return data
+        u, s, v = randomized_svd(scipy_features(x), min(self.num_components, *x.shape), random_state=self.seed)
+        # In double precision half of the digits are for nobody, and runs keep them.
+        return {"directions": torch.from_numpy(v).float()}, torch.from_numpy(u * s).to(x.device, x.dtype)
+
+    def transform(self, data: Data) -> Tensor:
+        """The features along the directions of the graph that the transform is fitted to."""
+        x = check_features(data)
+        projected = scipy_features(x) @ self.state["directions"].numpy().T
+        return torch.from_numpy(projected).to(x.device, x.dtype)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(num_components={self.num_components})"

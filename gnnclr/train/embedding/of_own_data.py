@@ -18,6 +18,9 @@ def embed_own_data(run: Run) -> dict[str, np.ndarray]:
         arrays["name"] = np.array(data.names)
     if data.labels is not None:
         arrays["y"] = data.labels.numpy()
+    graph = getattr(data, "graph", None)
+    if graph is not None and "class_names" in graph:
+        arrays["classes"] = np.array(graph.class_names)
     if data.split is not None:
         arrays |= {name: getattr(data.split, name).numpy() for name in ("train", "val", "test")}
     return arrays
