@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from benchmarks.common.paired import Difference
+from gnnclr.eval import Difference
 
 #: This package, the same beside something else, what it is compared with, and text.
 OURS, LIGHT, OTHERS, INK = "#3b6ea8", "#9bb8d9", "#a3abb5", "#1f2933"

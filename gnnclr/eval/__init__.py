@@ -16,6 +16,7 @@ from gnnclr.eval.linear_probe import linear_probe
 from gnnclr.eval.link_prediction import LinkResult, LinkSplit, link_prediction
 from gnnclr.eval.multilabel_probe import MultilabelScores, multilabel_probe
 from gnnclr.eval.neighborhood import neighborhood_overlap
+from gnnclr.eval.paired import Difference, paired_difference
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.similarity_search import similarity_search
 from gnnclr.eval.split import Split
@@ -24,6 +25,7 @@ from gnnclr.eval.wasserstein import wasserstein_uniformity
 
 __all__ = [
     "ClusteringResult",
+    "Difference",
     "FewShotResult",
     "LinkResult",
     "LinkSplit",
@@ -41,6 +43,7 @@ __all__ = [
     "multilabel_probe",
     "negative_similarity",
     "neighborhood_overlap",
+    "paired_difference",
     "positive_similarity",
     "results_table",
     "similarity_search",
