@@ -15,6 +15,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="needs real data: GNNCLR_DATA is not set"))
 
 
+@pytest.fixture(autouse=True)
+def nothing_said(monkeypatch):
+    """What a process says once, it says once in each test."""
+    monkeypatch.setattr("gnnclr.ops.notice._once", set())
+
+
 def pytest_generate_tests(metafunc):
     """Tests of the loss contract run at the temperatures and with the implementations that the loss has."""
     if hasattr(metafunc.cls, "temperatures"):

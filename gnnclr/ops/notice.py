@@ -20,3 +20,14 @@ def notice(line: str) -> None:
     """
     if is_rank_zero():
         print(line, flush=True)
+
+
+#: What :func:`notice_once` has printed.
+_once: set[str] = set()
+
+
+def notice_once(line: str) -> None:
+    """Prints a line as :func:`notice`, unless this process has printed it before: data are read once for each run."""
+    if line not in _once:
+        _once.add(line)
+        notice(line)

@@ -1,6 +1,6 @@
 import pytest
 
-from gnnclr.ops.notice import is_rank_zero, notice
+from gnnclr.ops.notice import is_rank_zero, notice, notice_once
 from gnnclr.processes import RANKS
 
 
@@ -14,3 +14,9 @@ def test_one_process_speaks(name, rank, out, monkeypatch, capsys):
         monkeypatch.setenv(name, rank)
     notice("hello")
     assert capsys.readouterr().out == out and is_rank_zero() == bool(out)
+
+
+def test_a_line_is_said_once(capsys):
+    for _ in range(2):
+        notice_once("what is said once")
+    assert capsys.readouterr().out == "what is said once\n"

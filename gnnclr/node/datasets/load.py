@@ -23,7 +23,7 @@ from gnnclr.node.datasets.multiplex import MultiplexData, load_multiplex_data
 from gnnclr.node.datasets.own_graph import MASKS, own_graph
 from gnnclr.ops.check import check_choice, check_edges, check_seed, describe
 from gnnclr.ops.labels import has_label
-from gnnclr.ops.notice import notice
+from gnnclr.ops.notice import notice, notice_once
 from gnnclr.ops.paths import expand_path
 from gnnclr.ops.read_files import read_files
 
@@ -119,7 +119,7 @@ def own_node_data(
         if names is not None:
             data.class_names = names
     data, phrase = _ready(data, transform, split_seed)
-    notice(f"{name}: {'; '.join([*phrases, phrase])}.")
+    notice_once(f"{name}: {'; '.join([*phrases, phrase])}.")
     return data
 
 
@@ -144,7 +144,7 @@ def own_multiplex_data(
         )
     data, phrase = (data, "no split") if split_seed is None else _split(data, split_seed)
     data = data if transform is None else transform(data)
-    notice(f"{name}: {'; '.join([*phrases, phrase])}.")
+    notice_once(f"{name}: {'; '.join([*phrases, phrase])}.")
     return SparseFeatures()(data)
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data, HeteroData
@@ -40,7 +41,7 @@ def own_graph(value: Any, name: str = "data", *, undirected: bool = False) -> tu
     Raises:
         ValueError: If it is no graph of one kind of nodes, has no features or no edges, or a part does not fit.
     """
-    data = copy.copy(_as_data(value, name))
+    data = copy.copy(_as_data(in_tensors(value), name))
     data.x, about_x = _features(data, name)
     phrases = [f"{data.num_nodes:,} nodes with {data.x.size(1):,} features{about_x}"]
     suffixes = [f"_{relation}" for relation in data.relations] if isinstance(data, MultiplexData) else [""]
@@ -57,6 +58,20 @@ def own_graph(value: Any, name: str = "data", *, undirected: bool = False) -> tu
         if mask in data:
             data[mask] = _mask(f"data.{mask}", data[mask], data.num_nodes)
     return data, phrases
+
+
+def in_tensors(value: Any) -> Any:
+    """A graph with tensors in the place of arrays of NumPy, and lists in that of arrays of texts; anything else as it
+    is."""
+    if not isinstance(value, (Data, HeteroData)):
+        return value
+    arrays = any(isinstance(part, np.ndarray) for store in value.stores for part in store.values())
+    value = value.clone() if arrays else value
+    for store in value.stores if arrays else ():
+        for key, part in list(store.items()):
+            if isinstance(part, np.ndarray):
+                store[key] = torch.from_numpy(part) if part.dtype.kind in "biuf" else part.tolist()
+    return value
 
 
 def _as_data(value: Any, name: str) -> Data:
