@@ -27,6 +27,7 @@ examples:
   gnnclr fit --config grace-cora --print_config            all settings of a recipe
   gnnclr fit --ckpt_path=runs/cora/checkpoints/last.ckpt   go on with a run that was stopped
   gnnclr evaluate --config grace-sbm --seeds 5             mean and standard deviation over seeds
+  gnnclr compare --configs grace,ccassg --data.dataset=graph.pt --seeds 5
   gnnclr embed --run runs/cora --output z.npz
   gnnclr embed --run runs/photos --images FOLDER           embeddings of other images
   gnnclr embed --run runs/cora --graph other.pt            embeddings of another graph
@@ -135,6 +136,13 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     evaluate.add_argument("--seeds", type=int, metavar="N", help="with --config: train seeds 0 to N-1 (default: 5)")
     evaluate.set_defaults(function=_evaluate, takes_recipe=True)
 
+    compare = commands.add_parser("compare", help="several recipes on the same data and seeds", allow_abbrev=False)
+    names = "names of recipes, or YAML files; differences are those from the first one"
+    compare.add_argument("--configs", required=True, metavar="NAME,NAME,...", help=names)
+    compare.add_argument("--seeds", type=int, default=5, metavar="N", help="train seeds 0 to N-1 (default: 5)")
+    compare.add_argument("--out", type=_path, default="runs/comparison", metavar="FOLDER", help="default: %(default)s")
+    compare.set_defaults(function=_compare, takes_recipe=True)
+
     about = (
         "Writes the embeddings z of the data of a run, or of other data of their kind, and what is known of the rows: "
     )
@@ -236,8 +244,7 @@ def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
                 raise ValueError(f"'--{name}' goes with --config; --run evaluates one run in its folder (got {value})")
         _print_result(Run.open(arguments.run, overrides).evaluate())
         return 0
-    if any(override.startswith("--seed_everything") for override in overrides):
-        raise ValueError(f"'--seed_everything' goes with fit; here seeds are 0 to N-1 of --seeds N (got {overrides})")
+    _check_no_seed(overrides)
     name, count = _name(arguments.config), 5 if arguments.seeds is None else arguments.seeds
     seeds = Seeds(parse_recipe(arguments.config, overrides), arguments.out or f"runs/{name}/seeds", name)
     try:
@@ -248,6 +255,26 @@ def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
         return 0
     print(f"\n{table}\n\nTest results in percent, mean ± standard deviation over {count} seeds; see {seeds.folder}")
     return 0
+
+
+def _compare(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from gnnclr.train import Comparison, TrainingInterrupted
+
+    _check_no_seed(overrides)
+    configs = [os.path.expanduser(name.strip()) for name in arguments.configs.split(",") if name.strip()]
+    comparison = Comparison(configs, overrides, arguments.out)
+    try:
+        table = comparison.evaluate(arguments.seeds)
+    except TrainingInterrupted:
+        return _stopped("\nStopped. The same command goes on where it was.")
+    if is_rank_zero():
+        print(f"\n{table}\n\n{comparison.legend(arguments.seeds)} All is in {comparison.folder}")
+    return 0
+
+
+def _check_no_seed(overrides: list[str]) -> None:
+    if any(override.startswith("--seed_everything") for override in overrides):
+        raise ValueError(f"'--seed_everything' goes with fit; here seeds are 0 to N-1 of --seeds N (got {overrides})")
 
 
 def _embed(arguments: argparse.Namespace, rest: list[str]) -> int:

@@ -4,7 +4,9 @@ from gnnclr.configs import RecipeError, available_recipes
 from gnnclr.train.callbacks import StepProgress, StepSeed
 from gnnclr.train.channels import build_data, build_module
 from gnnclr.train.checkpoint import AtomicCheckpointIO, read_checkpoint
+from gnnclr.train.compare import Comparison
 from gnnclr.train.contrastive_data import ContrastiveData
+from gnnclr.train.fit import Fit, fit
 from gnnclr.train.graph_data import GraphData
 from gnnclr.train.image_data import ImageData
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
@@ -23,8 +25,10 @@ from gnnclr.train.seeds import Seeds
 __all__ = [
     "LARS",
     "AtomicCheckpointIO",
+    "Comparison",
     "ContrastiveData",
     "ContrastiveModule",
+    "Fit",
     "GraphData",
     "ImageData",
     "MetricsCSV",
@@ -42,6 +46,7 @@ __all__ = [
     "available_recipes",
     "build_data",
     "build_module",
+    "fit",
     "load",
     "parameter_groups",
     "parse_recipe",

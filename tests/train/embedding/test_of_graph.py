@@ -89,9 +89,7 @@ def test_what_does_not_fit(runs, tmp_path):
     narrow = Data(x=torch.rand(5, 7), edge_index=torch.tensor([[0], [1]]))
     with pytest.raises(ValueError, match=r"'graph' must have nodes with 24 features, as that of the run \(got 7\)"):
         embed_run(runs / "raw", graph=narrow)
-    with pytest.raises(
-        ValueError, match=r"'data\.x' must have the 24 columns that TfidfFeatures is fitted to"
-    ):
+    with pytest.raises(ValueError, match=r"'data\.x' must have the 24 columns that TfidfFeatures is fitted to"):
         embed_run(runs / "lsa", graph=narrow)
     with pytest.raises(FileNotFoundError, match="existing file"):
         embed_run(runs / "raw", graph=tmp_path / "no.pt")
