@@ -174,6 +174,35 @@ def test_code_on_large_graphs_runs():
     assert sum(batch.num_nodes for batch in names["data"].batches()) == 3000
 
 
+YOURS = DOCS / "your_graph.md"
+
+
+def test_page_on_your_graph_runs(tmp_path, monkeypatch, capsys):
+    """All of its blocks and commands, in their order."""
+    import numpy as np
+
+    from gnnclr.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    text = YOURS.read_text(encoding="utf-8")
+    found = re.findall(r"```python\n(.*?)```|^    gnnclr ([^\n]*)$", text, re.DOTALL | re.MULTILINE)
+    names, said = {}, []
+    for block, command in found:
+        if block:
+            exec(block, names)
+        else:
+            assert (
+                main([*shlex.split(command), *["--trainer.accelerator=cpu"] * (not command.startswith("embed"))]) == 0
+            )
+        said.append(capsys.readouterr().out)
+    assert len(found) == 6
+    assert re.search(r"^    (my_graph\.pt: .*), \.\.\.$", text, re.MULTILINE)[1] in said[1]
+    assert names["fitted"].z.shape == (300, 512) and names["z"].shape == (80, 512)
+    assert "bgrl" in said[3] and "linear − grace" in said[3] and "[" in said[3]
+    with np.load("z.npz", allow_pickle=False) as arrays:
+        assert arrays["z"].shape == (80, 512)
+
+
 BATCHES = (DOCS / "large_batches.md").read_text(encoding="utf-8")
 
 
