@@ -1,3 +1,4 @@
+import functools
 import multiprocessing
 import os
 
@@ -19,6 +20,15 @@ def pytest_collection_modifyitems(items):
 def nothing_said(monkeypatch):
     """What a process says once, it says once in each test."""
     monkeypatch.setattr("gnnclr.ops.notice._once", set())
+
+
+@pytest.fixture
+def one_probe(monkeypatch):
+    """Linear probes without a choice of settings, where runs are tested and not what they score."""
+    from gnnclr.eval import linear_probe
+
+    quick = functools.partial(linear_probe, scalings=["none"], C=[1.0])
+    monkeypatch.setattr("gnnclr.eval.baselines.linear_probe", quick)
 
 
 def pytest_generate_tests(metafunc):

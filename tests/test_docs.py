@@ -177,7 +177,7 @@ def test_code_on_large_graphs_runs():
 YOURS = DOCS / "your_graph.md"
 
 
-def test_page_on_your_graph_runs(tmp_path, monkeypatch, capsys):
+def test_page_on_your_graph_runs(tmp_path, monkeypatch, capsys, one_probe):
     """All of its blocks and commands, in their order."""
     import numpy as np
 
@@ -198,7 +198,7 @@ def test_page_on_your_graph_runs(tmp_path, monkeypatch, capsys):
     assert len(found) == 6
     assert re.search(r"^    (my_graph\.pt: .*), \.\.\.$", text, re.MULTILINE)[1] in said[1]
     assert names["fitted"].z.shape == (300, 512) and names["z"].shape == (80, 512)
-    assert "bgrl" in said[3] and "linear − grace" in said[3] and "[" in said[3]
+    assert "| ccassg " in said[3] and "linear − grace" in said[3] and "[" in said[3]
     with np.load("z.npz", allow_pickle=False) as arrays:
         assert arrays["z"].shape == (80, 512)
 

@@ -46,7 +46,7 @@ class GraphData(ContrastiveData):
             self.graph = self.load()
             self.in_channels = self.graph.num_features
             if self.graph.y is not None:
-                y, n = self.graph.y, self.graph.num_nodes
+                y, n = self.graph["y"], self.graph.num_nodes
                 self.labels = y if is_multilabel(y) else class_labels("data.y", y, n, from_zero=True)
                 self.split = probed_split(self.labels, lambda: Split.from_masks(self.graph), "node")
 

@@ -8,6 +8,9 @@ from gnnclr.node import sbm
 from gnnclr.train import RecipeError, fit
 
 SHORT = ["--trainer.max_epochs=1", "--trainer.accelerator=cpu"]
+SHORT += [f"--model.method.encoder.{name}_channels=8" for name in ("hidden", "out")]
+
+pytestmark = pytest.mark.usefixtures("one_probe")
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def test_a_graph_at_hand(data, tmp_path, monkeypatch):
     data.x = data.x.numpy()
     fitted = gnnclr.fit(data, "ccassg", [*SHORT, "--data.undirected=true"])
     assert str(fitted.folder) == "runs/ccassg/1" and str(fitted) == "Fit('runs/ccassg/1')"
-    assert 0 <= fitted.test["trained"]["linear"] <= 1 and fitted.z.shape == (90, 512)
+    assert 0 <= fitted.test["trained"]["linear"] <= 1 and fitted.z.shape == (90, 8)
     torch.testing.assert_close(fitted.embed(data), fitted.z)
     torch.testing.assert_close(fitted.embed("runs/ccassg/1/graph.pt"), fitted.z)
     assert isinstance(data.x, np.ndarray)  # it stays as it is

@@ -1,5 +1,6 @@
 """Graphs from files that someone saved with torch."""
 
+import importlib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,8 @@ def _load(path: Path) -> Any:
 def _sparse_classes() -> list[Any]:
     if not torch_geometric.typing.WITH_TORCH_SPARSE:
         return []
-    from torch_sparse import SparseStorage, SparseTensor
-
-    return [SparseStorage, SparseTensor]
+    torch_sparse = importlib.import_module("torch_sparse")
+    return [torch_sparse.SparseStorage, torch_sparse.SparseTensor]
 
 
 def _check_sparse(value: Any) -> None:

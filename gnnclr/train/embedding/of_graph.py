@@ -50,7 +50,7 @@ def embed_graph(run: Run, graph: Any) -> dict[str, np.ndarray]:
         ) from error
     arrays = {"z": check_embedding(data.embed(method)).numpy()}
     if other.y is not None:
-        arrays["y"] = other.y.numpy()
+        arrays["y"] = other["y"].numpy()
     if "class_names" in other:
         arrays["classes"] = np.array(other.class_names)
     return arrays

@@ -12,6 +12,7 @@ from gnnclr.train import Run, parse_recipe
 from gnnclr.train.embedding import embed_run
 
 SHORT = ["--trainer.accelerator=cpu", "--trainer.max_epochs=2"]
+SHORT += [f"--model.method.encoder.{name}_channels=8" for name in ("hidden", "out")]
 LSA = [
     "--data.transform=torch_geometric.transforms.Compose",
     "--data.transform.transforms=[{class_path: gnnclr.node.TfidfFeatures}, "
@@ -80,9 +81,9 @@ def test_the_command(runs, tmp_path, capsys):
     assert (
         said.startswith("texts.pt: 50 nodes with 24 features; ") and "3 classes named by texts; its own masks" in said
     )
-    assert f"50 embeddings of width 512 in {output}: z, y, classes" in said
+    assert f"50 embeddings of width 8 in {output}: z, y, classes" in said
     with np.load(output, allow_pickle=False) as arrays:
-        assert arrays["classes"].tolist() == ["a", "b", "c"] and arrays["z"].shape == (50, 512)
+        assert arrays["classes"].tolist() == ["a", "b", "c"] and arrays["z"].shape == (50, 8)
 
 
 def test_what_does_not_fit(runs, tmp_path):
@@ -114,4 +115,4 @@ def test_methods_that_are_bound_to_their_nodes(runs, monkeypatch):
     monkeypatch.setattr("gnnclr.node.CCASSG.bound_to_nodes", True, raising=False)
     with pytest.raises(ValueError, match="cannot embed another graph: CCASSG in its method is bound to the nodes"):
         embed_run(runs / "raw", graph=runs / "other.pt")
-    assert copy.copy(embed_run(runs / "raw"))["z"].shape == (80, 512)
+    assert copy.copy(embed_run(runs / "raw"))["z"].shape == (80, 8)
