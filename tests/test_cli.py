@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -254,16 +255,24 @@ def test_nodes_without_a_label_are_left_out_of_splits_and_probes(folder, capsys)
         assert [len(arrays[part]) for part in ("train", "val", "test")] == [10, 10, 80]
 
 
-def test_weights_of_edges_are_said_to_be_ignored(folder):
+def test_weights_of_edges_that_are_not_used_are_said(folder, capsys):
     graph = sbm(80, 3, 512)
     graph.edge_weight = torch.rand(graph.num_edges)
     torch.save(graph, "graph.pt")
-    with pytest.warns(UserWarning, match="GRACE does not use 'edge_weight' of the graph: all edges count") as record:
-        assert main(["fit", "--config=grace-sbm", "--out=run", *GRAPH, "--data.dataset=graph.pt"]) == 0
+    small = [f"--model.method.encoder.{name}_channels=8" for name in ("hidden", "out")]
+    small += [f"--model.method.decoder.{name}_channels=8" for name in ("in", "hidden")]
+    command = ["fit", "--config=graphmae", *GRAPH, *small, "--data.dataset=graph.pt"]
+    with pytest.warns(UserWarning, match="GraphMAE does not use 'edge_weight' of the graph: all edges count") as record:
+        assert main([*command, "--out=run"]) == 0
     assert sum("edge_weight" in str(warning.message) for warning in record) == 1
+    assert "weights from edge_weight" in capsys.readouterr().out
+    with warnings.catch_warnings(record=True) as record:
+        dims = [f"--model.method.{part}.edge_dim=1" for part in ("encoder", "decoder")]
+        assert main([*command, "--out=weighted", *dims]) == 0
+    assert not any("edge_weight" in str(warning.message) for warning in record)
 
 
-@pytest.mark.parametrize("labels", [torch.rand(80), torch.zeros(80, 2, dtype=torch.long)])
+@pytest.mark.parametrize("labels", [torch.rand(80), torch.rand(80, 2)])
 def test_wrong_labels_are_refused_before_the_training(folder, capsys, labels):
     torch.save(sbm(80, 3, 512).to_dict() | {"y": labels}, "graph.pt")
     assert main(["fit", "--config=grace-sbm", "--out=run", *GRAPH, "--data.dataset=graph.pt"]) == 2

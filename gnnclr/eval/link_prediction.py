@@ -12,6 +12,7 @@ from torch_geometric.utils import remove_self_loops, to_undirected
 from gnnclr.eval.labels import check_grid
 from gnnclr.eval.non_edges import pair_number, sample_non_edges
 from gnnclr.eval.unit_scale import float32_features, unit_scale
+from gnnclr.graph.weighted_edges import check_weighted_edges, edges_of
 from gnnclr.ops.check import check_choice, check_edges, check_index, check_matrix, check_number, describe
 from gnnclr.ops.unit_rows import unit_rows
 
@@ -99,8 +100,9 @@ class LinkSplit:
         if not isinstance(data, Data):
             raise ValueError(f"'data' must be a Data with edges 'edge_index' (got {describe(data)})")
         n = data.num_nodes
-        edge_index = check_edges(data.edge_index, n, "data.edge_index").cpu()
-        edge_index = to_undirected(remove_self_loops(edge_index)[0], num_nodes=n)
+        edge_index, weight = check_weighted_edges(edges_of(data), n, "data.edge_index")
+        device = edge_index.device
+        edge_index, weight = _simple(edge_index.cpu(), None if weight is None else weight.cpu(), n)
         edges = edge_index.size(1) // 2
         if min(int(val * edges), int(test * edges)) < 1:
             raise ValueError(f"'data' must have edges for train, val and test (got {edges} undirected edges)")
@@ -115,19 +117,31 @@ class LinkSplit:
         split = RandomLinkSplit(val, test, True, add_negative_train_samples=False, neg_sampling_ratio=0.0)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            parts = split(Data(edge_index=edge_index, num_nodes=n))
+            parts = split(Data(edge_index=edge_index, edge_weight=weight, num_nodes=n))
         positives = [part.edge_label_index for part in parts[1:]]
         negatives = sample_non_edges(edge_index, n, wanted, seed).split([p.size(1) for p in positives], dim=1)
         train = copy.copy(data)
         for key in [key for key in train.to_dict() if key.startswith("edge_")]:
             del train[key]
-        train.edge_index = to_undirected(parts[0].edge_index, num_nodes=n).to(data.edge_index.device)
+        edge_index, weight = _simple(parts[0].edge_index, parts[0].edge_weight, n)
+        train.edge_index = edge_index.to(device)
+        if weight is not None:
+            train.edge_weight = weight.to(device)
         train.num_nodes = n
         return cls(train, positives[0], negatives[0], positives[1], negatives[1])
 
     def __repr__(self) -> str:
         sizes = (self.train.num_edges // 2, self.val_positive.size(1), self.test_positive.size(1))
         return "LinkSplit(train={}, val={}, test={})".format(*sizes)
+
+
+def _simple(edge_index: Tensor, weight: Tensor | None, num_nodes: int) -> tuple[Tensor, Tensor | None]:
+    """Both directions of each edge, with the mean of its weights, and without self-loops."""
+    edge_index, weight = remove_self_loops(edge_index, weight)
+    if weight is None:
+        return to_undirected(edge_index, num_nodes=num_nodes), None
+    edge_index, weight = to_undirected(edge_index, weight, num_nodes=num_nodes, reduce="mean")
+    return edge_index, weight
 
 
 @dataclass(frozen=True)

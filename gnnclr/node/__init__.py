@@ -59,6 +59,7 @@ from gnnclr.node.transforms.community_views import (
 from gnnclr.node.transforms.diffusion import PPRDiffusion, ppr_matrix
 from gnnclr.node.transforms.ego_nets import EgoNets
 from gnnclr.node.transforms.features import SVDFeatures, TfidfFeatures, UnitFeatures
+from gnnclr.node.transforms.fitted import FittedTransform
 from gnnclr.node.transforms.shuffle import FeatureShuffle
 from gnnclr.node.transforms.views import EdgeDrop, FeatureMask, grace_view
 
@@ -90,6 +91,7 @@ __all__ = [
     "FeatureMask",
     "FeatureShuffle",
     "FittedRewiring",
+    "FittedTransform",
     "GATEncoder",
     "GCNEncoder",
     "GCNLayer",

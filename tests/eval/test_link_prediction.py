@@ -30,9 +30,21 @@ def test_split_partitions_the_edges():
     parts = [undirected(p) for p in (split.train.edge_index, split.val_positive, split.test_positive)]
     assert set().union(*parts) == edges and sum(map(len, parts)) == len(edges)
     assert [len(p) for p in parts[1:]] == [int(0.1 * len(edges)), int(0.2 * len(edges))]
-    assert split.train.is_undirected() and split.train.num_nodes == 200 and "edge_weight" not in split.train
+    assert split.train.is_undirected() and split.train.num_nodes == 200 and split.train.edge_weight.eq(1).all()
     assert split.train.x is data.x and "edge_weight" in data and data.num_edges == 2 * len(edges)
     assert str(split) == f"LinkSplit(train={len(parts[0])}, val={len(parts[1])}, test={len(parts[2])})"
+
+
+def test_weights_follow_their_edges():
+    data = graph(40, 0.3)
+    low, high = data.edge_index.amin(dim=0), data.edge_index.amax(dim=0)
+    data.edge_weight = (low * 40 + high).float()
+    data.edge_attr = torch.rand(data.num_edges, 2)
+    train, plain = LinkSplit.random(data).train, data.clone()
+    del plain.edge_weight
+    edge_index = LinkSplit.random(plain).train.edge_index
+    assert train.edge_index.equal(edge_index) and "edge_attr" not in train  # weights change no split
+    assert train.edge_weight.equal((edge_index.amin(dim=0) * 40 + edge_index.amax(dim=0)).float())
 
 
 def test_negatives_are_no_edges_in_any_direction():

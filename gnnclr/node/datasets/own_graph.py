@@ -113,7 +113,7 @@ def _of_relations(data: HeteroData, name: str) -> Data:
             f"torch_geometric.transforms.AddMetaPaths and keep that type, or take data.to_homogeneous()"
         )
     parts = dict(data[data.node_types[0]].to_dict()) | dict(data._global_store.to_dict())
-    stores = {re.sub(r"\W", "_", "_".join(dict.fromkeys(edge[1:2]))): data[edge] for edge in data.edge_types}
+    stores = {re.sub(r"\W", "_", edge[1]): data[edge] for edge in data.edge_types}
     if len(stores) < len(data.edge_types):
         raise ValueError(f"'{name}' must have relations of different names (got {data.edge_types})")
     if not stores:

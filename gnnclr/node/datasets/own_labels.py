@@ -70,9 +70,9 @@ def _columns(name: str, labels: Tensor) -> Tensor:
     labels = torch.where(missing, 0, labels.nan_to_num() if labels.is_floating_point() else labels)
     wrong = labels[(labels != 0) & (labels != 1)]
     if wrong.numel():
-        shape = list(labels.shape)
         raise ValueError(
-            f"'{name}' of shape {shape} must hold zeros and ones, a column for a label (got {wrong[0].item()})"
+            f"'{name}' must hold zeros and ones, a column for a label, where it has {labels.size(1)} columns "
+            f"(got {wrong[0].item():g})"
         )
     return torch.where(missing, UNLABELED, labels.to(torch.int64))
 

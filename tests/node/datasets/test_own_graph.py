@@ -115,7 +115,7 @@ def test_labels_of_any_form():
     [
         (torch.tensor([0, 0.5, 1, 1, 1, 1]), r"'data\.y' must hold whole numbers, .* \(got 0.5\)"),
         (torch.tensor([0, -2, 1, 1, 1, 1]), r"'data\.y' must hold classes 0, 1, 2"),
-        (torch.rand(6, 2), r"'data\.y' of shape \[6, 2\] must hold zeros and ones, a column for a label"),
+        (torch.rand(6, 2), r"'data\.y' must hold zeros and ones, a column for a label, where it has 2 columns"),
         (torch.zeros(5), r"'data\.y' must have an entry for each of 6 nodes"),
         (["a"] * 5, r"'data\.y' must have an entry for each of 6 nodes"),
     ],

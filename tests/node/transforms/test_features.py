@@ -4,8 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch_geometric.data import Data
+from torch_geometric.transforms import Compose, SVDFeatureReduction
 
 from gnnclr.node import SVDFeatures, TfidfFeatures, UnitFeatures
+from gnnclr.node.transforms.fitted import apply_transform, fitted_transforms
 
 
 def test_rows_have_length_one():
@@ -125,3 +127,32 @@ def test_wrong_input(features):
         SVDFeatures()(Data(x=features * float("nan")))
     with pytest.raises(ValueError, match=r"'data' must be a Data"):
         SVDFeatures()(features)
+
+
+def test_other_graphs_are_transformed_by_what_was_fitted():
+    torch.manual_seed(0)
+    one, other = (torch.poisson(torch.full((n, 8), 0.8)) for n in (20, 11))
+    both = Compose([TfidfFeatures(), UnitFeatures(), SVDFeatures(num_components=3)])
+    fitted = both(Data(x=one)).x
+    assert [type(part).__name__ for part in fitted_transforms(both)] == ["TfidfFeatures", "SVDFeatures"]
+    tfidf, svd = (part.state for part in fitted_transforms(both))
+    weight = 1 + torch.log((1 + 20) / (1 + (one > 0).sum(dim=0)))
+    torch.testing.assert_close(tfidf["weight"].float(), weight)
+    torch.testing.assert_close(svd["directions"] @ svd["directions"].t(), torch.eye(3), atol=1e-5, rtol=0)
+    for x in (other, other.to_sparse_csr()):
+        given = Data(x=x)
+        found = apply_transform(Compose([both.transforms[0], both.transforms[2]]), given)
+        expected = F.normalize(other * weight, dim=1) @ svd["directions"].t()
+        torch.testing.assert_close(found.x, expected)
+        assert given.x is x  # it stays as it is
+    torch.testing.assert_close(apply_transform(both, Data(x=one)).x, fitted, atol=1e-3, rtol=1e-3)
+    assert (tfidf, svd) == tuple(part.state for part in fitted_transforms(both))  # nothing is fitted again
+
+
+def test_what_cannot_be_applied_to_other_graphs():
+    data = Data(x=torch.rand(9, 4), edge_index=torch.tensor([[0], [1]]))
+    with pytest.raises(ValueError, match="SVDFeatures must be fitted to a graph before it is applied to another one"):
+        apply_transform(SVDFeatures(2), data)
+    with pytest.raises(ValueError, match="SVDFeatureReduction makes features that mean something else on each graph"):
+        apply_transform(SVDFeatureReduction(2), data)
+    assert apply_transform(None, data) is data
