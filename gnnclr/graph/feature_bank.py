@@ -11,9 +11,9 @@ from torch_geometric.utils import scatter
 from gnnclr.graph.composed import composed
 from gnnclr.graph.exact import drop_hits, nearest, pad, tile_rows
 from gnnclr.graph.index import KNNIndex, KNNOutput
-from gnnclr.ops.agreement import agree
 from gnnclr.ops.check import check_choice, check_count, check_finite, check_index, check_matrix, describe
-from gnnclr.ops.gather_rows import gather_rows
+from gnnclr.ops.processes.agreement import agree
+from gnnclr.ops.processes.gather_rows import gather_rows
 from gnnclr.ops.unit_rows import unit_rows
 
 

@@ -6,8 +6,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.autograd import Function
 
-from gnnclr.ops.gather_rows import gather_rows
 from gnnclr.ops.no_double_backward import no_double_backward
+from gnnclr.ops.processes.gather_rows import gather_rows
 
 
 class _Gather(Function):
@@ -31,6 +31,6 @@ def gather(x: Tensor, sizes: list[int]) -> Tensor:
 
     Args:
         x (Tensor): This process's rows [n, ...].
-        sizes (list): Rows of each process, from :func:`gnnclr.ops.agreement.agree`.
+        sizes (list): Rows of each process, from :func:`gnnclr.ops.processes.agreement.agree`.
     """
     return _Gather.apply(x, sizes)

@@ -19,7 +19,6 @@ from gnnclr.nn import AlignmentConv, PairConv
 from gnnclr.nn.alignment import anchor_mass
 from gnnclr.nn.each_anchor import each_anchor
 from gnnclr.nn.shared_parameters import save_shared_once
-from gnnclr.ops.agreement import agree
 from gnnclr.ops.check import (
     check_choice,
     check_constant,
@@ -32,6 +31,7 @@ from gnnclr.ops.check import (
 )
 from gnnclr.ops.contrast_views import contrast_views, in_words
 from gnnclr.ops.labels import as_tensor, class_labels
+from gnnclr.ops.processes.agreement import agree
 from gnnclr.ops.unit_rows import normalize
 
 #: What a loss may return of the losses of anchors.

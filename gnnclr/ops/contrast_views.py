@@ -9,8 +9,8 @@ from torch.autograd import Function
 from torch.nn.functional import softplus
 
 from gnnclr.ops.check import check_finite, check_positive, looks_at
-from gnnclr.ops.joined_rows import JoinedRows
 from gnnclr.ops.no_double_backward import no_double_backward
+from gnnclr.ops.processes.joined_rows import JoinedRows
 from gnnclr.ops.unit_rows import bring_to_unit
 from gnnclr.ops.view_pairs import PAIRS
 
@@ -39,7 +39,8 @@ def contrast_views(
         views (list): Views, two or more.
         temperature (float or Tensor): The temperature :math:`\tau > 0`.
         pairing (str, optional): ``"views"`` or ``"keys"``. (default: ``"views"``)
-        sizes (list, optional): Samples of each process, from :func:`gnnclr.ops.agreement.agree`. (default: ``None``,
+        sizes (list, optional): Samples of each process, from
+            :func:`gnnclr.ops.processes.agreement.agree`. (default: ``None``,
             those of this process alone)
 
     Shapes:

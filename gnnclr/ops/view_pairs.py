@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops.check import looks_at
-from gnnclr.ops.joined_rows import JoinedRows
+from gnnclr.ops.processes.joined_rows import JoinedRows
 from gnnclr.ops.row_sweep import RowSweep
 from gnnclr.ops.sample_diagonals import SampleDiagonals
 from gnnclr.ops.tiles import SAFE_RANGE, RowTiles, SymmetricTiles, tile_size

@@ -9,7 +9,7 @@ from contracts.loss import make_views
 
 from gnnclr.graph import FeatureBank
 from gnnclr.losses import DCLLoss, InfoNCELoss, NTXentLoss, SpectralContrastiveLoss, SupConLoss
-from gnnclr.ops.agreement import _difference
+from gnnclr.ops.processes.agreement import _difference
 
 LABELS = torch.tensor([0, 1, 0, 2, 2, 0, 1, 3, 1])
 

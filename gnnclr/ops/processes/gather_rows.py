@@ -10,7 +10,7 @@ def gather_rows(x: Tensor, sizes: list[int]) -> Tensor:
 
     Args:
         x (Tensor): This process's rows [n, ...]; alike on all processes but for their number.
-        sizes (list): Rows of each process, from :func:`gnnclr.ops.agreement.agree`.
+        sizes (list): Rows of each process, from :func:`gnnclr.ops.processes.agreement.agree`.
     """
     if min(sizes) == max(sizes):
         joined = x.new_empty(sum(sizes), *x.shape[1:])

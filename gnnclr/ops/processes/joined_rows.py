@@ -4,8 +4,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gnnclr.ops.gather_rows import gather_rows
 from gnnclr.ops.one_side_tiles import OneSideTiles
+from gnnclr.ops.processes.gather_rows import gather_rows
 from gnnclr.ops.tiles import slices
 from gnnclr.ops.unit_rows import bring_to_unit
 

@@ -1,0 +1,1 @@
+"""What several processes agree on, and rows that they have in common."""
