@@ -1,6 +1,6 @@
 """Images for contrastive training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -9,14 +9,12 @@ from gnnclr.eval import Split
 from gnnclr.eval.labels import probed_split
 from gnnclr.graph import DataNeighbors
 from gnnclr.graph.batches import BatchSelection
-from gnnclr.node import NodeMethod
 from gnnclr.ops.check import check_choice, check_count, describe
 from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.paths import expand_path
-from gnnclr.train.contrastive_data import ContrastiveData, device_of
-from gnnclr.train.follow_neighbors import check_neighbors
-from gnnclr.train.shared_selection import SharedSelection
+from gnnclr.train.contrastive_data import device_of
+from gnnclr.train.selected_batches import SelectedBatches
 from gnnclr.vision import (
     CentralSquare,
     Images,
@@ -34,7 +32,7 @@ DATASETS = ("digits", "cifar10", "cifar100", "stl10")
 SHAPES = {"digits": (8, 1), "cifar10": (32, 3), "cifar100": (32, 3), "stl10": (96, 3)}
 
 
-class ImageData(ContrastiveData):
+class ImageData(SelectedBatches):
     """Batches of images, and labeled images for the probes.
 
     Training sees all images but the test images, without labels; those that have none as well (``"stl10"``). Probes
@@ -78,7 +76,7 @@ class ImageData(ContrastiveData):
         selection: BatchSelection | None = None,
         neighbors: DataNeighbors | None = None,
     ) -> None:
-        super().__init__(seed)
+        super().__init__(seed, limit, selection, neighbors)
         if dataset == "folder":
             raise ValueError(
                 "'data.dataset' must be one that fits into memory (got 'folder'): take a recipe for photos, such as "
@@ -90,14 +88,8 @@ class ImageData(ContrastiveData):
         check_count("data.batch_size", batch_size, least=2)  # with one image nothing repels
         if limit is not None and check_count("data.limit", limit) < batch_size:
             raise ValueError(f"'data.limit' must be at least the batch size of {batch_size} (got {describe(limit)})")
-        if selection is not None and not isinstance(selection, BatchSelection):
-            raise ValueError(f"'data.selection' must be a BatchSelection (got {describe(selection)})")
-        self.neighbors = check_neighbors(neighbors)
-        if selection is not None and selection.needs_neighbors and neighbors is None:
-            raise ValueError(f"'data.neighbors' must be DataNeighbors for {type(selection).__name__} (got None)")
         self.root = None if root is None else str(expand_path(root))
         self.size, self.batch_size, self.supervised = size, batch_size, labels
-        self.limit, self.selection = limit, selection
         self.images: Images | None = None
         own, channels = SHAPES[dataset]
         self.square = CentralSquare(size if size is not None and dataset == "digits" else own, 1.0, channels)
@@ -121,16 +113,10 @@ class ImageData(ContrastiveData):
         others = 0 if self.images.extra is None else len(self.images.extra)
         self.split = probed_split(self.labels, lambda: Split(*rows), "image", others)
 
-    def check(self, method: nn.Module) -> None:
-        """Raises a :class:`ValueError` if ``method`` takes graphs, or its encoder expects inputs of another width."""
-        if isinstance(method, NodeMethod):
-            raise ValueError(f"'model.method' must take images, which 'data' are (got {type(method).__name__})")
-        super().check(method)
-
     def training_images(self) -> tuple[Tensor, Tensor | None]:
         """The images to train on, and their labels where batches have them."""
         images, labels = self.images.train if self.supervised else (self.images.unlabeled, None)
-        index = self._limited(len(images))
+        index = self.limited(len(images))
         return images[index], None if labels is None else labels[index]
 
     def training_labels(self) -> Tensor:
@@ -140,12 +126,7 @@ class ImageData(ContrastiveData):
             others = 0 if self.images.extra is None else len(self.images.extra)
             parts += [self.images.val.labels, torch.full((others,), UNLABELED)]
         labels = torch.cat(parts)
-        return labels[self._limited(len(labels))]
-
-    def _limited(self, count: int) -> Tensor | slice:
-        if self.limit is None or self.limit >= count:
-            return slice(None)
-        return torch.randperm(count, generator=torch.Generator().manual_seed(0))[: self.limit]
+        return labels[self.limited(len(labels))]
 
     def colors(self) -> tuple[list[float], list[float]]:
         """Mean and deviation of each channel over the images that are no test images, or those that are known."""
@@ -155,53 +136,20 @@ class ImageData(ContrastiveData):
         parts += [] if self.images.extra is None else [self.images.extra]
         return measured_colors(chunk for part in parts for chunk in part.split(4096))
 
-    @property
-    def batches_by_neighbors(self) -> bool:
-        """Whether the selection makes batches of the neighbors."""
-        return self.selection is not None and self.selection.needs_neighbors
-
     def batches(self) -> TensorLoader:
         """Shuffled batches of the images that are no test images, or of the labeled training images."""
         images, labels = self.training_images()
         if len(images) < self.batch_size:
             raise ValueError(f"'data.batch_size' must be at most the {len(images)} images (got {self.batch_size})")
-        rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
-        selection = self.selection
-        if selection is not None and world_size > 1:
-            selection = SharedSelection(selection, self.trainer)
+        rank, world_size = self.ranks
+        selection = self.shared_selection
         return TensorLoader(
-            images,
-            labels,
-            self.batch_size,
-            seed=self.seed,
-            rank=rank,
-            world_size=world_size,
-            selection=selection,
+            images, labels, self.batch_size, seed=self.seed, rank=rank, world_size=world_size, selection=selection
         )
 
-    @torch.no_grad()
-    def start_epoch(self, method: nn.Module, epoch: int) -> None:
-        """Finds the neighbors that are due. Gives the selection of batches these, or the embeddings of two views of all
-        images, on the first process: its batches are those of all."""
-        super().start_epoch(method, epoch)
-        if self.batches_by_neighbors:
-            self.selection.set_neighbors(self.neighbors.neighbor)
-            return
-        if self.selection is None or (self.trainer is not None and not self.trainer.is_global_zero):
-            return
-        missing = [name for name in ("encoder", "projector", "views") if not hasattr(method, name)]
-        if missing:
-            raise ValueError(
-                f"'data.selection' needs a method with an encoder, a projector and views (got {type(method).__name__} "
-                f"without {', '.join(missing)})"
-            )
-        device = device_of(method)
-        # Drawn by a generator of its own: a run that is resumed sees the same.
-        generator = torch.Generator(device).manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
-        with eval_mode(method):
-            views = [method.views(chunk.to(device), generator)[:2] for chunk in self.training_images()[0].split(512)]
-            z = [[method.projector(method.encoder(chunk)).float().cpu() for chunk in view] for view in zip(*views)]
-        self.selection.set_embeddings(*map(torch.cat, z))
+    def training_chunks(self, epoch: int) -> Iterator[Tensor]:
+        """The images to train on, in order."""
+        return iter(self.training_images()[0].split(512))
 
     def training_features(self, method: nn.Module) -> Tensor:
         """The encoder's features [n, d] of the images to train on, in evaluation mode."""

@@ -1,6 +1,6 @@
 """Photos for contrastive training, read from where they are."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -9,19 +9,19 @@ from torch import Tensor, nn
 from gnnclr.eval import ProbeResult, Split, evaluate_features
 from gnnclr.eval.labels import probed_split
 from gnnclr.graph import DataNeighbors
-from gnnclr.node import NodeMethod
+from gnnclr.graph.batches import BatchSelection
 from gnnclr.ops.check import check_choice, check_count
 from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
-from gnnclr.train.contrastive_data import ContrastiveData, check_embedding, device_of, geometry_measures
-from gnnclr.train.follow_neighbors import check_neighbors
+from gnnclr.train.contrastive_data import check_embedding, device_of, geometry_measures
+from gnnclr.train.selected_batches import SelectedBatches
 from gnnclr.vision import CentralSquare, PhotoCrops, PhotoFolder, PhotoSource
 from gnnclr.vision.photos.decode import MAX_PIXELS
 from gnnclr.vision.photos.inspect import Inspection, inspect_photos
 from gnnclr.vision.photos.loader import PhotoLoader
-from gnnclr.vision.photos.reader import PhotoReader, SquareOf, read_squares, usual_workers
+from gnnclr.vision.photos.reader import MOST_AT_ONCE, PhotoReader, Read, SquareOf, read_squares, usual_workers
 
 #: Height and width of the pixels that are a baseline: those of the whole square would be too many to probe.
 THUMBNAIL = 32
@@ -29,7 +29,7 @@ THUMBNAIL = 32
 HELD_OUT = 0.1
 
 
-class PhotoData(ContrastiveData):
+class PhotoData(SelectedBatches):
     """Photos of any size and mode, labeled or not, which are decoded and cropped by processes of their own.
 
     Training sees all photos but those of the test, without labels. Where folders are classes, probes are fitted on
@@ -58,6 +58,8 @@ class PhotoData(ContrastiveData):
             (default: ``100_000_000``)
         workers (int, optional): The number of processes that read; 0 reads in the process that trains. Results do not
             depend on it. (default: one for each core but one, from 1 to 8)
+        selection (BatchSelection, optional): Chooses the batches of an epoch, see :class:`ImageData`.
+            (default: ``None``, random batches)
         neighbors (DataNeighbors, optional): Finds the nearest neighbors of all training photos when an epoch begins,
             see :class:`ImageData`. (default: ``None``)
 
@@ -78,19 +80,18 @@ class PhotoData(ContrastiveData):
         broken: str = "skip",
         max_pixels: int = MAX_PIXELS,
         workers: int | None = None,
+        selection: BatchSelection | None = None,
         neighbors: DataNeighbors | None = None,
     ) -> None:
-        super().__init__(seed)
+        super().__init__(seed, check_count("data.limit", limit, least=2, optional=True), selection, neighbors)
         self.dataset = check_choice("data.dataset", dataset, ("folder",))
         self.root = None if root is None else str(expand_path(root))
         self.square = CentralSquare(check_count("data.size", size))
         self.batch_size = check_count("data.batch_size", batch_size, least=2)
         self.supervised, self.classes = labels, classes
-        self.limit = check_count("data.limit", limit, least=2, optional=True)
         self.broken = check_choice("data.broken", broken, ("skip", "refuse"))
         self.max_pixels = check_count("data.max_pixels", max_pixels)
         self.workers = check_count("data.workers", workers, least=0, optional=True)
-        self.neighbors = check_neighbors(neighbors)
         self.source: PhotoSource | None = None
         self.inspection: Inspection | None = None
         self._views: tuple[Any, int] | None = None
@@ -129,7 +130,7 @@ class PhotoData(ContrastiveData):
             raise ValueError(f"'data.root' must hold photos to train on (got {len(self.rows)}, all of them in test/)")
         self.split = self._probed(train, val, test)
         seen = train[self.labels[train] != UNLABELED] if self.supervised else torch.cat([train, val]).sort().values
-        self._train = seen[self._limited(len(seen))]
+        self._train = seen[self.limited(len(seen))]
 
     def _say_what_was_found(self, source: PhotoSource, broken: dict[int, str]) -> None:
         if broken:
@@ -153,14 +154,9 @@ class PhotoData(ContrastiveData):
             return None
         return probed_split(self.labels, lambda: Split(train, val, test), "image")
 
-    def _limited(self, count: int) -> Tensor | slice:
-        if self.limit is None or self.limit >= count:
-            return slice(None)
-        return torch.randperm(count, generator=torch.Generator().manual_seed(0))[: self.limit]
-
     @property
     def _workers(self) -> int:
-        return usual_workers() if self.workers is None else self.workers
+        return usual_workers(self.ranks[1]) if self.workers is None else self.workers
 
     def colors(self) -> tuple[list[float], list[float]]:
         """Mean and deviation of each channel over the central squares of all photos that can be read."""
@@ -175,8 +171,6 @@ class PhotoData(ContrastiveData):
     def check(self, method: nn.Module) -> None:
         """Raises a :class:`ValueError` if ``method`` takes graphs. Finds how its views crop photos: those of other
         views, or of a method that sees whole images too, are made of central squares."""
-        if isinstance(method, NodeMethod):
-            raise ValueError(f"'model.method' must take images, which 'data' are (got {type(method).__name__})")
         super().check(method)
         views = getattr(method, "views", None)
         crop = getattr(views, "crop", None)
@@ -185,17 +179,15 @@ class PhotoData(ContrastiveData):
     def batches(self) -> PhotoLoader:
         """Shuffled batches of the photos that are not of the test: crops of the views of the method that :meth:`check`
         saw, or central squares."""
-        world_size = 1 if self.trainer is None else self.trainer.world_size
-        rank = 0 if self.trainer is None else self.trainer.global_rank
+        rank, world_size = self.ranks
         batch_size, count = self.batch_size, len(self._train)
         if count < batch_size * world_size:
             batch_size = count // world_size
             if batch_size < 2:
                 raise ValueError(f"'data.root' must hold two photos to train on for each process (got {count})")
             notice(f"batches have {batch_size} photos, as there are no more ('data.batch_size' is {self.batch_size})")
-        make = SquareOf(self.square) if self._views is None else PhotoCrops(*self._views, seed=self.seed)
         return PhotoLoader(
-            PhotoReader(self.source, make, self.max_pixels),
+            self._reader(),
             self.rows[self._train],
             self.labels[self._train] if self.supervised else None,
             batch_size,
@@ -203,7 +195,21 @@ class PhotoData(ContrastiveData):
             seed=self.seed,
             rank=rank,
             world_size=world_size,
+            selection=self.shared_selection,
         )
+
+    def _reader(self) -> PhotoReader:
+        """Reads what the views of the method take."""
+        make = SquareOf(self.square) if self._views is None else PhotoCrops(*self._views, seed=self.seed)
+        return PhotoReader(self.source, make, self.max_pixels)
+
+    def training_chunks(self, epoch: int) -> Iterator[Tensor]:
+        """The photos to train on, in order, as crops of an epoch or as squares."""
+        keys = [(epoch, i) for i in self.rows[self._train].tolist()]
+        batches = [keys[start : start + MOST_AT_ONCE] for start in range(0, len(keys), MOST_AT_ONCE)]
+        for read in self._reader().loader(batches, self._workers):
+            self._check_sound(read)
+            yield read.images
 
     def teardown(self, stage: str) -> None:
         """Ends the processes that read."""
@@ -250,9 +256,12 @@ class PhotoData(ContrastiveData):
     def _squares(self, square: CentralSquare, title: str, index: Tensor | None = None) -> Any:
         rows = self.rows if index is None else self.rows[index]
         for read in read_squares(self.source, square, rows, self._workers, self.max_pixels, title):
-            for i, reason in read.broken:
-                raise ValueError(f"'{self.source.names[i]}' must stay as it was when the run began ({reason})")
+            self._check_sound(read)
             yield read.images
+
+    def _check_sound(self, read: Read) -> None:
+        for i, reason in read.checked().broken:
+            raise ValueError(f"'{self.source.names[i]}' must stay as it was when the run began ({reason})")
 
 
 def _split(labels: Tensor, parts: list[str]) -> tuple[Tensor, Tensor, Tensor]:

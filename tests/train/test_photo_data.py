@@ -7,6 +7,7 @@ import yaml
 from photo_files import photo_folder, save
 
 import gnnclr
+from gnnclr.graph.batches import SpectralBatches
 from gnnclr.train import PhotoData, Run, parse_recipe
 from gnnclr.train.embedding import embed_run
 from gnnclr.vision import SAMPCLR, BatchViews, MappedPhotos, MLPHead, PhotoFolder, SimCLR, SlimResNet, decode_photo
@@ -124,6 +125,21 @@ def test_batches_are_crops_of_photos_as_they_are(tmp_path):
     whole = SAMPCLR(SlimResNet((8, 16)), torch.nn.Identity(), BatchViews(16))
     data.check(whole)  # it sees the original too
     assert next(iter(data.batches()))["image"].shape == (4, 3, 16, 16)
+
+
+@pytest.mark.parametrize("views", [2, None])
+def test_a_selection_sees_the_embeddings_of_all_photos(views, tmp_path):
+    photo_folder(tmp_path, 24, kinds=False)
+    data, trained = make_data(tmp_path, selection=SpectralBatches(k=3)), method()
+    if views:
+        data.check(trained)  # or views are made of squares
+    data.start_epoch(trained, 0)
+    first = data.selection.embeddings
+    assert [z.shape for z in first] == [(24, 4)] * 2 and not torch.equal(*first)
+    index = torch.cat([batch["index"] for batch in data.batches()])
+    assert sorted(index.tolist()) == list(range(24))
+    data.start_epoch(trained, 0)
+    assert torch.equal(data.selection.embeddings[0], first[0])
 
 
 def test_a_first_look_is_kept(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import hashlib
 import os
 import zipfile
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,7 +77,7 @@ class PhotoFolder(PhotoSource):
                 ) from error
         return self._zip[1]
 
-    def __getstate__(self) -> dict[str, object]:
+    def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_zip": None}
 
     def read(self, index: int) -> bytes | Path:

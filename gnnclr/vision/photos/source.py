@@ -1,6 +1,5 @@
 """Where photos come from: the base of all sources."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,16 +15,16 @@ class PhotoSource:
     A subclass sets the attributes and writes :meth:`read`. It is copied into the processes that read.
 
     Attributes:
-        names (Sequence[str]): The name of each photo, for messages and beside its embedding.
+        names (list[str]): The name of each photo, for messages and beside its embedding.
         labels (torch.Tensor): The class of each photo :math:`(N)`, ``-1`` where it has none.
-        parts (Sequence[str]): The part of each photo: ``"train"``, ``"val"``, ``"test"``, or ``"all"`` where nothing
+        parts (list[str]): The part of each photo: ``"train"``, ``"val"``, ``"test"``, or ``"all"`` where nothing
             says so.
         classes (list[str]): The names of the classes.
     """
 
-    names: Sequence[str]
+    names: list[str]
     labels: Tensor
-    parts: Sequence[str]
+    parts: list[str]
     classes: list[str]
 
     def read(self, index: int) -> "bytes | str | Path | Image":

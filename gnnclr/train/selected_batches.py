@@ -1,0 +1,98 @@
+"""The base of data modules of images, whose batches a rule may select."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from gnnclr.graph import DataNeighbors
+from gnnclr.graph.batches import BatchSelection
+from gnnclr.node import NodeMethod
+from gnnclr.ops.check import describe
+from gnnclr.ops.eval_mode import eval_mode
+from gnnclr.train.contrastive_data import ContrastiveData, device_of
+from gnnclr.train.follow_neighbors import check_neighbors
+from gnnclr.train.shared_selection import SharedSelection
+
+
+class SelectedBatches(ContrastiveData):
+    """Base class of images in batches that a rule may select, by embeddings or by neighbors, when an epoch begins. A
+    subclass writes :meth:`training_chunks`.
+
+    Args:
+        seed (int, optional): The seed of the order of batches. (default: ``0``)
+        limit (int, optional): Train on this many of the images, the same ones for all seeds. (default: ``None``)
+        selection (BatchSelection, optional): The rule. (default: ``None``, random batches)
+        neighbors (DataNeighbors, optional): Finds the neighbors of all training images. (default: ``None``)
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        limit: int | None = None,
+        selection: BatchSelection | None = None,
+        neighbors: DataNeighbors | None = None,
+    ) -> None:
+        super().__init__(seed)
+        if selection is not None and not isinstance(selection, BatchSelection):
+            raise ValueError(f"'data.selection' must be a BatchSelection (got {describe(selection)})")
+        self.limit, self.selection, self.neighbors = limit, selection, check_neighbors(neighbors)
+        if selection is not None and selection.needs_neighbors and neighbors is None:
+            raise ValueError(f"'data.neighbors' must be DataNeighbors for {type(selection).__name__} (got None)")
+
+    def training_chunks(self, epoch: int) -> Iterator[Tensor]:
+        """The images to train on, in order, as the views of a method take them."""
+        raise NotImplementedError
+
+    def check(self, method: nn.Module) -> None:
+        """Raises a :class:`ValueError` if ``method`` takes graphs, or its encoder expects inputs of another width."""
+        if isinstance(method, NodeMethod):
+            raise ValueError(f"'model.method' must take images, which 'data' are (got {type(method).__name__})")
+        super().check(method)
+
+    @property
+    def batches_by_neighbors(self) -> bool:
+        """Whether the selection makes batches of the neighbors."""
+        return self.selection is not None and self.selection.needs_neighbors
+
+    @property
+    def shared_selection(self) -> BatchSelection | None:
+        """The selection, that of the first process where there are several."""
+        if self.selection is None or self.trainer is None or self.trainer.world_size == 1:
+            return self.selection
+        return SharedSelection(self.selection, self.trainer)
+
+    @property
+    def ranks(self) -> tuple[int, int]:
+        """The number of this process, and the number of all."""
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+
+    def limited(self, count: int) -> Tensor | slice:
+        """The images among ``count`` that are trained on."""
+        if self.limit is None or self.limit >= count:
+            return slice(None)
+        return torch.randperm(count, generator=torch.Generator().manual_seed(0))[: self.limit]
+
+    @torch.no_grad()
+    def start_epoch(self, method: nn.Module, epoch: int) -> None:
+        """Finds the neighbors that are due. Gives the selection of batches these, or the embeddings of two views of all
+        images, on the first process: its batches are those of all."""
+        super().start_epoch(method, epoch)
+        if self.batches_by_neighbors:
+            self.selection.set_neighbors(self.neighbors.neighbor)
+            return
+        if self.selection is None or (self.trainer is not None and not self.trainer.is_global_zero):
+            return
+        missing = [name for name in ("encoder", "projector", "views") if not hasattr(method, name)]
+        if missing:
+            raise ValueError(
+                f"'data.selection' needs a method with an encoder, a projector and views (got {type(method).__name__} "
+                f"without {', '.join(missing)})"
+            )
+        device = device_of(method)
+        # Drawn by a generator of its own: a run that is resumed sees the same.
+        generator = torch.Generator(device).manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+        with eval_mode(method):
+            views = (method.views(chunk.to(device), generator)[:2] for chunk in self.training_chunks(epoch))
+            z = [[method.projector(method.encoder(chunk)).float().cpu() for chunk in view] for view in views]
+        self.selection.set_embeddings(*map(torch.cat, zip(*z)))
