@@ -1,4 +1,4 @@
-"""Augmentation graphs: the joint distribution of positive pairs and its leading eigenvectors."""
+"""Augmentation graphs of a whole data set: the joint distribution of positive pairs, and its leading eigenvectors."""
 
 import torch
 from torch import Tensor

@@ -1,6 +1,6 @@
 """A contrastive batch becomes a graph."""
 
-from gnnclr.graph.augmentation import augmentation_graph
+from gnnclr.graph.augmentation_graph import augmentation_graph
 from gnnclr.graph.bank import Bank
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.data_neighbors import DataNeighbors
@@ -10,7 +10,7 @@ from gnnclr.graph.index import KNNIndex, KNNOutput
 from gnnclr.graph.knn import knn_graph
 from gnnclr.graph.listed_pairs import mask_graph, pair_graph
 from gnnclr.graph.negatives import Negatives
-from gnnclr.graph.rewiring.data_neighbors import DataNeighborRewiring
+from gnnclr.graph.rewiring.data_neighbor_rewiring import DataNeighborRewiring
 from gnnclr.graph.rewiring.drop import DropNegatives, DropPositives
 from gnnclr.graph.rewiring.false_negatives import DropFalseNegatives, WeighFalseNegatives
 from gnnclr.graph.rewiring.hard_negatives import MixHardNegatives

@@ -1,4 +1,4 @@
-"""A contrastive batch as a PyG graph."""
+"""The class of a batch's graph: embeddings as nodes, positives as edges, and a rule for who repels."""
 
 from collections.abc import Callable
 from copy import copy

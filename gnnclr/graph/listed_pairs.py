@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gnnclr.graph.augmentation import augmentation_graph
+from gnnclr.graph.augmentation_graph import augmentation_graph
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.negatives import Negatives
 from gnnclr.ops.check import check_matrix, check_nodes, describe

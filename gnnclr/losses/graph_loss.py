@@ -1,4 +1,4 @@
-"""The base of losses: the energy of a layer on the graph of a batch."""
+"""The base class of losses, which a new one subclasses: the energy of a layer on the graph of a batch."""
 
 import inspect
 from copy import copy

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
-from gnnclr.graph.augmentation import sample_weights
+from gnnclr.graph.augmentation_graph import sample_weights
 from gnnclr.graph.shared_structure import shared_structure
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.key_memory import key_memory

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.graph.augmentation import sample_weights
+from gnnclr.graph.augmentation_graph import sample_weights
 from gnnclr.losses.graph_loss import GraphLoss, float_rows, normalize
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv, UniformityConv

@@ -1,4 +1,4 @@
-"""The softmax loss of a batch of views, from rows of any length to their gradients in one autograd function."""
+"""NT-Xent and InfoNCE of plain views: loss and exact gradient in one autograd function, in linear memory."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,10 +9,10 @@ from torch.autograd import Function
 from torch.nn.functional import softplus
 
 from gnnclr.ops.check import check_finite, check_positive, looks_at
+from gnnclr.ops.contrast_pairs import PAIRS
 from gnnclr.ops.no_double_backward import no_double_backward
 from gnnclr.ops.processes.joined_rows import JoinedRows
 from gnnclr.ops.unit_rows import bring_to_unit
-from gnnclr.ops.view_pairs import PAIRS
 
 
 def contrast_views(

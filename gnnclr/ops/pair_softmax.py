@@ -1,4 +1,4 @@
-"""The engine: log-sum-exp and messages of a softmax over pairs, in linear memory."""
+"""The engine behind layers on any graph: log-sum-exp and messages of a softmax over pairs, in linear memory."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Reads and writes checkpoints, so that a file is complete or absent."""
+"""Reads and writes checkpoint files, complete or absent; what a resumed run needs is in contrastive_data."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The base of data modules: batches to train on, and labeled examples for probes."""
+"""The base of data modules: batches, their position in a checkpoint, and labeled examples for probes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The trained encoder of a run."""
+"""gnnclr.load: the trained encoder of a run on images, as a Backbone."""
 
 from pathlib import Path
 

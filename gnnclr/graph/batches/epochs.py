@@ -1,4 +1,4 @@
-"""The base of loaders whose epochs can be resumed."""
+"""The base of loaders that resume at the next batch: an epoch is a function of seed and number."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Nodes of one community do not repel each other."""
+"""Removes likely false negatives by communities: nodes of one community do not repel each other."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Likely false negatives: candidates so similar to an anchor that they may be of its class."""
+"""Likely false negatives by similarity: candidates so near to an anchor that they may be of its class."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Rewiring by nearest neighbors: they become positives."""
+"""Positives by nearest neighbors within the batch."""
 
 import torch
 from torch import Tensor

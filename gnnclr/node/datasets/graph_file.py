@@ -1,4 +1,4 @@
-"""Graphs from files that someone saved with torch."""
+"""Reads a Data or HeteroData that torch.save wrote, without running code."""
 
 import importlib
 import zipfile

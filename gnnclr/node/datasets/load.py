@@ -1,4 +1,4 @@
-"""Graphs from files."""
+"""The entry to graphs: named data sets, and files of one's own, with the masks of a split."""
 
 import copy
 import shutil

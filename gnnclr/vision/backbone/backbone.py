@@ -1,4 +1,4 @@
-"""A trained encoder with the preprocessing of its images."""
+"""Backbone, what gnnclr.load returns: a trained encoder with the preprocessing of its images."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Files of a trained encoder for other programs."""
+"""gnnclr export: files of a trained image encoder for other programs."""
 
 import json
 from collections.abc import Callable

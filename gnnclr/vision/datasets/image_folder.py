@@ -1,4 +1,4 @@
-"""Folders and archives of image files."""
+"""Small images of class folders as arrays in memory; gnnclr.vision.photos reads photos from where they are."""
 
 import hashlib
 import io

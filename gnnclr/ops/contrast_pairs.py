@@ -1,4 +1,4 @@
-"""Who repels whom in a batch of views: how far log-partitions are above scores, and gradients by unit rows."""
+"""The pairs inside contrast_views: log-partitions and gradients by unit rows, tile by tile."""
 
 import itertools
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rewiring by the neighbors that samples have in the whole data."""
+"""Positives by nearest neighbors in the whole data set, which DataNeighbors finds."""
 
 from collections.abc import Callable
 from typing import Any
