@@ -30,7 +30,7 @@ class TestKCL(LossContract):
     temperatures = (None,)
     impls = ("auto", "tiles", "dense")
     one_sample = "alignment"
-    memory_samples = 8192  # views for themselves
+    memory_samples = 5800  # views for themselves
     kernel, t, gamma = "gaussian", 2.0, 16.0
 
     def make(self, temperature=None, **kwargs):

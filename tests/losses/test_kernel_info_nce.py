@@ -53,7 +53,7 @@ class TestKernelInfoNCE(LossContract):
 
 class TestLaplacian(TestKernelInfoNCE):
     options_of_loss = {"gamma": 1.0}
-    memory_arguments, memory_samples = ({},), 4096
+    memory_arguments, memory_samples = ({},), 2900
     tolerances = (1e-10, 2e-5)
     least_features = 3
 

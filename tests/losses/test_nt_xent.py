@@ -9,7 +9,7 @@ from gnnclr.losses import NTXentLoss
 class TestNTXent(LossContract):
     num_views = (2, 3, 4)
     memory_arguments = ({"temperature": 0.1}, {"temperature": 0.02})  # two engines
-    memory_samples = 4096
+    memory_samples = 2900
 
     def make(self, temperature=0.5, **kwargs):
         return NTXentLoss(temperature, **kwargs)

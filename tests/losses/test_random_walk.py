@@ -9,7 +9,7 @@ from gnnclr.losses import RandomWalkLaplacianLoss
 class TestRandomWalk(LossContract):
     num_views = (2, 3)
     reduction = "mean"
-    memory_samples = 4096
+    memory_samples = 2900
     tolerances = (1e-10, 5e-5)  # squares of probabilities
 
     def make(self, temperature=0.4, **kwargs):

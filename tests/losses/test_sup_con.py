@@ -10,7 +10,7 @@ LABELS = torch.tensor([3, 1, 3, 1, 7, 3, 1, 1, 7])
 
 class TestSupCon(LossContract):
     num_views = (1, 2, 3)
-    memory_samples = 4096
+    memory_samples = 2900
 
     def make(self, temperature=0.1, **kwargs):
         return SupConLoss(temperature, **kwargs)
