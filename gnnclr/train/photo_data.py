@@ -149,7 +149,7 @@ class PhotoData(SelectedBatches):
 
     def _probed(self, train: Tensor, val: Tensor, test: Tensor) -> Split | None:
         known = self.labels != UNLABELED
-        if known.any() and not all(bool(known[part].any()) for part in (train, val, test)):
+        if len(self.labels[known].unique()) > 1 and not all(bool(known[part].any()) for part in (train, val, test)):
             notice("too few photos have a label to hold some out: nothing is probed")
             return None
         return probed_split(self.labels, lambda: Split(train, val, test), "image")
@@ -265,13 +265,13 @@ class PhotoData(SelectedBatches):
 
 
 def _split(labels: Tensor, parts: list[str]) -> tuple[Tensor, Tensor, Tensor]:
-    """The photos of each part, of which those that no folder says are held out of each class."""
+    """The photos of each part, of which those that no folder says are held out of each class, if there are several."""
     part = torch.tensor([{"val": 1, "test": 2}.get(name, 0) for name in parts])
-    generator = torch.Generator().manual_seed(0)
+    generator, classes = torch.Generator().manual_seed(0), labels[labels != UNLABELED].unique().tolist()
     for number in (2, 1):
-        if bool((part == number).any()):
+        if bool((part == number).any()) or len(classes) < 2:
             continue
-        for label in range(int(labels.max()) + 1):
+        for label in classes:
             index = ((labels == label) & (part == 0)).nonzero().squeeze(1)
             if len(index) < 3:  # one to learn from and one for each other part
                 continue

@@ -112,6 +112,10 @@ def test_few_labels(tmp_path, capsys):
     photo_folder(tmp_path, 4, ("a", "b"))
     assert make_data(tmp_path).split is None
     assert "too few photos have a label to hold some out: nothing is probed" in capsys.readouterr().out
+    photo_folder(tmp_path / "one", 20, ("", "album"))
+    data = make_data(tmp_path / "one")
+    assert data.split is None and len(data._train) == 20  # nothing is held out for a probe that is not made
+    assert "all labels are of class 0: nothing is probed" in capsys.readouterr().out
 
 
 def test_batches_are_crops_of_photos_as_they_are(tmp_path):
