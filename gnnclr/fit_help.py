@@ -33,6 +33,7 @@ Every setting of a recipe is a field. Those that are changed most:
   --trainer.accelerator=gpu         or cpu, auto
   --trainer.devices=N               processes on this machine
   --trainer.precision=bf16-mixed    or 16-mixed, 32-true
+  --watch.every_n_epochs=N          probes on validation examples while training (default: 0, never)
   --seed_everything=N               the seed of all randomness (default: 0)
   --tensorboard=true                write TensorBoard files as well
 

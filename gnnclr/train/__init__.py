@@ -15,6 +15,7 @@ from gnnclr.train.metrics_csv import MetricsCSV, read_metrics
 from gnnclr.train.module import ContrastiveModule
 from gnnclr.train.multiplex_data import MultiplexNodeData
 from gnnclr.train.node_data import NodeData
+from gnnclr.train.online_probe import OnlineProbe
 from gnnclr.train.optim import LARS, parameter_groups, warmup_cosine
 from gnnclr.train.photo_data import PhotoData
 from gnnclr.train.recipe import parse_recipe, recipe_parser
@@ -34,6 +35,7 @@ __all__ = [
     "MetricsCSV",
     "MultiplexNodeData",
     "NodeData",
+    "OnlineProbe",
     "PhotoData",
     "RecipeError",
     "RecipeRecord",

@@ -15,6 +15,7 @@ from gnnclr.configs import RecipeError, RecipeName, merge, recipe_card, recipe_s
 from gnnclr.train.channels import open_channels
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.module import ContrastiveModule
+from gnnclr.train.online_probe import OnlineProbe
 from gnnclr.train.recipe_errors import explain
 
 PRINT = "--print_config"
@@ -22,7 +23,8 @@ SEED = "the seed of the data is the seed of the run; did you mean '--seed_everyt
 
 
 def recipe_parser() -> ArgumentParser:
-    """The parser of recipes: ``seed_everything``, ``model``, ``data``, ``trainer``, ``checkpoint``, ``tensorboard``."""
+    """The parser of recipes: ``seed_everything``, ``model``, ``data``, ``trainer``, ``watch``, ``checkpoint`` and
+    ``tensorboard``."""
     parser = ArgumentParser(prog="gnnclr fit", exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--config", action=ActionConfigFile, help="Name of a recipe, or path of a YAML file.")
     parser.add_argument("--seed_everything", type=int, default=0, help="Seed of all randomness of the run.")
@@ -31,6 +33,7 @@ def recipe_parser() -> ArgumentParser:
     parser.add_subclass_arguments(ContrastiveData, "data", required=True)
     skip = {"logger", "plugins", "default_root_dir", "enable_checkpointing", "enable_progress_bar", "barebones"}
     parser.add_class_arguments(Trainer, "trainer", instantiate=False, skip=skip)
+    parser.add_class_arguments(OnlineProbe, "watch")
     parser.add_class_arguments(ModelCheckpoint, "checkpoint", instantiate=False, skip={"dirpath"})
     parser.link_arguments("seed_everything", "data.init_args.seed")
     parser.set_defaults(

@@ -167,7 +167,8 @@ class Run:
         check_trainer(built.trainer)
         timer, interrupt = Timer(), ResumableInterrupt(self.checkpoint)
         files = SaveFiles(self.folder, {"config.yaml": self.settings()})
-        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), [timer, interrupt, files])
+        own = [timer, interrupt, files, built.watch]
+        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), own)
         if ckpt_path is not None and is_rank_zero():
             self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
         data.prepare_data()
