@@ -218,7 +218,6 @@ def test_weights_of_one_process_on_the_joined_batch(tmp_path, one_thread, monkey
         "--model.method.projector.in_features=8",
         "--model.method.projector.out_features=8",
         "--model.method.views=deterministic.ShiftedViews",
-        "--model.method.loss.gather_distributed=true",
     ]
     parts = [["--trainer.devices=1", "--data.batch_size=128"], ["--trainer.devices=2", "--data.batch_size=64"]]
     states = []
