@@ -38,9 +38,9 @@ class Settings:
     @cached_property
     def parsed(self) -> Any:
         """All settings. A benchmark has read the data: those of the recipe are not used, and need no files; a method
-        without data gets a name that chooses no settings."""
+        without data gets the name of a file, which chooses no settings."""
         named = "dataset" in recipe_settings(self.recipe)["data"].get("init_args", {})
-        data = ["--data.root=."] if named else ["--data.root=.", "--data.dataset=none"]
+        data = ["--data.root=."] if named else ["--data.root=.", "--data.dataset=data.pt"]
         return parse_recipe(self.recipe, [*self.overrides, *data])
 
     @property
