@@ -147,7 +147,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     about = (
         "Writes the embeddings z of the data of a run, or of other data of their kind, and what is known of the rows: "
     )
-    about += "name, y (-1 where a label is missing), and the rows train, val and test."
+    about += "name, y (-1 where a label is missing), classes (their names), and the rows train, val and test."
     brief = "write the embeddings of a run to a file"
     embed = commands.add_parser("embed", help=brief, description=about, allow_abbrev=False)
     embed.add_argument("--run", type=_path, required=True, metavar="FOLDER", help="the folder of a run")
@@ -216,7 +216,8 @@ def _fit(arguments: argparse.Namespace, overrides: list[str]) -> int:
     if not is_rank_zero():
         return 0
     _print_result(result)
-    print(f"\n{result['steps']} steps in {result['seconds']:.0f} s; everything is in {run.folder}")
+    steps = f"{result['steps']} step{'s' * (result['steps'] != 1)}"
+    print(f"\n{steps} in {result['seconds']:.0f} s; everything is in {run.folder}")
     return 0
 
 
@@ -293,8 +294,10 @@ def _export(arguments: argparse.Namespace, rest: list[str]) -> int:
     from gnnclr.train import load
     from gnnclr.vision import export_backbone
 
-    path = export_backbone(load(arguments.run), arguments.output, arguments.format)
-    print(f"the encoder of {arguments.run} is in {path}")
+    backbone = load(arguments.run)
+    path = export_backbone(backbone, arguments.output, arguments.format)
+    shape = f"[b, {backbone.square.channels}, {backbone.square.size}, {backbone.square.size}]"
+    print(f"the encoder of {arguments.run} is in {path}, for images {shape} in [0, 1]")
     return 0
 
 

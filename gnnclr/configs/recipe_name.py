@@ -103,14 +103,19 @@ def possible_names() -> list[str]:
 
 def sizes(kind: str, data: str | None) -> tuple[str, ...]:
     """The sizes that recipes come in, with the data or without any: some data have one alone, graphs have none."""
-    own = None if data is None else layer(kind, "data", data).get("size")
-    return names(kind, "size") if own is None else (own,)
+    return _sizes_of(kind, data) or names(kind, "size")
 
 
 def usual_size(kind: str, data: str | None) -> str | None:
     """The size of a recipe whose name says none: the one of its data, or else that of its kind."""
-    own = None if data is None else layer(kind, "data", data).get("size")
-    return own or layer(kind, "", "base").get("size")
+    own = _sizes_of(kind, data)
+    return own[0] if own else layer(kind, "", "base").get("size")
+
+
+def _sizes_of(kind: str, data: str | None) -> tuple[str, ...]:
+    """The sizes that data say they come in, the usual one first; none where they say nothing."""
+    own = () if data is None else layer(kind, "data", data).get("size", ())
+    return (own,) if isinstance(own, str) else tuple(own)
 
 
 def _last(name: str, known: tuple[str, ...]) -> tuple[str, str | None]:

@@ -39,6 +39,8 @@ class ContrastiveData(LightningDataModule):
     square: CentralSquare | None = None
     #: The names of the examples that :meth:`embed` embeds, where they have some.
     names: list[str] | None = None
+    #: The name of each class, where they have some.
+    class_names: list[str] | None = None
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()

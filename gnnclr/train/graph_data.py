@@ -49,6 +49,7 @@ class GraphData(ContrastiveData):
                 y, n = self.graph["y"], self.graph.num_nodes
                 self.labels = y if is_multilabel(y) else class_labels("data.y", y, n, from_zero=True)
                 self.split = probed_split(self.labels, lambda: Split.from_masks(self.graph), "node")
+                self.class_names = self.graph.class_names if "class_names" in self.graph else None
 
     def check(self, method: nn.Module) -> None:
         """Raises a :class:`ValueError` if ``method`` takes images, or its encoder expects inputs of another width."""

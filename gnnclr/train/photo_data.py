@@ -124,6 +124,7 @@ class PhotoData(SelectedBatches):
         self.rows = torch.tensor([i for i in range(len(source)) if i not in self.inspection.broken])
         self.names = [source.names[i] for i in self.rows.tolist()]
         self.labels = source.labels[self.rows]
+        self.class_names = source.classes or None
         parts = [source.parts[i] for i in self.rows.tolist()]
         train, val, test = _split(self.labels, parts)
         if train.numel() + val.numel() == 0:

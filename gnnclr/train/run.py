@@ -19,6 +19,7 @@ from gnnclr.configs import RecipeError
 from gnnclr.configs.layers import load
 from gnnclr.ops.atomic import write_text
 from gnnclr.ops.check import check_seed
+from gnnclr.ops.notice import notice
 from gnnclr.processes import is_rank_zero
 from gnnclr.train.callbacks import SaveFiles, StepProgress, StepSeed
 from gnnclr.train.channels import read_from_data
@@ -288,6 +289,9 @@ class Run:
             raise RecipeError(
                 f"{path} has had {epoch} epochs: 'trainer.max_epochs' must not be less (got {max_epochs})"
             )
+        if epoch == max_epochs:
+            more = f"for more, give --trainer.max_epochs={2 * epoch}"
+            notice(f"{path} has had all of its {epoch} epochs and is evaluated alone; {more}")
 
     def _trainer(self, settings: dict[str, Any], checkpoint: dict[str, Any], own: list[Callback]) -> Trainer:
         for name in ("lightning.pytorch", "lightning.fabric"):

@@ -26,8 +26,8 @@ def embed_run(run: str | Path, images: str | Path | None = None, graph: Any = No
 
     Returns:
         dict: ``z`` :math:`(N, D)`, and what is known of its rows: ``name``, such as the names of files; ``y``, labels,
-        ``-1`` where one is missing, and ``classes``, the names of labels that were texts; and ``train``, ``val`` and
-        ``test``, the rows of a split.
+        ``-1`` where one is missing, and ``classes``, the names of labels that are texts or folders; and ``train``,
+        ``val`` and ``test``, the rows of a split.
 
     Raises:
         RecipeError: If the folder holds no run, or a run of another kind.
