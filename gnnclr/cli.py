@@ -31,6 +31,7 @@ examples:
   gnnclr embed --run runs/cora --output z.npz
   gnnclr embed --run runs/photos --images FOLDER           embeddings of other images
   gnnclr embed --run runs/cora --graph other.pt            embeddings of another graph
+  gnnclr report runs/cora runs/pubmed --output report.html
   gnnclr export --run runs/photos --format onnx --output encoder.onnx
 """
 
@@ -163,6 +164,13 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     export.add_argument("--format", required=True, metavar="NAME", help="safetensors, torch_export or onnx")
     export.add_argument("--output", type=_path, required=True, metavar="FILE", help="the file")
     export.set_defaults(function=_export, takes_recipe=False)
+
+    brief = "write a page about runs: probes, curves, a batch, embeddings, neighbors, settings that differ"
+    report = commands.add_parser("report", help=brief, allow_abbrev=False)
+    folders = "folders of runs, or of `evaluate --seeds` and `compare`"
+    report.add_argument("runs", type=_path, nargs="+", metavar="RUN", help=folders)
+    report.add_argument("--output", type=_path, default="report.html", metavar="FILE", help="default: %(default)s")
+    report.set_defaults(function=_report, takes_recipe=False)
 
     lists = commands.add_parser("list", help="list recipes, losses, layers or probes", allow_abbrev=False)
     lists.add_argument("what", nargs="?", default="configs", choices=sorted(LISTS), help="default: configs")
@@ -298,6 +306,15 @@ def _export(arguments: argparse.Namespace, rest: list[str]) -> int:
     path = export_backbone(backbone, arguments.output, arguments.format)
     shape = f"[b, {backbone.square.channels}, {backbone.square.size}, {backbone.square.size}]"
     print(f"the encoder of {arguments.run} is in {path}, for images {shape} in [0, 1]")
+    return 0
+
+
+def _report(arguments: argparse.Namespace, rest: list[str]) -> int:
+    if os.path.isdir(arguments.output):
+        raise ValueError(f"'--output' must be a file (got the folder {arguments.output!r})")
+    from gnnclr.report import report_runs
+
+    print(f"the report is {report_runs(arguments.runs, arguments.output)}")
     return 0
 
 

@@ -29,7 +29,7 @@ def results_table(
     """
     check_choice("style", style, ("markdown", "plain"))
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))
-    body = [[name, *(_cell(row.get(c), scale, digits) for c in columns)] for name, row in rows.items()]
+    body = [[name, *(result_text(row.get(c), scale, digits) for c in columns)] for name, row in rows.items()]
     head = [corner, *columns]
     lines = [head, *body]
     width = [max(len(line[i]) for line in lines) for i in range(len(head))]
@@ -40,7 +40,14 @@ def results_table(
     return "\n".join("| " + " | ".join(line) + " |" for line in [padded[0], rule, *padded[1:]])
 
 
-def _cell(value: float | str | Sequence[float] | None, scale: float, digits: int) -> str:
+def result_text(value: float | str | Sequence[float] | None, scale: float = 100.0, digits: int = 1) -> str:
+    """A cell of :func:`results_table`.
+
+    Args:
+        value (float, str or sequence, optional): The result, or those of several seeds.
+        scale (float, optional): Factor on numbers. (default: ``100.0``)
+        digits (int, optional): Digits after the point. (default: ``1``)
+    """
     if value is None or isinstance(value, str):
         return value or "–"
     values = [float(v) * scale for v in (value if isinstance(value, Sequence) else [value])]

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+#: Lines of positives.
+OF_SAMPLE = {"color": ATTRACT, "linewidth": 2.0, "linestyle": "-", "alpha": 0.9}
+OF_OTHERS = {"color": NEIGHBOR, "linewidth": 1.3, "linestyle": (0, (4, 2)), "alpha": 0.9}
+
 
 def draw_batch_graph(
     graph: ContrastGraph,
@@ -32,7 +36,8 @@ def draw_batch_graph(
     Nodes lie at the first two principal components of their embeddings, pushed apart until they do not overlap. The
     negatives of the graph repel with strength :math:`P_{ij} + P_{ji}`, where :math:`P_i` is the softmax of the
     similarities of anchor :math:`i` to its negatives: those of its rule or ``negative_index``, extra ones, and rows of
-    a bank, which are not drawn. No other pair is drawn as one that repels.
+    a bank, which are not drawn. No other pair is drawn as one that repels. Rows of the bank that attract are hollow
+    nodes: of each anchor the nearest one.
 
     Args:
         graph (ContrastGraph): The batch, with embeddings ``x``; its positives are ``edge_index``, or implicit.
@@ -49,10 +54,12 @@ def draw_batch_graph(
         ValueError: If there are more than 200 nodes, which no page can show.
     """
     z = unit_rows(graph.x.detach().float().cpu())
-    if z.size(0) > 200:
-        raise ValueError(f"'graph' must have at most 200 nodes to be drawn (got {z.size(0)})")
-    sample = graph.sample.cpu()
-    position = _spread(_principal(z), gap=0.2)
+    n = z.size(0)
+    if n > 200:
+        raise ValueError(f"'graph' must have at most 200 nodes to be drawn (got {n})")
+    sample, (source, target) = graph.sample.cpu(), graph.positives.cpu()
+    near, anchor, row = _attracting_rows(graph, z, source, target)
+    position = _spread(_principal(torch.cat([z, near])), gap=0.2)
     figure, (axis,) = new_figure(1, width, 0.66 * width)
     axis.set_axis_off()
     axis.set_aspect("equal")
@@ -62,27 +69,40 @@ def draw_batch_graph(
         axis.plot(
             *position[[i, j]].t(), color=REPEL, linewidth=0.5 + 1.1 * strength, alpha=0.15 + 0.4 * strength, zorder=1
         )
-
-    source, target = graph.positives.cpu()
-    inside = source < len(z)
-    for i, j in {tuple(sorted(edge)) for edge in zip(source[inside].tolist(), target[inside].tolist())}:
-        own = bool(sample[i] == sample[j])
-        axis.plot(
-            *position[[i, j]].t(),
-            color=ATTRACT if own else NEIGHBOR,
-            linewidth=2.0 if own else 1.3,
-            linestyle="-" if own else (0, (4, 2)),
-            alpha=0.9,
-            zorder=2,
-        )
-    colors = [MUTED] * len(z) if labels is None else [class_color(label) for label in labels]
+    inside = source < n
+    edges = {tuple(sorted(edge)) for edge in zip(source[inside].tolist(), target[inside].tolist())}
+    for i, j in [*edges, *zip(anchor.tolist(), (row + n).tolist())]:
+        own = j < n and bool(sample[i] == sample[j])
+        axis.plot(*position[[i, j]].t(), zorder=2, **(OF_SAMPLE if own else OF_OTHERS))
+    colors = [MUTED] * n if labels is None else [class_color(label) for label in labels]
     if images is None:
-        axis.scatter(*position.t(), s=110, c=colors, edgecolors="white", linewidths=1.4, zorder=3)
+        axis.scatter(*position[:n].t(), s=110, c=colors, edgecolors="white", linewidths=1.4, zorder=3)
     else:
-        _draw_images(axis, position, images, colors)
-    _legend(axis, knn=bool((sample[source[inside]] != sample[target[inside]]).any()), repel=bool(pairs))
+        _draw_images(axis, position[:n], images, colors)
+    if len(near):
+        axis.scatter(*position[n:].t(), s=26, facecolors="none", edgecolors=NEIGHBOR, linewidths=1.4, zorder=3)
+    others = bool((sample[source[inside]] != sample[target[inside]]).any()) or len(near) > 0
+    _legend(axis, knn=others, repel=bool(pairs))
     axis.margins(0.06)
     return figure
+
+
+def _attracting_rows(graph: ContrastGraph, z: Tensor, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The rows of the bank that are the nearest positive of an anchor among them, the anchors, and which row each
+    has."""
+    of_bank = source >= len(z)
+    if graph.bank is None or not bool(of_bank.any()):
+        empty = torch.empty(0, dtype=torch.long)
+        return z[:0], empty, empty
+    rows, target = source[of_bank] - len(z), target[of_bank]
+    bank = unit_rows(graph.bank.rows.detach().float().cpu())
+    similarity = torch.linalg.vecdot(bank[rows], z[target])
+    nearest = similarity.argsort(descending=True)
+    nearest = nearest[target[nearest].argsort(stable=True)]  # by anchor, nearest first
+    first = torch.ones_like(nearest, dtype=torch.bool)
+    first[1:] = target[nearest][1:] != target[nearest][:-1]
+    kept, row = rows[nearest[first]].unique(return_inverse=True)
+    return bank[kept], target[nearest[first]], row
 
 
 def _strongest(graph: ContrastGraph, z: Tensor, temperature: float, count: int) -> tuple[list[list[int]], list[float]]:
@@ -145,21 +165,10 @@ def _draw_images(axis: "Axes", position: Tensor, images: Tensor, colors: list[st
 def _legend(axis: "Axes", knn: bool, repel: bool) -> None:
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], color=ATTRACT, linewidth=2.0, label="views of one sample attract")]
+    lines = [Line2D([], [], label="views of one sample attract", **OF_SAMPLE)]
     if knn:
-        lines.append(
-            Line2D(
-                [], [], color=NEIGHBOR, linewidth=1.3, linestyle=(0, (4, 2)), label="positives of other samples attract"
-            )
-        )
+        lines.append(Line2D([], [], label="positives of other samples attract", **OF_OTHERS))
     if repel:
         lines.append(Line2D([], [], color=REPEL, linewidth=1.4, alpha=0.5, label="strongest repulsion"))
-    axis.legend(
-        handles=lines,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.01),
-        ncols=3,
-        frameon=False,
-        labelcolor=INK,
-        fontsize=9,
-    )
+    style = {"frameon": False, "labelcolor": INK, "fontsize": 9}
+    axis.legend(handles=lines, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=3, **style)

@@ -15,6 +15,10 @@ MUTED = "#7b8794"
 ATTRACT = "#2563a8"
 NEIGHBOR = "#e07b00"
 REPEL = "#b4232a"
+#: The lines of runs, one after the other.
+LINES = (ATTRACT, NEIGHBOR, "#228833", "#aa3377", "#44aa99", "#7f6bb8", "#ccbb44", "#66ccee")
+#: What is dark on a light page, and what takes its place on a dark one.
+DARK = {INK: "#e4e7eb", MUTED: "#9aa5b1", ATTRACT: "#6ea8e6", REPEL: "#ef6a70", "#aa3377": "#d468a6"}
 # Ten hues of equal weight that stay apart for color-blind readers as far as ten can (after Paul Tol's schemes).
 CLASSES = (
     "#4477aa",
@@ -58,7 +62,7 @@ def new_figure(columns: int = 1, width: float = 4.2, height: float = 3.6) -> "tu
 
 
 def data_uri(figure: "Figure", kind: str = "svg", dpi: int = 160) -> str:
-    """The figure as the ``src`` of an HTML image.
+    """The figure as the ``src`` of an HTML image, without a background of its own.
 
     Args:
         figure (matplotlib.figure.Figure): The figure.
@@ -66,8 +70,29 @@ def data_uri(figure: "Figure", kind: str = "svg", dpi: int = 160) -> str:
         dpi (int, optional): Resolution of PNG files, and of the parts of SVG files that are rasterised.
             (default: ``160``)
     """
+    return _uri(_drawn(figure, kind, dpi), "image/svg+xml" if kind == "svg" else "image/png")
+
+
+def light_and_dark(figure: "Figure", dpi: int = 160) -> tuple[str, str]:
+    """The figure as the ``src`` of an HTML image of a light page, and of a dark one, where dark ink is light.
+
+    Args:
+        figure (matplotlib.figure.Figure): The figure.
+        dpi (int, optional): Resolution of the parts that are rasterised. (default: ``160``)
+    """
+    light = _drawn(figure, "svg", dpi)
+    dark = light
+    for color, lighter in DARK.items():
+        dark = dark.replace(color.encode(), lighter.encode())
+    return _uri(light, "image/svg+xml"), _uri(dark, "image/svg+xml")
+
+
+def _drawn(figure: "Figure", kind: str, dpi: int) -> bytes:
     buffer = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else None
-    figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
-    mime = "image/svg+xml" if kind == "svg" else "image/png"
-    return f"data:{mime};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata, transparent=True)
+    return buffer.getvalue()
+
+
+def _uri(content: bytes, mime: str) -> str:
+    return f"data:{mime};base64,{base64.b64encode(content).decode()}"

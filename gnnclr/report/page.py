@@ -8,7 +8,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from gnnclr.ops.atomic import write_text
-from gnnclr.report.figure import data_uri
+from gnnclr.report.figure import light_and_dark
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +23,10 @@ PAGE = Template("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
-:root { --ink: #1f2933; --muted: #616e7c; --line: #e4e7eb; --paper: #ffffff; --ground: #f5f7fa; --accent: #2563a8; }
+:root { color-scheme: light dark;
+  --ink: #1f2933; --muted: #616e7c; --line: #e4e7eb; --paper: #ffffff; --ground: #f5f7fa; --accent: #2563a8; }
+@media (prefers-color-scheme: dark) { :root {
+  --ink: #e4e7eb; --muted: #9aa5b1; --line: #323f4b; --paper: #1b2127; --ground: #12161a; --accent: #6ea8e6; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink);
   font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
@@ -34,8 +37,10 @@ p { margin: 0 0 1rem; max-width: 46rem; }
 .lead { color: var(--muted); font-size: 1.08rem; }
 section { background: var(--paper); border: 1px solid var(--line); border-radius: 10px;
   padding: 1.5rem 1.6rem 1.2rem; margin-top: 1.4rem; }
-figure { margin: 0.75rem 0 0.5rem; }
-figure img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+.figures { display: flex; flex-wrap: wrap; justify-content: center; gap: 0.5rem 1.5rem; margin-bottom: 0.75rem; }
+figure { margin: 0.75rem 0 0.25rem; max-width: 100%; overflow-x: auto; }
+figure img { display: block; max-width: max(100%, 30rem); height: auto; margin: 0 auto; }
+.note { color: var(--muted); border-left: 3px solid var(--line); padding-left: 0.8rem; overflow-wrap: anywhere; }
 figcaption { color: var(--muted); font-size: 0.9rem; margin-top: 0.4rem; }
 .scroll { overflow-x: auto; margin-bottom: 0.75rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
@@ -71,8 +76,10 @@ class Section:
         title (str): The heading.
         text (str, optional): A paragraph. (default: ``""``)
         table (dict, optional): Rows of columns of text, see :func:`html_table`. (default: none)
-        figures (list, optional): Figures and their captions. (default: none)
+        figures (list, optional): Figures and their captions, side by side where there is room. (default: none)
         details (dict, optional): Preformatted text that is folded away, by title. (default: none)
+        notes (list, optional): What is missing and why, a paragraph each. (default: none)
+        best (bool, optional): Whether to mark the largest number of each column of the table. (default: ``True``)
     """
 
     title: str
@@ -80,6 +87,8 @@ class Section:
     table: Rows = field(default_factory=dict)
     figures: "Sequence[tuple[Figure, str]]" = ()
     details: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    best: bool = True
 
     def html(self) -> str:
         """The section as HTML."""
@@ -87,31 +96,41 @@ class Section:
         if self.text:
             parts.append(f"<p>{html.escape(self.text)}</p>")
         if self.table:
-            parts.append(f'<div class="scroll">{html_table(self.table)}</div>')
-        for figure, caption in self.figures:
-            image = f'<img src="{data_uri(figure)}" alt="{html.escape(caption or self.title)}">'
-            note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-            parts.append(f"<figure>{image}{note}</figure>")
+            parts.append(f'<div class="scroll">{html_table(self.table, self.best)}</div>')
+        if self.figures:
+            parts.append('<div class="figures">')
+            parts += [_figure(figure, caption, self.title) for figure, caption in self.figures]
+            parts.append("</div>")
+        parts += [f'<p class="note">{html.escape(note)}</p>' for note in self.notes]
         for title, text in self.details.items():
             parts.append(f"<details><summary>{html.escape(title)}</summary><pre>{html.escape(text)}</pre></details>")
         return "\n".join([*parts, "</section>"])
 
 
-def html_table(rows: Rows) -> str:
-    """A table of text. Of a column of numbers, the largest is marked.
+def _figure(figure: "Figure", caption: str, title: str) -> str:
+    light, dark = light_and_dark(figure)
+    source = f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">'
+    image = f'<img src="{light}" alt="{html.escape(caption or title)}">'
+    note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    return f"<figure><picture>{source}{image}</picture>{note}</figure>"
+
+
+def html_table(rows: Rows, best: bool = True) -> str:
+    """A table of text.
 
     Args:
         rows (dict): For each row its columns, such as ``{"raw": {"linear": "31.8"}}``.
+        best (bool, optional): Whether to mark the largest of a column of numbers. (default: ``True``)
     """
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-    best = {column: _largest(row.get(column, "") for row in rows.values()) for column in columns}
+    largest = {column: _largest(row.get(column, "") for row in rows.values()) if best else None for column in columns}
     head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
     body = []
     for name, row in rows.items():
         cells = []
         for column in columns:
             value = row.get(column, "")
-            mark = ' class="best"' if best[column] is not None and _number(value) == best[column] else ""
+            mark = ' class="best"' if largest[column] is not None and _number(value) == largest[column] else ""
             cells.append(f"<td{mark}>{html.escape(value) or '–'}</td>")
         body.append(f"<tr><td>{html.escape(name)}</td>{''.join(cells)}</tr>")
     return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"

@@ -72,13 +72,13 @@ class Comparison:
             return self._write(results, count)
 
     def _write(self, results: dict[str, list[dict[str, Any]]], count: int) -> str:
-        baselines, table = _baselines(results), {}
+        baselines, table = baseline_scores(results), {}
         for name, values in baselines.items():
-            table[name] = {probe: _varying(scores) for probe, scores in values.items()}
+            table[name] = {probe: varying(scores) for probe, scores in values.items()}
         first = self.names[0]
         probes = list(results[first][0]["test"][TRAINED])
         for name in self.names:
-            table[name] = {probe: _scores(results[name], TRAINED, probe) for probe in probes}
+            table[name] = {probe: scores_of(results[name], TRAINED, probe) for probe in probes}
             if name != first:
                 table[name] |= {
                     f"{probe} − {first}": _difference(results[name], results[first], probe) for probe in probes
@@ -116,31 +116,46 @@ class Comparison:
                             writer.writerow(line)
 
 
-def _scores(runs: list[dict[str, Any]], row: str, probe: str) -> list[float]:
+def scores_of(runs: list[dict[str, Any]], row: str, probe: str) -> list[float]:
+    """The test scores of several runs.
+
+    Args:
+        runs (list): Their results.
+        row (str): The features, such as ``"trained"``.
+        probe (str): The probe.
+    """
     return [run["test"][row][probe] for run in runs]
 
 
-def _varying(scores: list[float]) -> list[float] | float:
-    """One number for scores that do not depend on the seed."""
+def varying(scores: list[float]) -> list[float] | float:
+    """One number for scores that do not depend on the seed.
+
+    Args:
+        scores (list): A score for each seed.
+    """
     return scores[0] if len(set(scores)) == 1 else scores
 
 
 def _difference(runs: list[dict[str, Any]], base: list[dict[str, Any]], probe: str) -> str:
-    values, plain = ([100 * score for score in _scores(each, TRAINED, probe)] for each in (runs, base))
+    values, plain = ([100 * score for score in scores_of(each, TRAINED, probe)] for each in (runs, base))
     found = paired_difference(values, plain)
     if len(runs) < 2:
         return f"{found.mean:+.1f}"
     return f"{found.mean:+.1f} [{found.mean - found.half:+.1f}, {found.mean + found.half:+.1f}]"
 
 
-def _baselines(results: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, list[float]]]:
-    """The rows that need no training, each once: recipes with features of their own have others, under their names."""
+def baseline_scores(results: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, list[float]]]:
+    """The rows that need no training, each once: recipes with features of their own have others, under their names.
+
+    Args:
+        results (dict): The results of the runs of each recipe, by its name.
+    """
     found: dict[str, dict[str, list[float]]] = {}
     for name, runs in results.items():
         for row, probes in runs[0]["test"].items():
             if row in (TRAINED, UNTRAINED):
                 continue
-            scores = {probe: _scores(runs, row, probe) for probe in probes}
+            scores = {probe: scores_of(runs, row, probe) for probe in probes}
             if scores not in [other for key, other in found.items() if key == row or key.startswith(f"{row} of ")]:
                 found[row if row not in found else f"{row} of {name}"] = scores
     return found

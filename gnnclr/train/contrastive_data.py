@@ -135,6 +135,15 @@ class ContrastiveData(LightningDataModule):
         """Features that need no training, by name."""
         raise NotImplementedError
 
+    def pictures(self, index: Tensor) -> Tensor | None:
+        """Small pictures [k, c, h, w] in [0, 1] of some of the examples that :meth:`embed` embeds; ``None`` where they
+        are no images.
+
+        Args:
+            index (Tensor): Their rows [k].
+        """
+        return None
+
     def geometry(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, float]]:
         """Measures how the features of ``methods`` lie, where nothing can be probed.
 

@@ -160,6 +160,15 @@ class ImageData(SelectedBatches):
         parts = (self.images.train, self.images.val, self.images.test)
         return _features(method, *(part.images for part in parts))
 
+    def pictures(self, index: Tensor) -> Tensor:
+        """Some of the images as they are [k, c, h, w], in [0, 1].
+
+        Args:
+            index (Tensor): Their rows among those of :meth:`embed` [k].
+        """
+        images = torch.cat([part.images for part in (self.images.train, self.images.val, self.images.test)])
+        return images[index].float() / 255
+
     def baselines(self) -> dict[str, Callable[[], Tensor]]:
         """The pixels."""
         parts = (self.images.train, self.images.val, self.images.test)

@@ -25,6 +25,8 @@ from gnnclr.vision.photos.reader import MOST_AT_ONCE, PhotoReader, Read, SquareO
 
 #: Height and width of the pixels that are a baseline: those of the whole square would be too many to probe.
 THUMBNAIL = 32
+#: Height and width of the pictures of a report.
+PICTURE = 64
 #: The share of each class that is held out for the test, and of the rest for validation, where no folder says so.
 HELD_OUT = 0.1
 
@@ -228,6 +230,14 @@ class PhotoData(SelectedBatches):
     def embed(self, method: nn.Module) -> Tensor:
         """The encoder's features [n, d] of all photos, in the order of :attr:`names`, in evaluation mode."""
         return self._features({"trained": method})["trained"]
+
+    def pictures(self, index: Tensor) -> Tensor:
+        """The central squares of some of the photos, of 64×64 pixels, in [0, 1].
+
+        Args:
+            index (Tensor): Their rows among those of :meth:`embed` [k].
+        """
+        return torch.cat([x.float() / 255 for x in self._squares(CentralSquare(PICTURE), "pictures", index)])
 
     def baselines(self) -> dict[str, Callable[[], Tensor]]:
         """The pixels of thumbnails."""

@@ -5,7 +5,7 @@ import gnnclr.report.demo as demo
 
 def test_demo_writes_table_and_report(tmp_path, monkeypatch):
     # t-SNE of six panels takes longer than all the rest.
-    monkeypatch.setattr(demo, "scatter_embedding", partial(demo.scatter_embedding, method="pca"))
+    monkeypatch.setattr(demo, "report_runs", partial(demo.report_runs, projection="pca"))
     images = ["--trainer.max_epochs=1", "--data.batch_size=512", "--trainer.log_every_n_steps=1"]
     graph = ["--trainer.max_epochs=2", "--trainer.log_every_n_steps=1"]
     names = {name: images for name in demo.RECIPES["images"].values()} | {
@@ -19,5 +19,9 @@ def test_demo_writes_table_and_report(tmp_path, monkeypatch):
     for column in ("images, linear", "images, kNN", "graph, linear", "graph, kNN"):
         assert column in table
     page = (tmp_path / "report.html").read_text()
-    assert page.count("data:image/svg+xml") == 5
-    assert "seed_everything: 1" in page
+    for kind, names in demo.RECIPES.items():
+        data = {"images": "digits", "graph": "sbm"}[kind]
+        sections = ("Probes", "Over the steps", "One batch is a graph", "Before and after", "Neighbors", "Settings")
+        assert all(f"<h2>{section}: {data}</h2>" in page for section in sections)
+        assert all(f"<summary>Settings of {name}</summary>" in page for name in names.values())
+    assert "seed_everything: 1" in page and "Missing" not in page

@@ -10,7 +10,7 @@ from gnnclr.cli import main
 from gnnclr.eval import paired_difference
 from gnnclr.node import sbm
 from gnnclr.train import Comparison, RecipeError, Run
-from gnnclr.train.compare import _baselines
+from gnnclr.train.compare import baseline_scores
 
 SHORT = ["--trainer.max_epochs=1", "--trainer.accelerator=cpu"]
 SHORT += [f"--model.method.encoder.{name}_channels=8" for name in ("hidden", "out")]
@@ -65,7 +65,7 @@ def test_features_of_ones_own_are_rows_of_their_own():
     def runs(raw):
         return [{"test": {"raw": {"kNN": raw}, "A²X": {"kNN": 0.5}, "untrained": {}, "trained": {}}}] * 2
 
-    found = _baselines({"a": runs(0.1), "b": runs(0.1), "c": runs(0.2), "d": runs(0.2)})
+    found = baseline_scores({"a": runs(0.1), "b": runs(0.1), "c": runs(0.2), "d": runs(0.2)})
     assert found == {"raw": {"kNN": [0.1, 0.1]}, "A²X": {"kNN": [0.5, 0.5]}, "raw of c": {"kNN": [0.2, 0.2]}}
 
 
