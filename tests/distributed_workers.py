@@ -84,11 +84,11 @@ def each_loss_gradient(rank, cases):
 def small_tiles(rank, cases, size, kept, looked_at):
     """What :func:`each_loss_gradient` gives where tiles cut rows anywhere, are kept or computed twice, and entries are
     looked at or not."""
-    from gnnclr.ops import check, one_side_tiles, row_sweep, tiles, view_pairs
+    from gnnclr.ops import check, contrast_pairs, one_side_tiles, row_sweep, tiles
     from gnnclr.ops.workspace import Workspace
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (one_side_tiles, tiles, view_pairs):
+        for module in (one_side_tiles, tiles, contrast_pairs):
             patch.setattr(module, "tile_size", lambda x: size)
         for module in (one_side_tiles, tiles):
             patch.setattr(module, "MEMORY", Workspace(0))

@@ -63,8 +63,9 @@ OF_IMAGES = {
     "--model.method=gnnclr.node.GRACE": r"'model.method' must take images, which 'data' are \(got GRACE\)",
     "--model.method.views=[]": r"'model.method.views' must be a Views \(got \[\]\)",
     "--data.size=3": r"'data.size' must be an integer of at least 8 \(got int 3\)",
-    "--data.dataset=folder": r"'data.root' must be the folder with the photos \(got none\)",
-    "--data.dataset=folder --data.broken=mend": r"'data.broken' must be one of 'skip', 'refuse' \(got 'mend'\)",
+    "--data.dataset=folder": r"'data.dataset' must be one that fits into memory \(got 'folder'\): take a recipe for",
+    "--config=simclr-folder": r"'data.root' must be the folder with the photos \(got none\)",
+    "--config=simclr-folder --data.broken=mend": r"'data.broken' must be one of 'skip', 'refuse' \(got 'mend'\)",
     "--model.method.encoder.widths=[0,4]": r"'model.method.encoder.widths' must be positive integers",
     "--model.method.projector.in_features=32": r"'model.method.projector' must take the 64 .* takes 32\)",
 }

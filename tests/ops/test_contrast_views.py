@@ -8,7 +8,7 @@ from devices import needs_cuda
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gnnclr.losses import InfoNCELoss, NTXentLoss
-from gnnclr.ops import check, tiles, view_pairs
+from gnnclr.ops import check, contrast_pairs, tiles
 from gnnclr.ops.contrast_views import contrast_views
 from gnnclr.ops.sample_diagonals import SampleDiagonals
 
@@ -91,7 +91,7 @@ def test_equals_the_way_through_a_graph(pairing, num_views, learned, temperature
 @pytest.mark.parametrize("looked_at", [("cpu",), ()])
 def test_many_tiles(pairing, num_views, temperature, looked_at, monkeypatch):
     """Tiles that cut views anywhere."""
-    for module in (tiles, view_pairs):
+    for module in (tiles, contrast_pairs):
         monkeypatch.setattr(module, "tile_size", lambda x: 16)
     monkeypatch.setattr("gnnclr.ops.row_sweep.TILE_ENTRIES", {"cpu": 33 * 71, "cuda": 0})
     views = [view.double() for view in make_views(71, 16, num_views)]
