@@ -270,11 +270,66 @@ def names():
     return {"torch": torch, "z0": z0, "z1": z1, "query": query, "key": key, "y": torch.arange(64) % 5}
 
 
-def test_code_of_the_readme_runs(names):
+def test_code_of_the_readme_runs():
     blocks = code(README)
     assert len(blocks) >= 4
+    names = {}
     for block in blocks:
         exec(block, names)
+
+
+def test_commands_of_the_readme_that_need_little_run(tmp_path, monkeypatch, capsys, one_probe):
+    """Those for a graph of one's own, in their order, with few steps, and the lists."""
+    from gnnclr.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    exec(code(YOURS)[0], {})  # my_graph.pt
+    other = torch.load("my_graph.pt", weights_only=False)
+    torch.save(other, "other.pt")
+    text = README.read_text(encoding="utf-8")
+    lists = re.search(r"gnnclr list .*also: (.*)$", text, re.MULTILINE)[1].replace(",", "")
+    for what in ("list", *(f"list {name}" for name in lists.removeprefix("list ").split())):
+        assert main(shlex.split(what)) == 0 and len(capsys.readouterr().out.splitlines()) > 20
+    mine = re.findall(r"^    gnnclr (.*(?:my_graph\.pt|runs/mine).*)$", text, re.MULTILINE)
+    assert [command.split()[0] for command in mine] == ["compare", "fit", "embed"]
+    for command in mine:
+        few = ["--trainer.max_epochs=1", "--trainer.accelerator=cpu"] * (not command.startswith("embed"))
+        assert main([*shlex.split(command.replace("--seeds 5", "--seeds 2")), *few]) == 0, command
+    assert "300 embeddings of width 512 in z.npz" in capsys.readouterr().out
+
+
+def anchors(page: Path) -> set[str]:
+    """The names by which the headings of a page are linked."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+def dead_links(page: Path) -> list[str]:
+    """The links of a page, to files of this repository, whose file or heading is missing."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = text.replace("https://github.com/gnnclr/gnnclr/blob/main/", f"{DOCS.parent.as_posix()}/")
+    dead = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        name, _, heading = link.partition("#")
+        target = page.parent / name if name else page
+        local = not re.match(r"\w+:", link)
+        if local and (not target.exists() or (heading and heading not in anchors(target))):
+            dead.append(link)
+    return dead
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs"])
+def test_links_within_the_repository_lead_somewhere(page):
+    path = DOCS.parent / page
+    pages = sorted(path.glob("**/*.md")) if path.is_dir() else [path]
+    assert {str(page): dead for page in pages if (dead := dead_links(page))} == {}
+
+
+def test_dead_links_are_found(tmp_path):
+    (tmp_path / "a.md").write_text("# One: two\n", encoding="utf-8")
+    (tmp_path / "b.md").write_text("[](a.md#one-two) [](https://x.org) [](a.md#three) [](c.md)\n", encoding="utf-8")
+    assert dead_links(tmp_path / "b.md") == ["a.md#three", "c.md"]
 
 
 def test_code_on_techniques_runs(names):

@@ -88,7 +88,7 @@ def test_the_page_is_done_as_it_says(tmp_path, monkeypatch, capsys):
     with np.load("z.npz", allow_pickle=False) as arrays:
         assert sorted(arrays["name"].tolist()) == names and arrays["z"].shape == (63, 32)
         z = dict(zip(arrays["name"].tolist(), torch.from_numpy(arrays["z"])))
-    load, sources = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    load, runtime, sources = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     found = {}
     exec(load, found)
     assert found["features"].shape == (8, 32)
@@ -102,3 +102,9 @@ def test_the_page_is_done_as_it_says(tmp_path, monkeypatch, capsys):
     torch.testing.assert_close(program(images), torch.stack([z[name] for name in names[:3]]), rtol=1e-4, atol=1e-4)
     exec(sources.replace("torch.tensor([0]))", "torch.zeros(64, dtype=torch.long))"), found)
     assert len(found["data"].source) == 64
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason="needs the extra 'test'")
+    assert main(command("export --run runs/simclr-folder/1 --format onnx")) == 0
+    assert "for images [b, 3, 16, 16] in [0, 1]" in capsys.readouterr().out
+    exec(runtime, found)
+    torch.testing.assert_close(torch.from_numpy(found["features"])[0], z["cat.jpg"], rtol=1e-3, atol=1e-3)
