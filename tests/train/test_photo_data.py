@@ -9,8 +9,19 @@ from photo_files import photo_folder, save
 import gnnclr
 from gnnclr.train import PhotoData, Run, parse_recipe
 from gnnclr.train.embedding import embed_run
-from gnnclr.vision import SAMPCLR, BatchViews, MappedPhotos, MLPHead, PhotoFolder, SimCLR, SlimResNet, decode_photo
+from gnnclr.vision import (
+    SAMPCLR,
+    BatchViews,
+    CentralSquare,
+    MappedPhotos,
+    MLPHead,
+    PhotoFolder,
+    SimCLR,
+    SlimResNet,
+    decode_photo,
+)
 from gnnclr.vision.photos.decode import PhotoTooLarge
+from gnnclr.vision.photos.reader import read_squares
 
 SMALL = [
     "--trainer.accelerator=cpu",
@@ -111,6 +122,13 @@ def test_few_labels(tmp_path, capsys):
     photo_folder(tmp_path, 4, ("a", "b"))
     assert make_data(tmp_path).split is None
     assert "too few photos have a label to hold some out: nothing is probed" in capsys.readouterr().out
+
+
+def test_pictures_are_central_squares(tmp_path):
+    photo_folder(tmp_path, 3)
+    data = make_data(tmp_path)
+    (whole,) = (read.images for read in read_squares(data.source, CentralSquare(64)))
+    assert torch.equal(data.pictures(torch.tensor([2, 0])), whole[[2, 0]].float() / 255)
 
 
 def test_batches_are_crops_of_photos_as_they_are(tmp_path):
