@@ -99,6 +99,10 @@ OTHERS = {
     "export --run=folder --format=onnx --output=x": "folder is not the folder of a run",
     "export --run=folder --format=onnx": "arguments are required: --output",
     "embed": "arguments are required: --run",
+    "report": "arguments are required: RUN",
+    "report folder": r"'folder' must be the folder of a run, or of runs \(a folder without config.yaml is there\)",
+    "report nowhere": r"'nowhere' must be the folder of a run, or of runs \(nothing is there\)",
+    "report folder --output=folder": r"'--output' must be a file \(got the folder 'folder'\)",
     "demo --seed=-1": r"'seed_everything' must be an integer from 0 to",
     "demo --out=file": "a part of it is a file where a folder is expected",
 }

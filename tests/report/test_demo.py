@@ -3,7 +3,7 @@ from functools import partial
 import gnnclr.report.demo as demo
 
 
-def test_demo_writes_table_and_report(tmp_path, monkeypatch):
+def test_demo_writes_table_and_report(tmp_path, monkeypatch, one_probe):
     # t-SNE of six panels takes longer than all the rest.
     monkeypatch.setattr(demo, "report_runs", partial(demo.report_runs, projection="pca"))
     images = ["--trainer.max_epochs=1", "--data.batch_size=512", "--trainer.log_every_n_steps=1"]

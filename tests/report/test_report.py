@@ -1,3 +1,4 @@
+import base64
 import copy
 import re
 import subprocess
@@ -20,7 +21,7 @@ from gnnclr.report import (
     scatter_embedding,
     write_report,
 )
-from gnnclr.report.figure import MUTED, REPEL, class_color
+from gnnclr.report.figure import ATTRACT, DARK, INK, MUTED, NEIGHBOR, REPEL, class_color, light_and_dark
 
 
 def batch(n=8, d=6):
@@ -103,6 +104,20 @@ def test_the_strongest_negatives_are_those_of_the_softmax():
     assert pairs == {tuple(divmod(index, 16)) for index in share.flatten().topk(5).indices.tolist()}
 
 
+def test_rows_of_a_bank_that_attract_are_nodes():
+    """Each anchor is joined with the nearest of its positives in the bank, and rows without an anchor are not drawn."""
+    torch.manual_seed(0)
+    bank, x = F.normalize(torch.randn(5, 6), dim=1), F.normalize(torch.randn(4, 6), dim=1)
+    edge_index = torch.tensor([[4, 5, 6, 8, 8, 1], [0, 0, 0, 2, 3, 0]])  # rows of the bank from 4 on
+    figure = draw_batch_graph(ContrastGraph(x, edge_index, bank=bank))
+    nodes, rows = figure.axes[0].collections
+    assert len(nodes.get_offsets()) == 4 and len(rows.get_offsets()) == 2
+    position = torch.tensor([*nodes.get_offsets().tolist(), *rows.get_offsets().tolist()], dtype=torch.double)
+    dashed = [torch.as_tensor(line.get_xydata()) for line in lines(figure) if line.get_color() == NEIGHBOR]
+    ends = {tuple(sorted(torch.cdist(end.double(), position).argmin(dim=1).tolist())) for end in dashed}
+    assert ends == {(0, 1), (0, 4), (2, 5), (3, 5)}
+
+
 def test_drawing_leaves_the_graph_alone():
     graph = batch()
     before = graph.to_dict()
@@ -161,6 +176,14 @@ def test_dynamics(tmp_path):
     raw, mean = figure.axes[0].lines
     assert list(raw.get_ydata()) == [4.0, 2.0] and list(mean.get_ydata()) == pytest.approx([4.0, 8 / 3])
     assert list(figure.axes[1].lines[0].get_xdata()) == [2.0]
+    (tmp_path / "n.csv").write_text("step,epoch,loss\n1,0,3.0\n2,0,1.")  # cut within a line
+    figure = plot_dynamics({"seeds": [tmp_path / "m.csv", tmp_path / "n.csv"], "b": tmp_path / "n.csv"}, ["loss"])
+    assert [len(line.get_xdata()) for line in figure.axes[0].lines[1::2]] == [2, 1, 1]
+    colors = [line.get_color() for line in figure.axes[0].lines[1::2]]
+    assert colors[0] == colors[1] != colors[2]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["seeds", "b"]
+    with pytest.raises(ValueError, match=r"none' must be the metrics.csv of a run"):
+        plot_dynamics({"a": tmp_path / "none"})
     with pytest.raises(ValueError, match=r"got 'uniformity'; there are alignment, loss"):
         plot_dynamics({"a": tmp_path / "m.csv"})
 
@@ -170,6 +193,7 @@ def test_table_marks_the_best_and_escapes():
     assert "&lt;raw&gt;" in table and "<raw>" not in table
     assert re.findall(r'class="best">([^<]*)', table) == ["12.0 ± 0.3"]
     assert "<td>–</td>" in table
+    assert "best" not in html_table({"a": {"lr": "0.1"}, "b": {"lr": "0.2"}}, best=False)
 
 
 def test_report_is_one_file(tmp_path):
@@ -184,6 +208,14 @@ def test_report_is_one_file(tmp_path):
 
 def test_figures_as_png():
     assert data_uri(draw_batch_graph(batch()), "png").startswith("data:image/png;base64,iVBOR")
+
+
+def test_figures_for_dark_pages_are_the_same_in_other_colors():
+    light, dark = (base64.b64decode(uri.split(",")[1]).decode() for uri in light_and_dark(draw_batch_graph(batch())))
+    assert INK in light and ATTRACT in light and not any(color in dark for color in DARK)
+    for color, lighter in DARK.items():
+        light = light.replace(color, lighter)
+    assert light == dark
 
 
 def test_plots_leave_matplotlib_alone():

@@ -21,6 +21,14 @@ def test_images_train_on_all_but_the_test_images():
     assert torch.equal(raw[split.test[0]], data.images.test.images[0].flatten() / 255)
 
 
+def test_pictures_are_rows_of_what_is_embedded():
+    data = ImageData("digits", size=12)
+    data.setup("fit")
+    index = torch.tensor([1796, 3, 3])
+    assert torch.equal(data.pictures(index).flatten(1), data.baselines()["raw"]()[index])
+    assert NodeData("sbm").pictures(index) is None
+
+
 def test_labels_come_with_training_images_alone():
     data = ImageData("digits", batch_size=64, labels=True)
     data.setup("fit")

@@ -11,8 +11,19 @@ import gnnclr
 from gnnclr.graph.batches import SpectralBatches
 from gnnclr.train import PhotoData, Run, parse_recipe
 from gnnclr.train.embedding import embed_run
-from gnnclr.vision import SAMPCLR, BatchViews, MappedPhotos, MLPHead, PhotoFolder, SimCLR, SlimResNet, decode_photo
+from gnnclr.vision import (
+    SAMPCLR,
+    BatchViews,
+    CentralSquare,
+    MappedPhotos,
+    MLPHead,
+    PhotoFolder,
+    SimCLR,
+    SlimResNet,
+    decode_photo,
+)
 from gnnclr.vision.photos.decode import PhotoTooLarge
+from gnnclr.vision.photos.reader import read_squares
 
 SMALL = [
     "--trainer.accelerator=cpu",
@@ -124,6 +135,13 @@ def test_few_labels(tmp_path, capsys):
     data = make_data(tmp_path / "one")
     assert data.split is None and len(data._train) == 20  # nothing is held out for a probe that is not made
     assert "all labels are of class 0: nothing is probed" in capsys.readouterr().out
+
+
+def test_pictures_are_central_squares(tmp_path):
+    photo_folder(tmp_path, 3)
+    data = make_data(tmp_path)
+    (whole,) = (read.images for read in read_squares(data.source, CentralSquare(64)))
+    assert torch.equal(data.pictures(torch.tensor([2, 0])), whole[[2, 0]].float() / 255)
 
 
 def test_batches_are_crops_of_photos_as_they_are(tmp_path):
