@@ -28,6 +28,7 @@ examples:
   gnnclr fit --ckpt_path=runs/cora/checkpoints/last.ckpt   go on with a run that was stopped
   gnnclr evaluate --config grace-sbm --seeds 5             mean and standard deviation over seeds
   gnnclr compare --configs grace,ccassg --data.dataset=graph.pt --seeds 5
+  gnnclr search --config decoupled-lsa --data.dataset=graph.pt --budget 50
   gnnclr embed --run runs/cora --output z.npz
   gnnclr embed --run runs/photos --images FOLDER           embeddings of other images
   gnnclr embed --run runs/cora --graph other.pt            embeddings of another graph
@@ -144,6 +145,19 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     compare.add_argument("--seeds", type=int, default=5, metavar="N", help="train seeds 0 to N-1 (default: 5)")
     compare.add_argument("--out", type=_path, default="runs/comparison", metavar="FOLDER", help="default: %(default)s")
     compare.set_defaults(function=_compare, takes_recipe=True)
+
+    about = "Tries settings of a recipe, chooses by validation alone, and tests the best ones over fresh seeds. The "
+    about += "same command goes on after a stop, and several processes of it share the trials."
+    brief = "choose settings by validation, and test the best ones once"
+    search = commands.add_parser("search", help=brief, description=about, allow_abbrev=False)
+    _recipe_options(search, "folder of the search (default: runs/NAME/search)")
+    what = "YAML file: field: [values] or {low: A, high: B, log: true} (default: the space of the recipe)"
+    search.add_argument("--space", type=_path, metavar="FILE", help=what)
+    search.add_argument("--budget", type=int, default=50, metavar="N", help="number of trials (default: 50)")
+    search.add_argument("--seeds", type=int, default=3, metavar="N", help="test over seeds 0 to N-1 (default: 3)")
+    what = "validation, or link_auc, which needs no labels (default: the first that the data allow)"
+    search.add_argument("--criterion", metavar="NAME", help=what)
+    search.set_defaults(function=_search, takes_recipe=True)
 
     about = (
         "Writes the embeddings z of the data of a run, or of other data of their kind, and what is known of the rows: "
@@ -281,6 +295,23 @@ def _compare(arguments: argparse.Namespace, overrides: list[str]) -> int:
         return _stopped("\nStopped. The same command goes on where it was.")
     if is_rank_zero():
         print(f"\n{table}\n\n{comparison.legend(arguments.seeds)} All is in {comparison.folder}")
+    return 0
+
+
+def _search(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from gnnclr.train import TrainingInterrupted
+    from gnnclr.train.search import Search
+
+    if arguments.config is None:
+        raise ValueError("'search' needs --config NAME; `gnnclr list` shows the names")
+    _check_no_seed(overrides)
+    out = arguments.out or f"runs/{_name(arguments.config)}/search"
+    search = Search(arguments.config, overrides, out, arguments.space, arguments.criterion)
+    try:
+        text = search.evaluate(arguments.budget, arguments.seeds)
+    except TrainingInterrupted:
+        return _stopped("\nStopped. The same command goes on where it was.")
+    print(f"\n{text}\n\nAll is in {out}; train the winner with\n  gnnclr fit --config {Path(out, 'best.yaml')}")
     return 0
 
 

@@ -198,6 +198,7 @@ def test_page_on_your_graph_runs(tmp_path, monkeypatch, capsys, one_probe):
     text = YOURS.read_text(encoding="utf-8")
     found = re.findall(r"```python\n(.*?)```|^    gnnclr ([^\n]*)$", text, re.DOTALL | re.MULTILINE)
     names, said = {}, []
+    Path("space.yaml").write_text(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1], encoding="utf-8")
     for block, command in found:
         if block:
             exec(block, names)
@@ -206,10 +207,11 @@ def test_page_on_your_graph_runs(tmp_path, monkeypatch, capsys, one_probe):
                 main([*shlex.split(command), *["--trainer.accelerator=cpu"] * (not command.startswith("embed"))]) == 0
             )
         said.append(capsys.readouterr().out)
-    assert len(found) == 6
+    assert len(found) == 8
     assert re.search(r"^    (my_graph\.pt: .*), \.\.\.$", text, re.MULTILINE)[1] in said[1]
     assert names["fitted"].z.shape == (300, 512) and names["z"].shape == (80, 512)
     assert "| ccassg " in said[3] and "linear − grace" in said[3] and "[" in said[3]
+    assert "is the best by validation" in said[4] and "fit --config runs/searched/best.yaml" in said[4]
     with np.load("z.npz", allow_pickle=False) as arrays:
         assert arrays["z"].shape == (80, 512)
 
@@ -455,7 +457,8 @@ def test_printed_commands_are_commands(command):
     arguments, overrides = _parser()[0].parse_known_args(shlex.split(command)[1:])
     assert not overrides or arguments.takes_recipe
     for config in getattr(arguments, "config", None) or ():
-        assert config in ("NAME", "NAME-DATA", "config.yaml") or recipe_settings(config)
+        written = ("config.yaml", "runs/searched/best.yaml")  # by commands
+        assert config in ("NAME", "NAME-DATA", *written) or recipe_settings(config)
     for path in (getattr(arguments, name, None) or "" for name in ("ckpt_path", "run", "out")):
         found = re.match(r"runs/([\w-]+)/(\w+)", path)
         if found and found[1] in recipe_cards():  # the folders of a recipe are numbered from 1

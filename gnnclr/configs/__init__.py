@@ -8,7 +8,7 @@ from gnnclr.configs.cards import recipe_card, recipe_cards
 from gnnclr.configs.error import RecipeError
 from gnnclr.configs.merge import merge
 from gnnclr.configs.recipe_name import RecipeName, available_recipes
-from gnnclr.configs.settings import recipe_settings
+from gnnclr.configs.settings import recipe_settings, recipe_space
 
 __all__ = [
     "RecipeError",
@@ -18,4 +18,5 @@ __all__ = [
     "recipe_card",
     "recipe_cards",
     "recipe_settings",
+    "recipe_space",
 ]

@@ -53,8 +53,12 @@ def bases(settings: Mapping[str, Any], origin: str = "recipe") -> list[str]:
     return base
 
 
-def load(path: Path) -> dict[str, Any]:
+def load(path: Path, wanted: str = "the settings of a recipe") -> dict[str, Any]:
     """The settings of a YAML file.
+
+    Args:
+        path (Path): The file.
+        wanted (str, optional): What it must hold, for messages. (default: ``"the settings of a recipe"``)
 
     Raises:
         RecipeError: If it is not YAML, or holds anything but settings.
@@ -69,12 +73,11 @@ def load(path: Path) -> dict[str, Any]:
         settings = yaml.load(path.read_text(encoding="utf-8"), Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).replace(f'"{path}"', "it").replace('"<unicode string>"', "it").split())
-        raise RecipeError(
-            f"'{path}' must hold the settings of a recipe as YAML (got text that is none: {reason})"
-        ) from None
+        raise RecipeError(f"'{path}' must hold {wanted} as YAML (got text that is none: {reason})") from None
     if not isinstance(settings, dict):
-        wanted = "the settings of a recipe as YAML, 'model', 'data' and so on"
-        raise RecipeError(f"'{path}' must hold {wanted} (got {'nothing' if settings is None else f'{settings!r:.60}'})")
+        fields = ", 'model', 'data' and so on" if wanted == "the settings of a recipe" else ""
+        came = "nothing" if settings is None else f"{settings!r:.60}"
+        raise RecipeError(f"'{path}' must hold {wanted} as YAML{fields} (got {came})")
     _check(settings, str(path))
     return settings
 

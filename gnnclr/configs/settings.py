@@ -12,7 +12,7 @@ from gnnclr.configs.merge import merge
 from gnnclr.configs.recipe_name import RecipeName, possible_names
 
 
-def recipe_settings(recipe: str | Path, data: str | None = None, _path: tuple[Path, ...] = ()) -> dict[str, Any]:
+def recipe_settings(recipe: str | Path, data: str | None = None) -> dict[str, Any]:
     """The settings of a recipe, with all that it is based on.
 
     A recipe of the package is merged of layers, later ones win: what all recipes of its kind begin with, its size, its
@@ -28,13 +28,34 @@ def recipe_settings(recipe: str | Path, data: str | None = None, _path: tuple[Pa
     Raises:
         RecipeError: If there is no such recipe, not in the size of these data, or a file leads back to itself.
     """
+    return {key: value for key, value in _whole(recipe, data).items() if key != "space"}
+
+
+def recipe_space(recipe: str | Path, data: str | None = None) -> dict[str, Any]:
+    """What a search tries of a recipe where nobody says it: the key ``space`` of all that the recipe is based on.
+
+    It has dotted fields with values or bounds, see :class:`gnnclr.train.search.Space`. Later layers replace single
+    fields; ``null`` takes one out.
+
+    Args:
+        recipe (str or Path): As of :func:`recipe_settings`.
+        data (str, optional): As of :func:`recipe_settings`. (default: ``None``)
+
+    Raises:
+        RecipeError: As of :func:`recipe_settings`.
+    """
+    return {field: values for field, values in _whole(recipe, data).get("space", {}).items() if values is not None}
+
+
+def _whole(recipe: str | Path, data: str | None, _path: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The settings of a recipe and its space."""
     name = RecipeName.parse(str(recipe), data)
     if name is not None:
         return _settings(name)
     for kind in KINDS:
         for folder in ("data", "size"):
             if str(recipe) in names(kind, folder):
-                return _plain(merge(merge({}, layer(kind, "", "base")), layer(kind, folder, str(recipe))))
+                return _plain(_over(_over({}, layer(kind, "", "base")), layer(kind, folder, str(recipe))))
     path = Path(os.path.expandvars(recipe)).expanduser()
     path = _path[-1].parent / path if _path else path
     if not path.is_file():
@@ -54,8 +75,8 @@ def recipe_settings(recipe: str | Path, data: str | None = None, _path: tuple[Pa
     own = load(path)
     settings: dict[str, Any] = {}
     for base in bases(own, str(path)):
-        settings = merge(settings, recipe_settings(base, data, seen))
-    return merge(settings, {key: value for key, value in own.items() if key not in ("base", "card")})
+        settings = _over(settings, _whole(base, data, seen))
+    return _over(settings, {key: value for key, value in own.items() if key not in ("base", "card")})
 
 
 def _settings(name: RecipeName) -> dict[str, Any]:
@@ -65,7 +86,7 @@ def _settings(name: RecipeName) -> dict[str, Any]:
         layers += _with_cases(own, [x for _, x in chosen])
     settings: dict[str, Any] = {}
     for own in layers:
-        settings = merge(settings, own)
+        settings = _over(settings, own)
     return _plain(settings)
 
 
@@ -73,6 +94,16 @@ def _with_cases(own: Mapping[str, Any], chosen: list[str]) -> list[Mapping[str, 
     """What a part says, and what it says of the size and the data that are chosen, or of both of them."""
     cases = own.get("when", {})
     return [own, *(one for x in chosen if x in cases for one in _with_cases(cases[x], chosen))]
+
+
+def _over(settings: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings merged over others. Fields of a space are replaced as a whole: bounds of two layers have no meaning."""
+    space = own.get("space", {})
+    if not isinstance(space, Mapping):
+        raise RecipeError(f"'space' must be dotted fields and what is tried of them (got {space!r:.60})")
+    merged = merge(settings, {key: value for key, value in own.items() if key != "space"})
+    space = {**settings.get("space", {}), **space}
+    return merged | {"space": space} if space else merged
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
