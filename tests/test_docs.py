@@ -467,7 +467,9 @@ def test_printed_commands_are_commands(command):
 
 def test_printed_commands_are_found():
     commands = printed_commands()
-    assert {"gnnclr demo", "gnnclr list losses", "gnnclr embed --run runs/mine --graph other.pt --output z.npz"} <= set(commands)
+    assert {"gnnclr demo", "gnnclr list losses", "gnnclr embed --run runs/mine --graph other.pt --output z.npz"} <= set(
+        commands
+    )
     assert len(commands) > 20
 
 
