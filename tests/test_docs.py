@@ -202,11 +202,10 @@ def test_page_on_your_graph_runs(tmp_path, monkeypatch, capsys, one_probe):
         if block:
             exec(block, names)
         else:
-            assert (
-                main([*shlex.split(command), *["--trainer.accelerator=cpu"] * (not command.startswith("embed"))]) == 0
-            )
+            trains = not command.startswith(("embed", "report"))
+            assert main([*shlex.split(command), *["--trainer.accelerator=cpu"] * trains]) == 0
         said.append(capsys.readouterr().out)
-    assert len(found) == 6
+    assert len(found) == 7 and (tmp_path / "report.html").is_file()
     assert re.search(r"^    (my_graph\.pt: .*), \.\.\.$", text, re.MULTILINE)[1] in said[1]
     assert names["fitted"].z.shape == (300, 512) and names["z"].shape == (80, 512)
     assert "| ccassg " in said[3] and "linear − grace" in said[3] and "[" in said[3]
