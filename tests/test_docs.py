@@ -203,11 +203,10 @@ def test_page_on_your_graph_runs(tmp_path, monkeypatch, capsys, one_probe):
         if block:
             exec(block, names)
         else:
-            assert (
-                main([*shlex.split(command), *["--trainer.accelerator=cpu"] * (not command.startswith("embed"))]) == 0
-            )
+            trains = not command.startswith(("embed", "report"))
+            assert main([*shlex.split(command), *["--trainer.accelerator=cpu"] * trains]) == 0
         said.append(capsys.readouterr().out)
-    assert len(found) == 8
+    assert len(found) == 9 and (tmp_path / "report.html").is_file()
     assert re.search(r"^    (my_graph\.pt: .*), \.\.\.$", text, re.MULTILINE)[1] in said[1]
     assert names["fitted"].z.shape == (300, 512) and names["z"].shape == (80, 512)
     assert "| ccassg " in said[3] and "linear − grace" in said[3] and "[" in said[3]
@@ -293,10 +292,11 @@ def test_commands_of_the_readme_that_need_little_run(tmp_path, monkeypatch, caps
     for what in ("list", *(f"list {name}" for name in lists.removeprefix("list ").split())):
         assert main(shlex.split(what)) == 0 and len(capsys.readouterr().out.splitlines()) > 20
     mine = re.findall(r"^    gnnclr (.*(?:my_graph\.pt|runs/mine).*)$", text, re.MULTILINE)
-    assert [command.split()[0] for command in mine] == ["compare", "fit", "embed"]
+    assert [command.split()[0] for command in mine] == ["compare", "search", "fit", "embed"]
     for command in mine:
         few = ["--trainer.max_epochs=1", "--trainer.accelerator=cpu"] * (not command.startswith("embed"))
-        assert main([*shlex.split(command.replace("--seeds 5", "--seeds 2")), *few]) == 0, command
+        small = command.replace("--seeds 5", "--seeds 2").replace("--budget 50", "--budget 1 --seeds 1")
+        assert main([*shlex.split(small), *few]) == 0, command
     assert "300 embeddings of width 512 in z.npz" in capsys.readouterr().out
 
 

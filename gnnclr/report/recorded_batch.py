@@ -80,7 +80,7 @@ def record_batch(loaded: Loaded, seed: int = 0) -> RecordedBatch:
             data.teardown("fit")
             for handle in handles:
                 handle.remove()
-    raise ValueError(f"the loss of {type(method).__name__} compares no pairs of a batch")
+    raise ValueError(f"the loss of {type(method).__name__} makes no graph of its batch")
 
 
 def _losses(method: nn.Module) -> list[GraphLoss]:

@@ -57,7 +57,7 @@ def test_all_that_runs_leave_behind_is_on_one_page(page, compared):
     assert rows(page, "Settings: sbm")["model.method"] == {"dgi": "gnnclr.node.DGI", "grace": "gnnclr.node.GRACE"}
     assert "seed_everything" not in rows(page, "Settings: sbm")
     assert f"torch {results[0]['versions']['torch']}" in page
-    assert notes(page) == ["Missing of dgi: the loss of DGI compares no pairs of a batch"]
+    assert notes(page) == ["Missing of dgi: the loss of DGI makes no graph of its batch"]
 
 
 def test_page_is_one_file_for_any_screen(page):

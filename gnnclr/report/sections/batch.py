@@ -48,7 +48,8 @@ def _picture(group: RunGroup) -> "tuple[Figure, str]":
         strongest=60 if repels else 0,
     )
     samples, total = (x.unique().numel() for x in (batch.graph.sample[shown], batch.graph.sample))
-    bank = "" if batch.graph.bank is None else f", beside {len(batch.graph.bank)} rows of a bank"
+    rows = 0 if batch.graph.bank is None else len(batch.graph.bank)
+    bank = f", beside {rows} rows of a bank" if rows else ""
     apart = "" if repels else f"; no pair repels in {type(batch.loss).__name__}"
     return figure, f"{group.name}: {samples} of {total} samples{bank}{apart}."
 
