@@ -210,7 +210,7 @@ def test_page_on_your_graph_runs(tmp_path, monkeypatch, capsys, one_probe):
     assert re.search(r"^    (my_graph\.pt: .*), \.\.\.$", text, re.MULTILINE)[1] in said[1]
     assert names["fitted"].z.shape == (300, 512) and names["z"].shape == (80, 512)
     assert "| ccassg " in said[3] and "linear − grace" in said[3] and "[" in said[3]
-    assert "is the best by validation" in said[4] and "fit --config runs/searched/best.yaml" in said[4]
+    assert "is the best by validation" in said[5] and "fit --config runs/searched/best.yaml" in said[5]
     with np.load("z.npz", allow_pickle=False) as arrays:
         assert arrays["z"].shape == (80, 512)
 
