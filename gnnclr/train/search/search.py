@@ -196,8 +196,8 @@ class Search:
             f"Trial {winner.number} is the best by {self.criterion.title}, {100 * winner.value:.2f} %:",
             "\n".join(chosen),
             tested,
-            f"Test of trial {winner.number} over {seeds} fresh seed{'s' if seeds > 1 else ''}, in percent, mean ± standard deviation. No other "
-            f"trial was tested{f', but for earlier winners: {others}' if others else ''}.",
+            f"Test of trial {winner.number} over {seeds} fresh seed{'s' if seeds > 1 else ''}, in percent, mean ± "
+            f"standard deviation. No other trial was tested{f', but for earlier winners: {others}' if others else ''}.",
         ]
         text = "\n\n".join(parts)
         write_text(self.folder / "search.md", text + "\n")
