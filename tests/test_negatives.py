@@ -275,4 +275,4 @@ def test_positives_are_made_explicit_in_one_place():
     """By the graph, which everyone asks; what makes the edges of a new graph may call the same function."""
     package = Path(__file__).parent.parent / "gnnclr"
     users = {path.name for path in package.rglob("*.py") if "group_pairs(" in path.read_text(encoding="utf-8")}
-    assert users == {"pairs.py", "contrast_graph.py", "augmentation.py"}
+    assert users == {"pairs.py", "contrast_graph.py", "augmentation_graph.py"}

@@ -77,14 +77,17 @@ def test_images(dataset, channels, tmp_path):
 
 
 def test_colors_are_those_of_the_data(tmp_path):
-    method, arguments = build("simclr-cpu", ["--data.dataset=digits"], tmp_path)
+    recipe = tmp_path / "crops.yaml"
+    views = "{class_path: gnnclr.vision.BatchViews, init_args: {size: 8}}"
+    recipe.write_text(f"base: simclr-digits\nmodel: {{method: {{init_args: {{views: {views}}}}}}}\n")
+    method, arguments = build(str(recipe), ["--data.size=null"], tmp_path)
     data = digits()
     pixels = torch.cat([data.train.images, data.val.images]).double() / 255
     views = arguments.views.init_args
     assert views.mean == [round(pixels.mean().item(), 4)] and views.std == [round(pixels.std(correction=0).item(), 4)]
     assert method.views.normalize.mean.item() == pytest.approx(views.mean[0])
-    given = ["--data.dataset=digits", "--model.method.views.mean=0.2", "--model.method.views.std=0.3"]
-    assert build("simclr-cpu", given, tmp_path)[1].views.init_args.mean == 0.2
+    given = ["--model.method.views.mean=0.2", "--model.method.views.std=0.3"]
+    assert build(str(recipe), given, tmp_path)[1].views.init_args.mean == 0.2
 
 
 def test_colors_that_are_known_and_unknown():
