@@ -1,4 +1,4 @@
-"""The command ``gnnclr``. Heavy imports are inside the commands, so that ``gnnclr --help`` is quick."""
+"""The command ``gnnclr``: its arguments, its errors and its exit status."""
 
 import argparse
 import atexit
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import gnnclr
-from gnnclr.listing import LISTS, listing
+from gnnclr import commands
+from gnnclr.listing import LISTS
 from gnnclr.messages import explain_system_error, explain_unexpected
-from gnnclr.processes import STOPPED, is_rank_zero, sigterm_interrupts
+from gnnclr.processes import is_rank_zero, sigterm_interrupts
 
 EXAMPLES = """\
 examples:
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _fail(error)
     except KeyboardInterrupt:
-        return _stopped("gnnclr: stopped")
+        return commands.stopped("gnnclr: stopped")
 
 
 def ignore_library_warnings() -> None:
@@ -88,15 +89,6 @@ def ignore_library_warnings() -> None:
         warnings.filterwarnings(
             "ignore", category=category, module=r"(torch|lightning|torch_geometric|faiss|sklearn)\b"
         )
-
-
-def _stopped(message: str) -> int:
-    """Says that the command was stopped, once for all processes, and returns the exit status."""
-    if is_rank_zero():
-        print(message, file=sys.stderr)
-    else:
-        time.sleep(2.0)  # a launcher ends all processes with the first one that does
-    return STOPPED
 
 
 def _fail(error: Exception) -> int:
@@ -124,32 +116,32 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     form = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
     parser = _Parser(prog="gnnclr", description=gnnclr.__doc__, epilog=EXAMPLES, **form)
     parser.add_argument("--version", action="version", version=f"gnnclr {gnnclr.__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    parsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
-    fit = commands.add_parser("fit", help="train a recipe, or go on with a run", add_help=False, allow_abbrev=False)
+    fit = parsers.add_parser("fit", help="train a recipe, or go on with a run", add_help=False, allow_abbrev=False)
     _recipe_options(fit, "folder of the run (default: runs/NAME/1, 2, ...)")
     fit.add_argument("--ckpt_path", type=_path, metavar="FILE", help="go on from this checkpoint")
     fit.add_argument("-h", "--help", nargs="?", const="", metavar="FIELD", help="show this help, or that of a field")
     fit.add_argument("--help-all", action="store_true", help="show all fields that every recipe has")
-    fit.set_defaults(function=_fit, takes_recipe=True)
+    fit.set_defaults(function=commands.fit, takes_recipe=True)
 
-    evaluate = commands.add_parser("evaluate", help="probe a run, or a recipe over several seeds", allow_abbrev=False)
+    evaluate = parsers.add_parser("evaluate", help="probe a run, or a recipe over several seeds", allow_abbrev=False)
     evaluate.add_argument("--run", type=_path, metavar="FOLDER", help="the folder of a run")
     _recipe_options(evaluate, "with --config: folder of the runs (default: runs/NAME/seeds)")
     evaluate.add_argument("--seeds", type=int, metavar="N", help="with --config: train seeds 0 to N-1 (default: 5)")
-    evaluate.set_defaults(function=_evaluate, takes_recipe=True)
+    evaluate.set_defaults(function=commands.evaluate, takes_recipe=True)
 
-    compare = commands.add_parser("compare", help="several recipes on the same data and seeds", allow_abbrev=False)
+    compare = parsers.add_parser("compare", help="several recipes on the same data and seeds", allow_abbrev=False)
     names = "names of recipes, or YAML files; differences are those from the first one"
     compare.add_argument("--configs", required=True, metavar="NAME,NAME,...", help=names)
     compare.add_argument("--seeds", type=int, default=5, metavar="N", help="train seeds 0 to N-1 (default: 5)")
     compare.add_argument("--out", type=_path, default="runs/comparison", metavar="FOLDER", help="default: %(default)s")
-    compare.set_defaults(function=_compare, takes_recipe=True)
+    compare.set_defaults(function=commands.compare, takes_recipe=True)
 
     about = "Tries settings of a recipe, chooses by validation alone, and tests the best ones over fresh seeds. The "
     about += "same command goes on after a stop, and several processes of it share the trials."
     brief = "choose settings by validation, and test the best ones once"
-    search = commands.add_parser("search", help=brief, description=about, allow_abbrev=False)
+    search = parsers.add_parser("search", help=brief, description=about, allow_abbrev=False)
     _recipe_options(search, "folder of the search (default: runs/NAME/search)")
     what = "YAML file: field: [values] or {low: A, high: B, log: true} (default: the space of the recipe)"
     search.add_argument("--space", type=_path, metavar="FILE", help=what)
@@ -157,47 +149,47 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     search.add_argument("--seeds", type=int, default=3, metavar="N", help="test over seeds 0 to N-1 (default: 3)")
     what = "validation, or link_auc, which needs no labels (default: the first that the data allow)"
     search.add_argument("--criterion", metavar="NAME", help=what)
-    search.set_defaults(function=_search, takes_recipe=True)
+    search.set_defaults(function=commands.search, takes_recipe=True)
 
     about = (
         "Writes the embeddings z of the data of a run, or of other data of their kind, and what is known of the rows: "
     )
     about += "name, y (-1 where a label is missing), classes (their names), and the rows train, val and test."
     brief = "write the embeddings of a run to a file"
-    embed = commands.add_parser("embed", help=brief, description=about, allow_abbrev=False)
+    embed = parsers.add_parser("embed", help=brief, description=about, allow_abbrev=False)
     embed.add_argument("--run", type=_path, required=True, metavar="FOLDER", help="the folder of a run")
     embed.add_argument("--images", type=_path, metavar="FOLDER", help="embed these images; a zip file is a folder too")
     embed.add_argument("--graph", type=_path, metavar="FILE", help="embed the nodes of this graph, of torch.save")
     file = "*.npz or, with pyarrow, *.parquet (default: embeddings.npz)"
     embed.add_argument("--output", type=_path, default="embeddings.npz", metavar="FILE", help=file)
-    embed.set_defaults(function=_embed, takes_recipe=False)
+    embed.set_defaults(function=commands.embed, takes_recipe=False)
 
     brief = "write the trained encoder of images to a file for other programs"
-    export = commands.add_parser("export", help=brief, allow_abbrev=False)
+    export = parsers.add_parser("export", help=brief, allow_abbrev=False)
     export.add_argument("--run", type=_path, required=True, metavar="FOLDER", help="the folder of a run on images")
     export.add_argument("--format", required=True, metavar="NAME", help="safetensors, torch_export or onnx")
     export.add_argument("--output", type=_path, required=True, metavar="FILE", help="the file")
-    export.set_defaults(function=_export, takes_recipe=False)
+    export.set_defaults(function=commands.export, takes_recipe=False)
 
     brief = "write a page about runs: probes, curves, a batch, embeddings, neighbors, settings that differ"
-    report = commands.add_parser("report", help=brief, allow_abbrev=False)
+    report = parsers.add_parser("report", help=brief, allow_abbrev=False)
     folders = "folders of runs, or of `evaluate --seeds` and `compare`"
     report.add_argument("runs", type=_path, nargs="+", metavar="RUN", help=folders)
     report.add_argument("--output", type=_path, default="report.html", metavar="FILE", help="default: %(default)s")
-    report.set_defaults(function=_report, takes_recipe=False)
+    report.set_defaults(function=commands.report, takes_recipe=False)
 
-    lists = commands.add_parser("list", help="list recipes, losses, layers or probes", allow_abbrev=False)
+    lists = parsers.add_parser("list", help="list recipes, losses, layers or probes", allow_abbrev=False)
     lists.add_argument("what", nargs="?", default="configs", choices=sorted(LISTS), help="default: configs")
     lists.add_argument("--names", action="store_true", help="names only, one a line")
-    lists.set_defaults(function=_list, takes_recipe=False)
+    lists.set_defaults(function=commands.list_names, takes_recipe=False)
 
-    demo = commands.add_parser("demo", help="train on embedded data and write report.html", allow_abbrev=False)
+    demo = parsers.add_parser("demo", help="train on embedded data and write report.html", allow_abbrev=False)
     demo.add_argument(
         "--out", type=_path, default=".", metavar="FOLDER", help="where report.html and the runs go (default: .)"
     )
     demo.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
-    demo.set_defaults(function=_demo, takes_recipe=False)
-    options = {n: [o for a in p._actions for o in a.option_strings] for n, p in commands.choices.items()}
+    demo.set_defaults(function=commands.demo, takes_recipe=False)
+    options = {n: [o for a in p._actions for o in a.option_strings] for n, p in parsers.choices.items()}
     return parser, options
 
 
@@ -205,170 +197,6 @@ def _recipe_options(parser: argparse.ArgumentParser, out: str) -> None:
     help = "name of a recipe (see `gnnclr list`), or a YAML file; several are merged in order"
     parser.add_argument("--config", type=_path, metavar="NAME", action="append", help=help)
     parser.add_argument("--out", type=_path, metavar="FOLDER", help=out)
-
-
-def _fit(arguments: argparse.Namespace, overrides: list[str]) -> int:
-    if arguments.help is not None or arguments.help_all:
-        return _fit_help(arguments, overrides)
-    from gnnclr.train import Run, TrainingInterrupted, parse_recipe
-
-    checkpoint = None if arguments.ckpt_path is None else Path(arguments.ckpt_path)
-    if checkpoint is None and arguments.config is None:
-        raise ValueError("'fit' needs --config NAME, or --ckpt_path FILE of a run; `gnnclr list` shows the names")
-    if checkpoint is not None and not checkpoint.is_file():
-        reason = "; it is a folder" if checkpoint.is_dir() else ""
-        raise ValueError(f"there is no checkpoint {arguments.ckpt_path!r}{reason}")
-    if arguments.config is None:
-        origin = checkpoint.resolve().parent.parent
-        if not (origin / "config.yaml").is_file():
-            raise ValueError(
-                f"'--ckpt_path' must be FOLDER/checkpoints/FILE of a run, or go with --config (got {checkpoint})"
-            )
-        run = Run.open(origin, overrides)
-        run.folder = Path(arguments.out) if arguments.out else origin
-        new = run.folder.resolve() != origin
-    else:
-        name, new = _name(arguments.config), True
-        recipe = parse_recipe(arguments.config, overrides)
-        run = Run(recipe, arguments.out or Path("runs", name), name, numbered=arguments.out is None)
-    try:
-        result = run.fit(checkpoint, new)
-    except TrainingInterrupted as stop:
-        return _stopped(f"\nStopped after step {stop.step}. Go on with\n  gnnclr fit --ckpt_path={stop.path}")
-    if not is_rank_zero():
-        return 0
-    _print_result(result)
-    steps = f"{result['steps']} step{'s' * (result['steps'] != 1)}"
-    print(f"\n{steps} in {result['seconds']:.0f} s; everything is in {run.folder}")
-    return 0
-
-
-def _name(configs: list[str]) -> str:
-    return "+".join(Path(config).stem for config in configs)
-
-
-def _fit_help(arguments: argparse.Namespace, overrides: list[str]) -> int:
-    from gnnclr.fit_help import SCREEN, field_help
-
-    if arguments.help_all:
-        from gnnclr.train import recipe_parser
-
-        recipe_parser().print_help()
-    else:
-        print(field_help(arguments.help, arguments.config, overrides) if arguments.help else SCREEN)
-    return 0
-
-
-def _evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
-    from gnnclr.train import Run, Seeds, TrainingInterrupted, parse_recipe
-
-    if (arguments.run is None) == (arguments.config is None):
-        raise ValueError("'evaluate' needs either --run FOLDER or --config NAME")
-    if arguments.run is not None:
-        for name in ("seeds", "out"):
-            if (value := getattr(arguments, name)) is not None:
-                raise ValueError(f"'--{name}' goes with --config; --run evaluates one run in its folder (got {value})")
-        _print_result(Run.open(arguments.run, overrides).evaluate())
-        return 0
-    _check_no_seed(overrides)
-    name, count = _name(arguments.config), 5 if arguments.seeds is None else arguments.seeds
-    seeds = Seeds(parse_recipe(arguments.config, overrides), arguments.out or f"runs/{name}/seeds", name)
-    try:
-        table = seeds.evaluate(count)
-    except TrainingInterrupted:
-        return _stopped("\nStopped. The same command goes on where it was.")
-    if not is_rank_zero():
-        return 0
-    print(f"\n{table}\n\nTest results in percent, mean ± standard deviation over {count} seeds; see {seeds.folder}")
-    return 0
-
-
-def _compare(arguments: argparse.Namespace, overrides: list[str]) -> int:
-    from gnnclr.train import Comparison, TrainingInterrupted
-
-    _check_no_seed(overrides)
-    configs = [os.path.expanduser(name.strip()) for name in arguments.configs.split(",") if name.strip()]
-    comparison = Comparison(configs, overrides, arguments.out)
-    try:
-        table = comparison.evaluate(arguments.seeds)
-    except TrainingInterrupted:
-        return _stopped("\nStopped. The same command goes on where it was.")
-    if is_rank_zero():
-        print(f"\n{table}\n\n{comparison.legend(arguments.seeds)} All is in {comparison.folder}")
-    return 0
-
-
-def _search(arguments: argparse.Namespace, overrides: list[str]) -> int:
-    from gnnclr.train import TrainingInterrupted
-    from gnnclr.train.search import Search
-
-    if arguments.config is None:
-        raise ValueError("'search' needs --config NAME; `gnnclr list` shows the names")
-    _check_no_seed(overrides)
-    out = arguments.out or f"runs/{_name(arguments.config)}/search"
-    search = Search(arguments.config, overrides, out, arguments.space, arguments.criterion)
-    try:
-        text = search.evaluate(arguments.budget, arguments.seeds)
-    except TrainingInterrupted:
-        return _stopped("\nStopped. The same command goes on where it was.")
-    print(f"\n{text}\n\nAll is in {out}; train the winner with\n  gnnclr fit --config {Path(out, 'best.yaml')}")
-    return 0
-
-
-def _check_no_seed(overrides: list[str]) -> None:
-    if any(override.startswith("--seed_everything") for override in overrides):
-        raise ValueError(f"'--seed_everything' goes with fit; here seeds are 0 to N-1 of --seeds N (got {overrides})")
-
-
-def _embed(arguments: argparse.Namespace, rest: list[str]) -> int:
-    from gnnclr.train.embedding import embed_run, write_arrays
-
-    arrays = embed_run(arguments.run, images=arguments.images, graph=arguments.graph)
-    rows, width = arrays["z"].shape
-    print(f"{rows} embeddings of width {width} in {write_arrays(arrays, arguments.output)}: {', '.join(arrays)}")
-    return 0
-
-
-def _export(arguments: argparse.Namespace, rest: list[str]) -> int:
-    from gnnclr.train import load
-    from gnnclr.vision import export_backbone
-
-    backbone = load(arguments.run)
-    path = export_backbone(backbone, arguments.output, arguments.format)
-    shape = f"[b, {backbone.square.channels}, {backbone.square.size}, {backbone.square.size}]"
-    print(f"the encoder of {arguments.run} is in {path}, for images {shape} in [0, 1]")
-    return 0
-
-
-def _report(arguments: argparse.Namespace, rest: list[str]) -> int:
-    if os.path.isdir(arguments.output):
-        raise ValueError(f"'--output' must be a file (got the folder {arguments.output!r})")
-    from gnnclr.report import report_runs
-
-    print(f"the report is {report_runs(arguments.runs, arguments.output)}")
-    return 0
-
-
-def _demo(arguments: argparse.Namespace, rest: list[str]) -> int:
-    from gnnclr.report.demo import run_demo
-
-    print(f"\n{run_demo(arguments.out, arguments.seed)}\n\nThe report is {Path(arguments.out) / 'report.html'}")
-    return 0
-
-
-def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
-    print(listing(arguments.what, arguments.names), flush=True)
-    return 0
-
-
-def _print_result(result: dict[str, Any]) -> None:
-    from gnnclr.eval import results_table
-
-    if result["test"]:
-        print(f"\n{results_table(result['test'], corner='test')}")
-        return
-    print("\nNothing was probed: the data have no labels, labels of one class, or too few. How the features lie:")
-    print(f"\n{results_table(result['geometry'], scale=1, digits=2)}")
 
 
 def _unknown(option: str, known: list[str]) -> str:

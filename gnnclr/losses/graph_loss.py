@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
 from gnnclr.losses.gather import gather
 from gnnclr.losses.key_memory import KeyMemory
-from gnnclr.losses.loss_call import CalledLikeGraph, called_like, keywords, one_by_one
+from gnnclr.losses.loss_call import CalledLikeGraph, called_like, check_views, given_inputs, keywords, one_by_one
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PairConv
 from gnnclr.nn.alignment import anchor_mass
@@ -26,11 +26,10 @@ from gnnclr.ops.check import (
     check_matrix,
     check_values,
     check_weights,
-    describe,
     looks_at,
 )
 from gnnclr.ops.contrast_views import contrast_views, in_words
-from gnnclr.ops.labels import as_tensor, class_labels
+from gnnclr.ops.labels import class_labels
 from gnnclr.ops.processes.agreement import agree
 from gnnclr.ops.unit_rows import normalize
 
@@ -101,14 +100,13 @@ class GraphLoss(nn.Module):
     Args:
         conv (PairConv): The layer whose energy the loss is.
         gather_distributed (bool, optional): Contrast with the samples of all processes. Each process returns the mean
-            over its own anchors, scaled so that the mean over processes is
-            the loss of the joined batch; after the averaging of :class:`~torch.nn.parallel.DistributedDataParallel` the
-            gradient of the parameters
-            equals that of one process on the joined batch, also when batches are uneven or one is empty, as long as
-            all multiply the loss by the same factors. Processes
-            compare what they were given before they gather: where one has other widths, dtypes, views or keywords, or
-            NaN, all raise the same error, which names the argument and the rank. With ``reduction="sum"`` the mean over
-            processes is the sum over the joined batch; with ``"none"`` each process has the losses of its own anchors.
+            over its own anchors, scaled so that the mean over processes is the loss of the joined batch; after the
+            averaging of :class:`~torch.nn.parallel.DistributedDataParallel` the gradient of the parameters equals that
+            of one process on the joined batch, also when batches are uneven or one is empty, as long as all multiply
+            the loss by the same factors. Processes compare what they were given before they gather: where one has
+            other widths, dtypes, views or keywords, or NaN, all raise the same error, which names the argument and the
+            rank. With ``reduction="sum"`` the mean over processes is the sum over the joined batch; with ``"none"``
+            each process has the losses of its own anchors.
             (default: ``False``)
         reduction (str, optional): ``"mean"``, ``"sum"`` or ``"none"``. (default: ``"mean"``)
     """
@@ -241,7 +239,8 @@ class GraphLoss(nn.Module):
     def _of_views(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         if self.gather_distributed and dist.is_available() and dist.is_initialized():
             return self._gathered(args, kwargs)
-        views, inputs = self._views(args), self._inputs(kwargs) if kwargs else kwargs
+        views = check_views(args, self.min_views, self.max_views)
+        inputs = self._inputs(kwargs) if kwargs else kwargs
         if not inputs and self._needs_no_graph() and (loss := self.of_views(views)) is not None:
             return loss
         for i, view in enumerate(views):
@@ -270,31 +269,13 @@ class GraphLoss(nn.Module):
             return OF_GRAPH
         return in_words(views, conv.temperature) or OF_GRAPH
 
-    def _views(self, args: tuple[Any, ...]) -> list[Tensor]:
-        views = [check_matrix(f"views[{i}]", view) for i, view in enumerate(args)]
-        if len(views) < self.min_views or (self.max_views is not None and len(views) > self.max_views):
-            least = {1: "one", 2: "two"}.get(self.min_views, str(self.min_views))
-            wanted = least if self.max_views == self.min_views else f"{least} or more"
-            raise ValueError(f"'views' must be {wanted} matrices [n, d] (got {len(views) or 'none'})")
-        return views
-
     def _inputs(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        known = self.inputs
-        for name, value in kwargs.items():
-            if known is None or name in known:
-                continue
-            kind, wanted = type(self).__name__, ", ".join(map(repr, known)) or "no keywords"
-            option = name in inspect.signature(type(self).__init__).parameters
-            what = f"an option of {kind}(...) and not of its call" if option else f"no keyword of {kind}"
-            if name == "weight" and not (option or self.per_anchor):
-                what += ", no mean over anchors"
-            raise ValueError(f"'{name}' is {what}, which takes {wanted} (got {describe(value)})")
-        given = {name: value for name, value in kwargs.items() if value is not None}
-        return {name: as_tensor(value) if name in ("labels", "weight") else value for name, value in given.items()}
+        """The keywords of a call that are given, checked."""
+        return given_inputs(self, kwargs)
 
     def _gathered(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         def check() -> dict[str, Any]:
-            views, inputs = self._views(args), self._inputs(kwargs)
+            views, inputs = check_views(args, self.min_views, self.max_views), self._inputs(kwargs)
             n, d = views[0].shape
             for i, view in enumerate(views):
                 check_matrix(f"views[{i}]", view, rows=n, cols=d)

@@ -1,4 +1,4 @@
-"""What a loss is called with: the arguments of its graph, or a graph."""
+"""What a loss is called with: views and the arguments of its graph, or a graph."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -9,6 +9,8 @@ from typing import Any, ParamSpec, Protocol, cast, overload
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph
+from gnnclr.ops.check import check_matrix, describe
+from gnnclr.ops.labels import as_tensor
 
 Batch = ParamSpec("Batch")
 
@@ -39,6 +41,20 @@ class CalledLikeGraph(Protocol):
     def __get__(self, loss: None, kind: type, /) -> Callable[..., Tensor]: ...
     @overload
     def __get__(self, loss: MakesGraph[Batch], kind: type | None = None, /) -> LossCall[Batch]: ...
+
+
+class TakesInputs(Protocol):
+    """A loss that says which keywords it takes."""
+
+    @property
+    def inputs(self) -> tuple[str, ...] | None:
+        """The keywords, or none if it takes any."""
+        ...
+
+    @property
+    def per_anchor(self) -> bool:
+        """Whether it is a mean over anchors."""
+        ...
 
 
 def called_like(graph: Callable[..., ContrastGraph]) -> Callable[[Callable[..., Tensor]], CalledLikeGraph]:
@@ -72,6 +88,43 @@ def one_by_one(views: tuple[Any, ...]) -> tuple[Any, ...]:
     if isinstance(first, Tensor) and first.dim() == 3 and not first.is_nested:
         return first.unbind(1)
     return tuple(first) if isinstance(first, (list, tuple)) else views
+
+
+def check_views(views: tuple[Any, ...], least: int, most: int | None) -> list[Tensor]:
+    """Views that are as many matrices as a loss takes.
+
+    Args:
+        views (tuple): What was given.
+        least (int): The least number of views.
+        most (int, optional): The largest number, if there is one.
+    """
+    checked = [check_matrix(f"views[{i}]", view) for i, view in enumerate(views)]
+    if len(checked) < least or (most is not None and len(checked) > most):
+        number = {1: "one", 2: "two"}.get(least, str(least))
+        wanted = number if most == least else f"{number} or more"
+        raise ValueError(f"'views' must be {wanted} matrices [n, d] (got {len(checked) or 'none'})")
+    return checked
+
+
+def given_inputs(loss: TakesInputs, given: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of a call that are given, labels and weights as tensors; one that the loss does not take is refused.
+
+    Args:
+        loss (GraphLoss): The loss.
+        given (dict): The keywords; ``None`` counts as not given.
+    """
+    known = loss.inputs
+    for name, value in given.items():
+        if known is None or name in known:
+            continue
+        kind, wanted = type(loss).__name__, ", ".join(map(repr, known)) or "no keywords"
+        option = name in inspect.signature(type(loss).__init__).parameters
+        what = f"an option of {kind}(...) and not of its call" if option else f"no keyword of {kind}"
+        if name == "weight" and not (option or loss.per_anchor):
+            what += ", no mean over anchors"
+        raise ValueError(f"'{name}' is {what}, which takes {wanted} (got {describe(value)})")
+    given = {name: value for name, value in given.items() if value is not None}
+    return {name: as_tensor(value) if name in ("labels", "weight") else value for name, value in given.items()}
 
 
 @lru_cache
