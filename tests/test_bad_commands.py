@@ -190,7 +190,7 @@ def test_paths_are_those_that_a_shell_would_open(text, folder, monkeypatch, caps
 def test_what_no_check_foresaw_says_where_its_traceback_is(folder, monkeypatch, capsys):
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr("tempfile.tempdir", None)
-    monkeypatch.setattr("gnnclr.cli.listing", lambda *args: {}["missing"])
+    monkeypatch.setattr("gnnclr.commands.listing", lambda *args: {}["missing"])
     error = said(["list"], capsys, status=1)
     path = re.search(r"KeyError: 'missing'\nThis error is unexpected: its traceback is in (\S+);", error)[1]
     assert "Traceback" in Path(path).read_text() and path.startswith(str(folder))
