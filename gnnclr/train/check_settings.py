@@ -40,7 +40,8 @@ def check_trainer(settings: Namespace) -> None:
     for name in ("log_every_n_steps", "accumulate_grad_batches"):
         check_count(f"trainer.{name}", settings[name], optional=True)
     if settings.gradient_clip_val is not None and not settings.gradient_clip_val >= 0:
-        raise ValueError(f"'trainer.gradient_clip_val' must not be negative (got {settings.gradient_clip_val})")
+        # A whole number may be read as either type: which one depends on what else was imported.
+        raise ValueError(f"'trainer.gradient_clip_val' must not be negative (got {float(settings.gradient_clip_val)})")
     for name in ("max_steps", "limit_train_batches"):
         if settings[name] == 0:
             raise ValueError(f"'trainer.{name}' must not be zero, or nothing is trained (got {settings[name]})")
