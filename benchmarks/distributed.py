@@ -28,12 +28,11 @@ from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.common.memory import watch_peak
 from benchmarks.common.traffic import Traffic
 from benchmarks.pages import publish
-from benchmarks.pages.distributed import OURS, SUMMED, distributed_records
+from benchmarks.pages.distributed import OURS, SUMMED, WIDTH, distributed_records
 
 PACKAGES = ("torch", "gnnclr", "lightly")
 #: Numbers of processes.
 WORLDS = (1, 2)
-WIDTH = 128
 #: Largest number of pairs of those that hold matrices of all of them.
 MATRICES = 2048
 

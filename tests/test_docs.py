@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import math
 import os
 import re
 import shlex
@@ -29,6 +30,7 @@ from gnnclr.losses import (
     KCLLoss,
     KernelInfoNCELoss,
     NTXentLoss,
+    ReSCLoss,
     SupConLoss,
 )
 
@@ -298,6 +300,22 @@ def test_commands_of_the_readme_that_need_little_run(tmp_path, monkeypatch, caps
         small = command.replace("--seeds 5", "--seeds 2").replace("--budget 50", "--budget 1 --seeds 1")
         assert main([*shlex.split(small), *few]) == 0, command
     assert "300 embeddings of width 512 in z.npz" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda z: NTXentLoss()(z, z[:3]),
+        lambda z: NTXentLoss()(z.index_fill(0, torch.tensor(1), math.nan)[:, :1], z[:, :1]),
+        lambda z: NTXentLoss()(z, z, temperature=9.0),
+        lambda z: ReSCLoss(gamma=torch.tensor(1.0, requires_grad=True)),
+    ],
+    ids=["shape", "nan", "option", "learned"],
+)
+def test_errors_of_losses_are_quoted_as_they_are_printed(call):
+    with pytest.raises(ValueError) as error:
+        call(torch.randn(5, 4))
+    assert f"\n    {error.value}\n" in (DOCS / "reliability.md").read_text(encoding="utf-8")
 
 
 def anchors(page: Path) -> set[str]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from gnnclr.eval.split import Split
 from gnnclr.eval.unit_scale import float32_features
 from gnnclr.ops.check import check_matrix, describe
-from gnnclr.ops.labels import UNLABELED, class_labels, is_multilabel
+from gnnclr.ops.labels import UNLABELED, class_labels, has_label, is_multilabel
 from gnnclr.ops.memo import TensorMemo
 from gnnclr.ops.notice import notice
 
@@ -17,23 +17,23 @@ from gnnclr.ops.notice import notice
 _said = TensorMemo(lambda y: set())
 
 
-def say_unlabeled(y: Tensor, labels: Tensor, noun: str = "row", others: int = 0) -> int:
+def say_unlabeled(y: Tensor, known: Tensor, noun: str = "row", others: int = 0) -> int:
     """Says in one printed line how many rows have no label, once for a tensor, and returns how many have one.
 
     Args:
         y (Tensor): The labels as they were given.
-        labels (Tensor): The same, of :func:`~gnnclr.ops.labels.class_labels`.
+        known (Tensor): Whether each row has a label [n].
         noun (str, optional): The word for a row. (default: ``"row"``)
         others (int, optional): How many without a label there are beside the rows. (default: ``0``)
     """
-    known = int((labels != UNLABELED).sum())
-    missing, said = labels.numel() - known + others, _said(y)
+    count, said = int(known.sum()), _said(y)
+    missing = known.numel() - count + others
     if missing and not said:
         said.add("unlabeled")
         have = f"{noun} has" if missing == 1 else f"{noun}s have"
-        rest = f"({known} {'has' if known == 1 else 'have'} one)"
+        rest = f"({count} {'has' if count == 1 else 'have'} one)"
         notice(f"{missing} {have} no label: left out of splits and probes {rest}")
-    return known
+    return count
 
 
 def labeled_rows(name: str, y: Any, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,13 +48,13 @@ def labeled_rows(name: str, y: Any, x: Tensor) -> tuple[Tensor, Tensor]:
         ValueError: If labels are no classes, see :func:`~gnnclr.ops.labels.class_labels`, or all are missing.
     """
     labels = class_labels(name, y, x.size(0)).to(x.device)
-    known = say_unlabeled(y, labels)
-    if known == labels.numel():
+    known = labels != UNLABELED
+    count = say_unlabeled(y, known)
+    if count == labels.numel():
         return x, labels
-    if known == 0:
+    if count == 0:
         raise ValueError(f"'{name}' must have a label for some rows (got none for {labels.numel()} rows)")
-    row = labels != UNLABELED
-    return x[row], labels[row]
+    return x[known], labels[known]
 
 
 def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int = 0) -> Split | None:
@@ -71,7 +71,7 @@ def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int =
         ValueError: If a part of the split has no labeled row.
     """
     if is_multilabel(y):
-        return _probed_multilabel_split(y, split, noun)
+        return _probed_multilabel_split(y, split, noun, others)
     classes = y[y != UNLABELED].unique()
     if classes.numel() == 0:
         notice(f"no {noun} has a label: nothing is probed")
@@ -79,7 +79,7 @@ def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int =
     if classes.numel() == 1:
         notice(f"all labels are of class {int(classes)}: nothing is probed")
         return None
-    say_unlabeled(y, y, noun, others)
+    say_unlabeled(y, y != UNLABELED, noun, others)
     found = split().labeled(y, "data.y" if noun == "node" else "labels")
     _check_val(found, noun)
     learned, tested = (y[getattr(found, part)].unique() for part in ("train", "test"))
@@ -97,12 +97,14 @@ def _check_val(split: Split, noun: str) -> None:
         raise ValueError(f"'{name}' must hold a labeled {noun}, by which probes choose their settings (got none)")
 
 
-def _probed_multilabel_split(y: Tensor, split: Callable[[], Split], noun: str) -> Split | None:
-    known = y[(y != UNLABELED).all(dim=1)]
-    if known.numel() == 0 or bool((known == known[0]).all()):
-        reason = f"all {noun}s have the same labels" if known.numel() else f"no {noun} has a label"
+def _probed_multilabel_split(y: Tensor, split: Callable[[], Split], noun: str, others: int) -> Split | None:
+    known = has_label("data.y", y)
+    labels = y[known]
+    if labels.numel() == 0 or bool((labels == labels[0]).all()):
+        reason = f"all {noun}s have the same labels" if labels.numel() else f"no {noun} has a label"
         notice(f"{reason}: nothing is probed")
         return None
+    say_unlabeled(y, known, noun, others)
     found = split().labeled(y, "data.y")
     _check_val(found, noun)
     return found
@@ -119,11 +121,22 @@ def check_features_and_labels(x: Tensor, y: Tensor, split: Split) -> tuple[Tenso
     x = x.to_dense() if isinstance(x, Tensor) else x  # bags of words may be sparse
     check_matrix("x", x, finite=True)
     labels = class_labels("y", y, x.size(0)).cpu()
+    split = check_split(split, labels)
+    say_unlabeled(y, labels != UNLABELED)
+    return float32_features(x), labels, split
+
+
+def check_split(split: Any, labels: Tensor) -> Split:
+    """Returns the split without the rows that have no label, and raises a :class:`ValueError` if it is none, or one of
+    other rows.
+
+    Args:
+        split: The value to check.
+        labels (Tensor): Labels [n], or zeros and ones [n, c].
+    """
     if not isinstance(split, Split):
         raise ValueError(f"'split' must be a Split (got {describe(split)})")
-    split = split.check(x.size(0)).labeled(labels)
-    say_unlabeled(y, labels)
-    return float32_features(x), labels, split
+    return split.check(labels.size(0)).labeled(labels)
 
 
 def check_grid(name: str, values: Any) -> Sequence[Any]:

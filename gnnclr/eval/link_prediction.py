@@ -138,10 +138,7 @@ class LinkSplit:
 def _simple(edge_index: Tensor, weight: Tensor | None, num_nodes: int) -> tuple[Tensor, Tensor | None]:
     """Both directions of each edge, with the mean of its weights, and without self-loops."""
     edge_index, weight = remove_self_loops(edge_index, weight)
-    if weight is None:
-        return to_undirected(edge_index, num_nodes=num_nodes), None
-    edge_index, weight = to_undirected(edge_index, weight, num_nodes=num_nodes, reduce="mean")
-    return edge_index, weight
+    return to_undirected(edge_index, weight, num_nodes, reduce="mean")
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gnnclr.eval.labels import check_can_choose, check_grid
+from gnnclr.eval.labels import check_can_choose, check_grid, check_split, say_unlabeled
 from gnnclr.eval.split import Split
 from gnnclr.eval.unit_scale import float32_features, unit_scale
 from gnnclr.ops.check import check_matrix, check_positive, describe
-from gnnclr.ops.labels import is_multilabel
+from gnnclr.ops.labels import has_label, is_multilabel
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def multilabel_probe(
     x = check_matrix("x", x.to_dense() if isinstance(x, Tensor) else x, finite=True)
     if not is_multilabel(y) or y.size(0) != x.size(0):
         raise ValueError(f"'y' must hold zeros and ones, or -1, of shape [{x.size(0)}, c] in int64 (got {describe(y)})")
-    split = split.check(x.size(0)).labeled(y)
+    split = check_split(split, y)
+    say_unlabeled(y, has_label("y", y))
     for value in check_grid("C", C):
         check_positive("C", value)
     check_can_choose(split, len(C))

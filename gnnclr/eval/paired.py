@@ -5,6 +5,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gnnclr.ops.check import describe
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -41,11 +43,13 @@ def paired_difference(values: Sequence[float], base: Sequence[float]) -> Differe
         base (sequence): What they are compared with, for the same seeds.
 
     Raises:
-        ValueError: If there are none, or not equally many.
+        ValueError: If there are none, or not equally many, or some are not finite.
     """
-    if not values or len(values) != len(base):
+    if len(values) == 0 or len(values) != len(base):
         raise ValueError(f"'values' and 'base' must be equally many, at least one (got {len(values)} and {len(base)})")
-    gains = [a - b for a, b in zip(values, base)]
+    gains = [float(a) - float(b) for a, b in zip(values, base)]
+    if not math.isfinite(sum(gains)):
+        raise ValueError(f"'values' and 'base' must be finite (got {describe(values)} and {describe(base)})")
     if len(gains) < 2:
         return Difference(gains[0], math.nan, math.nan)
     from scipy.stats import t as student

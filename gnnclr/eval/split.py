@@ -8,7 +8,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from gnnclr.ops.check import check_count, check_number, describe
-from gnnclr.ops.labels import UNLABELED, class_labels, has_label, is_multilabel
+from gnnclr.ops.labels import UNLABELED, class_labels, has_label
 
 PARTS = ("train", "val", "test")
 
@@ -126,7 +126,7 @@ class Split:
         Raises:
             ValueError: If no training row or no test row has a label, or rows are out of range.
         """
-        known = (has_label(name, y) if is_multilabel(y) else class_labels(name, y) != UNLABELED).cpu()
+        known = has_label(name, y).cpu()
         parts = [getattr(self.check(known.numel()), part) for part in PARTS]
         kept = [part[known[part]] for part in parts]
         for part, before, after in zip(PARTS, parts, kept):

@@ -202,7 +202,7 @@ def _check_rule(name: str, value: Any, given: _Given) -> None:
 
 
 _CHECKS = {
-    **dict.fromkeys(("sample", "view", "group"), _check_nodes),
+    **dict.fromkeys(("sample", "sample_id", "view", "group"), _check_nodes),
     **dict.fromkeys(("bank", "features"), _check_rows),
     "bank.view": _check_row_views,
     "bank.candidate": _check_mask,

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric.utils import remove_self_loops, to_undirected
+from torch_geometric.utils import remove_self_loops, to_scipy_sparse_matrix, to_undirected
 
 from gnnclr.graph.weighted_edges import Edges, check_weighted_edges
 
@@ -27,16 +27,6 @@ def simple_edges(edges: Edges, num_nodes: int) -> tuple[Tensor, Tensor]:
     return to_undirected(edge_index, weight, num_nodes=num_nodes, reduce="mean")
 
 
-def scipy_adjacency(edge_index: Tensor, num_nodes: int, weight: Tensor | None = None) -> Any:
-    """Edges as a :class:`scipy.sparse.csr_matrix` of their weights, or of ones."""
-    import numpy as np
-    from scipy.sparse import csr_matrix
-
-    row, col = edge_index.cpu().numpy()
-    value = np.ones(row.size) if weight is None else weight.cpu().numpy()
-    return csr_matrix((value, (row, col)), shape=(num_nodes, num_nodes))
-
-
 def sparse_matrix(index: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
     """A sparse COO matrix with entries ``value`` [e] at ``index`` [2, e]; entries at one place add up."""
     return torch.sparse_coo_tensor(index, value, size, check_invariants=False).coalesce()
@@ -55,7 +45,7 @@ def partition_of(model: Any, edges: Edges, num_nodes: int) -> Tensor:
     edge_index, weight = simple_edges(edges, num_nodes)
     if edge_index.numel() == 0:
         return torch.arange(num_nodes, device=edge_index.device)
-    label = model.fit_predict(scipy_adjacency(edge_index, num_nodes, weight))
+    label = model.fit_predict(to_scipy_sparse_matrix(edge_index, weight, num_nodes).tocsr())
     return by_size(torch.from_numpy(label).to(edge_index.device, torch.int64))
 
 
@@ -63,7 +53,7 @@ def components(edge_index: Tensor, num_nodes: int) -> Tensor:
     """The connected component of each node [n], numbered in the order of their first nodes."""
     from scipy.sparse.csgraph import connected_components
 
-    label = connected_components(scipy_adjacency(edge_index, num_nodes), directed=False)[1]
+    label = connected_components(to_scipy_sparse_matrix(edge_index, num_nodes=num_nodes), directed=False)[1]
     return torch.from_numpy(label).to(edge_index.device, torch.int64)
 
 

@@ -92,12 +92,15 @@ def edges_of(data: Data) -> Edges:
         data (Data): The graph.
 
     Raises:
-        ValueError: If weights do not fit, see :class:`WeightedEdges`.
+        ValueError: If there are no edges, or weights do not fit, see :class:`WeightedEdges`.
     """
+    edge_index = getattr(data, "edge_index", None)
+    if edge_index is None:
+        raise ValueError(f"'data' must be a Data with edges 'edge_index' (got {describe(data)})")
     name = weight_attribute(data)
     if name is None:
-        return data["edge_index"]
-    return WeightedEdges(data["edge_index"], check_edge_weight(f"data.{name}", data[name], data.num_edges))
+        return edge_index
+    return WeightedEdges(edge_index, check_edge_weight(f"data.{name}", data[name], data.num_edges))
 
 
 def index_of(edges: Edges) -> Tensor:

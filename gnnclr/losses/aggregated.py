@@ -59,6 +59,8 @@ class AggregatedLoss(GraphLoss):
         detach: bool = True,
         gather_distributed: bool = False,
     ):
+        if not isinstance(conv, nn.Module):
+            raise ValueError(f"'conv' must be a layer of PyG (got {describe(conv)})")
         super().__init__(conv, gather_distributed)
         self.loss = InfoNCELoss(0.2) if loss is None else loss
         if not isinstance(self.loss, GraphLoss) or self.loss.gather_distributed:

@@ -224,7 +224,7 @@ class AlignmentConv(PairConv):
         rows a distance, which is no difference of near-equal numbers."""
         if self.kernel is not None:
             return replace(pairs, relative=pairs.score)
-        scale, nodes = 1 / float(self.temperature), self.candidates(z, graph)
+        scale, nodes = 1 / self._tau, self.candidates(z, graph)
         excess, (source, target) = squared_excess(nodes), pairs.edge_index
         distance = self.compare_rows(lambda a, b: (a - b).square().sum(dim=1), z, nodes, pairs.edge_index)
         relative = (excess[source] + excess[target] - distance).mul_(scale / 2)
@@ -265,7 +265,7 @@ class AlignmentConv(PairConv):
         others = size[group] - 1
         weight = (graph_share(others, graph, z.dtype, self.mean) / others.clamp(min=1)).unsqueeze(1)
         attract = weight * (scatter(z, group, reduce="sum")[group] - z)
-        energy = -(attract * z).sum() / float(self.temperature)
+        energy = -(attract * z).sum() / self._tau
         if value_only():
             return Update(energy)
         return self._result(energy, attract + scatter(weight * z, group, reduce="sum")[group] - weight * z)

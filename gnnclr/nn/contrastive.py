@@ -150,7 +150,7 @@ class ContrastiveConv(CoupledConv):
     def _step_groups(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Implicit positives in the denominator of each anchor: as :meth:`_couple_anchors`, by sums over groups."""
         log_partition = self.uniformity.log_partition(z, graph)
-        positives = GroupSoftmax(z, graph.group, 1 / float(self.temperature))
+        positives = GroupSoftmax(z, graph.group, 1 / self._tau)
         share = graph_share(positives.count, graph, z.dtype, self.alignment.mean)
         gap = (log_partition.lse - positives.lse).masked_fill(share == 0, float("-inf"))
         push, each = torch.sigmoid(gap), share / positives.count.clamp(min=1)
@@ -161,7 +161,7 @@ class ContrastiveConv(CoupledConv):
         repel, by_scale = log_partition.message(share * push)
         # (1 + ε) / P of the positives' softmax, less the weight 1 / P, less the share of negatives in the partition.
         message, by = positives.message(each * torch.sigmoid(-gap), each * push, by_scale=learned)
-        message = message.add_(repel).div_(-float(self.temperature))
+        message = message.add_(repel).div_(-self._tau)
         return Update(energy, message, self._gradients(by_scale + by) if learned else [])
 
     def extra_repr(self) -> str:

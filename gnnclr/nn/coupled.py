@@ -83,7 +83,7 @@ class CoupledConv(PairConv):
             message, by_log_scale = log_partitions.pop(0).message(by)  # copies of the embeddings go with each
             repel = message.mul_(c) if repel is None else repel.add_(message, alpha=c)
             by_scale = by_scale + by_log_scale
-        message = self.alignment.pull(z, graph, pairs, by_score).sub_(repel).div_(float(self.temperature))
+        message = self.alignment.pull(z, graph, pairs, by_score).sub_(repel).div_(self._tau)
         return Update(energy, message, self._gradients(by_scale) + by_weight)
 
     def _couple(
@@ -126,7 +126,7 @@ class CoupledConv(PairConv):
         """Refuses parts of different temperatures, where the energy couples them."""
         other = self.uniformity.temperature
         learnable = isinstance(other, Tensor) or isinstance(self.temperature, Tensor)
-        if other is not self.temperature and (learnable or float(other) != float(self.temperature)):
+        if other is not self.temperature and (learnable or float(other) != self._tau):
             raise ValueError(
                 f"'alignment' and 'uniformity' must share one temperature when positives stand in the denominator "
                 f"(got {describe(self.temperature)} and {describe(other)})"

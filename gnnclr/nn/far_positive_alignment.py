@@ -36,7 +36,7 @@ class FarPositiveAlignmentConv(AlignmentConv):
     def pairs(self, z: Tensor, graph: ContrastGraph) -> PositivePairs:
         """The positives of a graph with their weights and scores."""
         pairs = super().pairs(z, graph)
-        logit = pairs.score * (float(self.temperature) / self.sigma)
+        logit = pairs.score * (self._tau / self.sigma)
         if logit.numel():
             counts = positive_weights(z, graph)[1] > 0
             logit = logit.masked_fill(~counts, float("-inf"))

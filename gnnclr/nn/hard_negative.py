@@ -71,7 +71,7 @@ class HardNegativeConv(CoupledConv):
         negative = (hard.lse + mean)[target]
         # In logarithms: log(e^a - e^b) = a + log(1 - e^(b - a)).
         expected = pairs.score + log_count[target] + (math.log(self.tau_plus) if self.tau_plus else float("-inf"))
-        floor = log_count[target] - 1 / float(self.temperature)
+        floor = log_count[target] - 1 / self._tau
         left = -torch.expm1(expected - negative)
         free = (left > 0) & some[target]
         corrected = negative + left.clamp(min=torch.finfo(left.dtype).tiny).log() - math.log1p(-self.tau_plus)

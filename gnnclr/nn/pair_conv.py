@@ -13,7 +13,7 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.nn.bridge import bridge
 from gnnclr.nn.kernel_messages import KernelMessages
 from gnnclr.nn.update import Update
-from gnnclr.ops.check import check_constant, check_matrix, check_positive, check_values, describe
+from gnnclr.ops.check import check_constant, check_matrix, check_positive, check_values, describe, number_of
 from gnnclr.ops.kernels import PairKernel
 from gnnclr.ops.tiles import slices
 from gnnclr.ops.value_only import set_value_only
@@ -49,6 +49,11 @@ class PairConv(MessagePassing):
     def __init__(self, temperature: float | nn.Parameter = 1.0):
         super().__init__(aggr="sum")
         self.temperature = check_positive("temperature", temperature, learnable=True)
+
+    @property
+    def _tau(self) -> float:
+        """The temperature as a number, also where it is learned."""
+        return float(number_of(self.temperature))
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round; ``z`` is float32 or float64, and no gradient is recorded. Where
@@ -133,9 +138,9 @@ class PairConv(MessagePassing):
         compare = torch.linalg.vecdot if self.kernel is None else self.kernel.rows
         x = self.compare_rows(compare, z, self.candidates(z, graph), edge_index)
         if self.kernel is None:
-            return x.div_(float(self.temperature)), None
+            return x.div_(self._tau), None
         value, slope = self.kernel.evaluate(x)
-        return value / float(self.temperature), slope
+        return value / self._tau, slope
 
     @staticmethod
     def compare_rows(
@@ -197,7 +202,7 @@ class PairConv(MessagePassing):
     def extra_repr(self) -> str:
         """The temperature, and the kernel where it is not the dot product."""
         kernel = "" if self.kernel is None else f", kernel={self.kernel!r}"
-        return f"temperature={float(self.temperature):g}{kernel}"
+        return f"temperature={self._tau:g}{kernel}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.extra_repr()})"

@@ -66,7 +66,7 @@ class SigmoidConv(PairConv):
         if value_only():
             return Update(near[0] + far[0])
         energy, message, by_log_scale, by_bias = (a + b for a, b in zip(near, far))
-        learned = [(self.temperature, -by_log_scale / float(self.temperature)), (self.bias, by_bias)]
+        learned = [(self.temperature, -by_log_scale / self._tau), (self.bias, by_bias)]
         return Update(energy, message, [(x, by) for x, by in learned if isinstance(x, Tensor)])
 
     def _pairs(
@@ -75,18 +75,18 @@ class SigmoidConv(PairConv):
         """Energy of explicit pairs, negatives for a positive sign; its message, and its gradients by the logarithm of
         the scale and by the bias."""
         score, _ = self.pair_scores(z, graph, edge_index)
-        logit = (score + float(self.bias)).mul_(sign)
+        logit = (score + float(number_of(self.bias))).mul_(sign)
         energy = (weight * softplus(logit, threshold=50.0)).sum()
         if value_only():
             return energy, energy, energy, energy  # nobody asks for the rest
         slope = weight * torch.sigmoid(logit) * sign
-        message = self.messages_both_ways(z, graph, edge_index, slope / -float(self.temperature))
+        message = self.messages_both_ways(z, graph, edge_index, slope / -self._tau)
         return energy, message, (slope * score).sum(), slope.sum()
 
     def _all_pairs(self, z: Tensor, graph: ContrastGraph, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """As :meth:`_pairs`, of all pairs that the rule allows, with a weight for each anchor."""
         energy, message, by_log_scale, by_bias = z.new_zeros(()), None, z.new_zeros(()), z.new_zeros(())
-        scale, bias = 1 / float(self.temperature), float(self.bias)
+        scale, bias = 1 / self._tau, float(number_of(self.bias))
         for block in negative_blocks(z, graph, graph.negatives):
             q, k = block.ends(z)
             ones = q.new_ones(q.size(0), 1)
@@ -104,4 +104,4 @@ class SigmoidConv(PairConv):
 
     def extra_repr(self) -> str:
         """Temperature and bias."""
-        return f"{super().extra_repr()}, bias={float(self.bias):g}"
+        return f"{super().extra_repr()}, bias={float(number_of(self.bias)):g}"

@@ -111,7 +111,7 @@ class UniformityConv(PairConv):
             log_weight = pair_log_weight(graph, edge_index, z.dtype)
             log_partition = _ExplicitLogPartition(self, z, graph, sharpness, edge_index, log_weight)
         else:
-            rule, tau = negatives or graph.negatives, float(self.temperature) / sharpness
+            rule, tau = negatives or graph.negatives, self._tau / sharpness
             log_partition = ImplicitLogPartition(z, graph, rule, tau, self.impl, self.kernel, weigh)
         return log_partition if extra is None else JoinedLogPartition(log_partition, extra)
 

@@ -58,9 +58,9 @@ def contrast_views(
     for x in views:
         requires_grad |= torch.is_grad_enabled() and x.requires_grad
     if requires_grad:
-        return _ContrastViews.apply(pairing, tau, learned, sizes, *views)
+        return _ContrastViews.apply((tau, pairing, sizes), learned, *views)
     with torch.no_grad():
-        return _contrast_opaque(views, learned, tau, pairing, sizes, False)[0]
+        return _contrast_opaque(views, learned, False, tau, pairing, sizes)[0]
 
 
 def in_words(views: Sequence[Tensor], temperature: float | Tensor) -> str | None:
@@ -97,15 +97,8 @@ def _alike(views: Sequence[Tensor]) -> bool:
 
 class _ContrastViews(Function):
     @staticmethod
-    def forward(
-        ctx: Any,
-        pairing: str,
-        tau: float | None,
-        temperature: Tensor | None,
-        sizes: Sequence[int] | None,
-        *views: Tensor,
-    ) -> Tensor:
-        loss, *saved = _contrast_opaque(views, temperature, tau, pairing, sizes, True)
+    def forward(ctx: Any, how: tuple[Any, ...], temperature: Tensor | None, *views: Tensor) -> Tensor:
+        loss, *saved = _contrast_opaque(views, temperature, True, *how)
         ctx.save_for_backward(*saved)
         ctx.num_views, ctx.dtype = len(views), views[0].dtype
         ctx.temperature = None if temperature is None else (temperature.shape, temperature.dtype)
@@ -119,22 +112,22 @@ class _ContrastViews(Function):
         if ctx.temperature is not None:
             shape, dtype = ctx.temperature
             by_temperature = (by_temperature * grad).to(dtype).view(shape)
-        return None, None, None if ctx.temperature is None else by_temperature, None, *by_views
+        return None, None if ctx.temperature is None else by_temperature, *by_views
 
 
 def _contrast(
     views: Sequence[Tensor],
     temperature: Tensor | None,
+    wanted: bool,
     tau: float | None,
     pairing: str,
     sizes: Sequence[int] | None,
-    wanted: bool,
 ) -> list[Tensor]:
     """The loss; and if they are wanted its gradients by all own rows [V n, d] and by the temperature."""
     device = views[0].device.type
     if torch.is_autocast_enabled(device):
         with torch.autocast(device, enabled=False):
-            return _contrast(views, temperature, tau, pairing, sizes, wanted)
+            return _contrast(views, temperature, wanted, tau, pairing, sizes)
     x, joined = torch.cat(views), None
     if sizes is not None:
         first = PAIRS[pairing].first_joined
@@ -156,27 +149,12 @@ def _contrast(
     return [loss, unit.back(gradient, along, in_place=True), by_temperature]
 
 
-@torch.library.custom_op("gnnclr::contrast_views", mutates_args=())
-def _contrast_compiled(
-    views: Sequence[Tensor],
-    temperature: Tensor | None,
-    tau: float | None,
-    pairing: str,
-    sizes: Sequence[int] | None,
-    wanted: bool,
-) -> list[Tensor]:
-    return _contrast(views, temperature, tau, pairing, sizes, wanted)
+#: :func:`_contrast` as one operation of a compiler, which would unroll the walk over tiles.
+_contrast_compiled = torch.library.custom_op("gnnclr::contrast_views", _contrast, mutates_args=())
 
 
 @_contrast_compiled.register_fake
-def _(
-    views: Sequence[Tensor],
-    temperature: Tensor | None,
-    tau: float | None,
-    pairing: str,
-    sizes: Sequence[int] | None,
-    wanted: bool,
-) -> list[Tensor]:
+def _(views: Sequence[Tensor], temperature: Tensor | None, wanted: bool, *how: Any) -> list[Tensor]:
     first, dtype = views[0], torch.promote_types(views[0].dtype, torch.float32)
     out = [first.new_empty((), dtype=dtype)]
     if wanted:
@@ -186,5 +164,4 @@ def _(
 
 
 def _contrast_opaque(*args: Any) -> list[Tensor]:
-    """:func:`_contrast`, which a compiler takes as one operation: it would unroll the walk over tiles."""
     return (_contrast_compiled if torch.compiler.is_compiling() else _contrast)(*args)

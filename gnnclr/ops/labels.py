@@ -47,7 +47,7 @@ def class_labels(name: str, y: Any, size: int | str = "n", *, from_zero: bool = 
     return labels
 
 
-def has_label(name: str, y: Any, size: int | str = "n") -> Tensor:
+def has_label(name: str, y: Any, size: int | str = "n", *, from_zero: bool = False) -> Tensor:
     """Whether each row has a label [n].
 
     Args:
@@ -55,13 +55,14 @@ def has_label(name: str, y: Any, size: int | str = "n") -> Tensor:
         y (Tensor): Labels [n] as :func:`class_labels` takes them, or zeros and ones [n, c] for several labels of a row,
             ``-1`` in a row without.
         size (int or str, optional): The number of rows; a string stands for any. (default: ``"n"``)
+        from_zero (bool, optional): See :func:`class_labels`. (default: ``False``)
 
     Raises:
         ValueError: If they are no labels.
     """
     if is_multilabel(y) and size in (y.size(0), str(size)):
         return (y != UNLABELED).all(dim=1)
-    return class_labels(name, y, size, from_zero=True) != UNLABELED
+    return class_labels(name, y, size, from_zero=from_zero) != UNLABELED
 
 
 def is_multilabel(y: Any) -> bool:

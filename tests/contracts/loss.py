@@ -90,6 +90,10 @@ WRONG_PARTS = {
     "mask of numbers": (assign(anchor=lambda g: torch.ones(g.num_nodes)), "'anchor' must be a boolean tensor"),
     "short mask": (assign(anchor=lambda g: torch.ones(2, dtype=torch.bool)), "'anchor' must be a boolean tensor"),
     "short samples": (assign(sample=lambda g: g.sample[1:]), "'sample' must be an integer tensor of shape"),
+    "samples of the data": (
+        assign(sample_id=lambda g: g.sample[1:]),
+        "'sample_id' must be an integer tensor of shape",
+    ),
     "groups of floats": (assign(group=lambda g: g.group.float()), "'group' must be an integer tensor of shape"),
     "negative view": (lambda g: write(g, "view", 0, -1), "'view' must not be negative"),
     "rule": (assign(negatives=lambda g: "all"), "'negatives' must be a Negatives rule"),

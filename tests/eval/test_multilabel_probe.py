@@ -5,6 +5,7 @@ import torch
 from sklearn.metrics import f1_score
 
 from gnnclr.eval import Split, multilabel_probe
+from gnnclr.eval.labels import probed_split
 
 
 def labels_of(x):
@@ -39,14 +40,18 @@ def test_equals_one_classifier_for_each_label():
     assert scores.macro_f1 == pytest.approx(f1_score(y[split.test], found, average="macro"), abs=0.03)
 
 
-def test_rows_without_labels_are_left_out():
+def test_rows_without_labels_are_left_out(capsys):
     torch.manual_seed(0)
     x = torch.randn(200, 6)
     y, split = labels_of(x), Split.random(200, 0.4, 0.2)
     hidden = y.clone()
     hidden[split.test[:30]] = -1
     rest = Split(split.train, split.val, split.test[30:])
-    assert multilabel_probe(x, hidden, split) == multilabel_probe(x, y, rest)
+    found = [multilabel_probe(x, hidden, split) for _ in range(2)]
+    assert found == [multilabel_probe(x, y, rest)] * 2
+    assert capsys.readouterr().out == "30 rows have no label: left out of splits and probes (170 have one)\n"
+    assert len(probed_split(hidden.clone(), lambda: split, "node").test) == len(rest.test)
+    assert capsys.readouterr().out == "30 nodes have no label: left out of splits and probes (170 have one)\n"
     y[:, 2] = 1  # a label that all have
     assert 0 < multilabel_probe(x, y, split).macro_f1 <= 1
 
@@ -59,6 +64,8 @@ def test_errors():
             multilabel_probe(x, bad, split)
     with pytest.raises(ValueError, match="'x' must be finite"):
         multilabel_probe(x / 0, y, split)
+    with pytest.raises(ValueError, match="'split' must be a Split"):
+        multilabel_probe(x, y, (split.train, split.val, split.test))
     without = Split(split.train, torch.empty(0, dtype=torch.long), split.test)
     with pytest.raises(ValueError, match="must have validation rows to choose"):
         multilabel_probe(x, y, without)

@@ -1,6 +1,7 @@
 import math
 
 import pytest
+import torch
 from scipy.stats import ttest_rel
 
 from gnnclr.eval import paired_difference
@@ -21,6 +22,18 @@ def test_verdicts():
     assert paired_difference([1.0, 1.1, 1.1], [2.0, 2.1, 2.0]).verdict == "hurts"
     one = paired_difference([2.0], [1.0])
     assert one.verdict == "one seed" and math.isnan(one.half) and str(one) == "+1.0"
+
+
+def test_arrays():
+    values, base = torch.tensor([2.0, 2.5]), torch.tensor([1.0, 1.25])
+    assert paired_difference(values, base) == paired_difference(values.numpy(), base.tolist())
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_what_is_not_finite(bad):
+    for values, base in (([1.0, bad], [1.0, 2.0]), ([1.0], [bad])):
+        with pytest.raises(ValueError, match=r"'values' and 'base' must be finite \(got list \["):
+            paired_difference(values, base)
 
 
 @pytest.mark.parametrize("values, base", [([], []), ([1.0], [1.0, 2.0])])

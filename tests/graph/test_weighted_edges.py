@@ -66,6 +66,12 @@ def test_wrong_weights_are_refused(weight, message):
         edges_of(graph(edge_weight=weight))
 
 
+@pytest.mark.parametrize("data", [Data(x=torch.ones(3, 1)), Data(edge_weight=torch.ones(4)), EDGES])
+def test_a_graph_without_edges_is_refused(data):
+    with pytest.raises(ValueError, match=r"'data' must be a Data with edges 'edge_index' \(got"):
+        edges_of(data)
+
+
 def test_a_memo_tells_weights_apart_by_their_tensors():
     calls = []
     memo = TensorMemo(lambda edges: calls.append(0) or edges.edge_weight.sum())

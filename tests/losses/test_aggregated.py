@@ -226,6 +226,8 @@ def test_wrong_arguments():
     views = make_views(5, 8)
     with pytest.raises(ValueError, match=r"'conv\(x, edge_index\)' must have shape \[10, 8\]"):
         AggregatedLoss(GATv2Conv(8, 8, heads=2, add_self_loops=False))(*views)
+    with pytest.raises(ValueError, match=r"'conv' must be a layer of PyG \(got NoneType None\)"):
+        AggregatedLoss(None)
     with pytest.raises(ValueError, match="'loss' must be a GraphLoss"):
         AggregatedLoss(SimpleConv(), nn.MSELoss())
     with pytest.raises(ValueError, match="does not gather by itself"):

@@ -206,6 +206,19 @@ def test_gradcheck(kind):
     assert torch.autograd.gradcheck(lambda t, *v: kind(t, reduction="none")(*v, weight=weight), (tau, *views))
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.learnable], ids=lambda case: case.__name__)
+def test_a_learned_temperature_warns_of_nothing(case, recwarn):
+    """Numbers are taken of it where autograd differentiates by weights, and to show the loss."""
+    torch.set_warn_always(True)
+    try:
+        loss, x, graph = batch(case, labels=False)
+        loss = reduced(case().make(nn.Parameter(torch.tensor(0.3))).double(), "none")
+        loss(x, graph).sum().backward()
+        assert "temperature=" in repr(loss) and [str(warning.message) for warning in recwarn] == []
+    finally:
+        torch.set_warn_always(False)
+
+
 def test_order_of_the_losses_and_what_they_are():
     z0, z1 = make_views(6)
     each = NTXentLoss(0.2, reduction="none")(z0, z1)
@@ -317,7 +330,7 @@ def test_losses_that_are_no_mean_over_anchors_refuse():
             type(loss)(reduction="none")
         graph = loss.graph(*views)
         graph.anchor_weight = torch.ones(12)
-        with pytest.raises(ValueError, match=r"'graph.anchor_weight' must be absent for \w+Conv|WeightedSum"):
+        with pytest.raises(ValueError, match=r"'graph.anchor_weight' must be absent for (\w+Conv|WeightedSum),"):
             loss(graph.x, graph)
     with pytest.raises(ValueError, match="'weight' is no keyword of AsymmetricInfoNCELoss"):
         AsymmetricInfoNCELoss()(*make_views(6, views=3), weight=weight)

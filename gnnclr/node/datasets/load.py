@@ -213,7 +213,7 @@ def _sizes(data: Data) -> str:
 
 
 def _random_split(data: Data, seed: int) -> Data:
-    labeled = has_label("data.y", data.y, data.num_nodes).nonzero().view(-1).cpu()
+    labeled = has_label("data.y", data.y, data.num_nodes, from_zero=True).nonzero().view(-1).cpu()
     n = labeled.numel()
     if n == 0:
         return data
