@@ -12,7 +12,9 @@ from torch import Tensor
 from gnnclr.ops.check import describe, is_integer
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.paths import expand_path
+from gnnclr.vision.datasets.archive import open_archive
 from gnnclr.vision.datasets.walk import walk_files
+from gnnclr.vision.photos.decode import BrokenPhoto
 from gnnclr.vision.photos.layout import Layout, sort_photos
 from gnnclr.vision.photos.source import PhotoSource
 
@@ -69,21 +71,27 @@ class PhotoFolder(PhotoSource):
     def _archive(self) -> zipfile.ZipFile:
         """The archive, opened by the process that reads: processes would move each other's place in it."""
         if self._zip is None or self._zip[0] != os.getpid():
-            try:
-                self._zip = os.getpid(), zipfile.ZipFile(self.root)
-            except (zipfile.BadZipFile, NotImplementedError) as error:
-                raise ValueError(
-                    f"'root' must be a folder or a zip file of photos (got '{self.root}': {error})"
-                ) from error
+            self._zip = os.getpid(), open_archive(self.root, "photos")
         return self._zip[1]
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_zip": None}
 
     def read(self, index: int) -> bytes | Path:
-        """The path of a photo, or its contents in the archive."""
+        """The path of a photo, or its contents in the archive.
+
+        Raises:
+            BrokenPhoto: If the archive does not give its contents.
+        """
         name = self.names[index]
-        return self._archive().read(name) if self.is_archive else self.root / name
+        if not self.is_archive:
+            return self.root / name
+        try:
+            return self._archive().read(name)
+        except MemoryError:
+            raise
+        except Exception as error:  # zipfile raises errors of many types for damaged or encrypted parts
+            raise BrokenPhoto(name, f"got {type(error).__name__}: {error}") from error
 
     def describe(self) -> str:
         """What was found, and what was passed over, in words."""

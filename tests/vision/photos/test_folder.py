@@ -88,6 +88,24 @@ def test_an_archive_is_read_as_its_folder(tmp_path):
             assert torch.equal(a.images, b.images) and torch.equal(a.index, b.index)
 
 
+def test_damaged_parts_of_an_archive_are_broken_photos(tmp_path):
+    path = tmp_path / "photos.zip"
+    photo_folder(tmp_path, 4, kinds=False)
+    with zipfile.ZipFile(path, "w") as file:
+        for photo in sorted(tmp_path.glob("*.[jp]*g")):
+            file.write(photo, photo.name)
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as file:
+        infos = file.infolist()
+    content[infos[1].header_offset + 100] ^= 255  # within the pixels
+    for header in (content.find(b"PK\x03\x04") + 6, content.find(b"PK\x01\x02") + 8):
+        content[header] |= 1  # the first is said to be encrypted
+    path.write_bytes(content)
+    (read,) = read_squares(PhotoFolder(path), CentralSquare(8))
+    assert [(i, why.split(":")[0]) for i, why in read.broken] == [(0, "got RuntimeError"), (1, "got BadZipFile")]
+    assert read.index.tolist() == [2, 3]
+
+
 def test_key_changes_with_the_photos(tmp_path):
     photo_folder(tmp_path, 3)
     before = PhotoFolder(tmp_path).key()
