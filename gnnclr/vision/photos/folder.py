@@ -46,16 +46,17 @@ class PhotoFolder(PhotoSource):
         self.is_archive = not self.root.is_dir()
         files = self._files() if self.is_archive else (path.relative_to(self.root) for path in walk_files(self.root))
         layout = sort_photos(PurePosixPath(path) for path in files)
+        self._rest = _as_text(layout.describe_rest())
         if not layout.names:
-            rest = layout.describe_rest() or "; it is empty"
+            rest = self._rest or "; it is empty"
             raise FileNotFoundError(f"'root' must hold photos (got '{root}', which holds none{rest})")
-        self.names, self.parts = [str(name) for name in layout.names], layout.parts
-        self._rest = layout.describe_rest()
+        self._paths, self.parts = [str(name) for name in layout.names], layout.parts
+        self.names = [_as_text(path) for path in self._paths]
         self._label(layout, classes, labels)
 
     def _label(self, layout: Layout, classes: bool, labels: Tensor | None) -> None:
         if labels is None:
-            named = layout.labels if classes else [""] * len(layout.labels)
+            named = [_as_text(label) if classes else "" for label in layout.labels]
             self.classes = sorted(set(named) - {""})
             number = {"": UNLABELED} | {name: i for i, name in enumerate(self.classes)}
             self.labels = torch.tensor([number[name] for name in named])
@@ -83,15 +84,15 @@ class PhotoFolder(PhotoSource):
         Raises:
             BrokenPhoto: If the archive does not give its contents.
         """
-        name = self.names[index]
+        path = self._paths[index]
         if not self.is_archive:
-            return self.root / name
+            return self.root / path
         try:
-            return self._archive().read(name)
+            return self._archive().read(path)
         except MemoryError:
             raise
         except Exception as error:  # zipfile raises errors of many types for damaged or encrypted parts
-            raise BrokenPhoto(name, f"got {type(error).__name__}: {error}") from error
+            raise BrokenPhoto(self.names[index], f"got {type(error).__name__}: {error}") from error
 
     def describe(self) -> str:
         """What was found, and what was passed over, in words."""
@@ -100,20 +101,25 @@ class PhotoFolder(PhotoSource):
         return f"{len(self)} photo{'s' * (len(self) != 1)}{classes} in '{self.root}'{self._rest}"
 
     def key(self) -> str:
-        """A text that changes with the names, sizes and times of the files."""
+        """A text that changes with the names, sizes and times of the files, and with the permission to read them."""
         digest = hashlib.sha256(str(self.root.resolve()).encode())
         sizes = (
             {info.filename: (info.file_size, info.CRC) for info in self._archive().infolist()}
             if self.is_archive
             else {}
         )
-        for name in self.names:
-            digest.update(f"\0{name}\0{sizes[name] if self.is_archive else self._stamp(name)}".encode())
+        for name, path in zip(self.names, self._paths):
+            digest.update(f"\0{name}\0{sizes[path] if self.is_archive else self._stamp(path)}".encode())
         return digest.hexdigest()
 
-    def _stamp(self, name: str) -> tuple[int, int]:
+    def _stamp(self, path: str) -> tuple[int, ...]:
         try:
-            stat = os.stat(self.root / name)
+            stat = os.stat(self.root / path)
         except OSError:  # a link to nowhere, which is a broken photo
             return -1, -1
-        return stat.st_size, stat.st_mtime_ns
+        return stat.st_size, stat.st_mtime_ns, os.access(self.root / path, os.R_OK)
+
+
+def _as_text(path: str) -> str:
+    """A path as text that can be printed: bytes that are no UTF-8, as in names of old systems, are like ``\\xff``."""
+    return os.fsencode(path).decode(errors="backslashreplace")

@@ -1,4 +1,6 @@
+import os
 import pickle
+import sys
 import zipfile
 from pathlib import PurePosixPath
 
@@ -106,12 +108,27 @@ def test_damaged_parts_of_an_archive_are_broken_photos(tmp_path):
     assert read.index.tolist() == [2, 3]
 
 
-def test_key_changes_with_the_photos(tmp_path):
+def test_key_changes_with_the_photos(tmp_path, monkeypatch):
     photo_folder(tmp_path, 3)
     before = PhotoFolder(tmp_path).key()
     assert PhotoFolder(tmp_path).key() == before
     save(tmp_path / "000-color.jpg", 20, 20, seed=9)
-    assert PhotoFolder(tmp_path).key() != before
+    changed = PhotoFolder(tmp_path).key()
+    assert changed != before
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # its permission was taken
+    assert PhotoFolder(tmp_path).key() not in (before, changed)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux alone")
+def test_names_that_are_no_text(tmp_path):
+    save(tmp_path / "b" / "1.jpg", 20, 20)
+    (tmp_path / "b").rename(os.fsdecode(bytes(tmp_path) + b"/\xfc"))
+    save(tmp_path / "ä" / "2.jpg", 20, 20)
+    (tmp_path / os.fsdecode(b"1.\xe9")).touch()
+    folder = PhotoFolder(tmp_path)
+    assert folder.describe().endswith(r"passed over 1 file: 1 with no extension of an image (.\xe9)")
+    assert folder.names == ["ä/2.jpg", r"\xfc/1.jpg"] and folder.classes == [r"\xfc", "ä"]
+    assert folder.key() and all(read_photo(folder, i).size == (20, 20) for i in range(2))
 
 
 def test_broken_photos_are_set_apart(tmp_path):
