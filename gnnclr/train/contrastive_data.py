@@ -33,6 +33,8 @@ class ContrastiveData(LightningDataModule):
 
     labels: Tensor | None = None
     split: Split | None = None
+    #: The rows that are watched during a training where nothing is probed, none of a test; ``None`` watches all.
+    watched: Tensor | None = None
     in_channels: int
     neighbors: DataNeighbors | None = None
     #: What is seen of an image where nothing is random, known before anything is read; of images alone.

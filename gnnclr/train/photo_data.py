@@ -132,6 +132,7 @@ class PhotoData(SelectedBatches):
         if train.numel() + val.numel() == 0:
             raise ValueError(f"'data.root' must hold photos to train on (got {len(self.rows)}, all of them in test/)")
         self.split = self._probed(train, val, test)
+        self.watched = val if val.numel() > 1 else torch.cat([train, val])
         seen = train[self.labels[train] != UNLABELED] if self.supervised else torch.cat([train, val]).sort().values
         self._train = seen[self.limited(len(seen))]
 
