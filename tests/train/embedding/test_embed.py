@@ -7,18 +7,8 @@ from photo_files import photo_folder
 
 import gnnclr
 from gnnclr.cli import main
-from gnnclr.train import Run, parse_recipe
+from gnnclr.train import Run
 from gnnclr.train.embedding import embed_run, write_arrays
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    root = tmp_path_factory.mktemp("runs")
-    short = ["--trainer.accelerator=cpu", "--trainer.max_epochs=1"]
-    small = ["--model.method.encoder.widths=[4,8]", "--model.method.projector.in_features=8", "--data.batch_size=512"]
-    Run(parse_recipe("simclr-digits", [*short, *small]), root / "digits").train()
-    Run(parse_recipe("grace-sbm", short), root / "graph").train()
-    return root
 
 
 def test_own_data(runs):
