@@ -90,9 +90,9 @@ class PhotoReader(Dataset[Any]):
 
     def __getitem__(self, key: tuple[int, ...]) -> tuple[int, Tensor | str | PhotoTooLarge]:
         """What is made of a photo, or why it is broken or refused. The last part of the key is its number."""
-        index, *rest = key[::-1]
+        index = key[-1]
         try:
-            return index, self.make(read_photo(self.source, index, self.max_pixels), *rest[::-1], index)
+            return index, self.make(read_photo(self.source, index, self.max_pixels), *key)
         except BrokenPhoto as error:
             return index, error.reason
         except PhotoTooLarge as error:
