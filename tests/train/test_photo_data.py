@@ -206,8 +206,13 @@ def test_any_data_set_that_is_asked_by_number(tmp_path):
     assert torch.equal(mapped.embed(method()), make_data(tmp_path).embed(method()))
     assert mapped.classes and photos.classes == ["0", "1"] and mapped.labels.tolist() == [0, 1] * 4
     assert MappedPhotos([(row["photo"], 3) for row in rows]).read(2) is rows[2]["photo"]
-    for options in ({"labels": torch.arange(7)}, {"names": ["a"]}, {"parts": ["all"]}):
-        with pytest.raises(ValueError, match=rf"'{next(iter(options))}' must .* for each of the 8 photos"):
+    for options, message in (
+        ({"labels": torch.arange(7)}, r"'labels' must be an integer tensor of shape \[8\]"),
+        ({"names": ["a"]}, "'names' must have one for each of the 8 photos"),
+        ({"parts": ["all"]}, "'parts' must have one for each of the 8 photos"),
+        ({"parts": ["train"] * 7 + ["Test"]}, r"'parts' must be one of 'train', 'val', 'test', 'all' \(got 'Test'\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
             MappedPhotos(rows, **options)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnnclr.ops.check import describe, is_integer
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.paths import expand_path
 from gnnclr.vision.datasets.archive import open_archive
@@ -33,7 +32,7 @@ class PhotoFolder(PhotoSource):
 
     Raises:
         FileNotFoundError: If :obj:`root` does not exist or holds no photo; the message says what was found instead.
-        ValueError: If there are not as many labels as photos.
+        ValueError: If :obj:`labels` are no classes, or not as many as photos.
     """
 
     def __init__(self, root: str | Path, classes: bool = True, labels: Tensor | None = None) -> None:
@@ -55,16 +54,13 @@ class PhotoFolder(PhotoSource):
         self._label(layout, classes, labels)
 
     def _label(self, layout: Layout, classes: bool, labels: Tensor | None) -> None:
-        if labels is None:
+        if labels is not None:
+            self.take_labels(labels)
+        else:
             named = [_as_text(label) if classes else "" for label in layout.labels]
             self.classes = sorted(set(named) - {""})
             number = {"": UNLABELED} | {name: i for i, name in enumerate(self.classes)}
             self.labels = torch.tensor([number[name] for name in named])
-            return
-        if not is_integer(labels) or labels.shape != (len(self.names),):
-            raise ValueError(f"'labels' must be an integer for each of the {len(self)} photos (got {describe(labels)})")
-        self.labels = labels.long()
-        self.classes = [str(label) for label in range(int(labels.max()) + 1)]
 
     def _files(self) -> list[str]:
         return [info.filename for info in self._archive().infolist() if not info.is_dir()]

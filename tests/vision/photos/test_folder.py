@@ -58,8 +58,13 @@ def test_folders_are_classes_or_not(tmp_path):
     assert PhotoFolder(tmp_path, classes=False).labels.tolist() == [-1] * 9
     own = PhotoFolder(tmp_path, labels=torch.arange(9) % 2)
     assert own.labels.tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0] and own.classes == ["0", "1"]
-    for labels in (torch.arange(8), torch.rand(9)):
-        with pytest.raises(ValueError, match="'labels' must be an integer for each of the 9 photos"):
+    assert PhotoFolder(tmp_path, labels=[-1, *range(8)]).classes == list("01234567")
+    for labels, message in {
+        torch.arange(8): r"must be an integer tensor of shape \[9\]",
+        torch.rand(9): "must hold whole numbers",
+        torch.arange(9) - 2: "must hold classes 0, 1, 2",
+    }.items():
+        with pytest.raises(ValueError, match=f"'labels' {message}"):
             PhotoFolder(tmp_path, labels=labels)
 
 
