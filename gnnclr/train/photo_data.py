@@ -10,7 +10,7 @@ from gnnclr.eval import ProbeResult, Split, evaluate_features
 from gnnclr.eval.labels import probed_split
 from gnnclr.graph import DataNeighbors
 from gnnclr.graph.batches import BatchSelection
-from gnnclr.ops.check import check_choice, check_count
+from gnnclr.ops.check import check_choice, check_count, describe
 from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.notice import notice
@@ -107,6 +107,8 @@ class PhotoData(SelectedBatches):
             source (PhotoSource): The source.
             options: Further arguments of the class.
         """
+        if not isinstance(source, PhotoSource) or not len(source):
+            raise ValueError(f"'source' must be a PhotoSource with photos (got {describe(source)})")
         data = cls(**options)
         data.source = source
         return data

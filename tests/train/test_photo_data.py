@@ -214,6 +214,13 @@ def test_any_data_set_that_is_asked_by_number(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             MappedPhotos(rows, **options)
+    with pytest.raises(ValueError, match=r"'image' must say what of .* is the photo \(got None"):
+        MappedPhotos(rows).read(0)
+    with pytest.raises(ValueError, match=r"'0' must be a path, .*, or an image of Pillow \(got tensor of shape"):
+        PhotoData.of(MappedPhotos([(torch.zeros(3, 4, 4), 0)] * 2), workers=0).setup("fit")
+    for source in (rows, MappedPhotos([])):
+        with pytest.raises(ValueError, match="'source' must be a PhotoSource with photos"):
+            PhotoData.of(source)
 
 
 @pytest.mark.parametrize(

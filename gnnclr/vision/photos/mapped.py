@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from gnnclr.ops.check import check_choice
+from gnnclr.ops.check import check_choice, describe
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.vision.photos.source import PhotoSource
 
@@ -59,4 +59,10 @@ class MappedPhotos(PhotoSource):
     def read(self, index: int) -> "Image | bytes | str | Path":
         """The photo, as the data set has it."""
         row = self.dataset[index]
-        return row[0] if self.image is None else self.image(row)
+        if self.image is not None:
+            return self.image(row)
+        if not isinstance(row, (tuple, list)):
+            raise ValueError(
+                f"'image' must say what of {describe(row)} is the photo (got None, which takes a first part)"
+            )
+        return row[0]
