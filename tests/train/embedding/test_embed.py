@@ -62,7 +62,7 @@ def test_a_table_without_its_package(tmp_path, monkeypatch):
     ("run", "images", "message"),
     [
         ("graph", "broken", "must be a run on images (got one of GRACE, on a graph)"),
-        ("digits", "none", "'root' must be a folder or a zip file of photos"),
+        ("digits", "none", "'images' must be a folder or a zip file of photos"),
         ("digits", "broken", "must hold readable images (all 2 are broken: '0.jpg': got a file that is no image)"),
         ("none", "broken", "none is not the folder of a run"),
     ],
