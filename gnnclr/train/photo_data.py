@@ -15,7 +15,7 @@ from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
-from gnnclr.train.contrastive_data import check_embedding, device_of, geometry_measures
+from gnnclr.train.contrastive_data import check_embedding, device_of
 from gnnclr.train.selected_batches import SelectedBatches
 from gnnclr.vision import CentralSquare, PhotoCrops, PhotoFolder, PhotoSource
 from gnnclr.vision.photos.decode import MAX_PIXELS
@@ -234,6 +234,10 @@ class PhotoData(SelectedBatches):
         """The encoder's features [n, d] of all photos, in the order of :attr:`names`, in evaluation mode."""
         return self._features({"trained": method})["trained"]
 
+    def embed_all(self, methods: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """The features of all photos by each of several methods. Photos are read once for all methods."""
+        return self._features(methods)
+
     def pictures(self, index: Tensor) -> Tensor:
         """The central squares of some of the photos, of 64×64 pixels, in [0, 1].
 
@@ -252,11 +256,7 @@ class PhotoData(SelectedBatches):
         self.setup("evaluate")
         if self.split is None:
             return {}
-        return evaluate_features(self.baselines() | self._features(methods), self.labels, self.split)
-
-    def geometry(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, float]]:
-        """Measures how the features of ``methods`` lie. Photos are read once for all methods."""
-        return {name: geometry_measures(z) for name, z in self._features(methods).items()}
+        return evaluate_features(self.baselines() | self.embed_all(methods), self.labels, self.split)
 
     @torch.no_grad()
     def _features(self, methods: Mapping[str, nn.Module], index: Tensor | None = None) -> dict[str, Tensor]:
