@@ -189,5 +189,4 @@ def _print_result(result: dict[str, Any]) -> None:
     if result["test"]:
         print(f"\n{results_table(result['test'], corner='test')}")
         return
-    print("\nNothing was probed: the data have no labels, labels of one class, or too few. How the features lie:")
-    print(f"\n{results_table(result['geometry'], scale=1, digits=2)}")
+    print(f"\nHow the features lie:\n\n{results_table(result['geometry'], scale=1, digits=2)}")

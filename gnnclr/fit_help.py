@@ -63,6 +63,7 @@ def field_help(field: str, config: Sequence[str] | None = None, overrides: Seque
     known: dict[str, Action] = {action.dest.replace(".init_args", ""): action for action in _fields(parser._actions)}
     recipe = _recipe(config, overrides) if config else parser.get_defaults()
     known |= _of_parts(recipe)
+    known.pop("data.seed", None)  # that of the run is the one to give
     if field in known and not any(name.startswith(f"{field}.") for name in known):
         return _entry(field, known[field], recipe)
     below = [name for name in known if name.rpartition(".")[0] == field]

@@ -24,6 +24,15 @@ def nothing_said(monkeypatch):
 
 
 @pytest.fixture
+def one_thread():
+    """One thread of torch: sums in another order round otherwise, and small things gain nothing from several."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
 def one_probe(monkeypatch):
     """Linear probes without a choice of settings, where runs are tested and not what they score."""
     from gnnclr.eval import linear_probe

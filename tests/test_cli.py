@@ -189,6 +189,7 @@ def test_help_of_a_field_says_what_it_means_and_its_value(arguments, shown, caps
     out = capsys.readouterr().out
     assert all(text in out for text in shown), out
     assert "`" not in out and ":class:" not in out and "optimizer.params" not in out
+    assert "data.seed" not in out  # which is refused
 
 
 @pytest.mark.parametrize(

@@ -90,18 +90,23 @@ class RunGroup:
         return Loaded(*self.first.load())
 
     @cached_property
+    def _embeddings(self) -> dict[str, Tensor]:
+        methods = {"untrained": self.loaded.untrained, "trained": self.loaded.trained}
+        return self.loaded.data.embed_all(methods)
+
+    @property
     def before(self) -> Tensor:
         """The embeddings of the data before the training [n, d]."""
-        return self.loaded.data.embed(self.loaded.untrained)
+        return self._embeddings["untrained"]
 
-    @cached_property
+    @property
     def after(self) -> Tensor:
         """The embeddings of the data after the training [n, d]."""
-        return self.loaded.data.embed(self.loaded.trained)
+        return self._embeddings["trained"]
 
     def release(self) -> None:
         """Forgets the data and what was made of them."""
-        for name in ("loaded", "before", "after"):
+        for name in ("loaded", "_embeddings"):
             self.__dict__.pop(name, None)
 
 

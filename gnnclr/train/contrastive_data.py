@@ -33,6 +33,8 @@ class ContrastiveData(LightningDataModule):
 
     labels: Tensor | None = None
     split: Split | None = None
+    #: The rows that are watched during a training where nothing is probed, none of a test; ``None`` watches all.
+    watched: Tensor | None = None
     in_channels: int
     neighbors: DataNeighbors | None = None
     #: What is seen of an image where nothing is random, known before anything is read; of images alone.
@@ -131,6 +133,14 @@ class ContrastiveData(LightningDataModule):
         """The features [n, d] of all labeled examples, without augmentation."""
         raise NotImplementedError
 
+    def embed_all(self, methods: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """The features that :meth:`embed` has by each of several methods, of which none is NaN or infinite.
+
+        Args:
+            methods (dict): Methods by name.
+        """
+        return {name: check_embedding(self.embed(method), name) for name, method in methods.items()}
+
     def baselines(self) -> dict[str, Callable[[], Tensor]]:
         """Features that need no training, by name."""
         raise NotImplementedError
@@ -153,7 +163,7 @@ class ContrastiveData(LightningDataModule):
         Returns:
             dict: For each method the measures of :func:`geometry_measures`.
         """
-        return {name: geometry_measures(check_embedding(self.embed(method), name)) for name, method in methods.items()}
+        return {name: geometry_measures(z) for name, z in self.embed_all(methods).items()}
 
     def colors(self) -> tuple[list[float], list[float]] | None:
         """Mean and deviation of each channel of the images in [0, 1]; ``None`` where there are no images."""

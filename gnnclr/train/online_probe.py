@@ -45,7 +45,8 @@ class OnlineProbe(Callback):
         assert isinstance(data, ContrastiveData) and isinstance(pl_module, ContrastiveModule)
         with torch.random.fork_rng():
             z = check_embedding(data.embed(pl_module.method), "current").cpu()
-        measures = {f"val_{name}": value for name, value in validation_measures(z, data.labels, data.split).items()}
+        found = validation_measures(z, data.labels, data.split, data.watched)
+        measures = {f"val_{name}": value for name, value in found.items()}
         pl_module.log_dict(measures, rank_zero_only=True, batch_size=1)
         if measures["val_similarity"] >= COLLAPSED and not self._warned:
             self._warned = True
@@ -56,20 +57,24 @@ class OnlineProbe(Callback):
             )
 
 
-def validation_measures(z: Tensor, y: Tensor | None, split: Split | None) -> dict[str, float]:
+def validation_measures(
+    z: Tensor, y: Tensor | None, split: Split | None, watched: Tensor | None = None
+) -> dict[str, float]:
     """Accuracies of probes with fixed settings, and measures of geometry, on validation rows.
 
     Args:
         z (torch.Tensor): Features of all rows.
         y (torch.Tensor, optional): Labels of all rows.
-        split (Split, optional): Its validation rows are measured, its training rows probed; without one, or without
-            validation rows, the geometry of the rows that are no test rows is measured alone.
+        split (Split, optional): Its validation rows are measured, its training rows probed; without validation rows
+            the geometry of its training rows is measured alone.
+        watched (torch.Tensor, optional): The rows whose geometry is measured alone where there is no split.
+            (default: :obj:`None`, all)
 
     Shapes:
-        - **z:** :math:`(n, d)`; **y:** :math:`(n)`
+        - **z:** :math:`(n, d)`; **y:** :math:`(n)`; **watched:** :math:`(m)`
     """
     if split is None:
-        return geometry_measures(z)
+        return geometry_measures(z if watched is None else z[watched])
     if split.val.numel() < 2:
         return geometry_measures(z[split.train])
     measures = geometry_measures(z[split.val])

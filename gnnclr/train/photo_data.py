@@ -10,12 +10,12 @@ from gnnclr.eval import ProbeResult, Split, evaluate_features
 from gnnclr.eval.labels import probed_split
 from gnnclr.graph import DataNeighbors
 from gnnclr.graph.batches import BatchSelection
-from gnnclr.ops.check import check_choice, check_count
+from gnnclr.ops.check import check_choice, check_count, describe
 from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
-from gnnclr.train.contrastive_data import check_embedding, device_of, geometry_measures
+from gnnclr.train.contrastive_data import check_embedding, device_of
 from gnnclr.train.selected_batches import SelectedBatches
 from gnnclr.vision import CentralSquare, PhotoCrops, PhotoFolder, PhotoSource
 from gnnclr.vision.photos.decode import MAX_PIXELS
@@ -107,6 +107,8 @@ class PhotoData(SelectedBatches):
             source (PhotoSource): The source.
             options: Further arguments of the class.
         """
+        if not isinstance(source, PhotoSource) or not len(source):
+            raise ValueError(f"'source' must be a PhotoSource with photos (got {describe(source)})")
         data = cls(**options)
         data.source = source
         return data
@@ -132,6 +134,7 @@ class PhotoData(SelectedBatches):
         if train.numel() + val.numel() == 0:
             raise ValueError(f"'data.root' must hold photos to train on (got {len(self.rows)}, all of them in test/)")
         self.split = self._probed(train, val, test)
+        self.watched = val if val.numel() > 1 else torch.cat([train, val])
         seen = train[self.labels[train] != UNLABELED] if self.supervised else torch.cat([train, val]).sort().values
         self._train = seen[self.limited(len(seen))]
 
@@ -231,6 +234,10 @@ class PhotoData(SelectedBatches):
         """The encoder's features [n, d] of all photos, in the order of :attr:`names`, in evaluation mode."""
         return self._features({"trained": method})["trained"]
 
+    def embed_all(self, methods: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """The features of all photos by each of several methods. Photos are read once for all methods."""
+        return self._features(methods)
+
     def pictures(self, index: Tensor) -> Tensor:
         """The central squares of some of the photos, of 64×64 pixels, in [0, 1].
 
@@ -249,11 +256,7 @@ class PhotoData(SelectedBatches):
         self.setup("evaluate")
         if self.split is None:
             return {}
-        return evaluate_features(self.baselines() | self._features(methods), self.labels, self.split)
-
-    def geometry(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, float]]:
-        """Measures how the features of ``methods`` lie. Photos are read once for all methods."""
-        return {name: geometry_measures(z) for name, z in self._features(methods).items()}
+        return evaluate_features(self.baselines() | self.embed_all(methods), self.labels, self.split)
 
     @torch.no_grad()
     def _features(self, methods: Mapping[str, nn.Module], index: Tensor | None = None) -> dict[str, Tensor]:

@@ -4,7 +4,6 @@ import functools
 import shutil
 
 import pytest
-import torch
 
 from gnnclr.report.find_runs import find_runs
 from gnnclr.report.run_group import group_runs
@@ -72,12 +71,8 @@ def unfinished(compared, tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
+def in_one_thread(one_thread):
     """Small figures and steps gain nothing from several threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

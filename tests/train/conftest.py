@@ -1,6 +1,6 @@
 import pytest
 
-from gnnclr.train import parse_recipe
+from gnnclr.train import Run, parse_recipe
 
 SMALL_DIGITS = [
     "--data.batch_size=128",
@@ -24,3 +24,14 @@ def small_digits():
 @pytest.fixture
 def small_graph():
     return parse_recipe("grace-sbm", SMALL_GRAPH)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory):
+    """The folder of a run on images, ``digits``, and one on a graph, ``graph``, which were trained for an epoch."""
+    root = tmp_path_factory.mktemp("runs")
+    short = ["--trainer.accelerator=cpu", "--trainer.max_epochs=1"]
+    small = ["--model.method.encoder.widths=[4,8]", "--model.method.projector.in_features=8", "--data.batch_size=512"]
+    Run(parse_recipe("simclr-digits", [*short, *small]), root / "digits").train()
+    Run(parse_recipe("grace-sbm", short), root / "graph").train()
+    return root

@@ -10,19 +10,6 @@ from gnnclr.configs import RecipeError
 from gnnclr.train import Run
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """A run on images and one on a graph."""
-    from gnnclr.train import parse_recipe
-
-    root = tmp_path_factory.mktemp("runs")
-    short = ["--trainer.accelerator=cpu", "--trainer.max_epochs=1"]
-    small = ["--model.method.encoder.widths=[4,8]", "--model.method.projector.in_features=8", "--data.batch_size=512"]
-    Run(parse_recipe("simclr-digits", [*short, *small]), root / "digits").train()
-    Run(parse_recipe("grace-sbm", short), root / "graph").train()
-    return root
-
-
 def test_what_was_trained_is_loaded_without_its_data(runs, monkeypatch):
     _, method, data, _ = Run.open(runs / "digits").load()
     monkeypatch.setattr("gnnclr.train.ImageData.setup", None)

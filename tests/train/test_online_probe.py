@@ -2,9 +2,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from photo_files import photo_folder
 
 from gnnclr.eval import Split, knn_probe
-from gnnclr.train import OnlineProbe, Run, parse_recipe, read_checkpoint, read_metrics
+from gnnclr.train import OnlineProbe, PhotoData, Run, parse_recipe, read_checkpoint, read_metrics
+from gnnclr.train.contrastive_data import geometry_measures
 from gnnclr.train.online_probe import validation_measures
 
 SMALL = ["--trainer.accelerator=cpu", "--trainer.max_epochs=5"]
@@ -56,6 +58,26 @@ def test_geometry_alone_without_labels():
     assert set(validation_measures(z, several, split)) == {"uniformity", "effective_rank", "similarity"}
     without = Split(split.train, split.val[:0], split.test)
     assert validation_measures(z, several, without) == validation_measures(z[:30], None, None)
+
+
+@pytest.mark.parametrize(("folders", "expected"), [(("train", "val", "test"), "val/"), (("train", "test"), "train/")])
+def test_photos_without_labels_are_watched_and_those_of_the_test_are_not(
+    folders, expected, watched, tmp_path, monkeypatch
+):
+    photo_folder(tmp_path, 12, folders, kinds=False)
+    data = PhotoData(tmp_path, size=8, workers=0)
+    data.setup("fit")
+    assert data.split is None
+    z = torch.arange(12.0)[:, None] * torch.tensor([[1.0, -1.0]]) + torch.tensor([[3.0, 20.0]])
+    rows = torch.tensor([name.startswith(expected) for name in data.names])
+    logged = []
+    module = watched.build().model
+    monkeypatch.setattr(module, "log_dict", lambda measures, **options: logged.append(measures))
+    data.embed = lambda method: z
+    OnlineProbe(every_n_epochs=1).on_train_epoch_end(
+        SimpleNamespace(current_epoch=0, is_global_zero=True, datamodule=data), module
+    )
+    assert logged == [{f"val_{name}": value for name, value in geometry_measures(z[rows]).items()}]
 
 
 def test_a_collapse_is_said_once(watched, monkeypatch, capsys):

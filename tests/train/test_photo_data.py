@@ -206,9 +206,21 @@ def test_any_data_set_that_is_asked_by_number(tmp_path):
     assert torch.equal(mapped.embed(method()), make_data(tmp_path).embed(method()))
     assert mapped.classes and photos.classes == ["0", "1"] and mapped.labels.tolist() == [0, 1] * 4
     assert MappedPhotos([(row["photo"], 3) for row in rows]).read(2) is rows[2]["photo"]
-    for options in ({"labels": torch.arange(7)}, {"names": ["a"]}, {"parts": ["all"]}):
-        with pytest.raises(ValueError, match=rf"'{next(iter(options))}' must .* for each of the 8 photos"):
+    for options, message in (
+        ({"labels": torch.arange(7)}, r"'labels' must be an integer tensor of shape \[8\]"),
+        ({"names": ["a"]}, "'names' must have one for each of the 8 photos"),
+        ({"parts": ["all"]}, "'parts' must have one for each of the 8 photos"),
+        ({"parts": ["train"] * 7 + ["Test"]}, r"'parts' must be one of 'train', 'val', 'test', 'all' \(got 'Test'\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
             MappedPhotos(rows, **options)
+    with pytest.raises(ValueError, match=r"'image' must say what of .* is the photo \(got None"):
+        MappedPhotos(rows).read(0)
+    with pytest.raises(ValueError, match=r"'0' must be a path, .*, or an image of Pillow \(got tensor of shape"):
+        PhotoData.of(MappedPhotos([(torch.zeros(3, 4, 4), 0)] * 2), workers=0).setup("fit")
+    for source in (rows, MappedPhotos([])):
+        with pytest.raises(ValueError, match="'source' must be a PhotoSource with photos"):
+            PhotoData.of(source)
 
 
 @pytest.mark.parametrize(

@@ -117,15 +117,6 @@ def place(tmp_path_factory):
     return tmp_path_factory.mktemp("processes")
 
 
-@pytest.fixture
-def one_thread():
-    """Sums in another order round otherwise."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def whole(place):
     """A run that nothing stops, and what it printed."""

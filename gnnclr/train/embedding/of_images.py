@@ -31,7 +31,10 @@ def embed_images(run: Run, root: str | Path) -> dict[str, np.ndarray]:
     backbone = backbone_of(run)
     if backbone.square is None:
         raise RecipeError(f"'{run.folder}' must say at which size it sees images (got a run of other data)")
-    source = PhotoFolder(root, classes=False)
+    try:
+        source = PhotoFolder(root, classes=False)
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(str(error).replace("'root'", "'images'", 1)) from error
     names, rows, broken = [], [], []
     for read in read_squares(source, backbone.square, workers=usual_workers(), title="embedding"):
         broken += [(source.names[index], reason) for index, reason in read.broken]

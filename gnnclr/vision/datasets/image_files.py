@@ -54,6 +54,23 @@ def image_extensions() -> frozenset[str]:
     return frozenset(end for end, kind in known if kind in Image.OPEN and kind not in UNREADABLE)
 
 
+def images_among(names: Iterable[PurePosixPath]) -> tuple[list[PurePosixPath], Counter[str]]:
+    """The files that are images by their extension, in order, and the number of the others, by why they are none.
+
+    Args:
+        names (iterable): The names of all files, relative to their folder.
+    """
+    extensions, passed_over, images = image_extensions(), Counter(), []
+    for name in sorted(names):
+        if any(part.startswith(".") or part == "__MACOSX" for part in name.parts):
+            passed_over["hidden"] += 1
+        elif name.suffix.lower() not in extensions:
+            passed_over[f"with no extension of an image ({name.suffix.lower() or 'none'})"] += 1
+        else:
+            images.append(name)
+    return images, passed_over
+
+
 def find_images(names: Iterable[PurePosixPath]) -> ImageFiles:
     """Sorts the files of a folder into parts and classes.
 
@@ -68,14 +85,8 @@ def find_images(names: Iterable[PurePosixPath]) -> ImageFiles:
         ValueError: If two folders stand for one part, there is a part but no ``train/``, or a class is in a part but
             not in ``train/``.
     """
-    extensions, passed_over, images = image_extensions(), Counter(), []
-    for name in sorted(names):
-        if any(part.startswith(".") or part == "__MACOSX" for part in name.parts):
-            passed_over["hidden"] += 1
-        elif name.suffix.lower() not in extensions:
-            passed_over[f"with no extension of an image ({name.suffix.lower() or 'none'})"] += 1
-        else:
-            images.append((name, name.parts))
+    found, passed_over = images_among(names)
+    images = [(name, name.parts) for name in found]
     while len({where[0] for _, where in images}) == 1 and all(len(where) > 2 for _, where in images):
         if part_of_folder(images[0][1][0]) is not None:
             break

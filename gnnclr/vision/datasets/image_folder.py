@@ -4,8 +4,6 @@ import hashlib
 import io
 import json
 import os
-import struct
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -17,6 +15,7 @@ from gnnclr.ops.check import check_count
 from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
 from gnnclr.ops.read_files import read_files
+from gnnclr.vision.datasets.archive import open_archive
 from gnnclr.vision.datasets.array_cache import cached_array
 from gnnclr.vision.datasets.eight_bit_rgb import eight_bit_rgb
 from gnnclr.vision.datasets.image_files import ImageFiles, find_images, image_extensions
@@ -121,10 +120,7 @@ def _open(
         paths = {PurePosixPath(path.relative_to(root).as_posix()): path for path in walk_files(root)}
         stamps = {name: _stamp(name, path) for name, path in paths.items()}
         return stamps, lambda name: paths[name].read_bytes(), lambda images: None
-    try:
-        archive = zipfile.ZipFile(root)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-        raise ValueError(f"'root' must be a folder or a zip file of images (got '{root}': {error})") from error
+    archive = open_archive(root)
     infos = {PurePosixPath(info.filename): info for info in archive.infolist() if not info.is_dir()}
 
     def read(name: PurePosixPath) -> bytes:

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from gnnclr.ops.check import check_count, check_seed
+from gnnclr.ops.mixed_seed import mixed_seed
 from gnnclr.vision.transforms.crop import RandomResizedCrop
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ def sample_generator(seed: int, epoch: int, index: int) -> Generator:
         epoch (int): The epoch.
         index (int): The number of the sample.
     """
-    entropy = np.random.SeedSequence((seed, epoch, index)).generate_state(1, np.uint64)
-    return Generator().manual_seed(int(entropy[0] >> 1))
+    return Generator().manual_seed(mixed_seed(seed, epoch, index))
 
 
 class PhotoCrops:

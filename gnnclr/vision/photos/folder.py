@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnnclr.ops.check import describe, is_integer
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.paths import expand_path
+from gnnclr.vision.datasets.archive import open_archive
 from gnnclr.vision.datasets.walk import walk_files
+from gnnclr.vision.photos.decode import BrokenPhoto
 from gnnclr.vision.photos.layout import Layout, sort_photos
 from gnnclr.vision.photos.source import PhotoSource
 
@@ -31,7 +32,7 @@ class PhotoFolder(PhotoSource):
 
     Raises:
         FileNotFoundError: If :obj:`root` does not exist or holds no photo; the message says what was found instead.
-        ValueError: If there are not as many labels as photos.
+        ValueError: If :obj:`labels` are no classes, or not as many as photos.
     """
 
     def __init__(self, root: str | Path, classes: bool = True, labels: Tensor | None = None) -> None:
@@ -44,24 +45,22 @@ class PhotoFolder(PhotoSource):
         self.is_archive = not self.root.is_dir()
         files = self._files() if self.is_archive else (path.relative_to(self.root) for path in walk_files(self.root))
         layout = sort_photos(PurePosixPath(path) for path in files)
+        self._rest = _as_text(layout.describe_rest())
         if not layout.names:
-            rest = layout.describe_rest() or "; it is empty"
+            rest = self._rest or "; it is empty"
             raise FileNotFoundError(f"'root' must hold photos (got '{root}', which holds none{rest})")
-        self.names, self.parts = [str(name) for name in layout.names], layout.parts
-        self._rest = layout.describe_rest()
+        self._paths, self.parts = [str(name) for name in layout.names], layout.parts
+        self.names = [_as_text(path) for path in self._paths]
         self._label(layout, classes, labels)
 
     def _label(self, layout: Layout, classes: bool, labels: Tensor | None) -> None:
-        if labels is None:
-            named = layout.labels if classes else [""] * len(layout.labels)
+        if labels is not None:
+            self.take_labels(labels)
+        else:
+            named = [_as_text(label) if classes else "" for label in layout.labels]
             self.classes = sorted(set(named) - {""})
             number = {"": UNLABELED} | {name: i for i, name in enumerate(self.classes)}
             self.labels = torch.tensor([number[name] for name in named])
-            return
-        if not is_integer(labels) or labels.shape != (len(self.names),):
-            raise ValueError(f"'labels' must be an integer for each of the {len(self)} photos (got {describe(labels)})")
-        self.labels = labels.long()
-        self.classes = [str(label) for label in range(int(labels.max()) + 1)]
 
     def _files(self) -> list[str]:
         return [info.filename for info in self._archive().infolist() if not info.is_dir()]
@@ -69,21 +68,27 @@ class PhotoFolder(PhotoSource):
     def _archive(self) -> zipfile.ZipFile:
         """The archive, opened by the process that reads: processes would move each other's place in it."""
         if self._zip is None or self._zip[0] != os.getpid():
-            try:
-                self._zip = os.getpid(), zipfile.ZipFile(self.root)
-            except (zipfile.BadZipFile, NotImplementedError) as error:
-                raise ValueError(
-                    f"'root' must be a folder or a zip file of photos (got '{self.root}': {error})"
-                ) from error
+            self._zip = os.getpid(), open_archive(self.root, "photos")
         return self._zip[1]
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_zip": None}
 
     def read(self, index: int) -> bytes | Path:
-        """The path of a photo, or its contents in the archive."""
-        name = self.names[index]
-        return self._archive().read(name) if self.is_archive else self.root / name
+        """The path of a photo, or its contents in the archive.
+
+        Raises:
+            BrokenPhoto: If the archive does not give its contents.
+        """
+        path = self._paths[index]
+        if not self.is_archive:
+            return self.root / path
+        try:
+            return self._archive().read(path)
+        except MemoryError:
+            raise
+        except Exception as error:  # zipfile raises errors of many types for damaged or encrypted parts
+            raise BrokenPhoto(self.names[index], f"got {type(error).__name__}: {error}") from error
 
     def describe(self) -> str:
         """What was found, and what was passed over, in words."""
@@ -92,20 +97,25 @@ class PhotoFolder(PhotoSource):
         return f"{len(self)} photo{'s' * (len(self) != 1)}{classes} in '{self.root}'{self._rest}"
 
     def key(self) -> str:
-        """A text that changes with the names, sizes and times of the files."""
+        """A text that changes with the names, sizes and times of the files, and with the permission to read them."""
         digest = hashlib.sha256(str(self.root.resolve()).encode())
         sizes = (
             {info.filename: (info.file_size, info.CRC) for info in self._archive().infolist()}
             if self.is_archive
             else {}
         )
-        for name in self.names:
-            digest.update(f"\0{name}\0{sizes[name] if self.is_archive else self._stamp(name)}".encode())
+        for name, path in zip(self.names, self._paths):
+            digest.update(f"\0{name}\0{sizes[path] if self.is_archive else self._stamp(path)}".encode())
         return digest.hexdigest()
 
-    def _stamp(self, name: str) -> tuple[int, int]:
+    def _stamp(self, path: str) -> tuple[int, ...]:
         try:
-            stat = os.stat(self.root / name)
+            stat = os.stat(self.root / path)
         except OSError:  # a link to nowhere, which is a broken photo
             return -1, -1
-        return stat.st_size, stat.st_mtime_ns
+        return stat.st_size, stat.st_mtime_ns, os.access(self.root / path, os.R_OK)
+
+
+def _as_text(path: str) -> str:
+    """A path as text that can be printed: bytes that are no UTF-8, as in names of old systems, are like ``\\xff``."""
+    return os.fsencode(path).decode(errors="backslashreplace")

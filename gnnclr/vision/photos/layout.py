@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from gnnclr.vision.datasets.image_files import PARTS, describe_passed_over, image_extensions, part_of_folder
+from gnnclr.vision.datasets.image_files import PARTS, describe_passed_over, images_among, part_of_folder
 
 
 @dataclass
@@ -40,15 +40,8 @@ def sort_photos(names: Iterable[PurePosixPath]) -> Layout:
     Args:
         names (iterable): The names of all files, relative to the folder.
     """
-    extensions, layout = image_extensions(), Layout()
-    photos: list[tuple[PurePosixPath, tuple[str, ...]]] = []
-    for name in sorted(names):
-        if any(part.startswith(".") or part == "__MACOSX" for part in name.parts):
-            layout.passed_over["hidden"] += 1
-        elif name.suffix.lower() not in extensions:
-            layout.passed_over[f"with no extension of an image ({name.suffix.lower() or 'none'})"] += 1
-        else:
-            photos.append((name, name.parts))
+    found, passed_over = images_among(names)
+    layout, photos = Layout(passed_over=passed_over), [(name, name.parts) for name in found]
     while photos and len(tops := {where[0] for _, where in photos}) == 1 and len(min(w for _, w in photos)) > 1:
         if part_of_folder(next(iter(tops))) is not None:
             break

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from gnnclr.graph.batches import BatchSelection
 from gnnclr.ops.check import check_count
 from gnnclr.vision.datasets.loader import SampleLoader
 from gnnclr.vision.photos.reader import PhotoReader, Read
@@ -24,11 +23,8 @@ class PhotoLoader(SampleLoader):
         labels (torch.Tensor, optional): Their labels :math:`(N)`. (default: :obj:`None`)
         batch_size (int, optional): Photos of a batch, on every process that trains. (default: ``64``)
         workers (int, optional): The number of processes that read; with 0 it is this one. (default: ``0``)
-        seed (int, optional): The seed of the order. (default: ``0``)
-        rank (int, optional): The number of this process. (default: ``0``)
-        world_size (int, optional): The number of processes that train. (default: ``1``)
-        selection (BatchSelection, optional): Makes the global batches of an epoch. (default: :obj:`None`, slices of the
-            order)
+        options: ``seed``, ``rank``, ``world_size`` and ``selection`` of
+            :class:`~gnnclr.vision.datasets.loader.SampleLoader`.
 
     Returns:
         Iterating gives dictionaries of ``image`` :math:`(B, *)`, ``index`` :math:`(B)`, places in :obj:`rows`, and,
@@ -42,12 +38,9 @@ class PhotoLoader(SampleLoader):
         labels: Tensor | None = None,
         batch_size: int = 64,
         workers: int = 0,
-        seed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-        selection: BatchSelection | None = None,
+        **options: Any,
     ):
-        super().__init__(len(rows), labels, batch_size, True, True, seed, rank, world_size, selection)
+        super().__init__(len(rows), labels, batch_size, **options)
         self.reader, self.rows, self.workers = reader, rows, check_count("workers", workers, least=0)
         self._keys = _Keys()
         self._loader: DataLoader[Any] | None = None

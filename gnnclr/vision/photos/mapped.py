@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from gnnclr.ops.check import describe, is_integer
+from gnnclr.ops.check import check_choice, describe
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.vision.photos.source import PhotoSource
 
@@ -30,7 +30,7 @@ class MappedPhotos(PhotoSource):
             (default: :obj:`None`, ``"all"``)
 
     Raises:
-        ValueError: If there are not as many labels, names or parts as photos.
+        ValueError: If there are not as many labels, names or parts as photos, labels are no classes, or a part is none.
 
     Example:
         >>> photos = MappedPhotos(torchvision.datasets.Flowers102(root))
@@ -47,17 +47,22 @@ class MappedPhotos(PhotoSource):
     ) -> None:
         self.dataset, self.image = dataset, image
         count = len(dataset)
-        if labels is not None and (not is_integer(labels) or labels.shape != (count,)):
-            raise ValueError(f"'labels' must be an integer for each of the {count} photos (got {describe(labels)})")
         for name, values in (("names", names), ("parts", parts)):
             if values is not None and len(values) != count:
                 raise ValueError(f"'{name}' must have one for each of the {count} photos (got {len(values)})")
-        self.labels = torch.full((count,), UNLABELED) if labels is None else labels.long()
         self.names = [str(i) for i in range(count)] if names is None else list(names)
         self.parts = ["all"] * count if parts is None else list(parts)
-        self.classes = [str(label) for label in range(int(self.labels.max()) + 1)] if count else []
+        for part in set(self.parts):
+            check_choice("parts", part, ("train", "val", "test", "all"))
+        self.take_labels(torch.full((count,), UNLABELED) if labels is None else labels)
 
     def read(self, index: int) -> "Image | bytes | str | Path":
         """The photo, as the data set has it."""
         row = self.dataset[index]
-        return row[0] if self.image is None else self.image(row)
+        if self.image is not None:
+            return self.image(row)
+        if not isinstance(row, (tuple, list)):
+            raise ValueError(
+                f"'image' must say what of {describe(row)} is the photo (got None, which takes a first part)"
+            )
+        return row[0]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from gnnclr.ops.check import describe
 from gnnclr.vision.photos.decode import MAX_PIXELS, BrokenPhoto, PhotoTooLarge, decode_photo, upright_rgb
 from gnnclr.vision.photos.progress import progress
 from gnnclr.vision.photos.source import PhotoSource
@@ -45,12 +46,21 @@ def read_photo(source: PhotoSource, index: int, max_pixels: int = MAX_PIXELS) ->
     Raises:
         BrokenPhoto: If it cannot be read to its end, or is not there any more.
         PhotoTooLarge: If it has more pixels.
+        ValueError: If the source gives something else than a photo.
     """
+    from PIL.Image import Image
+
     name = str(source.names[index])
     try:
         found = source.read(index)
-        return decode_photo(found, name, max_pixels) if isinstance(found, (bytes, str, Path)) else upright_rgb(found)
-    except (OSError, KeyError) as error:  # a link to nowhere, a file without permission, a part of an archive
+        if isinstance(found, (bytes, str, Path)):
+            return decode_photo(found, name, max_pixels)
+        if not isinstance(found, Image):
+            raise ValueError(
+                f"'{name}' must be a path, the contents of a file, or an image of Pillow (got {describe(found)})"
+            )
+        return upright_rgb(found)
+    except OSError as error:  # a link to nowhere, a file without permission
         raise BrokenPhoto(name, f"got {type(error).__name__}: {getattr(error, 'strerror', None) or error}") from error
 
 
@@ -90,9 +100,9 @@ class PhotoReader(Dataset[Any]):
 
     def __getitem__(self, key: tuple[int, ...]) -> tuple[int, Tensor | str | PhotoTooLarge]:
         """What is made of a photo, or why it is broken or refused. The last part of the key is its number."""
-        index, *rest = key[::-1]
+        index = key[-1]
         try:
-            return index, self.make(read_photo(self.source, index, self.max_pixels), *rest[::-1], index)
+            return index, self.make(read_photo(self.source, index, self.max_pixels), *key)
         except BrokenPhoto as error:
             return index, error.reason
         except PhotoTooLarge as error:

@@ -1,9 +1,11 @@
 """Where photos come from: the base of all sources."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
+
+from gnnclr.ops.labels import class_labels
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,6 +40,18 @@ class PhotoSource:
     def key(self) -> str | None:
         """A text that changes when a photo does, by which what was measured is kept; ``None`` keeps nothing."""
         return None
+
+    def take_labels(self, labels: Any) -> None:
+        """Sets :attr:`labels` to those of one's own, and :attr:`classes` to their numbers.
+
+        Args:
+            labels (torch.Tensor): The class of each photo :math:`(N)`, ``-1`` where one is missing.
+
+        Raises:
+            ValueError: If they are no classes, or not as many as photos.
+        """
+        self.labels = class_labels("labels", labels, len(self), from_zero=True)
+        self.classes = [str(label) for label in range(int(self.labels.max()) + 1)] if len(self) else []
 
     def __len__(self) -> int:
         return len(self.names)

@@ -7,18 +7,8 @@ from photo_files import photo_folder
 
 import gnnclr
 from gnnclr.cli import main
-from gnnclr.train import Run, parse_recipe
+from gnnclr.train import Run
 from gnnclr.train.embedding import embed_run, write_arrays
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    root = tmp_path_factory.mktemp("runs")
-    short = ["--trainer.accelerator=cpu", "--trainer.max_epochs=1"]
-    small = ["--model.method.encoder.widths=[4,8]", "--model.method.projector.in_features=8", "--data.batch_size=512"]
-    Run(parse_recipe("simclr-digits", [*short, *small]), root / "digits").train()
-    Run(parse_recipe("grace-sbm", short), root / "graph").train()
-    return root
 
 
 def test_own_data(runs):
@@ -72,7 +62,7 @@ def test_a_table_without_its_package(tmp_path, monkeypatch):
     ("run", "images", "message"),
     [
         ("graph", "broken", "must be a run on images (got one of GRACE, on a graph)"),
-        ("digits", "none", "'root' must be a folder or a zip file of photos"),
+        ("digits", "none", "'images' must be a folder or a zip file of photos"),
         ("digits", "broken", "must hold readable images (all 2 are broken: '0.jpg': got a file that is no image)"),
         ("none", "broken", "none is not the folder of a run"),
     ],

@@ -1,4 +1,6 @@
+import os
 import pickle
+import sys
 import zipfile
 from pathlib import PurePosixPath
 
@@ -56,8 +58,13 @@ def test_folders_are_classes_or_not(tmp_path):
     assert PhotoFolder(tmp_path, classes=False).labels.tolist() == [-1] * 9
     own = PhotoFolder(tmp_path, labels=torch.arange(9) % 2)
     assert own.labels.tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0] and own.classes == ["0", "1"]
-    for labels in (torch.arange(8), torch.rand(9)):
-        with pytest.raises(ValueError, match="'labels' must be an integer for each of the 9 photos"):
+    assert PhotoFolder(tmp_path, labels=[-1, *range(8)]).classes == list("01234567")
+    for labels, message in {
+        torch.arange(8): r"must be an integer tensor of shape \[9\]",
+        torch.rand(9): "must hold whole numbers",
+        torch.arange(9) - 2: "must hold classes 0, 1, 2",
+    }.items():
+        with pytest.raises(ValueError, match=f"'labels' {message}"):
             PhotoFolder(tmp_path, labels=labels)
 
 
@@ -88,12 +95,45 @@ def test_an_archive_is_read_as_its_folder(tmp_path):
             assert torch.equal(a.images, b.images) and torch.equal(a.index, b.index)
 
 
-def test_key_changes_with_the_photos(tmp_path):
+def test_damaged_parts_of_an_archive_are_broken_photos(tmp_path):
+    path = tmp_path / "photos.zip"
+    photo_folder(tmp_path, 4, kinds=False)
+    with zipfile.ZipFile(path, "w") as file:
+        for photo in sorted(tmp_path.glob("*.[jp]*g")):
+            file.write(photo, photo.name)
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as file:
+        infos = file.infolist()
+    content[infos[1].header_offset + 100] ^= 255  # within the pixels
+    for header in (content.find(b"PK\x03\x04") + 6, content.find(b"PK\x01\x02") + 8):
+        content[header] |= 1  # the first is said to be encrypted
+    path.write_bytes(content)
+    (read,) = read_squares(PhotoFolder(path), CentralSquare(8))
+    assert [(i, why.split(":")[0]) for i, why in read.broken] == [(0, "got RuntimeError"), (1, "got BadZipFile")]
+    assert read.index.tolist() == [2, 3]
+
+
+def test_key_changes_with_the_photos(tmp_path, monkeypatch):
     photo_folder(tmp_path, 3)
     before = PhotoFolder(tmp_path).key()
     assert PhotoFolder(tmp_path).key() == before
     save(tmp_path / "000-color.jpg", 20, 20, seed=9)
-    assert PhotoFolder(tmp_path).key() != before
+    changed = PhotoFolder(tmp_path).key()
+    assert changed != before
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # its permission was taken
+    assert PhotoFolder(tmp_path).key() not in (before, changed)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux alone")
+def test_names_that_are_no_text(tmp_path):
+    save(tmp_path / "b" / "1.jpg", 20, 20)
+    (tmp_path / "b").rename(os.fsdecode(bytes(tmp_path) + b"/\xfc"))
+    save(tmp_path / "ä" / "2.jpg", 20, 20)
+    (tmp_path / os.fsdecode(b"1.\xe9")).touch()
+    folder = PhotoFolder(tmp_path)
+    assert folder.describe().endswith(r"passed over 1 file: 1 with no extension of an image (.\xe9)")
+    assert folder.names == ["ä/2.jpg", r"\xfc/1.jpg"] and folder.classes == [r"\xfc", "ä"]
+    assert folder.key() and all(read_photo(folder, i).size == (20, 20) for i in range(2))
 
 
 def test_broken_photos_are_set_apart(tmp_path):
