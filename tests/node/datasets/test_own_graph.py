@@ -64,7 +64,7 @@ def test_the_paragraph(capsys):
     assert capsys.readouterr().out == (
         "g.pt: 6 nodes with 3 features; 5 edges, directed, kept so ('undirected' adds the other direction), "
         "1 edge of weight zero left out, weights from edge_attr, 0.5 to 4, 1 self-loop kept, 1 isolated node kept; "
-        "2 classes, 1 node without a label, not probed; split by its own masks: 2 train, 0 val, 3 test nodes.\n"
+        "2 classes; split by its own masks: 2 train, 0 val, 3 test nodes.\n"
     )
     own_node_data(small(), "g.pt", undirected=True)
     assert capsys.readouterr().out == (
@@ -100,14 +100,11 @@ def test_labels_of_any_form():
     assert labels(torch.tensor([[0.0], [1], [float("nan")], [1], [0], [1]]))[0] == [0, 1, -1, 1, 0, 1]
     y, phrase, data = labels(["cat", "dog", "", "dog", "cat", None])
     assert y == [0, 1, -1, 1, 0, -1] and data.class_names == ["cat", "dog"]
-    assert phrase == "2 classes named by texts, 2 nodes without a label, not probed"
+    assert phrase == "2 classes named by texts"
     assert labels(torch.eye(6)[:, [0, 1, 2, 3, 4, 5]])[0] == [0, 1, 2, 3, 4, 5]  # one-hot
     several = torch.tensor([[1, 1], [0, 1], [0, 0], [1, 0], [-1, -1], [1, 1]])
     y, phrase, _ = labels(several.float().masked_fill(several < 0, float("nan")))
-    assert (
-        y == several.tolist()
-        and phrase == "2 labels of which a node may have several, 1 node without a label, not probed"
-    )
+    assert y == several.tolist() and phrase == "2 labels of which a node may have several"
 
 
 @pytest.mark.parametrize(
