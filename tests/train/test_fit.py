@@ -42,7 +42,7 @@ def test_a_folder_of_ones_own(data, tmp_path):
     "change, config, match",
     [
         (lambda data: data.x, "ccassg", r"'data' must be a Data or a HeteroData \(got tensor"),
-        (lambda data: Batch.from_data_list([data, data]), "ccassg", "must hold one graph in tensors: it holds a batch"),
+        (lambda data: Batch.from_data_list([data, data]), "ccassg", "must be one graph, .* a batch of 2 graphs"),
         (lambda data: Data(x=data.x), "ccassg", "must have edges"),
         (lambda data: data, "ccasg", "ccasg"),
     ],
