@@ -32,6 +32,11 @@ def test_a_graph_at_hand(data, tmp_path, monkeypatch):
     assert str(fit(data, "ccassg", SHORT).folder) == "runs/ccassg/2"
 
 
+def test_another_graph_than_that_at_hand(data):
+    with pytest.raises(RecipeError, match=r"'data\.dataset' must not be given .*\(got --data\.dataset=other\.pt\)"):
+        fit(data, "ccassg", [*SHORT, "--data.dataset=other.pt"])
+
+
 def test_a_folder_of_ones_own(data, tmp_path):
     fit(data, "ccassg", SHORT, out=tmp_path / "run")
     with pytest.raises(RecipeError, match="holds a run already"):
