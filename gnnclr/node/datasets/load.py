@@ -135,8 +135,8 @@ def own_multiplex_data(
     data, phrases = own_graph(value, undirected=undirected)
     if not isinstance(data, MultiplexData) or len(data.relations) < 2:
         raise ValueError(
-            f"'data' must have several relations between nodes of one type (got one); recipes for a single graph, such "
-            f"as 'grace', take {name}"
+            "'data' must have several relations between nodes of one type (got one); recipes for a single graph, such "
+            "as 'grace', take it"
         )
     return _told(data, name, phrases, transform, split_seed)
 
