@@ -11,7 +11,7 @@ from gnnclr.eval.unit_scale import float32_features
 from gnnclr.ops.check import check_matrix, describe
 from gnnclr.ops.labels import UNLABELED, class_labels, has_label, is_multilabel
 from gnnclr.ops.memo import TensorMemo
-from gnnclr.ops.notice import notice
+from gnnclr.ops.notice import notice_once
 
 #: The lines printed about a tensor of labels: each is printed once, however many probes see the tensor.
 _said = TensorMemo(lambda y: set())
@@ -32,7 +32,7 @@ def say_unlabeled(y: Tensor, known: Tensor, noun: str = "row", others: int = 0) 
         said.add("unlabeled")
         have = f"{noun} has" if missing == 1 else f"{noun}s have"
         rest = f"({count} {'has' if count == 1 else 'have'} one)"
-        notice(f"{missing} {have} no label: left out of splits and probes {rest}")
+        notice_once(f"{missing} {have} no label: left out of splits and probes {rest}")
     return count
 
 
@@ -74,10 +74,10 @@ def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int =
         return _probed_multilabel_split(y, split, noun, others)
     classes = y[y != UNLABELED].unique()
     if classes.numel() == 0:
-        notice(f"no {noun} has a label: nothing is probed")
+        notice_once(f"no {noun} has a label: nothing is probed")
         return None
     if classes.numel() == 1:
-        notice(f"all labels are of class {int(classes)}: nothing is probed")
+        notice_once(f"all labels are of class {int(classes)}: nothing is probed")
         return None
     say_unlabeled(y, y != UNLABELED, noun, others)
     found = split().labeled(y, "data.y" if noun == "node" else "labels")
@@ -87,7 +87,7 @@ def probed_split(y: Tensor, split: Callable[[], Split], noun: str, others: int =
     if unseen.numel():
         count = int(torch.isin(y[found.test], unseen).sum())
         which = ", ".join(map(str, unseen[:10].tolist())) + (", ..." if unseen.numel() > 10 else "")
-        notice(f"no training {noun} is of class {which}: the {count} of the test count as wrong")
+        notice_once(f"no training {noun} is of class {which}: the {count} of the test count as wrong")
     return found
 
 
@@ -102,7 +102,7 @@ def _probed_multilabel_split(y: Tensor, split: Callable[[], Split], noun: str, o
     labels = y[known]
     if labels.numel() == 0 or bool((labels == labels[0]).all()):
         reason = f"all {noun}s have the same labels" if labels.numel() else f"no {noun} has a label"
-        notice(f"{reason}: nothing is probed")
+        notice_once(f"{reason}: nothing is probed")
         return None
     say_unlabeled(y, known, noun, others)
     found = split().labeled(y, "data.y")

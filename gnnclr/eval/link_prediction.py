@@ -191,11 +191,7 @@ def link_prediction(z: Tensor, split: LinkSplit, *, scores: Sequence[str] = SCOR
     z, unit = unit_scale(z), unit_rows(z)
 
     def measure(metric: Callable[..., float], score: str, positive: Tensor, negative: Tensor) -> float:
-        rows = unit if score == "cosine" else z
-        pairs = torch.cat([positive, negative], dim=1).cpu()
-        similarity = torch.cat([(rows[i] * rows[j]).sum(dim=1) for i, j in pairs.split(1 << 16, dim=1)])
-        truth = torch.arange(pairs.size(1)) < positive.size(1)
-        return float(metric(truth.numpy(), similarity.numpy()))
+        return rank_pairs(metric, unit if score == "cosine" else z, positive, negative)
 
     val = {score: measure(roc_auc_score, score, split.val_positive, split.val_negative) for score in scores}
     best = max(val, key=val.get)
@@ -204,3 +200,18 @@ def link_prediction(z: Tensor, split: LinkSplit, *, scores: Sequence[str] = SCOR
         for metric in (roc_auc_score, average_precision_score)
     )
     return LinkResult(auc=auc, ap=ap, val_auc=val[best], score=best)
+
+
+def rank_pairs(metric: Callable[..., float], rows: Tensor, positive: Tensor, negative: Tensor) -> float:
+    """A metric of the ranking of pairs by the dot product of their rows.
+
+    Args:
+        metric (callable): A metric of scikit-learn that takes which pairs are positive, and their scores.
+        rows (Tensor): Embeddings [n, d] on the CPU.
+        positive (Tensor): Edges [2, p].
+        negative (Tensor): Pairs without an edge [2, q].
+    """
+    pairs = torch.cat([positive, negative], dim=1).cpu()
+    similarity = torch.cat([(rows[i] * rows[j]).sum(dim=1) for i, j in pairs.split(1 << 16, dim=1)])
+    truth = torch.arange(pairs.size(1)) < positive.size(1)
+    return float(metric(truth.numpy(), similarity.numpy()))

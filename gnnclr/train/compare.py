@@ -42,11 +42,11 @@ class Comparison:
         self.seeds = {}
         for name, config in zip(self.names, configs):
             try:
-                recipe = parse_recipe(config, list(overrides))
+                self.seeds[name] = Seeds(parse_recipe(config, list(overrides)), self.folder / name, name)
+                self.seeds[name].check_data()
             except RecipeError as error:
                 text = str(error)
                 raise RecipeError(text if name in text else f"{name}: {text}") from None
-            self.seeds[name] = Seeds(recipe, self.folder / name, name)
 
     def evaluate(self, count: int) -> str:
         """Trains what is missing, and writes ``comparison.json``, ``.csv`` and ``.md``.

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data, HeteroData
 
-from gnnclr.node.datasets.own_graph import in_tensors
+from gnnclr.configs import RecipeError
+from gnnclr.node.datasets.own_graph import in_tensors, one_graph
 from gnnclr.ops.atomic import atomic_write
 from gnnclr.ops.check import describe
 from gnnclr.train.embedding import embed_run
@@ -78,6 +79,9 @@ def fit(data: Any, config: str, overrides: Sequence[str] = (), out: str | Path |
     """
     if not isinstance(data, (Data, HeteroData)):
         raise ValueError(f"'data' must be a Data or a HeteroData (got {describe(data)})")
+    one_graph(data)
+    if given := [word for word in overrides if word.partition("=")[0] == "--data.dataset"]:
+        raise RecipeError(f"'data.dataset' must not be given with a graph at hand (got {given[0]})")
     name = Path(config).stem
     parse_recipe(config, [f"--data.dataset={GRAPH}", *overrides])  # before anything is written
     with _folder(name, out) as folder, atomic_write(folder / GRAPH, "wb") as file:

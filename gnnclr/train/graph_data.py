@@ -31,6 +31,8 @@ class GraphData(ContrastiveData):
     """
 
     transform: Callable[..., Any] | None = None
+    #: Whether the other direction of each edge of a file is added.
+    undirected: bool = False
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
@@ -86,7 +88,7 @@ class GraphData(ContrastiveData):
 
     def own(self, value: Any, name: str, transform: Callable[[Data], Data]) -> Data:
         """A graph of one's own, without a split; a subclass says of which kind."""
-        return own_node_data(value, name, transform, None, getattr(self, "undirected", False))
+        return own_node_data(value, name, transform, None, self.undirected)
 
     def evaluate(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, ProbeResult]]:
         """Probes the baselines and the features of ``methods`` alike: by a linear probe and kNN, or where a node may

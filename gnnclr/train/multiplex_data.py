@@ -13,7 +13,7 @@ from torch_geometric.transforms import BaseTransform
 from gnnclr.eval import ProbeResult
 from gnnclr.graph import edges_of
 from gnnclr.node import MultiplexData, MultiplexScores, load_multiplex_data, multiplex_scores, propagate_features
-from gnnclr.node.datasets.graph_file import read_graph_file
+from gnnclr.node.datasets.graph_file import graph_of_file
 from gnnclr.node.datasets.load import own_multiplex_data, own_path
 from gnnclr.ops.check import check_seed
 from gnnclr.ops.paths import expand_path
@@ -66,9 +66,8 @@ class MultiplexNodeData(GraphData):
     def load(self) -> MultiplexData:
         """The graph of the files."""
         if self.file is not None:
-            return own_multiplex_data(
-                read_graph_file(self.file), self.file.name, self.transform, self.split_seed, self.undirected
-            )
+            with graph_of_file(self.file) as value:
+                return own_multiplex_data(value, self.file.name, self.transform, self.split_seed, self.undirected)
         graph = load_multiplex_data(self.dataset, self.root or ".", labels_per_class=self.labels_per_class)
         return graph if self.transform is None else self.transform(graph)
 

@@ -118,7 +118,7 @@ def _quoted(error: Exception, recipe: Namespace) -> str:
     if 0 < len(fits) <= 3:
         return text.replace(word[0], " or ".join(f"'{name}'" for name in fits), 1)
     used = _used(list(traceback.walk_tb(error.__traceback__)), recipe)
-    return text if used is None else f"{text}, in '{used.name}'"
+    return text if used is None or used.name == word[1] else f"{text}, in '{used.name}'"
 
 
 def _of_trainer(error: Exception, recipe: Namespace) -> str:

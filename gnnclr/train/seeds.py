@@ -11,7 +11,8 @@ from gnnclr.configs import RecipeError
 from gnnclr.eval import results_table
 from gnnclr.ops.atomic import atomic_write, write_text
 from gnnclr.processes import is_rank_zero
-from gnnclr.train.channels import read_from_data
+from gnnclr.train.channels import build_data, read_from_data
+from gnnclr.train.named_fields import names_fields
 from gnnclr.train.run import Run
 from gnnclr.train.run_folder import claim_folder
 
@@ -32,6 +33,16 @@ class Seeds:
         self.folder = Path(folder)
         self.name = self.folder.name if name is None else name
 
+    @names_fields
+    def check_data(self) -> None:
+        """Makes the data, which read nothing yet.
+
+        Raises:
+            RecipeError: If the data do not take their settings.
+        """
+        build_data(self.recipe)
+
+    @names_fields
     def run(self, seed: int) -> Run:
         """The run of a seed.
 

@@ -133,6 +133,15 @@ def test_a_validation_part_without_labels_is_empty():
         gnnclr.eval.knn_probe(x, y, split)
 
 
+def test_several_labels_of_a_row_are_counted_once(capsys):
+    _, _, known = data()
+    several = torch.stack([torch.arange(N) % 2, torch.ones(N, dtype=torch.long)], dim=1)
+    split = probed_split(torch.where(known[:, None], several, -1), lambda: thirds(known)[0], "node")
+    assert sum(len(getattr(split, part)) for part in ("train", "val", "test")) == known.sum()
+    line = f"{int((~known).sum())} nodes have no label: left out of splits and probes ({int(known.sum())} have one)\n"
+    assert capsys.readouterr().out == line
+
+
 def test_what_is_probed_of_a_data_set(capsys):
     def probed(y):
         split = probed_split(y, lambda: thirds(y != -1)[0], "node")

@@ -76,6 +76,7 @@ def test_nothing_is_trained_before_all_recipes_are_read(dataset, tmp_path):
         ([], [dataset], r"'configs' must be different recipes, at least one \(got none\)"),
         (["ccassg", "gbt"], [dataset, "--model.method.projectr=1"], "ccassg: .*projectr"),
         (["ccassg", "gbt"], [], "'data.dataset' must be given"),
+        (["ccassg", "simclr"], [dataset], r"^simclr: 'data\.dataset' must be one of 'digits', .*graph\.pt'\)$"),
     ):
         with pytest.raises(RecipeError, match=match):
             Comparison(configs, overrides, tmp_path / "out")

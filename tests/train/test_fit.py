@@ -32,6 +32,11 @@ def test_a_graph_at_hand(data, tmp_path, monkeypatch):
     assert str(fit(data, "ccassg", SHORT).folder) == "runs/ccassg/2"
 
 
+def test_another_graph_than_that_at_hand(data):
+    with pytest.raises(RecipeError, match=r"'data\.dataset' must not be given .*\(got --data\.dataset=other\.pt\)"):
+        fit(data, "ccassg", [*SHORT, "--data.dataset=other.pt"])
+
+
 def test_a_folder_of_ones_own(data, tmp_path):
     fit(data, "ccassg", SHORT, out=tmp_path / "run")
     with pytest.raises(RecipeError, match="holds a run already"):
@@ -42,7 +47,7 @@ def test_a_folder_of_ones_own(data, tmp_path):
     "change, config, match",
     [
         (lambda data: data.x, "ccassg", r"'data' must be a Data or a HeteroData \(got tensor"),
-        (lambda data: Batch.from_data_list([data, data]), "ccassg", "must hold one graph in tensors: it holds a batch"),
+        (lambda data: Batch.from_data_list([data, data]), "ccassg", "must be one graph, .* a batch of 2 graphs"),
         (lambda data: Data(x=data.x), "ccassg", "must have edges"),
         (lambda data: data, "ccasg", "ccasg"),
     ],

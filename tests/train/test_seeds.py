@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from gnnclr.train import RecipeError, Run, Seeds
+from gnnclr.train import RecipeError, Run, Seeds, parse_recipe
 
 
 def test_trains_missing_seeds_and_writes_the_table(small_graph, tmp_path, monkeypatch):
@@ -30,6 +30,14 @@ def test_refuses_runs_with_other_settings(small_graph, tmp_path):
     small_graph.trainer.max_epochs = 99
     with pytest.raises(RecipeError, match="holds a run with other settings"):
         Seeds(small_graph, tmp_path).run(0)
+
+
+def test_settings_that_data_do_not_take_are_named(tmp_path):
+    recipe = parse_recipe("simclr-digits")
+    recipe.data.init_args.dataset = "digit"
+    for call in (lambda seeds: seeds.run(0), lambda seeds: seeds.check_data()):
+        with pytest.raises(RecipeError, match=r"^'data\.dataset' must be one of 'digits'.*\(got 'digit'\)$"):
+            call(Seeds(recipe, tmp_path))
 
 
 def test_refuses_no_seeds(small_graph, tmp_path):

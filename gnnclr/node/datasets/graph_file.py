@@ -2,6 +2,8 @@
 
 import importlib
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,21 @@ def read_graph_file(path: Path) -> Any:
     except ValueError as error:
         if isinstance(error.__cause__, _OtherClass):  # the file is whole
             raise ValueError(f"'{path}' must hold one graph in tensors: {error.__cause__}") from error
+        raise
+
+
+@contextmanager
+def graph_of_file(path: Path) -> Iterator[Any]:
+    """What :func:`read_graph_file` reads; a :class:`ValueError` about it, in the block, names the file.
+
+    Args:
+        path (Path): The file.
+    """
+    value = read_graph_file(path)
+    try:
+        yield value
+    except ValueError as error:
+        error.args = (f"{error}, in '{path.name}'",)  # as it is otherwise, for who looks where it is from
         raise
 
 

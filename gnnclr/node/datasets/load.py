@@ -17,8 +17,8 @@ from torch_geometric.datasets import Amazon, Coauthor, Planetoid, WikiCS
 from torch_geometric.transforms import RandomNodeSplit
 from torch_geometric.utils import to_undirected
 
-from gnnclr.node.datasets.data import SparseFeatures, check_node_data, node_mask
-from gnnclr.node.datasets.graph_file import read_graph_file
+from gnnclr.node.datasets.data import Graph, SparseFeatures, check_features, check_node_data, node_mask
+from gnnclr.node.datasets.graph_file import graph_of_file
 from gnnclr.node.datasets.multiplex import MultiplexData, load_multiplex_data
 from gnnclr.node.datasets.own_graph import MASKS, own_graph
 from gnnclr.ops.check import check_choice, check_edges, check_seed, describe
@@ -67,7 +67,8 @@ def load_node_data(
         raise ValueError(f"'transform' must be callable (got {describe(transform)})")
     path = own_path("name", name, tuple(DATASETS))
     if path is not None:
-        return own_node_data(read_graph_file(path), path.name, transform, split_seed, undirected)
+        with graph_of_file(path) as value:
+            return own_node_data(value, path.name, transform, split_seed, undirected)
     return _ready(DATASETS[str(name).lower()](expand_path(root)), transform, split_seed)[0]
 
 
@@ -113,14 +114,9 @@ def own_node_data(
     """
     data, phrases = own_graph(value, undirected=undirected)
     if isinstance(data, MultiplexData):
-        count, names = len(data.relations), data.class_names if "class_names" in data else None
+        phrases.append(f"the union of its {len(data.relations)} relations is taken ('multiplex' contrasts them)")
         data = data.union()
-        phrases.append(f"the union of its {count} relations is taken ('multiplex' contrasts them)")
-        if names is not None:
-            data.class_names = names
-    data, phrase = _ready(data, transform, split_seed)
-    notice_once(f"{name}: {'; '.join([*phrases, phrase])}.")
-    return data
+    return _told(data, name, phrases, transform, split_seed)
 
 
 def own_multiplex_data(
@@ -139,20 +135,30 @@ def own_multiplex_data(
     data, phrases = own_graph(value, undirected=undirected)
     if not isinstance(data, MultiplexData) or len(data.relations) < 2:
         raise ValueError(
-            f"'data' must have several relations between nodes of one type (got one); recipes for a single graph, such "
-            f"as 'grace', take {name}"
+            "'data' must have several relations between nodes of one type (got one); recipes for a single graph, such "
+            "as 'grace', take it"
         )
-    data, phrase = (data, "no split") if split_seed is None else _split(data, split_seed)
-    data = data if transform is None else transform(data)
+    return _told(data, name, phrases, transform, split_seed)
+
+
+def _told(
+    data: Graph,
+    name: str,
+    phrases: list[str],
+    transform: Callable[[Any], Any] | None,
+    split_seed: int | None,
+) -> Graph:
+    """A graph that is ready, after the paragraph about it was printed."""
+    data, phrase = _ready(data, transform, split_seed)
     notice_once(f"{name}: {'; '.join([*phrases, phrase])}.")
-    return SparseFeatures()(data)
+    return data
 
 
-def _ready(data: Data, transform: Callable[[Data], Data] | None, split_seed: int | None) -> tuple[Data, str]:
+def _ready(data: Graph, transform: Callable[[Any], Any] | None, split_seed: int | None) -> tuple[Graph, str]:
     """A graph that was checked, with a split and transformed features, and a phrase about the split."""
     if isinstance(data, Data) and isinstance(data.x, Tensor) and data.x.layout != torch.strided:
         data.x = data.x.to_sparse_csr() if transform is None else data.x.to_dense()
-    data = check_node_data(data)
+    data = _checked(data)
     for key, value in data.to_dict().items():
         if (key == "y" or key in MASKS) and not (isinstance(value, Tensor) and value.shape[:1] == data.x.shape[:1]):
             raise ValueError(
@@ -162,8 +168,16 @@ def _ready(data: Data, transform: Callable[[Data], Data] | None, split_seed: int
     if split_seed is not None:
         data, phrase = _split(data, split_seed)
     if transform is not None:
-        data = check_node_data(transform(data))
+        data = _checked(transform(data))
     return SparseFeatures()(data), phrase
+
+
+def _checked(data: Graph) -> Graph:
+    """The graph as methods take it; relations are checked already."""
+    if not isinstance(data, MultiplexData):
+        return check_node_data(data)
+    check_features(data)
+    return data
 
 
 def choose_split(data: Data, seed: int = 0) -> Data:
@@ -188,7 +202,7 @@ def choose_split(data: Data, seed: int = 0) -> Data:
     return data
 
 
-def _split(data: Data, seed: int) -> tuple[Data, str]:
+def _split(data: Graph, seed: int) -> tuple[Graph, str]:
     """The graph with the masks of one split, and a phrase about it."""
     check_seed("seed", seed)
     if not any(mask in data for mask in MASKS):
@@ -212,7 +226,7 @@ def _sizes(data: Data) -> str:
     return f"{', '.join(parts)} nodes"
 
 
-def _random_split(data: Data, seed: int) -> Data:
+def _random_split(data: Graph, seed: int) -> Graph:
     labeled = has_label("data.y", data.y, data.num_nodes, from_zero=True).nonzero().view(-1).cpu()
     n = labeled.numel()
     if n == 0:

@@ -3,7 +3,7 @@
 import copy
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,11 +16,10 @@ from gnnclr.node.datasets.multiplex import PREFIX, WEIGHT, MultiplexData
 from gnnclr.node.datasets.own_labels import own_labels
 from gnnclr.ops.check import check_edges, describe, is_integer
 
-Graph = TypeVar("Graph", bound=Data)
 MASKS = ("train_mask", "val_mask", "test_mask")
 
 
-def own_graph(value: Any, name: str = "data", *, undirected: bool = False) -> tuple[Data, list[str]]:
+def own_graph(value: Any, *, undirected: bool = False) -> tuple[Data, list[str]]:
     """The graph that somebody saved or made, in the form that methods take, and a phrase for each thing that was found.
 
     Edges may be ``edge_index``, or a transposed adjacency matrix ``adj_t``: a sparse tensor of torch or a
@@ -31,7 +30,6 @@ def own_graph(value: Any, name: str = "data", *, undirected: bool = False) -> tu
     Args:
         value (Data, HeteroData or dict): The graph, which is left as it is, or its ``to_dict()``. Nodes of one type
             with several relations become a :class:`~gnnclr.node.MultiplexData`.
-        name (str, optional): Name of the graph, for messages. (default: ``"data"``)
         undirected (bool, optional): Whether to add the other direction of each edge; one that has both gets the mean
             of its weights. (default: ``False``, edges stay as they are)
 
@@ -41,12 +39,12 @@ def own_graph(value: Any, name: str = "data", *, undirected: bool = False) -> tu
     Raises:
         ValueError: If it is no graph of one kind of nodes, has no features or no edges, or a part does not fit.
     """
-    data = copy.copy(_as_data(in_tensors(value), name))
-    data.x, about_x = _features(data, name)
-    phrases = [f"{data.num_nodes:,} nodes with {data.x.size(1):,} features{about_x}"]
+    data = copy.copy(one_graph(value))
+    data.x, about_x = _features(data)
+    phrases = [f"{_count(data.num_nodes, 'node')} with {_count(data.x.size(1), 'feature')}{about_x}"]
     suffixes = [f"_{relation}" for relation in data.relations] if isinstance(data, MultiplexData) else [""]
     for suffix in suffixes:
-        phrases.append(_edges(data, suffix, name, undirected))
+        phrases.append(_edges(data, suffix, undirected))
     if data.y is not None:
         data.y, classes, phrase = own_labels(data.y, data.num_nodes)
         if classes is not None:
@@ -74,21 +72,31 @@ def in_tensors(value: Any) -> Any:
     return value
 
 
-def _as_data(value: Any, name: str) -> Data:
+def one_graph(value: Any) -> Data:
+    """The graph as a ``Data`` in tensors, whose parts are not looked at further; a :class:`~gnnclr.node.MultiplexData`
+    of several relations.
+
+    Args:
+        value (Data, HeteroData or dict): The graph, see :func:`own_graph`.
+
+    Raises:
+        ValueError: If it is no graph of one kind of nodes.
+    """
+    value = in_tensors(value)
     if isinstance(value, Batch) or (isinstance(value, Data) and value.batch is not None):
         count = f" of {value.num_graphs} graphs" if isinstance(value, Batch) else ""
         raise ValueError(
-            f"'{name}' must be one graph, whose nodes are contrasted (got a batch{count}); take one of them, batch[i], "
+            f"'data' must be one graph, whose nodes are contrasted (got a batch{count}); take one of them, batch[i], "
             f"or where all are meant as one graph delete 'batch', as in Data(x=batch.x, edge_index=batch.edge_index)"
         )
     if isinstance(value, (list, tuple)) and len(value) and any(isinstance(part, Data) for part in value):
-        raise ValueError(f"'{name}' must be one graph (got a {type(value).__name__} of {len(value)}); take one of them")
+        raise ValueError(f"'data' must be one graph (got a {type(value).__name__} of {len(value)}); take one of them")
     if isinstance(value, Mapping):
         value = _of_dict(dict(value))
     if isinstance(value, HeteroData):
-        return _of_relations(value, name)
+        return _of_relations(value)
     if not isinstance(value, Data):
-        raise ValueError(f"'{name}' must be a Data, a HeteroData or the to_dict() of one (got {describe(value)})")
+        raise ValueError(f"'data' must be a Data, a HeteroData or the to_dict() of one (got {describe(value)})")
     return value
 
 
@@ -104,43 +112,43 @@ def _of_dict(parts: dict[Any, Any]) -> Any:
     return Data.from_dict(parts) if all(isinstance(key, str) for key in parts) else parts
 
 
-def _of_relations(data: HeteroData, name: str) -> Data:
+def _of_relations(data: HeteroData) -> Data:
     """The relations of one type of nodes as a graph, or as a multiplex graph where there are several."""
     if len(data.node_types) != 1:
         types = ", ".join(map(repr, data.node_types)) or "none"
         raise ValueError(
-            f"'{name}' must have nodes of one type (got {types}); join those of one type by paths over the others with "
+            f"'data' must have nodes of one type (got {types}); join those of one type by paths over the others with "
             f"torch_geometric.transforms.AddMetaPaths and keep that type, or take data.to_homogeneous()"
         )
     parts = dict(data[data.node_types[0]].to_dict()) | dict(data._global_store.to_dict())
     stores = {re.sub(r"\W", "_", edge[1]): data[edge] for edge in data.edge_types}
     if len(stores) < len(data.edge_types):
-        raise ValueError(f"'{name}' must have relations of different names (got {data.edge_types})")
+        raise ValueError(f"'data' must have relations of different names (got {data.edge_types})")
     if not stores:
-        raise ValueError(f"'{name}' must have edges (got a HeteroData with none)")
+        raise ValueError("'data' must have edges (got a HeteroData with none)")
     if len(stores) == 1:
         return Data(**parts, **next(iter(stores.values())).to_dict())
     graph = MultiplexData(**parts)
     for relation, store in stores.items():
         one = Data(**store.to_dict(), num_nodes=data[data.node_types[0]].num_nodes)
-        edge_index, weight = _index_and_weight(one, name)
+        edge_index, weight = _index_and_weight(one, f"_{relation}")
         graph[PREFIX + relation] = edge_index
         if weight is not None:
             graph[WEIGHT + relation] = weight
     return graph
 
 
-def _features(data: Data, name: str) -> tuple[Tensor, str]:
+def _features(data: Data) -> tuple[Tensor, str]:
     x = data.x
     if x is None:
         raise ValueError(
-            f"'{name}.x' must hold features of the nodes (got none); without any, say what stands for them, such as "
-            f"torch_geometric.transforms.OneHotDegree(d)(data), or LocalDegreeProfile()"
+            "'data.x' must hold features of the nodes (got none); without any, say what stands for them, such as "
+            "torch_geometric.transforms.OneHotDegree(d)(data), or LocalDegreeProfile()"
         )
     if hasattr(x, "coo") and not isinstance(x, Tensor):  # a SparseTensor
         x = x.to_torch_sparse_csr_tensor()
-    if not isinstance(x, Tensor) or x.dim() != 2:
-        raise ValueError(f"'{name}.x' must hold node features of shape [n, d] (got {describe(x)})")
+    if not isinstance(x, Tensor) or x.dim() != 2 or x.is_complex():
+        raise ValueError(f"'data.x' must hold real node features of shape [n, d] (got {describe(x)})")
     about = ""
     if x.layout != torch.strided:
         x, about = x.to_sparse_csr(), ", sparse"
@@ -150,37 +158,39 @@ def _features(data: Data, name: str) -> tuple[Tensor, str]:
     return x, about
 
 
-def _index_and_weight(data: Data, name: str) -> tuple[Tensor, Tensor | None]:
-    """The edges of ``edge_index`` or ``adj_t``, and their weights."""
+def _index_and_weight(data: Data, suffix: str) -> tuple[Tensor, Tensor | None]:
+    """The edges of ``edge_index`` or ``adj_t``, and their weights; messages name them with the suffix of a relation."""
     adjacency = data.adj_t if "adj_t" in data and data.edge_index is None else None
     if adjacency is None:
         edge_index = data.edge_index
         if not isinstance(edge_index, Tensor):
-            raise ValueError(f"'{name}' must have edges 'edge_index' [2, e] or 'adj_t' (got neither)")
-        edge_index = check_edges(edge_index, data.num_nodes, f"{name}.edge_index")
+            raise ValueError("'data' must have edges 'edge_index' [2, e] or 'adj_t' (got neither)")
+        edge_index = check_edges(edge_index, data.num_nodes, f"data.edge_index{suffix}")
         attributes, count = data.edge_attr, edge_index.size(1)
         if isinstance(attributes, Tensor) and attributes.shape[:1] != (count,):
             raise ValueError(
-                f"'{name}.edge_attr' must have an entry for each of {count} edges (got {describe(attributes)})"
+                f"'data.edge_attr{suffix}' must have an entry for each of {count} edges (got {describe(attributes)})"
             )
         key = weight_attribute(data)
-        weight = None if key is None else check_edge_weight(f"{name}.{key}", data[key], count, look=True)
+        weight = None if key is None else check_edge_weight(f"data.{key}{suffix}", data[key], count, look=True)
         return edge_index, weight
     if isinstance(adjacency, Tensor):
         if adjacency.layout == torch.strided:
-            raise ValueError(f"'{name}.adj_t' must be sparse, as of adj_t.to_sparse_csr() (got {describe(adjacency)})")
+            raise ValueError(
+                f"'data.adj_t{suffix}' must be sparse, as of adj_t.to_sparse_csr() (got {describe(adjacency)})"
+            )
         entries = adjacency.to_sparse_coo().coalesce()
         (row, col), value = entries.indices(), entries.values()
     else:
         row, col, value = adjacency.coo()
     # Transposed: rows are targets.
-    edge_index = check_edges(torch.stack([col, row]), data.num_nodes, f"{name}.adj_t")
+    edge_index = check_edges(torch.stack([col, row]), data.num_nodes, f"data.adj_t{suffix}")
     if value is None or bool((value == 1).all()):
         return edge_index, None
-    return edge_index, check_edge_weight(f"{name}.adj_t", value, edge_index.size(1), look=True)
+    return edge_index, check_edge_weight(f"data.adj_t{suffix}", value, edge_index.size(1), look=True)
 
 
-def _edges(data: Data, suffix: str, name: str, undirected: bool) -> str:
+def _edges(data: Data, suffix: str, undirected: bool) -> str:
     """Sets the edges of a graph, or of a relation, and returns the phrase about them."""
     n, of = data.num_nodes, f" of {suffix[1:]!r}" if suffix else ""
     one = (
@@ -191,7 +201,7 @@ def _edges(data: Data, suffix: str, name: str, undirected: bool) -> str:
         )
     )
     key = weight_attribute(one) if one.edge_index is not None else None
-    edge_index, weight = _index_and_weight(one, name)
+    edge_index, weight = _index_and_weight(one, suffix)
     about = []
     if weight is not None:
         kept = weight > 0
@@ -199,7 +209,7 @@ def _edges(data: Data, suffix: str, name: str, undirected: bool) -> str:
             edge_index, weight = edge_index[:, kept], weight[kept]
             about.append(f"{_count(zero, 'edge')} of weight zero left out")
     if edge_index.size(1) == 0:
-        raise ValueError(f"'{name}' must have edges{of} (got none)")
+        raise ValueError(f"'data' must have edges{of} (got none)")
     symmetric = is_undirected(edge_index, weight, num_nodes=n)
     if symmetric:
         way = "undirected"

@@ -38,16 +38,10 @@ def own_labels(y: Any, num_nodes: int, name: str = "data.y") -> tuple[Tensor, li
         if bool((labels[known].sum(dim=1) == 1).all()) and bool(known.any()):
             labels = torch.where(known, labels.argmax(dim=1), UNLABELED)
         else:
-            about = f"{labels.size(1)} labels of which a node may have several"
-            return labels, None, about + _missing(known)
+            return labels, None, f"{labels.size(1)} labels of which a node may have several"
     labels = class_labels(name, labels, num_nodes, from_zero=True)
-    known = labels != UNLABELED
-    count = labels[known].unique().numel()
-    return (
-        labels,
-        classes,
-        f"{count} class{'' if count == 1 else 'es'}{' named by texts' if classes else ''}{_missing(known)}",
-    )
+    count = labels[labels != UNLABELED].unique().numel()
+    return labels, classes, f"{count} class{'' if count == 1 else 'es'}{' named by texts' if classes else ''}"
 
 
 def _texts(y: Any) -> bool:
@@ -75,8 +69,3 @@ def _columns(name: str, labels: Tensor) -> Tensor:
             f"(got {wrong[0].item():g})"
         )
     return torch.where(missing, UNLABELED, labels.to(torch.int64))
-
-
-def _missing(known: Tensor) -> str:
-    count = int((~known).sum())
-    return f", {count:,} node{'' if count == 1 else 's'} without a label, not probed" if count else ""

@@ -59,14 +59,13 @@ def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) ->
         kinds = "a GCNEncoder, a GATEncoder, a PyGEncoder, a model of PyG, or another with a method 'layer_wise'"
         raise ValueError(f"'encoder' must be {kinds} (got {describe(encoder)})")
     edges = edges_of(data)
-    if isinstance(model, BasicGNN):
-        args, weight = (data.x, edges, batch_size), {}
-    else:
-        args, weight = (data.x, index_of(edges), batch_size), {}
-        if isinstance(edges, WeightedEdges) and weight_argument(model) is not None:
-            weight = {"edge_weight": edges.edge_weight}
+    weight = {}
+    if isinstance(edges, WeightedEdges) and weight_argument(model) is not None:
+        weight["edge_weight"] = edges.edge_weight
     with eval_mode(model):
-        return run(*args, **weight)
+        if isinstance(model, BasicGNN):
+            return run(data.x, edges, batch_size)
+        return run(data.x, index_of(edges), batch_size, **weight)
 
 
 def has_layers(encoder: nn.Module) -> bool:

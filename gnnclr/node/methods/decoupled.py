@@ -9,10 +9,11 @@ from torch_geometric.data import Data
 from torch_geometric.utils import mask_feature
 
 from gnnclr.eval.geometry import view_measures
-from gnnclr.graph.weighted_edges import Edges, WeightedEdges, edges_of, index_of
+from gnnclr.graph.weighted_edges import Edges, edges_of
 from gnnclr.losses import NTXentLoss
 from gnnclr.nn.chunks import check_chunk_size, in_chunks
 from gnnclr.node.datasets.data import check_node_data
+from gnnclr.node.datasets.multiplex import graph_with
 from gnnclr.node.encoders.propagated_mlp import PropagatedMLP
 from gnnclr.node.methods.method import NodeMethod
 from gnnclr.node.methods.step_graph import step_graph
@@ -85,9 +86,7 @@ class Decoupled(NodeMethod):
         self._cached = TensorMemo(self._propagate)
 
     def _propagate(self, x: Tensor, edges: Edges) -> list[Tensor]:
-        data = Data(x=x, edge_index=index_of(edges))
-        if isinstance(edges, WeightedEdges):
-            data.edge_weight = edges.edge_weight
+        data = graph_with(edges, x=x)
         devices = [] if x.device.type == "cpu" else [x.device]
         with torch.random.fork_rng(devices=devices, device_type="cuda" if devices else "cpu"):
             torch.manual_seed(self.seed)

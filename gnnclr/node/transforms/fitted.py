@@ -6,7 +6,9 @@ from typing import Any
 
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform, Compose
+from torch_geometric.transforms import BaseTransform
+
+from gnnclr.graph.composed import composed
 
 #: Transforms of PyG whose columns mean something else on each graph.
 OF_THEIR_GRAPH = ("AddLaplacianEigenvectorPE", "SVDFeatureReduction")
@@ -56,11 +58,7 @@ class FittedTransform(BaseTransform):
 
 def fitted_transforms(transform: Callable[..., Any] | None) -> Iterator[FittedTransform]:
     """The fitted transforms among those that are composed in one."""
-    if isinstance(transform, Compose):
-        for part in transform.transforms:
-            yield from fitted_transforms(part)
-    elif isinstance(transform, FittedTransform):
-        yield transform
+    return (part for part in composed(transform) if isinstance(part, FittedTransform))
 
 
 def apply_transform(transform: Callable[..., Any] | None, data: Data) -> Data:
@@ -73,17 +71,11 @@ def apply_transform(transform: Callable[..., Any] | None, data: Data) -> Data:
     Raises:
         ValueError: If a part is made of one graph alone, or does not fit.
     """
-    if transform is None:
-        return data
-    if isinstance(transform, Compose):
-        for part in transform.transforms:
-            data = apply_transform(part, data)
-        return data
-    if isinstance(transform, FittedTransform):
-        return transform.apply(data)
-    if type(transform).__name__ in OF_THEIR_GRAPH:
-        raise ValueError(
-            f"{type(transform).__name__} makes features that mean something else on each graph: a run with it cannot "
-            f"embed another one; gnnclr.node.SVDFeatures can be applied to others"
-        )
-    return transform(data)
+    for part in composed(transform) if transform is not None else ():
+        if type(part).__name__ in OF_THEIR_GRAPH:
+            raise ValueError(
+                f"{type(part).__name__} makes features that mean something else on each graph: a run with it cannot "
+                f"embed another one; gnnclr.node.SVDFeatures can be applied to others"
+            )
+        data = part.apply(data) if isinstance(part, FittedTransform) else part(data)
+    return data

@@ -7,7 +7,7 @@ import numpy as np
 from torch import nn
 
 from gnnclr.configs import RecipeError
-from gnnclr.node.datasets.graph_file import read_graph_file
+from gnnclr.node.datasets.graph_file import graph_of_file
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import check_embedding
 from gnnclr.train.fitted_file import read_fitted
@@ -33,11 +33,13 @@ def embed_graph(run: Run, graph: Any) -> dict[str, np.ndarray]:
     if not isinstance(data, GraphData):
         raise RecipeError(f"'{run.folder}' must be a run on a graph (got one on images); '--images' embeds those")
     _check_inductive(run, method)
-    name = "data"
+    fitted = read_fitted(run.folder)
     if isinstance(graph, (str, Path)):
         path = expand_path(graph)
-        graph, name = read_graph_file(path), path.name
-    other = data.read_other(graph, name, read_fitted(run.folder))
+        with graph_of_file(path) as value:
+            other = data.read_other(value, path.name, fitted)
+    else:
+        other = data.read_other(graph, "data", fitted)
     data.in_channels = other.num_features
     try:
         data.check(method)

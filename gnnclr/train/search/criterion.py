@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from gnnclr.configs import RecipeError
 from gnnclr.eval import LinkSplit, Split, linear_probe, multilabel_probe
+from gnnclr.eval.link_prediction import rank_pairs
 from gnnclr.node import MultiplexData
 from gnnclr.ops.check import check_choice
 from gnnclr.ops.labels import is_multilabel
@@ -104,10 +105,7 @@ def centered_auc(z: Tensor, positive: Tensor, negative: Tensor) -> float:
     """
     from sklearn.metrics import roc_auc_score
 
-    unit = unit_rows(z - z.mean(dim=0))
-    pairs = torch.cat([positive, negative], dim=1).cpu()
-    similarity = torch.cat([(unit[i] * unit[j]).sum(dim=1) for i, j in pairs.split(1 << 16, dim=1)])
-    return float(roc_auc_score((torch.arange(pairs.size(1)) < positive.size(1)).numpy(), similarity.numpy()))
+    return rank_pairs(roc_auc_score, unit_rows(z - z.mean(dim=0)), positive, negative)
 
 
 def choose_criterion(name: str | None, data: ContrastiveData) -> Criterion:

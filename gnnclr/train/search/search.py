@@ -1,33 +1,38 @@
 """A search for the settings of a recipe, by validation alone."""
 
-import csv
-import json
 import os
 import shutil
 import sys
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import Namespace
 
 from gnnclr.configs import RecipeError, recipe_space
 from gnnclr.configs.layers import load
 from gnnclr.eval import results_table
-from gnnclr.ops.atomic import atomic_write, write_text
+from gnnclr.ops.atomic import write_text
 from gnnclr.ops.check import check_count
+from gnnclr.ops.paths import expand_path
 from gnnclr.processes import is_rank_zero
 from gnnclr.train.channels import build_data, build_module
 from gnnclr.train.interrupt import TrainingInterrupted
 from gnnclr.train.named_fields import name_field
 from gnnclr.train.recipe import parse_recipe
-from gnnclr.train.run import Run
 from gnnclr.train.run_folder import claim_folder
-from gnnclr.train.search.criterion import Criterion, LinkAUC, choose_criterion
+from gnnclr.train.search.criterion import choose_criterion
 from gnnclr.train.search.space import Space
+from gnnclr.train.search.summary import (
+    best_table,
+    chosen_settings,
+    failures,
+    plain_settings,
+    write_best,
+    write_trials,
+)
+from gnnclr.train.search.trial_run import TrialRun
 from gnnclr.train.search.trials import Trials, as_record, claim_when_free, import_optuna
 from gnnclr.train.seeds import Seeds
 
@@ -35,8 +40,6 @@ from gnnclr.train.seeds import Seeds
 TRIAL_SEED = 1000
 #: Trials are processes of their own: several of the command share them.
 ALONE = "--trainer.devices=1"
-#: The trials in the table of the best ones.
-SHOWN = 5
 
 
 class Search:
@@ -87,7 +90,8 @@ class Search:
                 f"'trainer.devices' must be 1 in a search (got {self.recipe.trainer.devices}); start the command "
                 f"several times instead: its processes share the trials"
             )
-        self.settings = _plain(self.recipe)
+        self.settings = plain_settings(self.recipe)
+        self.dataset = self.settings["data"].get("init_args", {}).get("dataset")
         self.space = self._space(space)
         self.data = build_data(self.recipe)
         self.data.prepare_data()
@@ -124,17 +128,16 @@ class Search:
 
     def _space(self, file: str | Path | None) -> Space:
         if file is not None:
-            path = Path(file)
+            path = expand_path(file)
             if not path.is_file():
                 raise RecipeError(f"'space' must be a YAML file (got '{path}', which does not exist)")
             space = Space(load(path, "fields and what is tried of each"), self.settings, str(path))
             if fixed := [field for field in space.fields if self._is_fixed(field)]:
                 raise RecipeError(f"{path}: {fixed[0]!r} must not be given as an override too (got --{fixed[0]})")
             return space
-        dataset = self.settings["data"].get("init_args", {}).get("dataset")
         declared: dict[str, Any] = {}
         for config in self.configs:
-            declared |= recipe_space(config, dataset)
+            declared |= recipe_space(config, self.dataset)
         open_fields = {field: tried for field, tried in declared.items() if not self._is_fixed(field)}
         return Space(open_fields, self.settings, f"the space of {', '.join(self.configs)}", usual=True)
 
@@ -164,7 +167,7 @@ class Search:
                 return False
             trial, folder = one
             start = time.monotonic()
-            run = _TrialRun(self._recipe(trial.params), folder, f"trial {trial.number}", self.criterion)
+            run = TrialRun(self._recipe(trial.params), folder, f"trial {trial.number}", self.criterion)
             run.recipe.seed_everything = TRIAL_SEED
             try:
                 value, notes = run.score(), {}
@@ -179,25 +182,28 @@ class Search:
         return True
 
     def _finish(self, trials: Trials, seeds: int) -> str:
-        self._write_trials(trials)
+        write_trials(self.folder / "trials.csv", trials.done, self.space, self.criterion.title)
         best, failed = trials.complete, trials.failed
         if not best:
             reason = failed[0].user_attrs["error"]
             raise RecipeError(f"a trial must end with a value (got none of {len(failed)}, the first with: {reason})")
         winner, recipe = best[0], self._recipe(best[0].params)
-        write_text(self.folder / "best.yaml", self._best(recipe))
+        dataset = [f"--data.dataset={self.dataset}"] if self.dataset is not None else []
+        searched = plain_settings(parse_recipe(self.configs, [ALONE, *dataset]))
+        write_best(self.folder / "best.yaml", self.configs, plain_settings(recipe), searched)
         place = self.folder / "winner" / f"trial-{winner.number}"
         tested = self._test_links(recipe, place, seeds) if self.data.split is None else self._test(recipe, place, seeds)
-        chosen = [f"    {field}: {_shown(self.space.value(field, x))}" for field, x in winner.params.items()]
+        chosen = [f"    {field}: {value}" for field, value in chosen_settings(winner, self.space).items()]
         others = ", ".join(sorted(path.name for path in place.parent.glob("trial-*") if path != place))
+        several = "s, in percent, mean ± standard deviation" if seeds > 1 else ", in percent"
         parts = [
-            self._table(best),
-            f"{len(best)} of {len(trials.done)} trials ended with a value. {_reasons(failed)}".strip(),
+            best_table(best, self.space, self.criterion.title),
+            f"{len(best)} of {len(trials.done)} trials ended with a value. {failures(failed)}".strip(),
             f"Trial {winner.number} is the best by {self.criterion.title}, {100 * winner.value:.2f} %:",
             "\n".join(chosen),
             tested,
-            f"Test of trial {winner.number} over {seeds} fresh seed{'s' if seeds > 1 else ''}, in percent, mean ± "
-            f"standard deviation. No other trial was tested{f', but for earlier winners: {others}' if others else ''}.",
+            f"Test of trial {winner.number} over {seeds} fresh seed{several}. No other trial was tested"
+            f"{f', but for earlier winners: {others}' if others else ''}.",
         ]
         text = "\n\n".join(parts)
         write_text(self.folder / "search.md", text + "\n")
@@ -212,108 +218,8 @@ class Search:
         for seed in range(seeds):
             own = recipe.clone()
             own.seed_everything = seed
-            run = _TrialRun(own, place / f"seed-{seed}", f"winner seed {seed}", self.criterion)
+            run = TrialRun(own, place / f"seed-{seed}", f"winner seed {seed}", self.criterion)
             with claim_folder(run.folder):
                 for row, score in run.link_test().items():
                     rows.setdefault(row, {}).setdefault(self.criterion.title, []).append(score)
         return results_table(rows, corner="test")
-
-    def _table(self, best: Sequence[Any]) -> str:
-        short = _short_names(list(self.space.fields))
-        rows = {}
-        for trial in best[:SHOWN]:
-            fields = {short[field]: _shown(self.space.value(field, x)) for field, x in trial.params.items()}
-            rows[str(trial.number)] = {f"{self.criterion.title}, %": f"{100 * trial.value:.2f}"} | fields
-        return results_table(rows, corner="trial")
-
-    def _write_trials(self, trials: Trials) -> None:
-        with atomic_write(self.folder / "trials.csv", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["trial", self.criterion.title, "seconds", *self.space.fields, "error"])
-            for trial in sorted(trials.done, key=lambda trial: trial.number):
-                notes = trial.user_attrs
-                chosen = [self.space.value(field, trial.params[field]) for field in self.space.fields]
-                writer.writerow([trial.number, trial.value, notes["seconds"], *chosen, notes.get("error", "")])
-
-    def _best(self, recipe: Namespace) -> str:
-        """The winner as YAML: what differs from the recipes that were searched."""
-        dataset = self.settings["data"]["init_args"]["dataset"]
-        plain = _plain(parse_recipe(self.configs, [ALONE, f"--data.dataset={dataset}"]))
-        bases = [
-            os.path.relpath(Path(config).expanduser().resolve(), self.folder.resolve())
-            if Path(config).is_file()
-            else config
-            for config in self.configs
-        ]
-        changes = _difference(_plain(recipe), plain) or {}
-        changes.setdefault("data", {}).setdefault("init_args", {})["dataset"] = dataset
-        recipe_text = {"base": bases[0] if len(bases) == 1 else bases, **changes}
-        return yaml.safe_dump(recipe_text, sort_keys=False, allow_unicode=True)
-
-
-class _TrialRun(Run):
-    """A run whose data the criterion prepares, and that no probe evaluates."""
-
-    def __init__(self, recipe: Namespace, folder: Path, name: str, criterion: Criterion) -> None:
-        super().__init__(recipe, folder, name)
-        self.criterion = criterion
-
-    def build(self) -> Namespace:
-        """The parts of the run, without what the training must not see."""
-        built = super().build()
-        self.criterion.prepare(built.data)
-        return built
-
-    def score(self) -> float:
-        """Trains, from the checkpoint on if there is one, and returns the value of the criterion."""
-        trained = self.train(self.checkpoint if self.checkpoint.is_file() else None)
-        return self.criterion.score(trained.data, trained.method)
-
-    def link_test(self) -> dict[str, float]:
-        """Trains, unless that was done, and returns the area of held-out edges without and with training."""
-        path = self.folder / "link_auc.json"
-        if path.is_file():
-            return json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(self.criterion, LinkAUC):
-            raise TypeError("links are tested where trials were compared by them")
-        trained = self.train(self.checkpoint if self.checkpoint.is_file() else None)
-        methods = {"untrained": trained.untrained, "trained": trained.method}
-        found = self.criterion.test(trained.data, methods)
-        write_text(path, json.dumps(found) + "\n")
-        return found
-
-
-def _plain(recipe: Namespace) -> dict[str, Any]:
-    """A recipe as plain values."""
-    return yaml.safe_load(Run(recipe, ".").settings())
-
-
-def _difference(wanted: Any, base: Any) -> Any:
-    """What is to be merged over ``base`` to get ``wanted``; ``None`` where they agree."""
-    if wanted == base:
-        return None
-    if not (isinstance(wanted, dict) and isinstance(base, dict)) or wanted.get("class_path") != base.get("class_path"):
-        return wanted
-    return {key: _difference(value, base.get(key)) for key, value in wanted.items() if value != base.get(key)}
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _short_names(fields: list[str]) -> dict[str, str]:
-    """The last two parts of each name, or the whole where these are those of another."""
-    tails = {field: ".".join(field.rsplit(".", 2)[-2:]) for field in fields}
-    counts = Counter(tails.values())
-    return {field: tail if counts[tail] == 1 else field for field, tail in tails.items()}
-
-
-def _reasons(failed: Sequence[Any]) -> str:
-    if not failed:
-        return ""
-    numbers: dict[str, list[str]] = {}
-    for trial in failed:
-        numbers.setdefault(trial.user_attrs["error"], []).append(str(trial.number))
-    return "Failed: " + "; ".join(f"{', '.join(these)} ({error})" for error, these in numbers.items()) + "."

@@ -4,7 +4,7 @@ from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.utils import to_undirected
 
 from gnnclr.eval import Split
-from gnnclr.node import MultiplexData, load_node_data, sbm
+from gnnclr.node import MultiplexData, UnitFeatures, load_node_data, sbm
 from gnnclr.node.datasets.load import own_multiplex_data, own_node_data
 from gnnclr.node.datasets.own_graph import own_graph
 
@@ -64,7 +64,7 @@ def test_the_paragraph(capsys):
     assert capsys.readouterr().out == (
         "g.pt: 6 nodes with 3 features; 5 edges, directed, kept so ('undirected' adds the other direction), "
         "1 edge of weight zero left out, weights from edge_attr, 0.5 to 4, 1 self-loop kept, 1 isolated node kept; "
-        "2 classes, 1 node without a label, not probed; split by its own masks: 2 train, 0 val, 3 test nodes.\n"
+        "2 classes; split by its own masks: 2 train, 0 val, 3 test nodes.\n"
     )
     own_node_data(small(), "g.pt", undirected=True)
     assert capsys.readouterr().out == (
@@ -100,14 +100,11 @@ def test_labels_of_any_form():
     assert labels(torch.tensor([[0.0], [1], [float("nan")], [1], [0], [1]]))[0] == [0, 1, -1, 1, 0, 1]
     y, phrase, data = labels(["cat", "dog", "", "dog", "cat", None])
     assert y == [0, 1, -1, 1, 0, -1] and data.class_names == ["cat", "dog"]
-    assert phrase == "2 classes named by texts, 2 nodes without a label, not probed"
+    assert phrase == "2 classes named by texts"
     assert labels(torch.eye(6)[:, [0, 1, 2, 3, 4, 5]])[0] == [0, 1, 2, 3, 4, 5]  # one-hot
     several = torch.tensor([[1, 1], [0, 1], [0, 0], [1, 0], [-1, -1], [1, 1]])
     y, phrase, _ = labels(several.float().masked_fill(several < 0, float("nan")))
-    assert (
-        y == several.tolist()
-        and phrase == "2 labels of which a node may have several, 1 node without a label, not probed"
-    )
+    assert y == several.tolist() and phrase == "2 labels of which a node may have several"
 
 
 @pytest.mark.parametrize(
@@ -168,6 +165,35 @@ def test_relations_of_one_type_of_nodes(tmp_path, capsys):
     assert own_graph(data, undirected=True)[0].relation("same_author").is_undirected()
 
 
+def test_several_relations_are_checked_and_split_as_one_is():
+    for part, value, match in (
+        ("x", torch.full((6, 3), float("nan")), r"'data\.x' must be finite"),
+        ("x", torch.ones(6, 0), r"'data\.x' must hold floating point node features"),
+        ("train_mask", torch.ones(5, dtype=torch.bool), r"'data\.train_mask' must have an entry for each of 6 nodes"),
+    ):
+        data = hetero("cites", "same-author")
+        data["paper"][part] = value
+        for read in (own_node_data, own_multiplex_data):
+            with pytest.raises(ValueError, match=match):
+                read(data, split_seed=None)
+    data = hetero("cites", "same-author")
+    data["paper"].x, data["paper"].y = torch.eye(6).to_sparse_csr(), ["a", "b"] * 3
+    for read in (own_node_data, own_multiplex_data):
+        read_one = read(data, transform=UnitFeatures(), split_seed=None)  # of dense features
+        assert read_one.x.to_dense().equal(torch.eye(6)) and read_one.class_names == ["a", "b"]
+
+
+def test_errors_name_the_file_and_the_relation(tmp_path):
+    torch.save(small(edge_weight=-torch.ones(6)), tmp_path / "one.pt")
+    with pytest.raises(ValueError, match=r"^'data\.edge_weight' must be .* \(got -1\), in 'one\.pt'$"):
+        load_node_data(tmp_path / "one.pt")
+    data = hetero("cites", "same-author")
+    data["paper", "cites", "paper"].edge_weight = torch.ones(6)
+    data["paper", "same-author", "paper"].edge_weight = torch.ones(3)
+    with pytest.raises(ValueError, match=r"^'data\.edge_weight_same_author' must be numbers of shape \[5\]"):
+        own_node_data(data)
+
+
 def test_what_is_no_graph_of_one_kind(tmp_path):
     data = hetero("cites")
     data["author"].x = torch.rand(2, 3)
@@ -190,7 +216,8 @@ def test_what_is_no_graph_of_one_kind(tmp_path):
     "parts, message",
     [
         ({"x": None, "num_nodes": 6}, r"'data\.x' must hold features of the nodes \(got none\); .*OneHotDegree"),
-        ({"x": torch.rand(6)}, r"'data\.x' must hold node features of shape \[n, d\]"),
+        ({"x": torch.rand(6)}, r"'data\.x' must hold real node features of shape \[n, d\]"),
+        ({"x": torch.rand(6, 3) * 1j}, r"'data\.x' must hold real node features of shape \[n, d\] .*complex64"),
         ({"edge_index": None}, r"'data' must have edges 'edge_index' \[2, e\] or 'adj_t' \(got neither\)"),
         ({"edge_index": DIRECTED[:, :0]}, r"'data' must have edges \(got none\)"),
         ({"edge_weight": torch.zeros(6)}, r"'data' must have edges \(got none\)"),

@@ -12,7 +12,9 @@ from gnnclr.eval import linear_probe
 from gnnclr.node import sbm
 from gnnclr.train import RecipeError, Run, Seeds, TrainingInterrupted, parse_recipe
 from gnnclr.train.search import Search
-from gnnclr.train.search.search import TRIAL_SEED, _plain, _TrialRun
+from gnnclr.train.search.search import TRIAL_SEED
+from gnnclr.train.search.summary import plain_settings
+from gnnclr.train.search.trial_run import TrialRun
 
 SHORT = ["--trainer.max_epochs=2", "--trainer.accelerator=cpu"]
 SHORT += [f"--model.method.encoder.{name}_channels=8" for name in ("hidden", "out")]
@@ -66,7 +68,7 @@ def test_the_winner_alone_is_tested_over_fresh_seeds(space, monkeypatch):
 
     # The file is a recipe with the settings that were tested.
     recipe, winner = parse_recipe("out/best.yaml"), tested[0][1].recipe
-    ours, theirs = _plain(recipe), _plain(winner)
+    ours, theirs = plain_settings(recipe), plain_settings(winner)
     assert yaml.safe_load(Path("out/best.yaml").read_text())["base"] == "ccassg"
     for settings in (ours, theirs):
         del settings["trainer"]["devices"]
@@ -102,7 +104,7 @@ def test_labels_of_test_nodes_change_no_trial(space, graph, monkeypatch):
 
 def test_a_stop_within_a_trial(space, monkeypatch):
     monkeypatch.setattr(Seeds, "evaluate", lambda seeds, count: "")
-    score = _TrialRun.score
+    score = TrialRun.score
 
     def stopped(run):
         if run.folder.name == "1":
@@ -110,11 +112,11 @@ def test_a_stop_within_a_trial(space, monkeypatch):
             raise TrainingInterrupted(run.checkpoint, 2)
         return score(run)
 
-    monkeypatch.setattr(_TrialRun, "score", stopped)
+    monkeypatch.setattr(TrialRun, "score", stopped)
     with pytest.raises(TrainingInterrupted):
         searched(space).evaluate(2)
     resumed, train = [], Run.train
-    monkeypatch.setattr(_TrialRun, "score", score)
+    monkeypatch.setattr(TrialRun, "score", score)
     monkeypatch.setattr(
         Run, "train", lambda run, path=None: (resumed.append((run.folder.name, path)), train(run, path))[1]
     )
@@ -131,7 +133,10 @@ def test_trials_that_fail_are_named(graph, monkeypatch):
     text = searched("space.yaml").evaluate(9)
     assert len(lines()) == 2  # all there are
     assert "1 of 2 trials ended with a value. Failed: 1 ('views[0]' must be finite" in text
+    assert "over 3 fresh seeds, in percent, mean ± standard deviation. No other trial" in text
     assert [bool(row["error"]) for row in lines()] == [False, True]
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    assert "over 1 fresh seed, in percent. No other trial" in searched("~/space.yaml").evaluate(9, 1)
     Path("space.yaml").write_text("model.optimizer.lr: [1.0e+30]")
     with pytest.raises(RecipeError, match=r"a trial must end with a value \(got none of 1, .*must be finite"):
         searched("space.yaml", out="bad").evaluate(9)

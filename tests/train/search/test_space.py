@@ -4,8 +4,8 @@ from gnnclr.configs import RecipeError, recipe_settings, recipe_space
 from gnnclr.configs.layers import KINDS, layer, lineage, names, part
 from gnnclr.train import parse_recipe
 from gnnclr.train.search import Space
-from gnnclr.train.search.search import _plain
 from gnnclr.train.search.space import Bounds, Values
+from gnnclr.train.search.summary import plain_settings
 
 SETTINGS = {
     "model": {
@@ -116,7 +116,7 @@ def test_every_declared_field_is_tried_of_some_recipe(kind):
         above = [x for x in ("base", *lineage(kind, name)) if declared[x]]
         if not any(declared[x] for x in above):
             continue
-        settings = _plain(
+        settings = plain_settings(
             parse_recipe(f"{kind}/{name}", ["--data.dataset=digits" if kind == "images" else "--data.dataset=x.pt"])
         )
         tried = set(Space(recipe_space(f"{kind}/{name}"), settings, usual=True).fields)
