@@ -10,6 +10,7 @@ author = "The gnnclr developers"
 release = gnnclr.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
 extensions += ["sphinx-mathjax-offline"]  # formulas without a network
+extensions += ["sphinx_gallery.gen_gallery"]  # pages and pictures of examples/gallery
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import objectives_table  # noqa: E402
 import scaling_table  # noqa: E402
 import variants_table  # noqa: E402
+from figure_scraper import SETTINGS as sphinx_gallery_conf  # noqa: E402, F401  # as sphinx-gallery expects it
 
 for table in (objectives_table, scaling_table, variants_table):
     table.write(table.PAGE, table.page(table.PAGE.read_text(encoding="utf-8")))

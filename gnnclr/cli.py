@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """The command ``gnnclr``: its arguments, its errors and its exit status."""
 
 import argparse
@@ -47,6 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit status: 0, 2 for wrong arguments or a file that cannot be used, 130 after
     Ctrl-C, 1 for an error that no check foresaw. ``GNNCLR_DEBUG=1`` shows the tracebacks of all errors."""
     parser, options = _parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may come next
+        from gnnclr.completion import complete
+
+        complete(parser)
     # At the end of the process all objects would be searched for garbage once more, which takes seconds.
     atexit.register(gc.freeze)
     try:
