@@ -84,16 +84,18 @@ def each_loss_gradient(rank, cases):
 def small_tiles(rank, cases, size, kept, looked_at):
     """What :func:`each_loss_gradient` gives where tiles cut rows anywhere, are kept or computed twice, and entries are
     looked at or not."""
-    from gnnclr.ops import check, contrast_pairs, one_side_tiles, row_sweep, tiles
+    from gnnclr.ops import check, one_side_tiles, row_sweep, tiles
+    from gnnclr.ops.contrast import pairs
     from gnnclr.ops.workspace import Workspace
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (one_side_tiles, tiles, contrast_pairs):
+        for module in (one_side_tiles, tiles, pairs):
             patch.setattr(module, "tile_size", lambda x: size)
         for module in (one_side_tiles, tiles):
             patch.setattr(module, "MEMORY", Workspace(0))
             patch.setattr(module, "kept_entries", lambda x: kept)
-        patch.setattr(row_sweep, "TILE_ENTRIES", {"cpu": 32 * size, "cuda": 0})
+        for name, number in {"SINGLE_ENTRIES": 32 * size, "TILE_ENTRIES": 32 * size, "BLOCK": 3 * size}.items():
+            patch.setattr(row_sweep, name, {"cpu": number, "cuda": 0})
         patch.setattr(row_sweep, "MIN_ROWS", 4)
         patch.setattr(check, "LOOKED_AT", looked_at)
         return each_loss_gradient(rank, cases)

@@ -1,6 +1,6 @@
 """CLIP: two towers find each other."""
 
-from torch import Tensor, nn
+from torch import nn
 
 from gnnclr.graph import Negatives
 from gnnclr.losses.learned_scale import LearnedScaleLoss, own_scalar
@@ -50,6 +50,7 @@ class CLIPLoss(LearnedScaleLoss):
     )
     max_scale = 100.0
     rule = Negatives(scope="other")
+    pairing = "towers"
 
     def __init__(
         self,
@@ -62,8 +63,3 @@ class CLIPLoss(LearnedScaleLoss):
         check_positive("temperature", temperature, learnable=learnable)
         temperature = own_scalar("temperature", temperature, learnable)
         super().__init__(ContrastiveConv(temperature, impl=impl), learnable, gather_distributed, reduction)
-        self.impl = impl
-
-    def layer_at(self, temperature: float | Tensor) -> ContrastiveConv:
-        """The layer at a temperature."""
-        return ContrastiveConv(temperature, impl=self.impl)

@@ -1,6 +1,7 @@
 """The base class of losses, which a new one subclasses: the energy of a layer on the graph of a batch."""
 
 import inspect
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -223,14 +224,15 @@ class GraphLoss(nn.Module):
     @called_like(graph)
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The loss of ``(x, graph)``, or of a batch of views."""
-        if len(args) == 2 and isinstance(args[1], ContrastGraph):
+        if len(args) == 2 and type(args[1]) is not Tensor and isinstance(args[1], ContrastGraph):
             x, graph = args
             if given := self._inputs(kwargs):
                 raise ValueError(f"'loss(x, graph)' takes nothing else: put it into the graph (got {', '.join(given)})")
             check_values("x", check_matrix("x", x, rows=graph.num_nodes))
             graph.admit(x)
             return self._energy(x, graph)
-        args = one_by_one(args)
+        if len(args) == 1:
+            args = one_by_one(args)
         value = self._of_views(args, kwargs)
         if self.memory is not None and self.training and torch.is_grad_enabled():
             self.memory.remember(args[1])  # only now: the keys of a batch are no negatives of it
@@ -239,9 +241,11 @@ class GraphLoss(nn.Module):
     def _of_views(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         if self.gather_distributed and dist.is_available() and dist.is_initialized():
             return self._gathered(args, kwargs)
+        if not kwargs and (loss := self.of_views(args)) is not None:
+            return loss
         views = check_views(args, self.min_views, self.max_views)
-        inputs = self._inputs(kwargs) if kwargs else kwargs
-        if not inputs and self._needs_no_graph() and (loss := self.of_views(views)) is not None:
+        inputs = self._inputs(kwargs)
+        if kwargs and not inputs and (loss := self.of_views(views)) is not None:  # keywords that are not given
             return loss
         for i, view in enumerate(views):
             check_values(f"views[{i}]", view)
@@ -249,25 +253,32 @@ class GraphLoss(nn.Module):
         x, graph.x = graph.x, None  # the graph is ours, and what is left of it needs no second copy
         return self._energy(x, graph)
 
-    def _needs_no_graph(self) -> bool:
-        """Whether views alone have a pairing with a name, and their loss is a mean."""
-        return self.pairing is not None and self.memory is None and self.reduction == "mean"
+    def plain_temperature(self) -> float | Tensor | None:
+        """The temperature where the layer is plain, so that views that have a :attr:`pairing` need no graph; otherwise
+        ``None``."""
+        conv = self.layer()
+        return conv.temperature if conv.plain else None
 
-    def of_views(self, views: list[Tensor], sizes: list[int] | None = None) -> Tensor | None:
-        """The loss of views without a graph; ``None`` where the layer is not plain, or the views are not alike.
+    def of_views(self, views: Sequence[Tensor], sizes: list[int] | None = None) -> Tensor | None:
+        """The loss of views without a graph; ``None`` where it needs one, or the views are not alike.
 
         Args:
-            views (list): The views of this process.
+            views (list): What was given as views of this process.
             sizes (list, optional): Samples of each process, where those of all are contrasted. (default: ``None``)
         """
-        conv = self.layer()
-        return contrast_views(views, conv.temperature, self.pairing, sizes) if conv.plain else None
+        if self.pairing is None or self.memory is not None or self.reduction != "mean" or len(views) < self.min_views:
+            return None
+        if self.max_views is not None and len(views) > self.max_views:
+            return None
+        temperature = self.plain_temperature()
+        return None if temperature is None else contrast_views(views, temperature, self.pairing, sizes)
 
     def _way(self, views: list[Tensor]) -> str:
         """How the loss of views alone is computed, in words: what processes exchange follows from it."""
-        if not self._needs_no_graph() or not (conv := self.layer()).plain:
+        if self.pairing is None or self.memory is not None or self.reduction != "mean":
             return OF_GRAPH
-        return in_words(views, conv.temperature) or OF_GRAPH
+        temperature = self.plain_temperature()
+        return OF_GRAPH if temperature is None else in_words(views, temperature) or OF_GRAPH
 
     def _inputs(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The keywords of a call that are given, checked."""

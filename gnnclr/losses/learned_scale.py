@@ -10,12 +10,12 @@ from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.loss_call import called_like
 from gnnclr.nn import PairConv
 from gnnclr.ops.bound import bound
-from gnnclr.ops.check import check_constant, check_positive
+from gnnclr.ops.check import check_constant, check_positive, looks_at
 
 
 class LearnedScaleLoss(GraphLoss):
     r"""Base class of losses that learn :math:`\log 1/\tau`, or the temperature itself where it is given as a parameter,
-    as in the other losses. A subclass writes :meth:`layer_at`.
+    as in the other losses.
 
     At and beyond :attr:`max_scale` gradients that lead back inside pass, so that a scale that overshoots comes back;
     those that lead further out are zero.
@@ -40,10 +40,6 @@ class LearnedScaleLoss(GraphLoss):
         #: Logarithm of the inverse temperature, where that is learned.
         self.log_scale = nn.Parameter(torch.tensor(-math.log(conv.temperature))) if own else None
 
-    def layer_at(self, temperature: float | Tensor) -> PairConv:
-        """The layer at a temperature, a number or a scalar tensor with a history."""
-        raise NotImplementedError
-
     @property
     def temperature(self) -> float | Tensor:
         """The temperature, within its bound: a number, or where it is learned a scalar tensor with a history."""
@@ -58,15 +54,30 @@ class LearnedScaleLoss(GraphLoss):
     def layer(self) -> PairConv:
         """The layer at the temperature that is learned, or that is given with this call."""
         temperature = self.temperature
-        if self._logit_scale is not None:
-            return self.layer_at(temperature)
-        if not isinstance(temperature, Tensor):
-            return self.conv
-        if self.log_scale is not None:
-            # The layer that stays has the temperature as a number: one with a history could be neither copied nor
-            # saved.
-            self.conv = self.layer_at(float(temperature.detach()))
-        return self.layer_at(temperature)
+        if self._logit_scale is None:
+            if not isinstance(temperature, Tensor):
+                return self.conv
+            if self.log_scale is not None:
+                self._keep(temperature)
+        return self.conv.at(temperature=temperature)
+
+    def plain_temperature(self) -> float | Tensor | None:
+        """See :meth:`GraphLoss.plain_temperature`."""
+        if not self.conv.plain:
+            return None
+        temperature = self.temperature
+        if self._logit_scale is None and self.log_scale is not None and looks_at(self.log_scale):
+            self._keep(temperature)
+        return temperature
+
+    def _keep(self, temperature: Tensor) -> None:
+        """Says the temperature to the layer that stays, as a number: with a history it could be neither copied nor
+        saved."""
+        number = float(temperature.detach())
+        if number != self.conv.temperature:
+            for part in self.conv.modules():
+                if isinstance(part, PairConv):
+                    part.temperature = number
 
     if TYPE_CHECKING:
 
@@ -84,9 +95,9 @@ class LearnedScaleLoss(GraphLoss):
                 loss, for models that learn it themselves; it gets a gradient. (default: ``None``)
             **kwargs: As of :class:`~gnnclr.losses.GraphLoss`.
         """
-        if logit_scale is not None:
-            check_positive("logit_scale", logit_scale, learnable=True)
-        self._logit_scale = logit_scale
+        if logit_scale is None:
+            return super().forward(*args, **kwargs)
+        self._logit_scale = check_positive("logit_scale", logit_scale, learnable=True)
         try:
             return super().forward(*args, **kwargs)
         finally:

@@ -71,7 +71,6 @@ class SigLIPLoss(LearnedScaleLoss):
         if learnable and not isinstance(bias, Tensor):
             bias = nn.Parameter(torch.tensor(float(check_number("bias", bias))))
         super().__init__(SigmoidConv(temperature, bias, impl), learnable, gather_distributed, reduction)
-        self.impl = impl
         self._logit_bias: float | Tensor | None = None
 
     def graph(
@@ -85,8 +84,8 @@ class SigLIPLoss(LearnedScaleLoss):
 
     def layer(self) -> SigmoidConv:
         """The layer at the temperature and the bias that are learned, or that are given with this call."""
-        layer = cast(SigmoidConv, super().layer())
-        return layer if self._logit_bias is None else SigmoidConv(layer.temperature, self._logit_bias, self.impl)
+        layer = super().layer()
+        return cast(SigmoidConv, layer if self._logit_bias is None else layer.at(bias=self._logit_bias))
 
     if TYPE_CHECKING:
 
@@ -124,7 +123,3 @@ class SigLIPLoss(LearnedScaleLoss):
             return super().forward(*args, logit_scale=logit_scale, **kwargs)
         finally:
             self._logit_bias = None
-
-    def layer_at(self, temperature: float | Tensor) -> SigmoidConv:
-        """The layer at a temperature, with the bias that is learned."""
-        return SigmoidConv(temperature, self.conv.bias, self.impl)

@@ -68,7 +68,7 @@ class ContrastiveConv(CoupledConv):
     @property
     def plain(self) -> bool:
         """See :class:`PairConv`: plain parts, one temperature, the positive in the denominator, any implementation."""
-        alignment, uniformity = self.alignment, self.uniformity
+        alignment, uniformity = self._modules["alignment"], self._modules["uniformity"]  # in every step of a loss
         return (
             type(self) is ContrastiveConv
             and self.denominator == "pair"
@@ -76,7 +76,7 @@ class ContrastiveConv(CoupledConv):
             and type(uniformity) is UniformityConv
             and uniformity.impl == "auto"
             and alignment.kernel is uniformity.kernel is None
-            and all(_is_same(part.temperature, self.temperature) for part in (alignment, uniformity))
+            and _are_same(self.temperature, alignment.temperature, uniformity.temperature)
         )
 
     @property
@@ -170,8 +170,9 @@ class ContrastiveConv(CoupledConv):
         return f"{super().extra_repr()}, denominator={self.denominator!r}{alignment}"
 
 
-def _is_same(one: float | Tensor, other: float | Tensor) -> bool:
-    """Whether two temperatures are one parameter, or equal numbers, which a layer that was pickled has twice."""
-    if isinstance(one, Tensor) or isinstance(other, Tensor):
-        return one is other
-    return one == other
+def _are_same(one: float | Tensor, *others: float | Tensor) -> bool:
+    """Whether temperatures are one parameter, or equal numbers, which a layer that was pickled has several times."""
+    for other in others:
+        if other is not one and (isinstance(one, Tensor) or isinstance(other, Tensor) or other != one):
+            return False
+    return True

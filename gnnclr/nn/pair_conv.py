@@ -55,6 +55,17 @@ class PairConv(MessagePassing):
         """The temperature as a number, also where it is learned."""
         return float(number_of(self.temperature))
 
+    def at(self, **settings: float | Tensor) -> "PairConv":
+        """This layer and its parts with other settings, such as a ``temperature``: numbers, or scalar tensors with a
+        history. All else is shared, parameters too."""
+        layer = copy(self)
+        layer._parameters = {name: value for name, value in self._parameters.items() if name not in settings}
+        layer._modules = {
+            name: part.at(**settings) if isinstance(part, PairConv) else part for name, part in self._modules.items()
+        }
+        vars(layer).update({name: value for name, value in settings.items() if hasattr(self, name)})
+        return layer
+
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round; ``z`` is float32 or float64, and no gradient is recorded. Where
         :func:`gnnclr.ops.value_only.value_only` says so, the message may be left out."""

@@ -1,4 +1,4 @@
-"""NT-Xent and InfoNCE of plain views: loss and exact gradient in one autograd function, in linear memory."""
+"""NT-Xent, InfoNCE and CLIP of plain views: loss and exact gradient in one autograd function, in linear memory."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,12 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
-from torch.nn.functional import softplus
 
 from gnnclr.ops.check import check_finite, check_positive, looks_at
-from gnnclr.ops.contrast_pairs import PAIRS
+from gnnclr.ops.contrast.pairs import PAIRS
 from gnnclr.ops.no_double_backward import no_double_backward
-from gnnclr.ops.processes.joined_rows import JoinedRows
 from gnnclr.ops.unit_rows import bring_to_unit
 
 
@@ -23,8 +21,9 @@ def contrast_views(
     .. math:: \operatorname{softplus}(\ell_i - s_{ip}), \qquad \ell_i = \log \sum_{j \in \mathcal{N}(i)} e^{s_{ij}}
 
     with :math:`s` the cosine over the temperature: NT-Xent where all ``"views"`` are anchors and views of other samples
-    repel, InfoNCE where rows of the first view are anchors and the ``"keys"`` of others, in the second, repel. The
-    positive is never in the log-sum-exp, so loss and gradient keep their digits.
+    repel, InfoNCE where rows of the first view are anchors and the ``"keys"`` of others, in the second, repel, CLIP
+    where rows of two ``"towers"`` are anchors and those of others in the other tower repel. The positive is never in
+    the log-sum-exp, so loss and gradient keep their digits.
 
     It needs no graph: where pairs lie is arithmetic. On the CPU data are looked at twice, to refuse what is not finite
     and to read a temperature that is learned; elsewhere they are not looked at.
@@ -36,31 +35,29 @@ def contrast_views(
     them must call, and multiply the loss by the same factors.
 
     Args:
-        views (list): Views, two or more.
+        views (list): Views, two or more; of keys and towers two.
         temperature (float or Tensor): The temperature :math:`\tau > 0`.
-        pairing (str, optional): ``"views"`` or ``"keys"``. (default: ``"views"``)
+        pairing (str, optional): ``"views"``, ``"keys"`` or ``"towers"``. (default: ``"views"``)
         sizes (list, optional): Samples of each process, from
             :func:`gnnclr.ops.processes.agreement.agree`. (default: ``None``,
             those of this process alone)
 
     Shapes:
         - **input:** matrices :math:`(n, d)`
-        - **output:** scalar, float32 or float64; ``None`` where the views are not alike or empty, or where many rows at
-          a low temperature are faster by fused kernels
+        - **output:** scalar, float32 or float64; ``None`` where the views are not matrices that are alike, or empty, or
+          where many rows at a low temperature are faster by fused kernels
     """
-    learned, tau = temperature if isinstance(temperature, Tensor) else None, _known(temperature)
     if not _alike(views):
         return None
+    learned, tau = temperature if isinstance(temperature, Tensor) else None, _known(temperature)
     n = views[0].size(0) if sizes is None else sum(sizes)
-    if not n * views[0].size(1) or not PAIRS[pairing].suits(views[0], len(views), n, tau, sizes is not None):
+    if not n or not PAIRS[pairing].suits(views[0], len(views), n, tau, sizes is not None):
         return None
-    requires_grad = torch.is_grad_enabled() and learned is not None and learned.requires_grad
-    for x in views:
-        requires_grad |= torch.is_grad_enabled() and x.requires_grad
-    if requires_grad:
-        return _ContrastViews.apply((tau, pairing, sizes), learned, *views)
-    with torch.no_grad():
-        return _contrast_opaque(views, learned, False, tau, pairing, sizes)[0]
+    if torch.is_grad_enabled():
+        for x in views if learned is None else (learned, *views):
+            if x.requires_grad:
+                return _ContrastViews.apply((tau, pairing, sizes), learned, *views)
+    return _contrast_opaque(views, learned, False, tau, pairing, sizes)[0]
 
 
 def in_words(views: Sequence[Tensor], temperature: float | Tensor) -> str | None:
@@ -85,14 +82,15 @@ def _known(temperature: float | Tensor) -> float | None:
 
 
 def _alike(views: Sequence[Tensor]) -> bool:
-    """Whether views are plain tensors of one shape and type."""
+    """Whether views are plain floating point matrices of one shape and type."""
     first = views[0]
     for x in views:
-        if type(x) not in (Tensor, nn.Parameter) or x.shape != first.shape:
+        if type(x) not in (Tensor, nn.Parameter) or x.is_nested or x.layout is not torch.strided:
             return False
-        if x.dtype != first.dtype or x.device != first.device:
+        if x.shape != first.shape or x.dtype != first.dtype or x.device != first.device:
             return False
-    return not first.is_meta
+    plain = first.dim() == 2 and first.is_floating_point() and first.dtype.itemsize > 1 and not first.is_meta
+    return plain and first.size(1) > 0
 
 
 class _ContrastViews(Function):
@@ -128,25 +126,25 @@ def _contrast(
     if torch.is_autocast_enabled(device):
         with torch.autocast(device, enabled=False):
             return _contrast(views, temperature, wanted, tau, pairing, sizes)
-    x, joined = torch.cat(views), None
-    if sizes is not None:
-        first = PAIRS[pairing].first_joined
-        joined = JoinedRows(x[first * views[0].size(0) :], [(len(views) - first) * size for size in sizes])
+    kind, x = PAIRS[pairing], torch.cat(views)
+    joined = None if sizes is None else kind.join(x, len(views), sizes)
     unit = bring_to_unit(x, in_place=True)
     if not unit.safe and looks_at(x):
         for i, view in enumerate(views):
             check_finite(f"views[{i}]", view)
     z = unit.rows.view(len(views), *views[0].shape)
     scale = 1 / tau if tau is not None else temperature.detach().to(z.dtype).reshape(()).reciprocal()
-    pairs = PAIRS[pairing](z, scale, wanted, joined)
-    loss = softplus(pairs.gap, threshold=50.0).sum() / pairs.count
+    if joined is None and kind.one_tile.suits(z, scale):
+        pairs = kind.one_tile(z, scale, wanted)
+    else:
+        pairs = kind(z, scale, wanted, joined)
     if not wanted:
-        return [loss]
+        return [pairs.loss]
     gradient = pairs.gradient()
     along = torch.linalg.vecdot(gradient, unit.rows).unsqueeze(1)
     # All scores grow with the inverse temperature, and every pair counts on both of its sides.
-    by_temperature = loss.new_empty(0) if temperature is None else along.sum() * (-scale / 2)
-    return [loss, unit.back(gradient, along, in_place=True), by_temperature]
+    by_temperature = pairs.loss.new_empty(0) if temperature is None else along.sum() * (-scale / 2)
+    return [pairs.loss, unit.back(gradient, along, in_place=True), by_temperature]
 
 
 #: :func:`_contrast` as one operation of a compiler, which would unroll the walk over tiles.

@@ -34,7 +34,7 @@ class OneSideTiles:
         self._buffer = q.new_empty(min(self.height, max(1, tile_size(q) // 2)) * self.width)
         self._kept, kept, memory, loan = [], [], None, None
         if keep:
-            entries = q.size(0) * (k.size(0) - q.size(0))
+            entries = q.size(0) * sum(side.stop - side.start for side in self.sides)
             loan = MEMORY.lend(q, entries)
             keep = loan is not None or entries <= kept_entries(q)
             memory = loan.memory if loan is not None else q.new_empty(entries) if keep else None
@@ -52,11 +52,16 @@ class OneSideTiles:
         """Adds a tile to the total of its rows, to the base of two where exponents are shifted."""
         if self.shifted:
             for some, scores in self._in_cache(rows, e):
-                high = scores.amax(dim=1, keepdim=True)
-                more = torch.sub(scores, high, out=self._like(scores)).exp2_().sum(dim=1).log2_().add_(high.squeeze(1))
-                self.total[some] = torch.logaddexp2(self.total[some], more)
+                self.total[some] = torch.logaddexp2(self.total[some], self._log_sum(scores, dim=1))
         else:
             self.total[rows].add_(e.sum(dim=1))
+
+    def _log_sum(self, scores: Tensor, dim: int) -> Tensor:
+        """Logarithms of sums of exponentials, both to the base of two, of a part of a tile."""
+        high = scores.amax(dim=dim, keepdim=True)
+        high.masked_fill_(high == float("-inf"), 0)  # where all pairs are excluded
+        total = torch.sub(scores, high, out=self._like(scores)).exp2_().sum(dim=dim)
+        return total.log2_().add_(high.squeeze(dim))
 
     def _in_cache(self, rows: slice, e: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Parts of a tile, with their rows, for which a second tile stays in cache."""
@@ -86,7 +91,11 @@ class OneSideTiles:
                     cols = slice(side.start + part.start, side.start + part.stop)
                     e = scaled_product(self.q[rows], self.k[cols], self.scale * LOG2_E, place[used:])
                     used += 0 if memory is None else e.numel()
+                    self._mask(rows, cols, e)
                     yield rows, cols, e if self.shifted else e.exp2_()
+
+    def _mask(self, rows: slice, cols: slice, e: Tensor) -> None:
+        """Makes exponents of excluded pairs minus infinity: here there are none."""
 
     def message(self, share_q: Tensor, share_k: Tensor) -> Tensor:
         r"""The joint message :math:`\sum_j e_{ij} (a_i + a_j) \mathbf{k}_j` [n, d].
@@ -96,6 +105,12 @@ class OneSideTiles:
             share_k (Tensor): The same of all rows [N].
         """
         out = torch.zeros_like(self.q)
+        for rows, cols, e in self._weighted(share_q, share_k):
+            out[rows].addmm_(e, self.k[cols])
+        return out
+
+    def _weighted(self, share_q: Tensor, share_k: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+        """Tiles of exponentials times the shares of both sides."""
         if self.shifted:
             share_q, share_k = share_q * LOG2_E, share_k * LOG2_E
         for rows, cols, e in self._tiles():
@@ -107,5 +122,4 @@ class OneSideTiles:
                     part.add_(of_some).exp2_().add_(other)
                 else:
                     part.mul_(torch.add(of_some, of_keys, out=other))
-            out[rows].addmm_(e, self.k[cols])
-        return out
+            yield rows, cols, e

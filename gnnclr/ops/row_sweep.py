@@ -10,14 +10,18 @@ from gnnclr.ops.sample_diagonals import SampleDiagonals
 from gnnclr.ops.tiles import LEAST, LOG2_E, MEMORY, SAFE_RANGE, scaled_product, slices
 from gnnclr.ops.value_only import value_only
 
-#: Entries of a tile, which holds whole rows of the similarity matrix: 8 MB in float32, 256 MB on a GPU.
-TILE_ENTRIES = {"cpu": 1 << 21, "cuda": 1 << 26}
+#: Entries of a tile, which holds whole rows of the similarity matrix: 32 MB in float32, 256 MB on a GPU.
+TILE_ENTRIES = {"cpu": 1 << 23, "cuda": 1 << 26}
+#: Entries of a matrix that is one tile and one block.
+SINGLE_ENTRIES = {"cpu": 1 << 21, "cuda": 1 << 26}
+#: The most rows and columns of a block of a tile, of which exponentials are taken in cache.
+BLOCK = {"cpu": 512, "cuda": 1 << 26}
 #: Fewer rows would leave the matrix products too thin.
 MIN_ROWS = 32
 
 
 class RowSweep:
-    r"""The row softmax and its messages in one walk over blocks of whole rows: three matrix products in all.
+    r"""The row softmax and its messages in one walk over tiles of whole rows: three matrix products in all.
 
     The other engines return the log-sum-exp first and take weights later, so they compute similarities twice. Where
     :math:`w_i` is a function of :math:`\ell_i` alone, a tile can be finished while it is there.
@@ -30,9 +34,6 @@ class RowSweep:
         weigh (callable, optional): The weights :math:`w` of a slice of queries, from their log-sum-exp; without it
             there are no messages. (default: ``None``)
         safe (bool, optional): Whether no exponent can over- or underflow. (default: ``None``, by a look at the rows)
-        positives (bool, optional): Whether each query has one excluded key, which is its positive: it pulls as strongly
-            as all other keys push together, and weights are a function of the ``gap`` by which the log-sum-exp is above
-            its score. The exclusion finds it. (default: ``False``)
         out (tuple, optional): Where messages are written to [n, d] and [m, d]. (default: ``None``, new memory)
     """
 
@@ -44,53 +45,62 @@ class RowSweep:
         scale: float | Tensor,
         weigh: Callable[[Tensor, slice], Tensor] | None = None,
         safe: bool | None = None,
-        positives: bool = False,
         out: tuple[Tensor, Tensor] | None = None,
     ):
         n, m = q.size(0), k.size(0)
-        height = self.height(k)
-        diagonals = exclusion if positives and isinstance(exclusion, SampleDiagonals) else None
-        if positives and diagonals is None:
-            raise ValueError(f"'exclusion' must be SampleDiagonals with 'positives' (got {type(exclusion).__name__})")
-        self.gap = q.new_empty(n) if positives else None
+        self.q, self.k, self.exclusion, self.scale = q, k, exclusion, scale
+        self.shifted = not (self._safe(q, k, scale) if safe is None else safe)
+        height, self.width = self.shape(n, k)
         self.lse = q.new_empty(n) if m else q.new_full((n,), float("-inf"))
         new = torch.empty_like if n and m else torch.zeros_like
         self.to_q, self.to_k = (None, None) if weigh is None or value_only() else out or (new(q), new(k))
-        shifted = not (self._safe(q, k, scale) if safe is None else safe)
-        loan, everything = MEMORY.lend(q, min(height, n) * m), slice(0, m)
-        buffer = q.new_empty(min(height, n) * m) if loan is None else loan.memory
-        unit = 1.0 if shifted else LOG2_E
+        loan, entries = MEMORY.lend(q, min(height, n) * m), min(height, n) * m
+        memory = q.new_empty(entries) if loan is None else loan.memory
         for rows in slices(n, height) if m else ():
-            e = scaled_product(q[rows], k, scale * unit, buffer)
-            if diagonals is not None:
-                torch.mul(diagonals.entries(e, rows, everything), -1 / unit, out=self.gap[rows])
-            exclusion.mask_(e, rows, everything, value=float("-inf"))
-            if shifted:
-                high = e.amax(dim=1, keepdim=True)
-                e.sub_(high.masked_fill_(high == float("-inf"), 0))
-            total = (e.exp_() if shifted else e.exp2_()).sum(dim=1)
-            lse = torch.log(total, out=self.lse[rows])
-            if shifted:
-                lse.add_(high.squeeze(1))
-            if positives:
-                self.gap[rows].add_(lse)
-            if self.to_q is None:
-                continue
-            if positives:
-                exclusion.mask_(e, rows, everything, value=-total)
-            share = (weigh(self.gap[rows] if positives else lse, rows) / total.clamp_(min=LEAST)).unsqueeze(1)
-            torch.mm(e, k, out=self.to_q[rows]).mul_(share)
-            self.to_k.addmm_(e.t(), q[rows] * share, beta=int(rows.start > 0))
+            blocks, total = self._exponentials(rows, memory)
+            if weigh is not None and self.to_q is not None:
+                share = weigh(self.lse[rows], rows).div_(total.clamp_(min=LEAST))
+                self._send(rows, blocks, share.unsqueeze(1))
+
+    def _exponentials(self, rows: slice, memory: Tensor) -> tuple[list[tuple[slice, Tensor]], Tensor]:
+        """Exponentials of some rows, in blocks, and their sums; writes their log-sum-exp."""
+        blocks, sums, used, unit = [], [], 0, 1.0 if self.shifted else LOG2_E
+        for cols in slices(self.k.size(0), self.width):
+            e = scaled_product(self.q[rows], self.k[cols], self.scale * unit, memory[used:])
+            used += e.numel()
+            self.exclusion.mask_(e, rows, cols, value=float("-inf"))
+            sums.append(e.amax(dim=1) if self.shifted else e.exp2_().sum(dim=1))
+            blocks.append((cols, e))
+        if self.shifted:
+            high = torch.stack(sums).amax(dim=0)
+            pivot = high.masked_fill(high == float("-inf"), 0)
+            sums = [e.sub_(pivot.unsqueeze(1)).exp_().sum(dim=1) for _, e in blocks]
+        total = sums[0] if len(sums) == 1 else torch.stack(sums).sum(dim=0)
+        lse = torch.log(total, out=self.lse[rows])
+        if self.shifted:
+            lse.add_(pivot)
+        return blocks, total
+
+    def _send(self, rows: slice, blocks: list[tuple[slice, Tensor]], share: Tensor) -> None:
+        """Messages of some rows, with the factors of their exponentials [rows, 1]."""
+        to_rows, shared = self.to_q[rows], self.q[rows] * share
+        for cols, e in blocks:
+            to_rows.addmm_(e, self.k[cols], beta=int(cols.start > 0))
+            self.to_k[cols].addmm_(e.t(), shared, beta=int(rows.start > 0))
+        to_rows.mul_(share)
 
     @staticmethod
-    def height(k: Tensor) -> int:
-        """Rows of a tile against the keys."""
-        return max(MIN_ROWS, _entries(k) // max(k.size(0), 1))
+    def shape(n: int, k: Tensor) -> tuple[int, int]:
+        """Rows of a tile against the keys, and columns of its blocks."""
+        m = k.size(0)
+        if n * m <= _on(SINGLE_ENTRIES, k):
+            return max(1, n), max(1, m)
+        return max(MIN_ROWS, min(_on(BLOCK, k), _on(TILE_ENTRIES, k) // max(m, 1))), _on(BLOCK, k)
 
     @staticmethod
     def worthwhile(k: Tensor, m: int | None = None) -> bool:
         """Whether tiles of whole rows stay small, against the keys or ``m`` of their kind."""
-        return (k.size(0) if m is None else m) <= _entries(k) // MIN_ROWS
+        return (k.size(0) if m is None else m) <= _on(SINGLE_ENTRIES, k) // MIN_ROWS
 
     @staticmethod
     def _safe(q: Tensor, k: Tensor, scale: float) -> bool:
@@ -100,5 +110,6 @@ class RowSweep:
         return scale * float(q.norm(dim=1).amax() * k.norm(dim=1).amax()) < SAFE_RANGE / 2
 
 
-def _entries(x: Tensor) -> int:
-    return TILE_ENTRIES.get(x.device.type, TILE_ENTRIES["cuda"])
+def _on(numbers: dict[str, int], x: Tensor) -> int:
+    """The number for the device of a tensor."""
+    return numbers.get(x.device.type, numbers["cuda"])

@@ -3,9 +3,10 @@ import math
 
 import pytest
 import torch
-from contracts.loss import LossContract, make_views, unit
+from contracts.loss import LossContract, make_views, through_graph, unit
 
 from gnnclr.losses import CLIPLoss
+from gnnclr.nn import ContrastiveConv
 
 
 class TestCLIP(LossContract):
@@ -26,6 +27,23 @@ class TestCLIP(LossContract):
                 ratios = [torch.exp((x[i] @ y[j] - x[i] @ y[i]) / temperature) for j in range(len(x)) if j != i]
                 total = total + torch.log1p(sum(ratios)) / (2 * len(x))
         return total
+
+
+TestCLIPThroughGraph = through_graph(TestCLIP)
+
+
+def test_layers_are_made_once(monkeypatch):
+    """With a scale that is learned, of views alone and through a graph; the layer that stays has it as a number."""
+    loss, views, layer = CLIPLoss(0.2), [view.requires_grad_() for view in make_views(6)], None
+    monkeypatch.setattr(ContrastiveConv, "__init__", lambda *args, **options: pytest.fail("a layer was made"))
+    for arguments in ({}, {"labels": torch.arange(6) // 2}, {"logit_scale": 7.0}):
+        with torch.no_grad():
+            loss.log_scale.add_(0.1)
+        loss(*views, **arguments).backward()
+        layer = layer or loss.conv
+        assert loss.conv is layer and (loss.conv.plain and loss.log_scale.grad is not None)
+        if "logit_scale" not in arguments:
+            assert layer.temperature == layer.uniformity.temperature == float(loss.temperature.detach())
 
 
 def test_log_scale_is_learned():

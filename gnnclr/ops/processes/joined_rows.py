@@ -39,18 +39,22 @@ class JoinedRows:
         self.rows_each = sum(sizes) / len(sizes)
 
     def compare(self, own: Tensor, scale: float | Tensor, shifted: bool, keep: bool) -> None:
-        """Compares own rows with those of others, all of which repel them; see :class:`OneSideTiles`."""
+        """Compares own rows, these or others, with the rows of other processes, all of which repel them; see
+        :class:`OneSideTiles`."""
         self._tiles = OneSideTiles(own, self.rows, self.own, scale, shifted, keep)
         #: What others add to the partition of an own row [n].
         self.total = self._tiles.total
 
-    def message(self, share: Tensor) -> Tensor:
-        """What own rows and those of others have of each other, for own rows [n, d]; all processes call.
+    def message(self, share: Tensor, of_these: Tensor | None = None) -> Tensor:
+        """What the own rows that were compared and the rows of others have of each other, for own rows [n, d]; all
+        processes call.
 
         Args:
             share (Tensor): The shares of own rows as anchors, or where exponents are shifted their logarithms [n].
+            of_these (Tensor, optional): The same of the own rows among these, where they were compared with others.
+                (default: ``share``)
         """
-        return self._tiles.message(share, gather_rows(share, self.sizes))
+        return self._tiles.message(share, gather_rows(share if of_these is None else of_these, self.sizes))
 
     def bring_home(self, gradient: Tensor) -> Tensor:
         """The sum over processes of their gradients by own rows [n, d]; all processes call.

@@ -1,0 +1,1 @@
+"""What :func:`gnnclr.ops.contrast_views` computes of pairs of views."""
