@@ -39,7 +39,7 @@ def measure(chosen: Settings, seed: int, args: argparse.Namespace) -> dict[str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N-1")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--ways", type=int, default=4)
     parser.add_argument("--episodes", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=1)

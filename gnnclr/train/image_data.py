@@ -185,6 +185,10 @@ class ImageData(SelectedBatches):
         images = torch.cat([part.images for part in (self.images.train, self.images.val, self.images.test)])
         return images[index].float() / 255
 
+    def inputs(self, index: Tensor) -> Tensor:
+        """Some of the images as methods embed them, which is as they are."""
+        return self.pictures(index)
+
     def baselines(self) -> dict[str, Callable[[], Tensor]]:
         """The pixels."""
         parts = (self.images.train, self.images.val, self.images.test)

@@ -267,7 +267,12 @@ class PhotoData(SelectedBatches):
         self.setup("evaluate")
         if self.split is None:
             return {}
-        return evaluate_features(self.baselines() | self.embed_all(methods), self.labels, self.split)
+        results = evaluate_features(self.baselines() | self.embed_all(methods), self.labels, self.split)
+        return self.with_own_probes(methods, results)
+
+    def inputs(self, index: Tensor) -> Tensor:
+        """The squares of some of the photos, as methods embed them."""
+        return torch.cat([x.float() / 255 for x in self._squares(self.square, "images", index)])
 
     @torch.no_grad()
     def _features(self, methods: Mapping[str, nn.Module], index: Tensor | None = None) -> dict[str, Tensor]:

@@ -118,7 +118,7 @@ class SelectedBatches(ContrastiveData):
 
 
 def _class_list(names: list[str | int]) -> list[str]:
-    names = [str(name) for name in names]
-    if len(names) == 0 or len(set(names)) < len(names):
-        raise ValueError(f"'data.train_classes' must be names of classes, each once (got {names})")
-    return names
+    texts = [str(name) for name in names]
+    if len(texts) == 0 or len(set(texts)) < len(texts):
+        raise ValueError(f"'data.train_classes' must be names of classes, each once (got {texts})")
+    return texts
