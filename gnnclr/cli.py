@@ -34,6 +34,7 @@ examples:
   gnnclr embed --run runs/cora --output z.npz
   gnnclr embed --run runs/photos --images FOLDER           embeddings of other images
   gnnclr embed --run runs/cora --graph other.pt            embeddings of another graph
+  gnnclr few-shot --run runs/samp --ways 4                 1 and 5 shots, on classes that were not trained on
   gnnclr report runs/cora runs/pubmed --output report.html
   gnnclr export --run runs/photos --format onnx --output encoder.onnx
 """
@@ -117,6 +118,14 @@ def _path(text: str) -> str:
     return os.path.expanduser(os.path.expandvars(text))
 
 
+def _counts(text: str) -> list[int]:
+    """Whole numbers, separated by commas."""
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be whole numbers, as 1,5 (got {text!r})") from None
+
+
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     form = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
     parser = _Parser(prog="gnnclr", description=gnnclr.__doc__, epilog=EXAMPLES, **form)
@@ -168,6 +177,19 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     file = "*.npz or, with pyarrow, *.parquet (default: embeddings.npz)"
     embed.add_argument("--output", type=_path, default="embeddings.npz", metavar="FILE", help=file)
     embed.set_defaults(function=commands.embed, takes_recipe=False)
+
+    about = "Accuracy of the nearest prototype in random tasks of a few labeled images, on the classes that "
+    about += "--data.train_classes of the training left out, or on test images."
+    brief = "measure a run on images by few-shot episodes"
+    few = parsers.add_parser("few-shot", help=brief, description=about, allow_abbrev=False)
+    few.add_argument("--run", type=_path, required=True, metavar="FOLDER", help="the folder of a run on images")
+    few.add_argument("--ways", type=int, default=5, metavar="N", help="classes of an episode (default: 5)")
+    shots = "labeled images of a class (default: 1,5)"
+    few.add_argument("--shots", type=_counts, default=[1, 5], metavar="K,K,...", help=shots)
+    few.add_argument("--queries", type=int, default=15, metavar="Q", help="images of a class to classify (default: 15)")
+    few.add_argument("--episodes", type=int, default=1000, metavar="N", help="number of episodes (default: 1000)")
+    few.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the episodes (default: 0)")
+    few.set_defaults(function=commands.few_shot, takes_recipe=False)
 
     brief = "write the trained encoder of images to a file for other programs"
     export = parsers.add_parser("export", help=brief, allow_abbrev=False)

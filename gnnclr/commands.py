@@ -147,6 +147,23 @@ def embed(arguments: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
+def few_shot(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Measures a run on few-shot episodes."""
+    from gnnclr.eval import results_table
+    from gnnclr.train.embedding import few_shot_episodes
+
+    options = {name: getattr(arguments, name) for name in ("ways", "queries", "episodes", "seed")}
+    table = few_shot_episodes(arguments.run, shots=arguments.shots, **options)
+    cells = {
+        row: {name: f"{100 * found.accuracy:.1f} ± {100 * found.interval:.1f}" for name, found in results.items()}
+        for row, results in table.items()
+    }
+    file = Path(arguments.run) / "few_shot.json"
+    print(f"\n{results_table(cells, corner=f'{arguments.ways} ways')}\n")
+    print(f"Accuracy in percent and its 95 % interval over {arguments.episodes} episodes; see {file}")
+    return 0
+
+
 def export(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Writes a trained encoder of images for other programs."""
     from gnnclr.train import load

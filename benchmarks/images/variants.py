@@ -11,25 +11,22 @@ one seed. A finished run is a line of variants_runs.csv, which names recipe and 
 """
 
 import argparse
-import statistics
-import time
 from functools import partial
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from benchmarks.common import add_out, add_root
 from benchmarks.common.machine import environment, note_origin
 from benchmarks.common.recipes import Settings, override
 from benchmarks.images.objectives_settings import SMALL, WIDTHS
 from benchmarks.images.probing import Probing
+from benchmarks.images.training import train
 from benchmarks.pages import publish
 from benchmarks.pages.variants import MEASURES, variants_records
 from gnnclr.configs import recipe_cards
 from gnnclr.eval import effective_rank, linear_probe
 from gnnclr.train import Run, parse_recipe
-from gnnclr.train.optim import parameter_groups, warmup_cosine
 from gnnclr.vision import Images, cifar10
 
 SUFFIX = "-cifar10-cpu"
@@ -62,37 +59,12 @@ class Benchmark:
         built = Run(parse_recipe(chosen.recipe, own), self.args.out).build()
         module, data = built.model, built.data
         data.setup("fit")
-        trained = self.fit(module, data, seed)
+        trained = train(module, data, seed, self.args.epochs)
         return trained | self.measure(module.method)
 
     def settings(self, chosen: Settings) -> dict:
         """What a run depends on; a run of another recipe, or with other overrides, is another run."""
         return {"hash": chosen.hash} | self.probing.settings | {k: getattr(self.args, k) for k in ("epochs", "threads")}
-
-    def fit(self, module: nn.Module, data: nn.Module, seed: int) -> dict[str, float]:
-        """Trains as :class:`gnnclr.train.ContrastiveModule` does, without checkpoints and logs."""
-        method, loader, values = module.method.train(), data.batches(), []
-        steps = self.args.epochs * len(loader)
-        optimizer = module.optimizer(parameter_groups(method))
-        schedule = warmup_cosine(optimizer, steps, steps // 10, module.final_lr)
-        start = time.perf_counter()
-        for epoch in (bar := tqdm(range(self.args.epochs), leave=False)):
-            data.start_epoch(method, epoch)
-            getattr(method, "start_epoch", lambda epoch: None)(epoch)
-            for i, batch in enumerate(loader):
-                torch.manual_seed((seed * 1_000_003 + epoch) * 1_000_003 + i)
-                with torch.autocast("cpu", torch.bfloat16):
-                    loss, _ = method.training_step_loss(batch)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                getattr(method, "after_optimizer_step", lambda: None)()
-                values.append(float(loss.detach()))
-            bar.set_postfix(loss=f"{values[-1]:.3f}")
-        seconds, tenth = time.perf_counter() - start, max(1, steps // 10)
-        losses = {"first loss": statistics.fmean(values[:tenth]), "last loss": statistics.fmean(values[-tenth:])}
-        return {"seconds": seconds} | losses
 
     @torch.no_grad()
     def measure(self, method: nn.Module) -> dict[str, float]:

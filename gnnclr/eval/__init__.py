@@ -12,12 +12,14 @@ from gnnclr.eval.geometry import (
     view_measures,
 )
 from gnnclr.eval.knn_probe import knn_probe
+from gnnclr.eval.linear_head import LinearHead
 from gnnclr.eval.linear_probe import linear_probe
 from gnnclr.eval.link_prediction import LinkResult, LinkSplit, link_prediction
 from gnnclr.eval.multilabel_probe import MultilabelScores, multilabel_probe
 from gnnclr.eval.neighborhood import neighborhood_overlap
 from gnnclr.eval.paired import Difference, paired_difference
 from gnnclr.eval.result import ProbeResult
+from gnnclr.eval.robust_accuracy import RobustResult, robust_accuracy
 from gnnclr.eval.similarity_search import similarity_search
 from gnnclr.eval.split import Split
 from gnnclr.eval.table import results_table
@@ -27,10 +29,12 @@ __all__ = [
     "ClusteringResult",
     "Difference",
     "FewShotResult",
+    "LinearHead",
     "LinkResult",
     "LinkSplit",
     "MultilabelScores",
     "ProbeResult",
+    "RobustResult",
     "Split",
     "alignment",
     "clustering_scores",
@@ -46,6 +50,7 @@ __all__ = [
     "paired_difference",
     "positive_similarity",
     "results_table",
+    "robust_accuracy",
     "similarity_search",
     "uniformity",
     "view_measures",

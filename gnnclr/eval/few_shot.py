@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gnnclr.eval.labels import labeled_rows
 from gnnclr.ops.check import check_count, check_matrix, check_positive, describe
+from gnnclr.ops.mixed_seed import mixed_seed
 from gnnclr.ops.unit_rows import unit_rows
 
 #: The largest number of entries of an array over episodes that are evaluated at once.
@@ -45,6 +46,8 @@ def few_shot(
     reg: float = 0.05,
     tol: float = 1e-4,
     max_iter: int = 1000,
+    tune_epochs: int = 0,
+    tune_lr: float = 1e-3,
     transform: Transform | None = None,
     normalize: bool = True,
     seed: int = 0,
@@ -61,6 +64,11 @@ def few_shot(
     :func:`transport_plan` :math:`\Pi` of squared distances. It assumes that classes are equally frequent among the
     queries, which holds here.
 
+    With ``tune_epochs`` the prototypes are then trained on the support, as in its second stage: they begin as the
+    linear classifier :math:`\mathbf{q}^\top 2 \mathbf{p}_c - \|\mathbf{p}_c\|^2`, which chooses the nearest prototype,
+    and follow the cross-entropy of the support, in random batches of :math:`N` rows, by Adam; the authors take 15
+    epochs. Their encoder may move as well; here features are what they are.
+
     Args:
         x (Tensor): Features of all rows; detached and read in float32 at least.
         y (Tensor): Integer labels. Rows whose label is missing (``-1``, or NaN) are in no episode, and counted in a
@@ -73,6 +81,8 @@ def few_shot(
         reg (float, optional): See :func:`transport_plan`. (default: ``0.05``)
         tol (float, optional): See :func:`transport_plan`. (default: ``1e-4``)
         max_iter (int, optional): See :func:`transport_plan`. (default: ``1000``)
+        tune_epochs (int, optional): Epochs of training of the prototypes. (default: ``0``)
+        tune_lr (float, optional): Its learning rate. (default: ``1e-3``)
         transform (callable, optional): Maps the features of support :math:`(b, NK, d)` and queries :math:`(b, NQ, d)`
             of :math:`b` episodes to new ones, for example :meth:`gnnclr.nn.SelfAttentionMessagePassing.adapt`.
             (default: ``None``)
@@ -89,6 +99,9 @@ def few_shot(
     x, y = labeled_rows("y", y, check_matrix("x", x, finite=True))
     y, x = y.cpu(), x.detach().to(torch.promote_types(x.dtype, torch.float32))
     check_count("episodes", episodes)
+    check_count("tune_epochs", tune_epochs, least=0)
+    check_positive("tune_lr", tune_lr)
+    tuning = torch.Generator().manual_seed(mixed_seed(seed, 1))
     size = _class_sizes(y, ways, shots, queries)
     accuracies = []
     for rows in _episodes(y, size, ways, shots + queries, episodes, x.size(1), seed):
@@ -101,7 +114,12 @@ def few_shot(
         if transport:
             plan = transport_plan(torch.cdist(support, query).square(), reg, tol, max_iter)
             support = plan @ query / plan.sum(dim=-1, keepdim=True)
-        accuracies.append(_accuracies(support.unflatten(1, (ways, shots)), query).cpu())
+        support = support.unflatten(1, (ways, shots))
+        if tune_epochs:
+            scores = _tuned_scores(support, query, tune_epochs, tune_lr, tuning)
+        else:
+            scores = -torch.cdist(query, support.mean(dim=2))
+        accuracies.append(_accuracies(scores).cpu())
     accuracy = torch.cat(accuracies)
     interval = 1.96 * float(accuracy.std()) / math.sqrt(episodes) if episodes > 1 else math.nan
     return FewShotResult(float(accuracy.mean()), interval, episodes)
@@ -162,12 +180,33 @@ def _class_sizes(y: Tensor, ways: int, shots: int, queries: int) -> Tensor:
     return size
 
 
-def _accuracies(support: Tensor, query: Tensor) -> Tensor:
-    """The share of the queries [b, ways * queries, d] whose nearest prototype is that of their class [b]; prototypes
-    are the means of the support [b, ways, shots, d]."""
-    truth = torch.arange(support.size(1), device=query.device).repeat_interleave(query.size(1) // support.size(1))
-    nearest = torch.cdist(query, support.mean(dim=2)).argmin(dim=-1)
-    return (nearest == truth).double().mean(dim=-1)
+def _accuracies(scores: Tensor) -> Tensor:
+    """The share of queries whose highest score [b, ways * queries, ways] is that of their class [b]; queries are in
+    the order of classes."""
+    rows, ways = scores.shape[1:]
+    truth = torch.arange(ways, device=scores.device).repeat_interleave(rows // ways)
+    return (scores.argmax(dim=-1) == truth).double().mean(dim=-1)
+
+
+def _tuned_scores(support: Tensor, query: Tensor, epochs: int, lr: float, generator: torch.Generator) -> Tensor:
+    """Scores of queries [b, ways * queries, d] by linear classifiers, one for each episode, that begin as the
+    prototypes of the support [b, ways, shots, d] and are trained on it."""
+    b, ways, shots, _ = support.shape
+    prototype = support.mean(dim=2)
+    weight, bias = 2 * prototype, -prototype.square().sum(dim=-1)
+    optimizer = torch.optim.Adam([weight, bias], lr=lr)
+    rows = support.flatten(1, 2)
+    label = torch.arange(ways, device=rows.device).repeat_interleave(shots)
+    for _ in range(epochs):
+        order = torch.rand(b, ways * shots, generator=generator).argsort(dim=1).to(rows.device)
+        for index in order.split(ways, dim=1):
+            x = rows.gather(1, index.unsqueeze(-1).expand(-1, -1, rows.size(-1)))
+            error = (x @ weight.mT + bias.unsqueeze(1)).softmax(dim=-1)
+            error -= torch.nn.functional.one_hot(label[index], ways)
+            error /= index.size(1)  # the gradient of the mean cross-entropy by the scores
+            weight.grad, bias.grad = error.mT @ x, error.sum(dim=1)
+            optimizer.step()
+    return query @ weight.mT + bias.unsqueeze(1)
 
 
 def _episodes(y: Tensor, size: Tensor, ways: int, rows: int, episodes: int, d: int, seed: int) -> Iterator[Tensor]:

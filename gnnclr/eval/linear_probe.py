@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from gnnclr.eval.labels import check_can_choose, check_features_and_labels, check_grid
+from gnnclr.eval.linear_head import LinearHead
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.split import Split
 from gnnclr.eval.unit_scale import unit_scale
 from gnnclr.ops.check import check_choice, check_positive
-from gnnclr.ops.unit_rows import unit_rows
+from gnnclr.ops.unit_rows import power_of_two, scale_down, unit_rows
 
 SCALINGS = ("normalize", "standardize", "none")
 
@@ -70,7 +71,7 @@ def linear_probe(
     for value in check_grid("C", C):
         check_positive("C", value)
     check_can_choose(split, len(scalings) * len(C))
-    features = unit_scale(features)
+    unscaled, features = features, unit_scale(features)
 
     classes = labels[split.train].unique()
     if classes.numel() == 1:
@@ -87,7 +88,8 @@ def linear_probe(
     predicted = classes[(_scale(features, split.train, scaling)[split.test] @ weight + bias).argmax(dim=1)]
     test = _accuracy(predicted, labels[split.test])
     val = best if split.val.numel() else math.nan
-    return ProbeResult(test=test, val=val, settings={"C": c, "scaling": scaling}, predicted=predicted)
+    head = LinearHead(classes, weight, bias, *_head_scale(unscaled, split.train, scaling))
+    return ProbeResult(test=test, val=val, settings={"C": c, "scaling": scaling}, predicted=predicted, head=head)
 
 
 def _path(
@@ -140,16 +142,34 @@ def _in_own_span(x: Tensor) -> tuple[Tensor, Tensor | None]:
     return coordinates.T.contiguous(), basis
 
 
+def _mean_and_factor(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and inverse deviation of columns."""
+    mean, std = x.mean(dim=0), x.std(dim=0, correction=0)
+    # A column that is constant up to rounding carries nothing but noise.
+    constant = std <= 1e-6 * mean.abs()
+    return mean, torch.where(constant, 0.0, 1.0 / std)
+
+
 def _scale(x: Tensor, train: Tensor, scaling: str) -> Tensor:
     if scaling == "normalize":
         x = unit_rows(x)
     elif scaling == "standardize":
-        mean, std = x[train].mean(dim=0), x[train].std(dim=0, correction=0)
-        # A column that is constant up to rounding carries nothing but noise.
-        constant = std <= 1e-6 * mean.abs()
-        x = (x - mean) * torch.where(constant, 0.0, 1.0 / std)
+        mean, factor = _mean_and_factor(x[train])
+        x = (x - mean) * factor
     norm = x[train].square().sum(dim=1).mean().sqrt()
     return x / norm if norm > 0 else x
+
+
+def _head_scale(x: Tensor, train: Tensor, scaling: str) -> tuple[Tensor, Tensor, bool]:
+    """The scaling of features as they came: what is subtracted, the factor, and whether rows get unit length first."""
+    unit, largest = scaling == "normalize", power_of_two(x.abs().max())
+    scaled = unit_rows(x) if unit else scale_down(x, largest)
+    mean, factor = x.new_zeros(x.size(1)), x.new_ones(x.size(1))
+    if scaling == "standardize":
+        mean, factor = _mean_and_factor(scaled[train])
+    norm = ((scaled[train] - mean) * factor).square().sum(dim=1).mean().sqrt()
+    factor = factor / norm if norm > 0 else factor
+    return (mean, factor, True) if unit else (scale_down(mean, -largest), scale_down(factor, largest), False)
 
 
 def _accuracy(predicted: Tensor, y: Tensor) -> float:

@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
+from gnnclr.eval.linear_head import LinearHead
+
 
 @dataclass(frozen=True)
 class ProbeResult:
@@ -16,9 +18,11 @@ class ProbeResult:
         settings (dict, optional): The chosen settings, by name.
         predicted (Tensor, optional): The labels that the linear probe gives the test rows, in the order of the split;
             rows without a label are left out.
+        head (LinearHead, optional): The classifier of the linear probe.
     """
 
     test: float
     val: float
     settings: dict[str, Any] = field(default_factory=dict)
     predicted: Tensor | None = field(default=None, repr=False, compare=False)
+    head: LinearHead | None = field(default=None, repr=False, compare=False)

@@ -10,6 +10,7 @@ from gnnclr.graph.index import KNNIndex, KNNOutput
 from gnnclr.graph.knn import knn_graph
 from gnnclr.graph.listed_pairs import mask_graph, pair_graph
 from gnnclr.graph.negatives import Negatives
+from gnnclr.graph.rewiring.attract import AttractFalseNegatives
 from gnnclr.graph.rewiring.data_neighbor_rewiring import DataNeighborRewiring
 from gnnclr.graph.rewiring.drop import DropNegatives, DropPositives
 from gnnclr.graph.rewiring.false_negatives import DropFalseNegatives, WeighFalseNegatives
@@ -26,6 +27,7 @@ __all__ = [
     "AddKNNPositives",
     "AddMemoryPositives",
     "AddNeighborPositives",
+    "AttractFalseNegatives",
     "Bank",
     "ContrastGraph",
     "DataNeighborRewiring",

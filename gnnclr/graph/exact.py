@@ -22,10 +22,16 @@ def nearest(query: Tensor, rows: Tensor, k: int, cosine: bool, mask: Tensor | No
         else:
             score = torch.addmm(rows.square().sum(dim=1), query, rows.t(), beta=-1, alpha=2)
             score = score.sub_(query.square().sum(dim=1, keepdim=True)).clamp_(max=0)
-        if mask is not None:
-            score.masked_fill_(mask, float("-inf"))
-        score, index = score.topk(min(k, rows.size(0)), dim=1)
-        return pad(score, index.masked_fill_(score == float("-inf"), -1), k)
+        return highest(score, k, mask)
+
+
+def highest(score: Tensor, k: int, mask: Tensor | None = None) -> KNNOutput:
+    """The ``k`` highest scores of each row of a tile, which is written into, among those that ``mask`` (True: skip)
+    leaves. Missing hits have score -inf and index -1."""
+    if mask is not None:
+        score.masked_fill_(mask, float("-inf"))
+    score, index = score.topk(min(k, score.size(1)), dim=1)
+    return pad(score, index.masked_fill_(score == float("-inf"), -1), k)
 
 
 def pad(score: Tensor, index: Tensor, k: int) -> KNNOutput:

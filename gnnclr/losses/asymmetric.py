@@ -72,6 +72,7 @@ class AsymmetricInfoNCELoss(GraphLoss):
         check_count("clean_views", clean_views)
         HardNegativeConv(0.5, beta, tau_plus)  # which refuses them, also where they are not used
         self.num_views = clean_views + 1
+        self._adversarial_weight = adversarial_weight
         hard = variant != "ip"
         conv = (
             HardNegativeConv(temperature, beta, tau_plus, impl=impl)
@@ -81,6 +82,22 @@ class AsymmetricInfoNCELoss(GraphLoss):
         if variant != "hn":
             conv = AsymmetricConv(conv, _weights(clean_views, alpha, adversarial_weight), total=self.num_views)
         super().__init__(conv, gather_distributed)
+
+    @property
+    def alpha(self) -> float | None:
+        """How strongly clean views are drawn to adversarial ones, in [0, 1]; it may be assigned. ``None`` without
+        inferior positives."""
+        if not isinstance(self.conv, AsymmetricConv):
+            return None
+        to_adversarial, _ = self.conv.weights[0, self.num_views - 1]
+        return to_adversarial / self._adversarial_weight
+
+    @alpha.setter
+    def alpha(self, alpha: float) -> None:
+        check_number("alpha", alpha, least=0, most=1)
+        if not isinstance(self.conv, AsymmetricConv):
+            raise ValueError(f"'alpha' must not be assigned without inferior positives, variant='hn' (got {alpha})")
+        self.conv.weights = _weights(self.num_views - 1, alpha, self._adversarial_weight)
 
     def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of clean views and an adversarial one: views of a sample, or of a label, attract, all others

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gnnclr.eval import ProbeResult, Split, effective_rank, evaluate_features, negative_similarity, uniformity
 from gnnclr.graph import DataNeighbors
+from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.train.follow_neighbors import check_rewirings, follow_neighbors
 from gnnclr.vision import CentralSquare
 
@@ -185,7 +186,32 @@ class ContrastiveData(LightningDataModule):
         self.setup("evaluate")
         if self.split is None:
             return {}
-        return evaluate_features(self.features(methods), self.labels, self.split)
+        return self.with_own_probes(methods, evaluate_features(self.features(methods), self.labels, self.split))
+
+    def with_own_probes(
+        self, methods: Mapping[str, nn.Module], results: dict[str, dict[str, ProbeResult]]
+    ) -> dict[str, dict[str, ProbeResult]]:
+        """Results of probes, and beside them those of the measures that methods bring themselves: ``own_probes(images,
+        labels, split, probes)``, where ``images`` gives those of rows of :meth:`embed`.
+
+        Args:
+            methods (dict): Methods by name.
+            results (dict): Results by name.
+        """
+        for name, method in methods.items():
+            own = getattr(method, "own_probes", None)
+            if own is not None:
+                with eval_mode(method):
+                    results[name] = results[name] | own(self.inputs, self.labels, self.split, results[name])
+        return results
+
+    def inputs(self, index: Tensor) -> Tensor:
+        """Some of the images as methods embed them [k, c, h, w], in [0, 1].
+
+        Args:
+            index (Tensor): Their rows among those of :meth:`embed` [k].
+        """
+        raise NotImplementedError
 
     def features(self, methods: Mapping[str, nn.Module]) -> dict[str, Callable[[], Tensor]]:
         """What makes the features of the baselines and of ``methods``, by name.

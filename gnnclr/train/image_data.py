@@ -59,6 +59,9 @@ class ImageData(SelectedBatches):
             they have when an epoch begins, for :class:`~gnnclr.graph.DataNeighborRewiring` and
             :class:`~gnnclr.graph.batches.NeighborhoodBatches`. The share of them within a class is logged as
             ``neighbors_within_class``. (default: ``None``)
+        train_classes (list, optional): Train on images of these classes alone, by their names, and on none without a
+            label: episodes of the others are of classes that training has not seen (``gnnclr few-shot``).
+            (default: ``None``, on all)
 
     Raises:
         ValueError: If ``dataset`` is unknown, or needs a ``root`` and has none.
@@ -75,8 +78,9 @@ class ImageData(SelectedBatches):
         limit: int | None = None,
         selection: BatchSelection | None = None,
         neighbors: DataNeighbors | None = None,
+        train_classes: list[str | int] | None = None,
     ) -> None:
-        super().__init__(seed, limit, selection, neighbors)
+        super().__init__(seed, limit, selection, neighbors, train_classes)
         if dataset == "folder":
             raise ValueError(
                 "'data.dataset' must be one that fits into memory (got 'folder'): take a recipe for photos, such as "
@@ -106,6 +110,7 @@ class ImageData(SelectedBatches):
             "stl10": lambda: torchvision_images("STL10", self.root),
         }
         self.images = load[self.dataset]()
+        self.class_names = list(self.images.classes)
         parts = (self.images.train, self.images.val, self.images.test)
         self.labels = torch.cat([part.labels for part in parts])
         self.in_channels = self.images.shape[0]
@@ -116,17 +121,28 @@ class ImageData(SelectedBatches):
     def training_images(self) -> tuple[Tensor, Tensor | None]:
         """The images to train on, and their labels where batches have them."""
         images, labels = self.images.train if self.supervised else (self.images.unlabeled, None)
-        index = self.limited(len(images))
+        index = self._trained(self._labels_to_train())
         return images[index], None if labels is None else labels[index]
+
+    def _trained(self, labels: Tensor) -> Tensor | slice:
+        """The rows that are trained on, of all that could be, by their labels."""
+        classes = self.trained_classes()
+        if classes is None:
+            return self.limited(len(labels))
+        rows = torch.isin(labels, classes).nonzero().view(-1)
+        return rows[self.limited(len(rows))]
 
     def training_labels(self) -> Tensor:
         """The labels of the images to train on, ``-1`` where one is missing, for what is logged."""
+        labels = self._labels_to_train()
+        return labels[self._trained(labels)]
+
+    def _labels_to_train(self) -> Tensor:
         parts = [self.images.train.labels]
         if not self.supervised:
             others = 0 if self.images.extra is None else len(self.images.extra)
             parts += [self.images.val.labels, torch.full((others,), UNLABELED)]
-        labels = torch.cat(parts)
-        return labels[self.limited(len(labels))]
+        return torch.cat(parts)
 
     def colors(self) -> tuple[list[float], list[float]]:
         """Mean and deviation of each channel over the images that are no test images, or those that are known."""
@@ -168,6 +184,10 @@ class ImageData(SelectedBatches):
         """
         images = torch.cat([part.images for part in (self.images.train, self.images.val, self.images.test)])
         return images[index].float() / 255
+
+    def inputs(self, index: Tensor) -> Tensor:
+        """Some of the images as methods embed them, which is as they are."""
+        return self.pictures(index)
 
     def baselines(self) -> dict[str, Callable[[], Tensor]]:
         """The pixels."""

@@ -64,6 +64,9 @@ class PhotoData(SelectedBatches):
             (default: ``None``, random batches)
         neighbors (DataNeighbors, optional): Finds the nearest neighbors of all training photos when an epoch begins,
             see :class:`ImageData`. (default: ``None``)
+        train_classes (list, optional): Train on images of these classes alone, by their names, and on none without a
+            label: episodes of the others are of classes that training has not seen (``gnnclr few-shot``).
+            (default: ``None``, on all)
 
     Raises:
         ValueError: If there is no ``root``, or an argument does not fit.
@@ -84,8 +87,10 @@ class PhotoData(SelectedBatches):
         workers: int | None = None,
         selection: BatchSelection | None = None,
         neighbors: DataNeighbors | None = None,
+        train_classes: list[str | int] | None = None,
     ) -> None:
-        super().__init__(seed, check_count("data.limit", limit, least=2, optional=True), selection, neighbors)
+        limit = check_count("data.limit", limit, least=2, optional=True)
+        super().__init__(seed, limit, selection, neighbors, train_classes)
         self.dataset = check_choice("data.dataset", dataset, ("folder",))
         self.root = None if root is None else str(expand_path(root))
         self.square = CentralSquare(check_count("data.size", size))
@@ -136,6 +141,12 @@ class PhotoData(SelectedBatches):
         self.split = self._probed(train, val, test)
         self.watched = val if val.numel() > 1 else torch.cat([train, val])
         seen = train[self.labels[train] != UNLABELED] if self.supervised else torch.cat([train, val]).sort().values
+        classes = self.trained_classes()
+        seen = seen if classes is None else seen[torch.isin(self.labels[seen], classes)]
+        if seen.numel() < 2:
+            raise ValueError(
+                f"'data.train_classes' must have two photos to train on (got {seen.numel()} of {self.train_classes})"
+            )
         self._train = seen[self.limited(len(seen))]
 
     def _say_what_was_found(self, source: PhotoSource, broken: dict[int, str]) -> None:
@@ -256,7 +267,12 @@ class PhotoData(SelectedBatches):
         self.setup("evaluate")
         if self.split is None:
             return {}
-        return evaluate_features(self.baselines() | self.embed_all(methods), self.labels, self.split)
+        results = evaluate_features(self.baselines() | self.embed_all(methods), self.labels, self.split)
+        return self.with_own_probes(methods, results)
+
+    def inputs(self, index: Tensor) -> Tensor:
+        """The squares of some of the photos, as methods embed them."""
+        return torch.cat([x.float() / 255 for x in self._squares(self.square, "images", index)])
 
     @torch.no_grad()
     def _features(self, methods: Mapping[str, nn.Module], index: Tensor | None = None) -> dict[str, Tensor]:

@@ -24,6 +24,8 @@ class SelectedBatches(ContrastiveData):
         limit (int, optional): Train on this many of the images, the same ones for all seeds. (default: ``None``)
         selection (BatchSelection, optional): The rule. (default: ``None``, random batches)
         neighbors (DataNeighbors, optional): Finds the neighbors of all training images. (default: ``None``)
+        train_classes (list, optional): The names of the classes that are trained on. (default: ``None``, all images,
+            also those without a label)
     """
 
     def __init__(
@@ -32,8 +34,10 @@ class SelectedBatches(ContrastiveData):
         limit: int | None = None,
         selection: BatchSelection | None = None,
         neighbors: DataNeighbors | None = None,
+        train_classes: list[str | int] | None = None,
     ) -> None:
         super().__init__(seed)
+        self.train_classes = None if train_classes is None else _class_list(train_classes)
         if selection is not None and not isinstance(selection, BatchSelection):
             raise ValueError(f"'data.selection' must be a BatchSelection (got {describe(selection)})")
         self.limit, self.selection, self.neighbors = limit, selection, check_neighbors(neighbors)
@@ -67,6 +71,21 @@ class SelectedBatches(ContrastiveData):
         """The number of this process, and the number of all."""
         return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
 
+    def trained_classes(self) -> Tensor | None:
+        """The numbers of the classes that are trained on; ``None`` for all images.
+
+        Raises:
+            ValueError: If the data have no class of a name that was given.
+        """
+        if self.train_classes is None:
+            return None
+        known = [] if self.class_names is None else list(self.class_names)
+        for name in self.train_classes:
+            if name not in known:
+                which = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "") if known else "none"
+                raise ValueError(f"'data.train_classes' must name classes of the data, {which} (got {name!r})")
+        return torch.tensor([known.index(name) for name in self.train_classes])
+
     def limited(self, count: int) -> Tensor | slice:
         """The images among ``count`` that are trained on."""
         if self.limit is None or self.limit >= count:
@@ -96,3 +115,10 @@ class SelectedBatches(ContrastiveData):
             views = (method.views(chunk.to(device), generator)[:2] for chunk in self.training_chunks(epoch))
             z = [[method.projector(method.encoder(chunk)).float().cpu() for chunk in view] for view in views]
         self.selection.set_embeddings(*map(torch.cat, zip(*z)))
+
+
+def _class_list(names: list[str | int]) -> list[str]:
+    texts = [str(name) for name in names]
+    if len(texts) == 0 or len(set(texts)) < len(texts):
+        raise ValueError(f"'data.train_classes' must be names of classes, each once (got {texts})")
+    return texts

@@ -11,11 +11,13 @@ from gnnclr.vision.datasets.loader import TensorLoader
 from gnnclr.vision.encoders.resnet import resnet
 from gnnclr.vision.encoders.slim_resnet import SlimResNet
 from gnnclr.vision.methods.a_info_nce import AInfoNCE
+from gnnclr.vision.methods.adaptive_alpha import AdaptiveAlpha
 from gnnclr.vision.methods.adversarial import PGDAttack
 from gnnclr.vision.methods.byol import BYOL
 from gnnclr.vision.methods.method import VisionMethod
 from gnnclr.vision.methods.moco import MoCo, NonSemanticNegatives
 from gnnclr.vision.methods.nnclr import NNCLR
+from gnnclr.vision.methods.robust_probe import RobustProbe
 from gnnclr.vision.methods.samp_clr import SAMPCLR
 from gnnclr.vision.methods.sim_siam import SimSiam
 from gnnclr.vision.methods.simclr import SimCLR
@@ -45,6 +47,7 @@ __all__ = [
     "NNCLR",
     "SAMPCLR",
     "AInfoNCE",
+    "AdaptiveAlpha",
     "Backbone",
     "BatchTransform",
     "BatchViews",
@@ -71,6 +74,7 @@ __all__ = [
     "RandomAffine",
     "RandomPhaseTexture",
     "RandomResizedCrop",
+    "RobustProbe",
     "SimCLR",
     "SimSiam",
     "SlimResNet",

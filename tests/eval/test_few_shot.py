@@ -166,3 +166,47 @@ def test_wrong_arguments():
         few_shot(x, y, transport=True, reg=0)
     with pytest.raises(ValueError, match=r"'cost' must be .* shape \[..., n, m\]"):
         transport_plan(torch.zeros(0, 3))
+
+
+def test_tuned_prototypes_equal_a_loop_over_episodes():
+    from gnnclr.eval.few_shot import _tuned_scores
+
+    b, ways, shots, d, epochs, lr = 3, 4, 3, 5, 6, 0.05
+    generator = torch.Generator().manual_seed(0)
+    support = torch.randn(b, ways, shots, d, generator=generator, dtype=torch.float64)
+    query = torch.randn(b, ways * 2, d, generator=generator, dtype=torch.float64)
+    scores = _tuned_scores(support, query, epochs, lr, torch.Generator().manual_seed(7))
+    draw = torch.Generator().manual_seed(7)
+    orders = [torch.rand(b, ways * shots, generator=draw).argsort(dim=1) for _ in range(epochs)]
+    for e in range(b):
+        x, y = support[e].flatten(0, 1), torch.arange(ways).repeat_interleave(shots)
+        linear = torch.nn.Linear(d, ways, dtype=torch.float64)
+        with torch.no_grad():
+            linear.weight.copy_(torch.stack([2 * support[e, c].mean(dim=0) for c in range(ways)]))
+            linear.bias.copy_(torch.stack([-(support[e, c].mean(dim=0) ** 2).sum() for c in range(ways)]))
+        optimizer = torch.optim.Adam(linear.parameters(), lr=lr)
+        for order in orders:
+            for rows in order[e].split(ways):
+                optimizer.zero_grad()
+                torch.nn.functional.cross_entropy(linear(x[rows]), y[rows]).backward()
+                optimizer.step()
+        torch.testing.assert_close(scores[e], linear(query[e]).detach())
+
+
+def test_tuning_starts_as_the_nearest_prototype_and_helps_where_noise_misleads():
+    x, y = clusters(spread=3.0)
+    plain = few_shot(x, y, shots=5, episodes=40, normalize=False)
+    assert few_shot(x, y, shots=5, episodes=40, normalize=False, tune_epochs=1, tune_lr=1e-12) == plain
+    assert few_shot(x, y, shots=5, episodes=40, tune_epochs=3) == few_shot(x, y, shots=5, episodes=40, tune_epochs=3)
+    # Nine directions of noise, and one that tells: the mean of ten rows is far from that of the class.
+    noise = torch.randn(len(y), 9, generator=torch.Generator().manual_seed(2))
+    wide = torch.cat([0.5 * y.unsqueeze(1).float(), noise], dim=1)
+    means = few_shot(wide, y, ways=2, shots=10, episodes=60, normalize=False)
+    tuned = few_shot(wide, y, ways=2, shots=10, episodes=60, normalize=False, tune_epochs=60, tune_lr=0.1)
+    assert tuned.accuracy > means.accuracy + 0.02
+
+
+@pytest.mark.parametrize("wrong", [{"tune_epochs": -1}, {"tune_lr": 0.0}, {"tune_epochs": 1.5}])
+def test_wrong_tuning_is_refused(wrong):
+    with pytest.raises(ValueError, match=f"'{next(iter(wrong))}' must be"):
+        few_shot(*clusters(), **wrong)

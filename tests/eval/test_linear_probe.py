@@ -174,3 +174,20 @@ def test_grids(change):
     x, y = torch.randn(9, 2), torch.arange(9) % 2
     with pytest.raises(ValueError, match=f"'{next(iter(change))}' must be a"):
         linear_probe(x, y, Split.random(9, 0.4, 0.3), **change)
+
+
+@pytest.mark.parametrize("scaling", ["normalize", "standardize", "none"])
+@pytest.mark.parametrize("size", [1.0, 1e-25, 1e30])
+@pytest.mark.parametrize("classes,d", [(3, 5), (2, 200)])
+def test_the_head_is_the_classifier(scaling, size, classes, d):
+    x, y = blobs(120, d=d, spread=3.0, classes=classes)
+    x = (x + 1) * size
+    split = Split.random(120, 0.4, 0.2)
+    result = linear_probe(x, y + 5, split, scalings=[scaling], C=[1.0])
+    predicted = result.head.predict(x)
+    assert torch.equal(predicted[split.test], result.predicted) and set(predicted.tolist()) <= set((y + 5).tolist())
+    assert result.head.weight.shape == (d, classes)
+    if size == 1.0:
+        rows = x[:2].requires_grad_()
+        (grad,) = torch.autograd.grad(result.head(rows).square().sum(), rows)
+        assert torch.isfinite(grad).all() and float(grad.norm()) > 0

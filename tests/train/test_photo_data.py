@@ -112,6 +112,18 @@ def test_folders_of_classes_are_probed(tmp_path, capsys):
     assert "has had all of its 1 epochs and is evaluated alone" in capsys.readouterr().out
 
 
+def test_some_classes_are_trained_on(tmp_path):
+    for name in ("cat", "dog", "owl"):
+        for k in range(6):
+            save(tmp_path / "photos" / name / f"{k}.png", seed=k)
+    data = make_data(tmp_path / "photos", train_classes=["owl", "cat"])
+    data.setup("fit")
+    assert data.training_labels().unique().tolist() == [0, 2] and set(data.labels.tolist()) == {0, 1, 2}
+    for wrong in (["bear"], ["cat", "cat"]):
+        with pytest.raises(ValueError, match=r"'data\.train_classes' must"):
+            make_data(tmp_path / "photos", train_classes=wrong).setup("fit")
+
+
 def test_parts_are_folders(tmp_path, capsys):
     photo_folder(tmp_path, 40, ("train/a", "train/b", "val/a", "val/b", "test/a", "test/b", "train"), kinds=False)
     data = make_data(tmp_path)

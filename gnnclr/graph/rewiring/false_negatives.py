@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.transforms import BaseTransform
 
-from gnnclr.graph.candidates import FEATURES, similar_candidates
+from gnnclr.graph.candidates import FEATURES, check_support, similar_candidates
 from gnnclr.graph.contrast_graph import ContrastGraph
 from gnnclr.graph.pair_exceptions import add_extra_negatives, ignore_negatives, pair_log_weight
 from gnnclr.graph.pairs import is_among
@@ -30,21 +30,30 @@ class DropFalseNegatives(BaseTransform):
         threshold (float, optional): The cosine similarity that they must exceed. (default: ``None``)
         features (str, optional): The rows that are compared: ``"x"``, the embeddings, or ``"features"``, the
             output of the encoder, where the graph has it. (default: ``"x"``)
+        support (str, optional): How similarities to all views of an anchor's sample in the batch are joined, the
+            support set of the paper: ``"max"`` or ``"mean"``. (default: ``None``, the anchor's own alone)
 
     Raises:
         ValueError: If neither ``k`` nor ``threshold`` is given.
     """
 
-    def __init__(self, k: int | None = None, threshold: float | None = None, features: str = "x"):
+    def __init__(
+        self,
+        k: int | None = None,
+        threshold: float | None = None,
+        features: str = "x",
+        support: str | None = None,
+    ):
         check_count("k", k, least=0, optional=True)
         check_number("threshold", threshold, optional=True)
         if k is None and threshold is None:
             raise ValueError("'k' or 'threshold' must be given (got neither)")
         self.k, self.threshold, self.features = k, threshold, check_choice("features", features, FEATURES)
+        self.support = check_support(support)
 
     def find(self, data: ContrastGraph) -> Tensor:
         """The likely false negatives of a graph, as candidate and anchor [2, e]."""
-        return similar_candidates(data, self.k, self.threshold, self.features)
+        return similar_candidates(data, self.k, self.threshold, self.features, self.support)
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph without its likely false negatives."""
@@ -55,6 +64,8 @@ class DropFalseNegatives(BaseTransform):
         shown = [f"{name}={getattr(self, name)}" for name in ("k", "threshold") if getattr(self, name) is not None]
         if self.features != "x":
             shown.append(f"features={self.features!r}")
+        if self.support is not None:
+            shown.append(f"support={self.support!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -72,10 +83,18 @@ class WeighFalseNegatives(DropFalseNegatives):
         threshold (float, optional): The cosine similarity that they must exceed. (default: ``None``)
         weight (float, optional): The weight :math:`\rho > 0`. (default: ``0.5``)
         features (str, optional): The rows that are compared, ``"x"`` or ``"features"``. (default: ``"x"``)
+        support (str, optional): ``"max"`` or ``"mean"`` over the views of an anchor's sample. (default: ``None``)
     """
 
-    def __init__(self, k: int | None = None, threshold: float | None = None, weight: float = 0.5, features: str = "x"):
-        super().__init__(k, threshold, features)
+    def __init__(
+        self,
+        k: int | None = None,
+        threshold: float | None = None,
+        weight: float = 0.5,
+        features: str = "x",
+        support: str | None = None,
+    ):
+        super().__init__(k, threshold, features, support)
         self.weight = float(check_positive("weight", weight))
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:

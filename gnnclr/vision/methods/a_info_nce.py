@@ -1,13 +1,18 @@
 """Adversarial contrastive learning with asymmetric InfoNCE."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 import torch
 from torch import Tensor, nn
 
+from gnnclr.eval import ProbeResult, Split
 from gnnclr.eval.geometry import alignment, view_measures
 from gnnclr.losses import AsymmetricInfoNCELoss
 from gnnclr.ops.check import describe
+from gnnclr.vision.methods.adaptive_alpha import AdaptiveAlpha
 from gnnclr.vision.methods.adversarial import PGDAttack, frozen_statistics
 from gnnclr.vision.methods.method import VisionMethod
+from gnnclr.vision.methods.robust_probe import RobustProbe
 from gnnclr.vision.transforms.normalize import Normalize
 from gnnclr.vision.transforms.views import Views
 
@@ -34,6 +39,10 @@ class AInfoNCE(VisionMethod):
             ``NTXentLoss`` all are alike. (default: ``AsymmetricInfoNCELoss()``: temperature 0.5, :math:`\alpha` 0.2)
         attack (PGDAttack, optional): The attack, whose steps make up the cost of a training step. (default:
             ``PGDAttack()``: seven steps in a ball of 8/255)
+        adaptive (AdaptiveAlpha, optional): Adapts the :math:`\alpha` of the loss to the distance of adversarial
+            views; the attack is made at its smallest. (default: :obj:`None`, the loss has it fixed)
+        robust_probe (RobustProbe, optional): Judges the features, beside other probes, under attack; :obj:`None` leaves
+            it out. (default: :obj:`None`)
         chunk_size (int, optional): Views that the encoder takes at once, see :class:`VisionMethod`.
             (default: :obj:`None`, all of a batch)
 
@@ -53,6 +62,8 @@ class AInfoNCE(VisionMethod):
         views: Views,
         loss: nn.Module | None = None,
         attack: PGDAttack | None = None,
+        adaptive: AdaptiveAlpha | None = None,
+        robust_probe: RobustProbe | None = None,
         chunk_size: int | None = None,
     ):
         super().__init__(encoder, views, chunk_size)
@@ -64,6 +75,26 @@ class AInfoNCE(VisionMethod):
         self.projector = projector
         self.loss = AsymmetricInfoNCELoss() if loss is None else loss
         self.attack = PGDAttack() if attack is None else attack
+        self.adaptive, self.robust_probe = adaptive, robust_probe
+        if adaptive is not None and getattr(self.loss, "alpha", None) is None:
+            raise ValueError(
+                f"'adaptive' must be None for a loss without inferior positives (got {type(self.loss).__name__})"
+            )
+
+    def start_epoch(self, epoch: int) -> None:
+        """Says which epoch begins."""
+        if self.adaptive is not None:
+            self.adaptive.start_epoch(epoch)
+
+    def own_probes(
+        self,
+        images: Callable[[Tensor], Tensor],
+        labels: Tensor,
+        split: Split,
+        probes: Mapping[str, ProbeResult],
+    ) -> dict[str, ProbeResult]:
+        """Accuracy under attack, see :class:`RobustProbe`; nothing without a ``robust_probe``."""
+        return {} if self.robust_probe is None else self.robust_probe(self, images, labels, split, probes)
 
     def training_step_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch.
@@ -73,13 +104,26 @@ class AInfoNCE(VisionMethod):
 
         Returns:
             The loss, and detached scalars to log: ``alignment`` and ``uniformity`` of the clean views, and
-            ``adversarial_alignment``, that of the first view and the adversarial one.
+            ``adversarial_alignment``, that of the first view and the adversarial one; ``alpha`` and the distance
+            ``adversarial_distance`` of their features where it adapts.
         """
         clean = self.views(batch["image"])
-        z = self._embed([*clean, self.adversarial_view(clean)])
+        if self.adaptive is not None:
+            self.loss.alpha = self.adaptive.alpha
+        views = [*clean, self.adversarial_view(clean)]
+        # One pass over all views: one batch for the normalization layers, and larger products.
+        features = self.encode(torch.cat(views))
+        logs = {} if self.adaptive is None else self._adapt(features.detach().chunk(len(views)))
+        z = self.projector(features).chunk(len(views))
         loss = self.loss(*z)
-        adversarial = alignment(z[0].detach(), z[-1].detach())
-        return loss, view_measures(*z[:2]) | {"adversarial_alignment": adversarial}
+        logs["adversarial_alignment"] = alignment(z[0].detach(), z[-1].detach())
+        return loss, view_measures(*z[:2]) | logs
+
+    def _adapt(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Sets the weight of the loss by the features of all views."""
+        alpha, distance = self.adaptive(features[0], features[-1])
+        self.loss.alpha = alpha
+        return {"alpha": distance.new_tensor(alpha), "adversarial_distance": distance}
 
     def adversarial_view(self, views: list[Tensor]) -> Tensor:
         """The adversarial view of a batch of clean views, all normalized."""
@@ -100,6 +144,5 @@ class AInfoNCE(VisionMethod):
         return torch.addcmul(normalize.mean, images, normalize.std)
 
     def _embed(self, views: list[Tensor]) -> list[Tensor]:
-        # One pass over all views: one batch for the normalization layers, and larger products.
         x = self.projector(self.encode(torch.cat(views)))
         return list(x.split([len(view) for view in views]))
