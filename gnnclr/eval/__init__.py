@@ -2,6 +2,7 @@
 
 from gnnclr.eval.baselines import evaluate_features
 from gnnclr.eval.clustering import ClusteringResult, clustering_scores
+from gnnclr.eval.few_labels import few_labels
 from gnnclr.eval.few_shot import FewShotResult, few_shot
 from gnnclr.eval.geometry import (
     alignment,
@@ -18,6 +19,8 @@ from gnnclr.eval.multilabel_probe import MultilabelScores, multilabel_probe
 from gnnclr.eval.neighborhood import neighborhood_overlap
 from gnnclr.eval.paired import Difference, paired_difference
 from gnnclr.eval.result import ProbeResult
+from gnnclr.eval.retrieval import RetrievalResult, retrieval
+from gnnclr.eval.sgd_probe import sgd_probe
 from gnnclr.eval.similarity_search import similarity_search
 from gnnclr.eval.split import Split
 from gnnclr.eval.table import results_table
@@ -31,11 +34,13 @@ __all__ = [
     "LinkSplit",
     "MultilabelScores",
     "ProbeResult",
+    "RetrievalResult",
     "Split",
     "alignment",
     "clustering_scores",
     "effective_rank",
     "evaluate_features",
+    "few_labels",
     "few_shot",
     "knn_probe",
     "linear_probe",
@@ -46,6 +51,8 @@ __all__ = [
     "paired_difference",
     "positive_similarity",
     "results_table",
+    "retrieval",
+    "sgd_probe",
     "similarity_search",
     "uniformity",
     "view_measures",

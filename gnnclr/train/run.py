@@ -233,6 +233,16 @@ class Run:
         _, method, data, _ = self._load(pretrained=False)
         return method, data
 
+    @names_fields
+    def load_methods(self) -> tuple[nn.Module, nn.Module, ContrastiveData]:
+        """The untrained method, that of the last checkpoint, and the data, of which nothing is read.
+
+        Raises:
+            RecipeError: As of :meth:`load`.
+        """
+        untrained, method, data, _ = self._load()
+        return untrained, method, data
+
     def _load(self, pretrained: bool = True) -> tuple[nn.Module, nn.Module, ContrastiveData, int]:
         self._check_has_checkpoint()
         built = self._build(pretrained)

@@ -19,9 +19,8 @@ def export_backbone(backbone: Backbone, path: str | Path, format: str) -> Path:
     r"""Writes a trained encoder to a file that needs nothing of this package to be read.
 
     ``"safetensors"``
-        The weights of the encoder alone, under its own names: those of the library that has the
-        network. The metadata have
-        the preprocessing: ``size``, ``share``, ``channels``, ``mean`` and ``std`` as JSON under ``preprocessing``.
+        The weights of the encoder alone, under the names of the library that has the network. The metadata have the
+        preprocessing: ``size``, ``share``, ``channels``, ``mean`` and ``std`` as JSON under ``preprocessing``.
     ``"torch_export"``
         A program for :func:`torch.export.load`, whose module maps images to features.
     ``"onnx"``
