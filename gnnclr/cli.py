@@ -29,6 +29,7 @@ examples:
   gnnclr fit --config grace-cora --print_config            all settings of a recipe
   gnnclr fit --ckpt_path=runs/cora/checkpoints/last.ckpt   go on with a run that was stopped
   gnnclr evaluate --config grace-sbm --seeds 5             mean and standard deviation over seeds
+  gnnclr evaluate --run runs/photos --data.dataset=folder --data.root=OTHER   on other labeled images
   gnnclr compare --configs grace,ccassg --data.dataset=graph.pt --seeds 5
   gnnclr search --config decoupled-lsa --data.dataset=graph.pt --budget 50
   gnnclr embed --run runs/cora --output z.npz
@@ -139,10 +140,13 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     fit.add_argument("--help-all", action="store_true", help="show all fields that every recipe has")
     fit.set_defaults(function=commands.fit, takes_recipe=True)
 
-    evaluate = parsers.add_parser("evaluate", help="probe a run, or a recipe over several seeds", allow_abbrev=False)
+    brief = "probe a run, on its data or others, or a recipe over several seeds"
+    evaluate = parsers.add_parser("evaluate", help=brief, allow_abbrev=False)
     evaluate.add_argument("--run", type=_path, metavar="FOLDER", help="the folder of a run")
     _recipe_options(evaluate, "with --config: folder of the runs (default: runs/NAME/seeds)")
     evaluate.add_argument("--seeds", type=int, metavar="N", help="with --config: train seeds 0 to N-1 (default: 5)")
+    what = "with --run and --data.dataset: train the whole encoder on these images for N epochs, too"
+    evaluate.add_argument("--finetune", type=int, metavar="N", help=what)
     evaluate.set_defaults(function=commands.evaluate, takes_recipe=True)
 
     compare = parsers.add_parser("compare", help="several recipes on the same data and seeds", allow_abbrev=False)

@@ -83,8 +83,12 @@ def evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
         for name in ("seeds", "out"):
             if (value := getattr(arguments, name)) is not None:
                 raise ValueError(f"'--{name}' goes with --config; --run evaluates one run in its folder (got {value})")
+        if any(word.startswith(("--data.dataset", "--data.init_args.dataset")) for word in overrides):
+            return _evaluate_elsewhere(arguments, overrides)
+        _check_no_finetune(arguments, "--run FOLDER --data.dataset=NAME")
         _print_result(Run.open(arguments.run, overrides).evaluate())
         return 0
+    _check_no_finetune(arguments, "--run FOLDER --data.dataset=NAME")
     _check_no_seed(overrides)
     name, count = _name(arguments.config), 5 if arguments.seeds is None else arguments.seeds
     seeds = Seeds(parse_recipe(arguments.config, overrides), arguments.out or f"runs/{name}/seeds", name)
@@ -95,6 +99,25 @@ def evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
     if not is_rank_zero():
         return 0
     print(f"\n{table}\n\nTest results in percent, mean ± standard deviation over {count} seeds; see {seeds.folder}")
+    return 0
+
+
+def _check_no_finetune(arguments: argparse.Namespace, needs: str) -> None:
+    if arguments.finetune is not None:
+        raise ValueError(f"'--finetune' goes with {needs} (got {arguments.finetune})")
+
+
+def _evaluate_elsewhere(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    """Evaluates the encoder of a run on other labeled images."""
+    from gnnclr.eval import results_table
+    from gnnclr.train import Run
+    from gnnclr.train.transfer import Transfer
+
+    result = Transfer(Run.open(arguments.run), overrides, arguments.finetune or 0).evaluate()
+    about, few = result["data"], ", ".join(f"{name} are {count}" for name, count in result["labels"].items())
+    print(f"\n{results_table(result['test'], corner='test')}\n")
+    print(f"{about['train']} training, {about['val']} validation and {about['test']} test images of", end=" ")
+    print(f"{about['classes']} classes; {few} of the training images. All is in {result['path']}")
     return 0
 
 

@@ -142,7 +142,7 @@ LEFT_OUT = {
     "load_multiplex_data",
     "torchvision_images",
     "neighbor_batches",
-    "resnet",
+    "image_encoder",
 }
 #: What looks wrong and makes sense.
 SENSIBLE = {

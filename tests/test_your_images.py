@@ -15,6 +15,7 @@ import torch
 from photo_files import photo_folder, save
 
 from gnnclr.cli import main
+from gnnclr.train import parse_recipe
 
 PAGE = (Path(__file__).parent.parent / "docs" / "your_images.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^    gnnclr (.*)$", PAGE, re.MULTILINE)
@@ -35,8 +36,14 @@ RUN = Path("runs", "simclr-folder", "1")
 
 
 def command(start):
-    (found,) = (shlex.split(text) for text in COMMANDS if text.startswith(start))
-    return found
+    """The shortest command that begins so: others add an option to it."""
+    return shlex.split(min((text for text in COMMANDS if text.startswith(start)), key=len))
+
+
+@pytest.mark.parametrize("text", [text for text in COMMANDS if text.startswith("fit --config")])
+def test_commands_are_recipes(text):
+    words = shlex.split(text)
+    assert parse_recipe(words[2], words[3:]).data.init_args.root == "photos"
 
 
 def read(folder):

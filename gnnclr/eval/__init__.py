@@ -2,6 +2,7 @@
 
 from gnnclr.eval.baselines import evaluate_features
 from gnnclr.eval.clustering import ClusteringResult, clustering_scores
+from gnnclr.eval.few_labels import few_labels
 from gnnclr.eval.few_shot import FewShotResult, few_shot
 from gnnclr.eval.geometry import (
     alignment,
@@ -20,6 +21,8 @@ from gnnclr.eval.neighborhood import neighborhood_overlap
 from gnnclr.eval.paired import Difference, paired_difference
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.robust_accuracy import RobustResult, robust_accuracy
+from gnnclr.eval.retrieval import RetrievalResult, retrieval
+from gnnclr.eval.sgd_probe import sgd_probe
 from gnnclr.eval.similarity_search import similarity_search
 from gnnclr.eval.split import Split
 from gnnclr.eval.table import results_table
@@ -35,11 +38,13 @@ __all__ = [
     "MultilabelScores",
     "ProbeResult",
     "RobustResult",
+    "RetrievalResult",
     "Split",
     "alignment",
     "clustering_scores",
     "effective_rank",
     "evaluate_features",
+    "few_labels",
     "few_shot",
     "knn_probe",
     "linear_probe",
@@ -51,6 +56,8 @@ __all__ = [
     "positive_similarity",
     "results_table",
     "robust_accuracy",
+    "retrieval",
+    "sgd_probe",
     "similarity_search",
     "uniformity",
     "view_measures",

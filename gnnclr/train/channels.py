@@ -1,4 +1,4 @@
-"""Numbers of channels and classes, and the colors of images, which a recipe leaves to the data."""
+"""Numbers of channels and classes, sizes and colors of images, and widths, which a recipe leaves to be found."""
 
 import copy
 import inspect
@@ -7,18 +7,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from jsonargparse import ArgumentParser, Namespace
+from torch import nn
 
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.image_data import known_colors
 from gnnclr.train.module import ContrastiveModule
+from gnnclr.vision import image_encoder
+from gnnclr.vision.encoders.feature_width import feature_width
 
-#: Stands for what is read from the data: for a number as in PyG, for a color nothing.
-FROM_DATA = {"channels": -1, "classes": -1, "mean": None, "std": None}
+#: Stands for what is found: for a number as in PyG, for colors and sizes of images nothing.
+FROM_DATA = {"channels": -1, "classes": -1, "mean": None, "std": None, "size": None, "width": -1}
 COLORS = {"mean": "mean", "std": "std"}
 #: What is read, by the part of a method and the argument.
 NUMBERS = {
     "method": {"in_channels": "channels", "num_communities": "classes"},
-    "encoder": {"in_channels": "channels"},
+    "encoder": {"in_channels": "channels", "image_size": "size"},
+    "projector": {"in_features": "width"},
     "decoder": {"out_channels": "channels"},
     "views": COLORS,
     "normalize": COLORS,
@@ -30,16 +34,18 @@ class Numbers(NamedTuple):
     """What a recipe may leave to its data.
 
     Args:
-        channels (int): Channels of the input.
-        classes (int, optional): The number of classes, where it is known.
+        channels (int, optional): Channels of the input, where they are known.
+        classes (int, optional): The number of classes.
         mean (list[float], optional): The mean of each channel of images in [0, 1], where it is known.
         std (list[float], optional): The deviation of each channel.
+        size (int, optional): Height and width of images where nothing is random.
     """
 
-    channels: int
+    channels: int | None = None
     classes: int | None = None
     mean: list[float] | None = None
     std: list[float] | None = None
+    size: int | None = None
 
 
 def open_channels(settings: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +58,7 @@ def open_channels(settings: dict[str, Any]) -> dict[str, Any]:
     model = settings.get("model")
     for part, role in _parts(model.get("method") if isinstance(model, dict) else None):
         for name, what in NUMBERS[role].items():
-            if what != "classes" and name in _arguments(part["class_path"]):
+            if what not in ("classes", "width") and name in _arguments(part["class_path"]):
                 part["init_args"] = {name: FROM_DATA[what]} | (part.get("init_args") or {})
     return settings
 
@@ -66,16 +72,16 @@ def read_from_data(recipe: Namespace) -> tuple[Namespace, ContrastiveData | None
     Raises:
         ValueError: If classes are to be counted, and the data have no labels.
     """
-    if not _open_numbers(recipe):
-        return copy.deepcopy(recipe), None
-    data = _load(recipe)
     wanted = {NUMBERS[role][name] for _, role, name in _open_numbers(recipe)}
+    if not wanted - {"size", "width"}:  # these need no data
+        return with_numbers(recipe, Numbers(size=_size(build_data(recipe)))) if wanted else copy.deepcopy(recipe), None
+    data = _load(recipe)
     colors = (data.colors() if wanted & {"mean", "std"} else None) or (None, None)
-    return with_numbers(recipe, Numbers(data.in_channels, data.num_classes, *colors)), data
+    return with_numbers(recipe, Numbers(data.in_channels, data.num_classes, *colors, _size(data))), data
 
 
 def with_numbers(recipe: Namespace, numbers: Numbers) -> Namespace:
-    """The recipe with numbers in the place of those that it leaves to the data.
+    """The recipe with numbers in the place of those that it leaves to the data, and with the width of its encoder.
 
     Args:
         recipe (Namespace): The settings, see :func:`gnnclr.train.parse_recipe`; they stay as they are.
@@ -85,16 +91,50 @@ def with_numbers(recipe: Namespace, numbers: Numbers) -> Namespace:
         ValueError: If a number is wanted that is not known.
     """
     recipe = copy.deepcopy(recipe)
+    widths = []
     for args, role, name in _open_numbers(recipe):
-        value = getattr(numbers, NUMBERS[role][name])
-        if value is None:
-            where = f"'model.method.{name if role == 'method' else f'{role}.{name}'}'"
-            why = (
-                "have no labels to count the classes of" if name not in COLORS else "do not say which colors they have"
-            )
-            raise ValueError(f"{where} must be given: the data {why}")
-        args[name] = value
+        what = NUMBERS[role][name]
+        if what == "width":
+            widths.append((args, name))
+        else:
+            args[name] = getattr(numbers, what)
+            if args[name] is None and what != "size":
+                raise ValueError(_unknown(role, name))
+    method = _items(recipe.model.method.get("init_args") or {})
+    for args, name in widths if isinstance(method.get("encoder"), Namespace) else ():
+        args[name] = _width(method["encoder"], numbers)
     return recipe
+
+
+def _width(encoder: Namespace, numbers: Numbers) -> int:
+    parser, settings = ArgumentParser(exit_on_error=False), Namespace(encoder=without_weights(encoder))
+    parser.add_argument("--encoder", type=nn.Module)
+    return feature_width(lambda: parser.instantiate(settings).encoder, numbers.channels, numbers.size)
+
+
+def without_weights(settings: Any) -> Any:
+    """A copy of settings in which no :func:`gnnclr.vision.image_encoder` reads pretrained weights.
+
+    Args:
+        settings (Namespace): The settings of an encoder, or of what has one.
+    """
+    settings = copy.deepcopy(settings)
+    todo = [settings]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, list):
+            todo += part
+        elif isinstance(part, Namespace):
+            if str(part.get("class_path")).rpartition(".")[2] == image_encoder.__name__:
+                part.init_args.weights = None
+            todo += vars(part).values()
+    return settings
+
+
+def _unknown(role: str, name: str) -> str:
+    where = f"'model.method.{name if role == 'method' else f'{role}.{name}'}'"
+    why = "have no labels to count the classes of" if name not in COLORS else "do not say which colors they have"
+    return f"{where} must be given: the data {why}"
 
 
 def build_data(recipe: Namespace) -> ContrastiveData:
@@ -128,7 +168,7 @@ def build_module(
         ValueError: If a number is wanted and not given.
     """
     colors = known_colors(recipe.data.init_args.get("dataset")) if colors is None else colors
-    numbers = Numbers(channels, classes, *(colors or (None, None)))
+    numbers = Numbers(channels, classes, *(colors or (None, None)), _size(build_data(recipe)))
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(ContrastiveModule, "model")
     return parser.instantiate(Namespace(model=with_numbers(recipe, numbers).model)).model
@@ -175,6 +215,10 @@ def _arguments(class_path: Any) -> set[str]:
         return set()
     found = found or getattr(node, class_path, None) or getattr(vision, class_path, None)
     return set(inspect.signature(found).parameters) if callable(found) else set()
+
+
+def _size(data: ContrastiveData) -> int | None:
+    return None if data.square is None else data.square.size
 
 
 def _load(recipe: Namespace) -> ContrastiveData:

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from torch import nn
+
 from gnnclr.configs import RecipeError
+from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.run import Run
 from gnnclr.vision import Backbone
 
@@ -34,7 +37,17 @@ def backbone_of(run: Run) -> Backbone:
     Args:
         run (Run): The run.
     """
-    method, data = run.load_method()
+    return backbone_of_method(run, *run.load_method())
+
+
+def backbone_of_method(run: Run, method: nn.Module, data: ContrastiveData) -> Backbone:
+    """The encoder of a method of an open run, in evaluation mode.
+
+    Args:
+        run (Run): The run.
+        method (torch.nn.Module): Its method, trained or not.
+        data (ContrastiveData): Its data, of which nothing is read.
+    """
     features = getattr(method, "features", None)
     if not callable(features):
         raise RecipeError(

@@ -22,7 +22,7 @@ from gnnclr.ops.check import check_seed
 from gnnclr.ops.notice import notice
 from gnnclr.processes import is_rank_zero
 from gnnclr.train.callbacks import SaveFiles, StepProgress, StepSeed
-from gnnclr.train.channels import read_from_data
+from gnnclr.train.channels import read_from_data, without_weights
 from gnnclr.train.check_settings import check_parts, check_trainer
 from gnnclr.train.checkpoint import OF_TRAINING, PARTS, AtomicCheckpointIO, check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
@@ -109,9 +109,13 @@ class Run:
     def build(self) -> Namespace:
         """Makes ``model``, with the initial weights that the seed gives, ``data``, and the arguments of the trainer.
         Numbers of channels that the recipe leaves to the data are in :attr:`recipe` from then on."""
+        return self._build()
+
+    def _build(self, pretrained: bool = True) -> Namespace:
+        """As :meth:`build`; weights of files, which a checkpoint replaces, may be left out."""
         self.recipe, data = read_from_data(self.recipe)
         seed_everything(check_seed("seed_everything", self.recipe.seed_everything, bits=32), verbose=False)
-        built = recipe_parser().instantiate(self.recipe)
+        built = recipe_parser().instantiate(self.recipe if pretrained else without_weights(self.recipe))
         built.data = built.data if data is None else data
         return built
 
@@ -226,12 +230,22 @@ class Run:
         Raises:
             RecipeError: As of :meth:`load`.
         """
-        _, method, data, _ = self._load()
+        _, method, data, _ = self._load(pretrained=False)
         return method, data
 
-    def _load(self) -> tuple[nn.Module, nn.Module, ContrastiveData, int]:
+    @names_fields
+    def load_methods(self) -> tuple[nn.Module, nn.Module, ContrastiveData]:
+        """The untrained method, that of the last checkpoint, and the data, of which nothing is read.
+
+        Raises:
+            RecipeError: As of :meth:`load`.
+        """
+        untrained, method, data, _ = self._load()
+        return untrained, method, data
+
+    def _load(self, pretrained: bool = True) -> tuple[nn.Module, nn.Module, ContrastiveData, int]:
         self._check_has_checkpoint()
-        built = self.build()
+        built = self._build(pretrained)
         module, data = built.model, built.data
         untrained = copy.deepcopy(module.method)
         checkpoint = read_checkpoint(self.checkpoint)

@@ -8,7 +8,7 @@ from gnnclr.vision.datasets.digits import digits, digits_canvas
 from gnnclr.vision.datasets.image_folder import image_folder
 from gnnclr.vision.datasets.images import Images, Labeled
 from gnnclr.vision.datasets.loader import TensorLoader
-from gnnclr.vision.encoders.resnet import resnet
+from gnnclr.vision.encoders.image_encoder import image_encoder
 from gnnclr.vision.encoders.slim_resnet import SlimResNet
 from gnnclr.vision.methods.a_info_nce import AInfoNCE
 from gnnclr.vision.methods.adaptive_alpha import AdaptiveAlpha
@@ -88,7 +88,7 @@ __all__ = [
     "digits",
     "digits_canvas",
     "export_backbone",
+    "image_encoder",
     "image_folder",
-    "resnet",
     "torchvision_images",
 ]

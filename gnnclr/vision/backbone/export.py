@@ -19,8 +19,8 @@ def export_backbone(backbone: Backbone, path: str | Path, format: str) -> Path:
     r"""Writes a trained encoder to a file that needs nothing of this package to be read.
 
     ``"safetensors"``
-        The weights of the encoder alone, under its own names: those of a ResNet are torchvision's. The metadata have
-        the preprocessing: ``size``, ``share``, ``channels``, ``mean`` and ``std`` as JSON under ``preprocessing``.
+        The weights of the encoder alone, under the names of the library that has the network. The metadata have the
+        preprocessing: ``size``, ``share``, ``channels``, ``mean`` and ``std`` as JSON under ``preprocessing``.
     ``"torch_export"``
         A program for :func:`torch.export.load`, whose module maps images to features.
     ``"onnx"``
@@ -63,27 +63,26 @@ def _safetensors(backbone: Backbone, file: IO[bytes]) -> None:
     file.write(safetensors.save(weights, {"format": "pt", **_metadata(backbone)}))
 
 
+def _program(backbone: Backbone) -> torch.export.ExportedProgram:
+    """The encoder as a program for any number of images."""
+    arguments = (backbone.features, (example_images(backbone),))
+    shapes = ({0: torch.export.Dim("batch", min=1)},)
+    try:
+        return torch.export.export(*arguments, dynamic_shapes=shapes, strict=False)
+    except RuntimeError:  # attention of torch keeps the number of the example, unless its code is read
+        return torch.export.export(*arguments, dynamic_shapes=shapes, strict=True)
+
+
 def _torch_export(backbone: Backbone, file: IO[bytes]) -> None:
-    images = example_images(backbone)
-    batch = torch.export.Dim("batch", min=1)
-    program = torch.export.export(backbone.features, (images,), dynamic_shapes=({0: batch},))
     extra = {"preprocessing.json": _metadata(backbone)["preprocessing"]}
-    torch.export.save(program, file, extra_files=extra)
+    torch.export.save(_program(backbone), file, extra_files=extra)
 
 
 def _onnx(backbone: Backbone, file: IO[bytes]) -> None:
     for package in ("onnx", "onnxscript"):
         optional_package(package, package, "the format onnx", EXTRA)
-    images = example_images(backbone)
-    program = torch.onnx.export(
-        backbone.features,
-        (images,),
-        input_names=["images"],
-        output_names=["features"],
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-        dynamo=True,
-        verbose=False,
-    )
+    names: dict[str, Any] = {"input_names": ["images"], "output_names": ["features"]}
+    program = torch.onnx.export(_program(backbone), **names, dynamo=True, verbose=False)
     model = program.model_proto
     for key, value in _metadata(backbone).items():
         model.metadata_props.add(key=key, value=value)

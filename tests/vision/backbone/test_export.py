@@ -6,7 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from gnnclr.vision import Backbone, BatchViews, CentralSquare, MLPHead, SimCLR, SlimResNet, export_backbone, resnet
+from gnnclr.vision import (
+    Backbone,
+    BatchViews,
+    CentralSquare,
+    MLPHead,
+    SimCLR,
+    SlimResNet,
+    export_backbone,
+    image_encoder,
+)
 
 
 def backbone(encoder, size=12):
@@ -24,7 +33,7 @@ def test_weights_are_those_of_torchvision(tmp_path):
     safe = pytest.importorskip("safetensors", reason="needs the extra 'export'")
     from torchvision.models import resnet18
 
-    trained = backbone(resnet("resnet18", stem="imagenet"), 32)
+    trained = backbone(image_encoder("resnet18"), 32)
     path = export_backbone(trained, tmp_path / "encoder.safetensors", "safetensors")
     other = resnet18()
     other.fc = nn.Identity()
@@ -40,8 +49,10 @@ def test_weights_are_those_of_torchvision(tmp_path):
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 @pytest.mark.parametrize("format", ["torch_export", "onnx"])
-def test_programs_take_batches_of_any_size(format, tmp_path):
-    trained = backbone(SlimResNet((4, 8)))
+@pytest.mark.parametrize("network", ["convolutions", "attention"])
+def test_programs_take_batches_of_any_size(network, format, tmp_path):
+    transformer = image_encoder("vit_ti_4", image_size=12, options={"num_layers": 1})
+    trained = backbone(transformer if network == "attention" else SlimResNet((4, 8)))
     if format == "onnx":
         for package in ("onnx", "onnxscript", "onnxruntime"):
             pytest.importorskip(package, reason="needs the extra 'test'")
