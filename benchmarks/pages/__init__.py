@@ -24,6 +24,7 @@ PAGES = {
         "variants": "variants",
     },
     "graphs": {"methods": "methods", "grace": "grace", "multiplex": "multiplex"},
+    "auto": {"auto": "auto"},
     "communities": {"communities": "communities"},
     "large": {"large": "large", "full_batch": "full_batch"},
     "neighbors": {"neighbors": "neighbors"},

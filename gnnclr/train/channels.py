@@ -1,4 +1,5 @@
-"""Numbers of channels and classes, and the colors of images, which a recipe leaves to the data."""
+"""Numbers of channels and classes, the colors of images and the propagation of features, which a recipe leaves to the
+data."""
 
 import copy
 import inspect
@@ -8,17 +9,20 @@ from typing import Any, NamedTuple
 
 from jsonargparse import ArgumentParser, Namespace
 
+from gnnclr.node.sparse.propagation_blocks import CONCATENATION
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.image_data import known_colors
 from gnnclr.train.module import ContrastiveModule
 
 #: Stands for what is read from the data: for a number as in PyG, for a color nothing.
-FROM_DATA = {"channels": -1, "classes": -1, "mean": None, "std": None}
+FROM_DATA = {"channels": -1, "classes": -1, "mean": None, "std": None, "blocks": None}
 COLORS = {"mean": "mean", "std": "std"}
+#: Why a number is not known.
+WHY = dict.fromkeys(COLORS, "do not say which colors they have") | {"blocks": "have no edges to propagate over"}
 #: What is read, by the part of a method and the argument.
 NUMBERS = {
     "method": {"in_channels": "channels", "num_communities": "classes"},
-    "encoder": {"in_channels": "channels"},
+    "encoder": {"in_channels": "channels", "blocks": "blocks"},
     "decoder": {"out_channels": "channels"},
     "views": COLORS,
     "normalize": COLORS,
@@ -34,12 +38,14 @@ class Numbers(NamedTuple):
         classes (int, optional): The number of classes, where it is known.
         mean (list[float], optional): The mean of each channel of images in [0, 1], where it is known.
         std (list[float], optional): The deviation of each channel.
+        blocks (list, optional): How features of a graph are propagated, where it was chosen.
     """
 
     channels: int
     classes: int | None = None
     mean: list[float] | None = None
     std: list[float] | None = None
+    blocks: list[list[float]] | None = None
 
 
 def open_channels(settings: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +77,8 @@ def read_from_data(recipe: Namespace) -> tuple[Namespace, ContrastiveData | None
     data = _load(recipe)
     wanted = {NUMBERS[role][name] for _, role, name in _open_numbers(recipe)}
     colors = (data.colors() if wanted & {"mean", "std"} else None) or (None, None)
-    return with_numbers(recipe, Numbers(data.in_channels, data.num_classes, *colors)), data
+    blocks = data.choose_blocks() if "blocks" in wanted else None
+    return with_numbers(recipe, Numbers(data.in_channels, data.num_classes, *colors, blocks)), data
 
 
 def with_numbers(recipe: Namespace, numbers: Numbers) -> Namespace:
@@ -89,9 +96,7 @@ def with_numbers(recipe: Namespace, numbers: Numbers) -> Namespace:
         value = getattr(numbers, NUMBERS[role][name])
         if value is None:
             where = f"'model.method.{name if role == 'method' else f'{role}.{name}'}'"
-            why = (
-                "have no labels to count the classes of" if name not in COLORS else "do not say which colors they have"
-            )
+            why = WHY.get(name, "have no labels to count the classes of")
             raise ValueError(f"{where} must be given: the data {why}")
         args[name] = value
     return recipe
@@ -128,7 +133,8 @@ def build_module(
         ValueError: If a number is wanted and not given.
     """
     colors = known_colors(recipe.data.init_args.get("dataset")) if colors is None else colors
-    numbers = Numbers(channels, classes, *(colors or (None, None)))
+    blocks = [list(block) for block in CONCATENATION]  # nothing is chosen without data
+    numbers = Numbers(channels, classes, *(colors or (None, None)), blocks)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(ContrastiveModule, "model")
     return parser.instantiate(Namespace(model=with_numbers(recipe, numbers).model)).model
