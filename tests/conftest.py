@@ -38,7 +38,8 @@ def one_probe(monkeypatch):
     from gnnclr.eval import linear_probe
 
     quick = functools.partial(linear_probe, scalings=["none"], C=[1.0])
-    monkeypatch.setattr("gnnclr.eval.baselines.linear_probe", quick)
+    for module in ("baselines", "validation_accuracy"):
+        monkeypatch.setattr(f"gnnclr.eval.{module}.linear_probe", quick)
 
 
 def pytest_generate_tests(metafunc):

@@ -208,11 +208,13 @@ def test_page_on_your_graph_runs(tmp_path, monkeypatch, capsys, one_probe):
             trains = not command.startswith(("embed", "report"))
             assert main([*shlex.split(command), *["--trainer.accelerator=cpu"] * trains]) == 0
         said.append(capsys.readouterr().out)
-    assert len(found) == 9 and (tmp_path / "report.html").is_file()
+    assert len(found) == 11 and (tmp_path / "report.html").is_file()
     assert re.search(r"^    (my_graph\.pt: .*), \.\.\.$", text, re.MULTILINE)[1] in said[1]
+    assert "chosen by accuracy on 30 validation nodes" in said[1] and "training " in said[1]
+    assert names["choice"].by.startswith("link AUC") and len(names["h"]) == 300
     assert names["fitted"].z.shape == (300, 512) and names["z"].shape == (80, 512)
-    assert "| ccassg " in said[3] and "linear − grace" in said[3] and "[" in said[3]
-    assert "is the best by validation" in said[5] and "fit --config runs/searched/best.yaml" in said[5]
+    assert "| ccassg " in said[5] and "linear − grace" in said[5] and "[" in said[5]
+    assert "is the best by validation" in said[7] and "fit --config runs/searched/best.yaml" in said[7]
     with np.load("z.npz", allow_pickle=False) as arrays:
         assert arrays["z"].shape == (80, 512)
 

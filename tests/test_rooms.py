@@ -116,8 +116,9 @@ WINGS = {
     "transforms": {"sparse", "datasets"},
     "loader": {"sparse", "datasets"},
     "rewiring": {"sparse", "datasets"},
+    "choice": {"sparse", "datasets"},
     "encoders": {"sparse", "datasets", "transforms"},
-    "methods": {"sparse", "datasets", "transforms", "rewiring", "encoders"},
+    "methods": {"sparse", "datasets", "transforms", "rewiring", "choice", "encoders"},
 }
 
 

@@ -14,8 +14,14 @@ from gnnclr.train import build_data
 #: The order of rows: contrast of nodes, decorrelation, bootstrapping, contrast with summaries, others.
 FIRST = ("grace", "gca", "gcool", "csgcl", "progcl", "costa", "gbt", "vicreg", "ccassg", "bgrl", "afgrl", "sgrl")
 FIRST += ("graphacl", "dgi", "mvgrl", "ggd", "sugrl", "graphmae", "decoupled", "decoupled-knn", "decoupled-lsa")
-#: The methods of the benchmark: all methods and variants for graphs.
-METHODS = tuple(dict.fromkeys([*FIRST, *names("graphs", "methods"), *names("graphs", "variants")]))
+#: What chooses by labels, which no method sees here; ``benchmarks.graphs.auto`` has a row of it.
+CHOOSING = ("auto-graph",)
+#: The methods of the benchmark: all methods and variants for graphs but these.
+METHODS = tuple(
+    name
+    for name in dict.fromkeys([*FIRST, *names("graphs", "methods"), *names("graphs", "variants")])
+    if name not in CHOOSING
+)
 
 
 def settings_of(method: str, dataset: str, overrides: Sequence[str] = ()) -> Settings:

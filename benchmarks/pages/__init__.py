@@ -25,6 +25,7 @@ PAGES = {
     },
     "systems": {"false_negatives": "systems", "few_shot": "systems", "robust": "systems"},
     "graphs": {"methods": "methods", "grace": "grace", "multiplex": "multiplex"},
+    "auto": {"auto": "auto"},
     "communities": {"communities": "communities"},
     "large": {"large": "large", "full_batch": "full_batch"},
     "neighbors": {"neighbors": "neighbors"},

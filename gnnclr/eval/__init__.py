@@ -20,8 +20,8 @@ from gnnclr.eval.multilabel_probe import MultilabelScores, multilabel_probe
 from gnnclr.eval.neighborhood import neighborhood_overlap
 from gnnclr.eval.paired import Difference, paired_difference
 from gnnclr.eval.result import ProbeResult
-from gnnclr.eval.robust_accuracy import RobustResult, robust_accuracy
 from gnnclr.eval.retrieval import RetrievalResult, retrieval
+from gnnclr.eval.robust_accuracy import RobustResult, robust_accuracy
 from gnnclr.eval.sgd_probe import sgd_probe
 from gnnclr.eval.similarity_search import similarity_search
 from gnnclr.eval.split import Split
@@ -37,8 +37,8 @@ __all__ = [
     "LinkSplit",
     "MultilabelScores",
     "ProbeResult",
-    "RobustResult",
     "RetrievalResult",
+    "RobustResult",
     "Split",
     "alignment",
     "clustering_scores",
@@ -55,8 +55,8 @@ __all__ = [
     "paired_difference",
     "positive_similarity",
     "results_table",
-    "robust_accuracy",
     "retrieval",
+    "robust_accuracy",
     "sgd_probe",
     "similarity_search",
     "uniformity",

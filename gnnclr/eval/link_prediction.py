@@ -215,3 +215,19 @@ def rank_pairs(metric: Callable[..., float], rows: Tensor, positive: Tensor, neg
     similarity = torch.cat([(rows[i] * rows[j]).sum(dim=1) for i, j in pairs.split(1 << 16, dim=1)])
     truth = torch.arange(pairs.size(1)) < positive.size(1)
     return float(metric(truth.numpy(), similarity.numpy()))
+
+
+def centered_auc(z: Tensor, positive: Tensor, negative: Tensor) -> float:
+    r"""Area under the ROC curve of the cosine of centered embeddings, whose mean over all
+    rows is taken off: a direction that all embeddings share would hide the others.
+
+    .. math:: s_{ij} = \cos(\mathbf{z}_i - \bar{\mathbf{z}}, \mathbf{z}_j - \bar{\mathbf{z}})
+
+    Args:
+        z (Tensor): Embeddings [n, d].
+        positive (Tensor): Edges [2, p].
+        negative (Tensor): Pairs without an edge [2, q].
+    """
+    from sklearn.metrics import roc_auc_score
+
+    return rank_pairs(roc_auc_score, unit_rows(z - z.mean(dim=0)), positive, negative)

@@ -2,11 +2,13 @@
 
 from gnnclr.eval.multiplex_scores import MultiplexScores, multiplex_scores
 from gnnclr.nn.momentum_encoder import MomentumEncoder
+from gnnclr.node.choice.propagation import PropagationChoice, choose_propagation
 from gnnclr.node.datasets.data import SparseFeatures, check_node_data
 from gnnclr.node.datasets.load import load_node_data
 from gnnclr.node.datasets.multiplex import MultiplexData, load_multiplex_data
 from gnnclr.node.datasets.sbm import sbm
 from gnnclr.node.datasets.sparse_sbm import sparse_sbm
+from gnnclr.node.encoders.blocks_mlp import BlocksMLP
 from gnnclr.node.encoders.checkpointed import Checkpointed
 from gnnclr.node.encoders.gat import GATEncoder
 from gnnclr.node.encoders.gcn import GCNEncoder, GCNLayer
@@ -19,6 +21,7 @@ from gnnclr.node.loader.batches import CommunityLoader, RandomNodeLoader, Subgra
 from gnnclr.node.loader.induced_subgraphs import InducedSubgraphs
 from gnnclr.node.loader.neighbor_batches import neighbor_batches
 from gnnclr.node.methods.afgrl import AFGRL
+from gnnclr.node.methods.auto_graph import AutoGraph
 from gnnclr.node.methods.beta_mixture import BetaMixture
 from gnnclr.node.methods.bgrl import BGRL
 from gnnclr.node.methods.cca_ssg import CCASSG
@@ -48,6 +51,7 @@ from gnnclr.node.rewiring.stratified_nodes import StratifiedNodes
 from gnnclr.node.sparse.adjacency import normalized_adjacency
 from gnnclr.node.sparse.csr import csr_tensor, spmm
 from gnnclr.node.sparse.propagate import ppr_features, propagate_features
+from gnnclr.node.sparse.propagation_blocks import propagated_blocks
 from gnnclr.node.transforms.adaptive import AdaptiveEdgeDrop, AdaptiveFeatureMask, drop_probability, gca_view
 from gnnclr.node.transforms.centrality import centrality
 from gnnclr.node.transforms.community_views import (
@@ -56,6 +60,7 @@ from gnnclr.node.transforms.community_views import (
     community_strength,
     csgcl_view,
 )
+from gnnclr.node.transforms.compact_features import CompactFeatures
 from gnnclr.node.transforms.diffusion import PPRDiffusion, ppr_matrix
 from gnnclr.node.transforms.ego_nets import EgoNets
 from gnnclr.node.transforms.features import SVDFeatures, TfidfFeatures, UnitFeatures
@@ -78,12 +83,15 @@ __all__ = [
     "SUGRL",
     "AdaptiveEdgeDrop",
     "AdaptiveFeatureMask",
+    "AutoGraph",
     "BetaMixture",
     "BilinearDiscriminator",
+    "BlocksMLP",
     "Checkpointed",
     "CommunityEdgeDrop",
     "CommunityFeatureMask",
     "CommunityLoader",
+    "CompactFeatures",
     "Decoupled",
     "EdgeDrop",
     "EgoNets",
@@ -110,6 +118,7 @@ __all__ = [
     "ProGCL",
     "PropagatedMLP",
     "PropagatedNeighbors",
+    "PropagationChoice",
     "PyGEncoder",
     "RandomNodeLoader",
     "SGCEncoder",
@@ -123,6 +132,7 @@ __all__ = [
     "WithFeatures",
     "centrality",
     "check_node_data",
+    "choose_propagation",
     "community_strength",
     "csgcl_view",
     "csr_tensor",
@@ -139,6 +149,7 @@ __all__ = [
     "ppr_features",
     "ppr_matrix",
     "propagate_features",
+    "propagated_blocks",
     "sbm",
     "scaled_cosine_error",
     "sparse_sbm",

@@ -1,4 +1,5 @@
-"""Numbers of channels and classes, sizes and colors of images, and widths, which a recipe leaves to be found."""
+"""Numbers of channels and classes, sizes and colors of images, the propagation of features, and widths, which a recipe
+leaves to be found."""
 
 import copy
 import inspect
@@ -9,19 +10,22 @@ from typing import Any, NamedTuple
 from jsonargparse import ArgumentParser, Namespace
 from torch import nn
 
+from gnnclr.node.sparse.propagation_blocks import CONCATENATION
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.image_data import known_colors
 from gnnclr.train.module import ContrastiveModule
 from gnnclr.vision import image_encoder
 from gnnclr.vision.encoders.feature_width import feature_width
 
-#: Stands for what is found: for a number as in PyG, for colors and sizes of images nothing.
-FROM_DATA = {"channels": -1, "classes": -1, "mean": None, "std": None, "size": None, "width": -1}
+#: Stands for what is found: for a number as in PyG, for colors and sizes of images and for propagation nothing.
+FROM_DATA = {"channels": -1, "classes": -1, "mean": None, "std": None, "size": None, "blocks": None, "width": -1}
 COLORS = {"mean": "mean", "std": "std"}
+#: Why a number is not known.
+WHY = dict.fromkeys(COLORS, "do not say which colors they have") | {"blocks": "have no edges to propagate over"}
 #: What is read, by the part of a method and the argument.
 NUMBERS = {
     "method": {"in_channels": "channels", "num_communities": "classes"},
-    "encoder": {"in_channels": "channels", "image_size": "size"},
+    "encoder": {"in_channels": "channels", "image_size": "size", "blocks": "blocks"},
     "projector": {"in_features": "width"},
     "decoder": {"out_channels": "channels"},
     "views": COLORS,
@@ -39,6 +43,7 @@ class Numbers(NamedTuple):
         mean (list[float], optional): The mean of each channel of images in [0, 1], where it is known.
         std (list[float], optional): The deviation of each channel.
         size (int, optional): Height and width of images where nothing is random.
+        blocks (list, optional): How features of a graph are propagated, where it was chosen.
     """
 
     channels: int | None = None
@@ -46,6 +51,7 @@ class Numbers(NamedTuple):
     mean: list[float] | None = None
     std: list[float] | None = None
     size: int | None = None
+    blocks: list[list[float]] | None = None
 
 
 def open_channels(settings: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +83,8 @@ def read_from_data(recipe: Namespace) -> tuple[Namespace, ContrastiveData | None
         return with_numbers(recipe, Numbers(size=_size(build_data(recipe)))) if wanted else copy.deepcopy(recipe), None
     data = _load(recipe)
     colors = (data.colors() if wanted & {"mean", "std"} else None) or (None, None)
-    return with_numbers(recipe, Numbers(data.in_channels, data.num_classes, *colors, _size(data))), data
+    blocks = data.choose_blocks() if "blocks" in wanted else None
+    return with_numbers(recipe, Numbers(data.in_channels, data.num_classes, *colors, _size(data), blocks)), data
 
 
 def with_numbers(recipe: Namespace, numbers: Numbers) -> Namespace:
@@ -99,7 +106,9 @@ def with_numbers(recipe: Namespace, numbers: Numbers) -> Namespace:
         else:
             args[name] = getattr(numbers, what)
             if args[name] is None and what != "size":
-                raise ValueError(_unknown(role, name))
+                where = f"'model.method.{name if role == 'method' else f'{role}.{name}'}'"
+                why = WHY.get(name, "have no labels to count the classes of")
+                raise ValueError(f"{where} must be given: the data {why}")
     method = _items(recipe.model.method.get("init_args") or {})
     for args, name in widths if isinstance(method.get("encoder"), Namespace) else ():
         args[name] = _width(method["encoder"], numbers)
@@ -129,12 +138,6 @@ def without_weights(settings: Any) -> Any:
                 part.init_args.weights = None
             todo += vars(part).values()
     return settings
-
-
-def _unknown(role: str, name: str) -> str:
-    where = f"'model.method.{name if role == 'method' else f'{role}.{name}'}'"
-    why = "have no labels to count the classes of" if name not in COLORS else "do not say which colors they have"
-    return f"{where} must be given: the data {why}"
 
 
 def build_data(recipe: Namespace) -> ContrastiveData:
@@ -168,7 +171,8 @@ def build_module(
         ValueError: If a number is wanted and not given.
     """
     colors = known_colors(recipe.data.init_args.get("dataset")) if colors is None else colors
-    numbers = Numbers(channels, classes, *(colors or (None, None)), _size(build_data(recipe)))
+    blocks = [list(block) for block in CONCATENATION]  # nothing is chosen without data
+    numbers = Numbers(channels, classes, *(colors or (None, None)), _size(build_data(recipe)), blocks)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(ContrastiveModule, "model")
     return parser.instantiate(Namespace(model=with_numbers(recipe, numbers).model)).model

@@ -130,6 +130,17 @@ class ContrastiveData(LightningDataModule):
                 f"(got {expected})"
             )
 
+    def choose_blocks(self) -> list[list[float]] | None:
+        """How features are propagated where a recipe leaves that to the data; ``None`` where they are of no graph."""
+        return None
+
+    def finish(self, method: nn.Module) -> None:
+        """Ends a training, before its last checkpoint; does nothing here.
+
+        Args:
+            method (torch.nn.Module): The trained method.
+        """
+
     def embed(self, method: nn.Module) -> Tensor:
         """The features [n, d] of all labeled examples, without augmentation."""
         raise NotImplementedError

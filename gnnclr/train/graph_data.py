@@ -11,9 +11,12 @@ from torch_geometric.data import Data
 
 from gnnclr.eval import ProbeResult, Split, multilabel_probe
 from gnnclr.eval.labels import probed_split
+from gnnclr.node import choose_propagation
+from gnnclr.node.choice.criteria import ByValidation
 from gnnclr.node.datasets.load import own_node_data
 from gnnclr.node.transforms.fitted import apply_transform, fitted_transforms
 from gnnclr.ops.labels import class_labels, is_multilabel
+from gnnclr.ops.notice import notice
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.vision.methods.method import VisionMethod
 
@@ -62,6 +65,23 @@ class GraphData(ContrastiveData):
     def batches(self) -> Iterable[Data]:
         """The graph: an epoch is one step."""
         return FullGraph(self.graph)
+
+    def choose_blocks(self) -> list[list[float]]:
+        """How the features are propagated, by :func:`gnnclr.node.choose_propagation`; a printed line says what was
+        chosen, and by what."""
+        self.setup("fit")
+        choice = choose_propagation(self.graph, self.labels, self.split)
+        notice(str(choice))
+        return [list(block) for block in choice.blocks]
+
+    def finish(self, method: nn.Module) -> None:
+        """Lets a method that has ``keep_by`` choose by the validation nodes whether its training is kept."""
+        keep_by = getattr(method, "keep_by", None)
+        if keep_by is None:
+            return
+        validated = self.split is not None and self.split.val.numel() > 0
+        graph = self.graph.to(device_of(method))
+        notice(keep_by(ByValidation(graph, self.labels, self.split) if validated else None))
 
     def fitted(self) -> list[dict[str, Tensor]]:
         """What the fitted transforms of the graph learned, one after the other."""

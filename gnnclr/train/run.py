@@ -192,6 +192,7 @@ class Run:
         try:
             with several_processes(trainer, interrupt, task):
                 trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
+                data.finish(module.method)
                 # The end of training need not be a multiple of the checkpoint interval.
                 trainer.save_checkpoint(self.checkpoint)
                 seconds = timer.time_elapsed("train")  # of the sessions before as well

@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch_geometric.data import Data
 from torch_geometric.utils import erdos_renyi_graph, to_undirected
 
-from gnnclr.eval.link_prediction import PAIRS, LinkSplit, link_prediction
+from gnnclr.eval.link_prediction import PAIRS, LinkSplit, centered_auc, link_prediction
 from gnnclr.eval.non_edges import sample_non_edges
 
 
@@ -245,3 +245,15 @@ def test_pairs_of_other_nodes_are_refused():
 def test_huge_and_tiny_embeddings(scale):
     split, z = LinkSplit.random(graph()), torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
     assert link_prediction(z * scale, split) == link_prediction(z, split)
+
+
+def test_links_are_ranked_by_the_cosine_of_centered_rows():
+    data = graph(90)
+    split = LinkSplit.random(data)
+    z = torch.randn(90, 8) + 100 * torch.randn(8)  # a shared direction hides the others
+    c = (z - z.mean(dim=0)).double()
+    c = c / c.norm(dim=1, keepdim=True)
+    pairs = [(int(i), int(j)) for part in (split.val_positive, split.val_negative) for i, j in part.T]
+    truth = [1] * split.val_positive.size(1) + [0] * split.val_negative.size(1)
+    expected = roc_auc_score(truth, [float(c[i] @ c[j]) for i, j in pairs])
+    assert centered_auc(z, split.val_positive, split.val_negative) == pytest.approx(expected)

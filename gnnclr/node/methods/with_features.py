@@ -56,10 +56,18 @@ class WithFeatures(NodeMethod):
 
     def forward(self, data: Data) -> Tensor:
         """The embeddings of the method and the propagated features of all nodes."""
-        z = self.method(data)
-        deviation, mean = torch.std_mean(z, dim=0, correction=0)
-        z = (z - mean) / deviation.clamp(min=1e-6) / z.size(1) ** 0.5
-        return torch.cat([z, self.weight * self._features(data.x, edges_of(data))], dim=1)
+        return beside_features(self.method(data), self.weight * self._features(data.x, edges_of(data)))
 
     def _propagate(self, x: Tensor, edges: Edges) -> Tensor:
         return centered_rows(ppr_features(x, edges, self.alpha, self.hops))
+
+
+def beside_features(z: Tensor, features: Tensor) -> Tensor:
+    r"""Embeddings, whose columns are standardized and divided by :math:`\sqrt{d}`, beside features.
+
+    Args:
+        z (Tensor): Embeddings [n, d].
+        features (Tensor): Features [n, F].
+    """
+    deviation, mean = torch.std_mean(z, dim=0, correction=0)
+    return torch.cat([(z - mean) / deviation.clamp(min=1e-6) / z.size(1) ** 0.5, features], dim=1)

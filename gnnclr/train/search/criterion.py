@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from gnnclr.configs import RecipeError
-from gnnclr.eval import LinkSplit, Split, linear_probe, multilabel_probe
-from gnnclr.eval.link_prediction import rank_pairs
+from gnnclr.eval import LinkSplit
+from gnnclr.eval.link_prediction import centered_auc
+from gnnclr.eval.validation_accuracy import validation_accuracy
 from gnnclr.node import MultiplexData
 from gnnclr.ops.check import check_choice
-from gnnclr.ops.labels import is_multilabel
-from gnnclr.ops.unit_rows import unit_rows
 from gnnclr.train.contrastive_data import ContrastiveData, check_embedding
 from gnnclr.train.graph_data import GraphData
 
@@ -77,35 +75,6 @@ class LinkAUC(Criterion):
 
     def _area(self, data: ContrastiveData, method: nn.Module, positive: Tensor, negative: Tensor) -> float:
         return centered_auc(check_embedding(data.embed(method)), positive, negative)
-
-
-def validation_accuracy(z: Tensor, y: Tensor, split: Split) -> float:
-    """Accuracy of the linear probe on the validation rows, or Micro-F1 of several labels. Probes get copies of the
-    validation rows in place of the test rows, which are not even handed to them.
-
-    Args:
-        z (Tensor): Features [n, d].
-        y (Tensor): Labels [n], or zeros and ones [n, c].
-        split (Split): The rows to train on and to choose by.
-    """
-    a, b = split.train.numel(), split.val.numel()
-    rows = torch.cat([split.train, split.val, split.val])
-    own = Split(*torch.arange(a + 2 * b).split([a, b, b]))
-    z, y = z[rows], y[rows]
-    return multilabel_probe(z, y, own).val_micro_f1 if is_multilabel(y) else linear_probe(z, y, own).val
-
-
-def centered_auc(z: Tensor, positive: Tensor, negative: Tensor) -> float:
-    """Area under the ROC curve of the cosine of centered embeddings, see :class:`LinkAUC`.
-
-    Args:
-        z (Tensor): Embeddings [n, d].
-        positive (Tensor): Edges [2, p].
-        negative (Tensor): Pairs without an edge [2, q].
-    """
-    from sklearn.metrics import roc_auc_score
-
-    return rank_pairs(roc_auc_score, unit_rows(z - z.mean(dim=0)), positive, negative)
 
 
 def choose_criterion(name: str | None, data: ContrastiveData) -> Criterion:

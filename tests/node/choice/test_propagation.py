@@ -1,0 +1,80 @@
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from gnnclr.eval import Split
+from gnnclr.node import choose_propagation, propagated_blocks, sbm
+from gnnclr.node.choice.criteria import ByLinks, ByValidation
+from gnnclr.node.choice.propagation import CELLS
+from gnnclr.node.sparse.propagation_blocks import CONCATENATION
+
+FEW = [(0.05, 2), (0.0, 0)]
+
+
+@pytest.fixture
+def data():
+    return sbm(150, num_classes=3, num_features=8, signal=0.2)
+
+
+def test_the_cells():
+    assert len(CELLS) == len(set(CELLS)) == 16 and (0.0, 2) in CELLS
+
+
+@pytest.mark.parametrize("labeled", [True, False])
+def test_a_cell_is_taken_where_it_is_better_by_more_than_a_standard_error(data, monkeypatch, labeled):
+    kind, arguments = (ByValidation, (data.y, Split.random(150, 0.3, 0.3))) if labeled else (ByLinks, ())
+    criterion = kind(data, *arguments)
+    x, edges = criterion.graph.x, criterion.graph.edge_index
+    plain = criterion.score(propagated_blocks(x, edges))
+    cells = [criterion.score(propagated_blocks(x, edges, [cell])) for cell in FEW]
+    choice = choose_propagation(data, *arguments, cells=FEW)
+    assert choice.by == criterion.title
+    assert list(choice.scores.values()) == pytest.approx([plain, *cells])
+    assert choice.error == pytest.approx(criterion.error(plain))
+    best = max(cells)
+    for factor in (0.99, 1.01):
+        monkeypatch.setattr(kind, "error", lambda self, score, f=factor: f * (best - plain))
+        chosen = choose_propagation(data, *arguments, cells=FEW)
+        taken = ((FEW[cells.index(best)],) if factor < 1 else CONCATENATION) if best > plain else CONCATENATION
+        assert chosen.blocks == taken
+        assert ("does not exceed" in str(chosen)) == (taken == CONCATENATION)
+
+
+def test_a_clear_winner():
+    """Where only distant features tell the classes, or only own ones, the cell is found."""
+    torch.manual_seed(0)
+    y = torch.arange(300) % 2
+    edge_index = torch.stack([torch.arange(300), (torch.arange(300) + 1) % 300])  # every neighbor is of the other class
+    x = torch.randn(300, 6) + 2.0 * y[:, None]
+    data = Data(x=x, edge_index=torch.cat([edge_index, edge_index.flip(0)], dim=1))
+    choice = choose_propagation(data, y, Split.random(300, 0.3, 0.3), cells=[(0.05, 10), (1.0, 2)])
+    assert choice.blocks in (CONCATENATION, ((1.0, 2),))
+    assert choice.scores[((1.0, 2),)] > choice.scores[((0.05, 10),)] + 0.1
+
+
+def test_labels_of_test_nodes_are_not_looked_at(data):
+    split = Split.random(150, 0.3, 0.3)
+    y = data.y.clone()
+    y[split.test] = y[split.test].roll(1)
+    one, other = (choose_propagation(data, labels, split, cells=FEW) for labels in (data.y, y))
+    assert one == other
+
+
+def test_weights_of_edges_count(data):
+    plain = choose_propagation(data, cells=FEW)
+    data.edge_weight = torch.rand(data.num_edges)
+    assert choose_propagation(data, cells=FEW).scores != plain.scores
+
+
+def test_nothing_to_choose_by():
+    data = Data(x=torch.randn(4, 3), edge_index=torch.tensor([[0, 1], [1, 0]]))
+    choice = choose_propagation(data)
+    assert choice.blocks == CONCATENATION and not choice.scores
+    assert "nothing to choose by, 'data' must have edges" in str(choice)
+
+
+def test_wrong_arguments(data):
+    with pytest.raises(ValueError, match="'cells' must be pairs of alpha and hops"):
+        choose_propagation(data, cells=[])
+    with pytest.raises(ValueError, match="'data' must be a Data"):
+        choose_propagation(data.x)
