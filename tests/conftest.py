@@ -1,20 +1,33 @@
-import functools
-import multiprocessing
+import gc
 import os
 from contextlib import contextmanager
 
 import distributed_workers
+import forked
 import pytest
 import torch
+from probes import make_quick
 
 # Two cores are enough for everything here, and equal counts make runs comparable.
 torch.set_num_threads(min(2, torch.get_num_threads()))
+# Programs draw without a screen.
+os.environ.setdefault("MPLBACKEND", "agg")
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("data") and not os.environ.get("GNNCLR_DATA"):
             item.add_marker(pytest.mark.skip(reason="needs real data: GNNCLR_DATA is not set"))
+
+
+def pytest_collection():
+    gc.disable()
+
+
+def pytest_collection_finish():
+    """What is imported and collected lives to the end: the garbage collector need not walk it again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -35,11 +48,15 @@ def one_thread():
 @pytest.fixture
 def one_probe(monkeypatch):
     """Linear probes without a choice of settings, where runs are tested and not what they score."""
-    from gnnclr.eval import linear_probe
+    make_quick(monkeypatch)
 
-    quick = functools.partial(linear_probe, scalings=["none"], C=[1.0])
-    for module in ("baselines", "validation_accuracy"):
-        monkeypatch.setattr(f"gnnclr.eval.{module}.linear_probe", quick)
+
+@pytest.fixture(scope="module")
+def quick_probes():
+    """The same for a whole module, and the runs that its tests share."""
+    with pytest.MonkeyPatch.context() as patch:
+        make_quick(patch)
+        yield
 
 
 def pytest_generate_tests(metafunc):
@@ -53,9 +70,7 @@ def pytest_generate_tests(metafunc):
 @contextmanager
 def processes(world, path):
     """Processes joined by gloo: ``run(function, *arguments)`` returns the result of each rank."""
-    # A server that has imported the package forks them: importing takes longer than the tests.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["gnnclr.losses"])
+    context = forked.server()
     ranks = context.Queue()
     for rank in range(world):
         ranks.put(rank)

@@ -69,6 +69,23 @@ def bank_refusals(rank, banks, cases):
     return messages, int(bank.step)
 
 
+def bank_gathers(rank, sizes):
+    """The state of a bank that gets rows of all processes, the size of one that does not, and whether both refuse what
+    is wrong on one of them."""
+    from gnnclr.graph import FeatureBank
+
+    bank, alone = FeatureBank(8, 2), FeatureBank(8, 2)
+    for counts in sizes:
+        x = torch.arange(2.0 * counts[rank]).view(-1, 2) + 100 * rank
+        ids = torch.arange(counts[rank]) + 10 * rank
+        bank.update(x, ids, gather=True)
+        alone.update(x, ids)
+    refused = refusals(
+        rank, lambda x: bank.update(x, gather=True), [[((torch.ones(1, 2) / (1 - r),), {}) for r in (0, 1)]]
+    )
+    return {"bank": bank.state_dict(), "alone": len(alone), "refused": refused != [None]}
+
+
 def two_steps(rank, loss, batches):
     """The mean over processes of a loss in two steps of the same batch, and the keys that it remembers."""
     values = torch.stack([loss(*(view.requires_grad_() for view in batches[rank])).detach() for _ in range(2)])
@@ -111,3 +128,19 @@ def traffic(rank, losses, n, d):
         world = dist.get_world_size()
         shares.append(seen.bytes / (2 * n * d * 4 * (world - 1)))
     return shares
+
+
+def agreement(rank, given):
+    """What processes agree on that were given these arguments, or the error that they raise; a class of errors is
+    raised by the check itself."""
+    from gnnclr.ops.processes.agreement import agree
+
+    def check():
+        if isinstance(given[rank], type):
+            raise given[rank]
+        return given[rank]
+
+    try:
+        return agree(check)[1]
+    except ValueError as error:
+        return str(error)

@@ -1,21 +1,15 @@
 """The examples run as a reader would run them."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-HEADLESS = os.environ | {"MPLBACKEND": "agg"}
 
 
 def run(*command: str) -> str:
-    command = (sys.executable, "-W", "ignore", *command)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=HEADLESS)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return forked.Forked(forked.script, *command).finish()[0]
 
 
 def test_batch_as_graph():
@@ -28,7 +22,7 @@ def test_community_negatives():
 
 
 def test_distributed():
-    out = run("-m", "torch.distributed.run", "--nproc_per_node", "2", str(EXAMPLES / "distributed.py"))
+    out = forked.several(2, forked.script, str(EXAMPLES / "distributed.py"))
     assert float(out.split("relative gradient error")[1]) < 1e-5
 
 
@@ -60,27 +54,28 @@ def test_every_page_of_the_gallery_is_tested():
     assert pages == {*marked, "sphere", "spectrum"}
 
 
-def losses(*command: str) -> list[float]:
+def losses(name: str, processes: int = 1) -> list[float]:
     """The loss of each epoch that a loop prints; its program is short enough to be copied."""
-    assert len(Path(command[-1]).read_text(encoding="utf-8").splitlines()) <= 40
-    return [float(line.split("loss ")[1].split()[0]) for line in run(*command).splitlines() if "epoch" in line]
+    path = EXAMPLES / name
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
+    out = run(str(path)) if processes == 1 else forked.several(processes, forked.script, path)
+    return [float(line.split("loss ")[1].split()[0]) for line in out.splitlines() if "epoch" in line]
 
 
 def test_loop_torch():
-    found = losses(str(EXAMPLES / "loop_torch.py"))
+    found = losses("loop_torch.py")
     assert len(found) == 5 and found[-1] < found[0] - 0.3
 
 
 def test_loop_lightning():
-    found = losses(str(EXAMPLES / "loop_lightning.py"))
+    found = losses("loop_lightning.py")
     assert len(found) == 5 and found[-1] < found[0] - 0.3
 
 
 def test_loop_accelerate(monkeypatch):
     pytest.importorskip("accelerate", reason="needs accelerate, which the extra 'test' installs")
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    two = ["-m", "torch.distributed.run", "--nproc_per_node", "2", str(EXAMPLES / "loop_accelerate.py")]
-    found = losses(*two)
+    found = losses("loop_accelerate.py", processes=2)
     assert len(found) == 5 and found[-1] < found[0] - 0.3
 
 

@@ -4,11 +4,9 @@ import os
 import re
 import shlex
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 import torch
@@ -52,19 +50,14 @@ def read(folder):
 
 def start_and_kill():
     """Starts the training of the page with one reading process, and kills it in the middle of an epoch."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    words = [sys.executable, "-m", "gnnclr.cli", *command("fit --config"), *SMALL, "--data.workers=1"]
-    victim = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and victim.poll() is None:
-        if (RUN / "checkpoints" / "last.ckpt").exists() and read(RUN)["global_step"] >= 10:
-            break
-        time.sleep(0.01)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    words = [*command("fit --config"), *SMALL, "--data.workers=1"]
+    victim, last = forked.Forked(forked.gnnclr, *words, environment=environment), RUN / "checkpoints" / "last.ckpt"
+    forked.wait_for(lambda: last.exists() and read(RUN)["global_step"] >= 10, victim)
     victim.send_signal(signal.SIGKILL)
-    output, _ = victim.communicate()
-    assert (RUN / "checkpoints" / "last.ckpt").exists(), output
+    victim.finish(-signal.SIGKILL)
     step = read(RUN)["global_step"]
-    assert 10 <= step < 42 and step % 7, f"it ended, or stopped between epochs, before it was killed\n{output}"
+    assert 10 <= step < 42 and step % 7, "it ended, or stopped between epochs, before it was killed"
 
 
 def test_the_page_is_done_as_it_says(tmp_path, monkeypatch, capsys):

@@ -65,6 +65,7 @@ def find(path: str) -> type:
     return getattr(load(TESTS / file), name)
 
 
+@functools.cache
 def by_kind(folder: str, contract: type) -> dict[type, list[type]]:
     """The test classes of each class: what ``make()`` of the test class returns is of it.
 

@@ -197,17 +197,17 @@ class LossContract:
         """Arguments that choose an implementation."""
         return {} if impl is None else {"impl": impl}
 
-    @pytest.mark.parametrize("noise", [None, 0.1])
-    def test_equals_literal_loop(self, temperature, noise, impl):
+    def test_equals_literal_loop(self, temperature, impl):
+        """Random views of an odd number of samples, and views that are close to each other of an even one."""
         for views in self.num_views:
-            for n in (5, 8):
+            for n, noise in ((5, None), (6, 0.1)):
                 data = make_views(n, views=views, noise=noise)
                 expectation = self.expect(temperature, n, views, noise)
                 double, single = self.tolerances
                 self.compare([v.double() for v in data], temperature, expectation, double, **self.options(impl))
                 self.compare(data, temperature, expectation, single, **self.options(impl))
 
-    @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.differing_executors])
+    @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.differing_executors])
     @given(
         n=st.integers(2, 9),
         d=st.integers(1, 7),
@@ -230,7 +230,8 @@ class LossContract:
     def test_gradcheck(self, impl):
         loss = self.make(0.3, **self.options(impl))
         views = [v.double().requires_grad_() for v in make_views(6, 4, self.num_views[-1])]
-        assert torch.autograd.gradcheck(lambda *v: self.call(loss, *v), views)
+        # Along random directions: each entry is compared with the literal loop's gradient above.
+        assert torch.autograd.gradcheck(lambda *v: self.call(loss, *v), views, fast_mode=True)
 
     def test_gradcheck_temperature(self):
         tau = torch.nn.Parameter(torch.tensor(0.3, dtype=torch.float64))
@@ -477,18 +478,18 @@ class LossContract:
                 assert small[name].dtype == torch.int64
         assert torch.equal(loss(small.x, small), loss(graph.x, graph))
 
-    @pytest.mark.parametrize("name", WRONG_PARTS)
-    def test_what_a_graph_is_given_later_is_checked(self, name):
+    def test_what_a_graph_is_given_later_is_checked(self):
         """Assigned anew, or written into a part that was right."""
-        wrong, message = WRONG_PARTS[name]
         loss = self.make(0.2)
-        graph = self.explicit(loss, make_views(7, views=self.num_views[-1]))
-        graph.edge_weight = torch.ones(graph.edge_index.size(1))
-        assert torch.isfinite(loss(graph.x, graph))
-        wrong(graph)
-        for use in (loss, loss.conv) if isinstance(loss.conv, PairConv) else (loss,):
-            with pytest.raises(ValueError, match=message):
-                use(graph.x, graph)
+        views = make_views(7, views=self.num_views[-1])
+        for wrong, message in WRONG_PARTS.values():
+            graph = self.explicit(loss, views)
+            graph.edge_weight = torch.ones(graph.edge_index.size(1))
+            assert torch.isfinite(loss(graph.x, graph))
+            wrong(graph)
+            for use in (loss, loss.conv) if isinstance(loss.conv, PairConv) else (loss,):
+                with pytest.raises(ValueError, match=message):
+                    use(graph.x, graph)
 
     @pytest.mark.parametrize("sizes", [(5, 4), (1, 8), (0, 9)])
     def test_two_processes_give_the_gradient_of_one(self, gloo, sizes):

@@ -2,8 +2,6 @@ import copy
 import io
 import pickle
 import re
-import subprocess
-import sys
 from collections import deque
 
 import distributed_workers
@@ -269,46 +267,15 @@ def test_errors_name_the_argument_and_write_nothing(name, call):
     assert all(torch.equal(value, before[key]) for key, value in bank.state_dict().items())
 
 
-GATHER = """
-import sys, warnings
-warnings.simplefilter("ignore")
-import torch
-import torch.distributed as dist
-from gnnclr.graph.feature_bank import FeatureBank
-
-rank, path = int(sys.argv[1]), sys.argv[2]
-dist.init_process_group("gloo", init_method=f"file://{path}/store", rank=rank, world_size=2)
-bank, alone = FeatureBank(8, 2), FeatureBank(8, 2)
-for sizes in ((3, 1), (0, 2), (4, 4), (0, 0)):
-    x = torch.arange(2.0 * sizes[rank]).view(-1, 2) + 100 * rank
-    ids = torch.arange(sizes[rank]) + 10 * rank
-    bank.update(x, ids, gather=True)
-    alone.update(x, ids)
-try:
-    bank.update(torch.full((1, 2), float("nan") if rank else 1.0), gather=True)
-    refused = False
-except ValueError:
-    refused = True
-torch.save({"bank": bank.state_dict(), "alone": len(alone), "refused": refused}, f"{path}/{rank}.pt")
-dist.destroy_process_group()
-"""
-
-
-def test_gather_gives_all_processes_the_same_bank(tmp_path):
-    command = [sys.executable, "-c", GATHER]
-    ranks = [subprocess.Popen([*command, str(rank), str(tmp_path)], stderr=subprocess.PIPE) for rank in range(2)]
-    try:
-        errors = [rank.communicate(timeout=120)[1].decode() for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.kill()
-    assert [rank.returncode for rank in ranks] == [0, 0], errors
-    saved = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
+def test_gather_gives_all_processes_the_same_bank(gloo):
+    """Also where some have no rows, and where one of them refuses its own."""
+    sizes = ((3, 1), (0, 2), (4, 4), (0, 0))
+    saved = gloo(distributed_workers.bank_gathers, sizes)
 
     expected = FeatureBank(8, 2)
-    for sizes in ((3, 1), (0, 2), (4, 4), (0, 0)):
-        x = [torch.arange(2.0 * size).view(-1, 2) + 100 * rank for rank, size in enumerate(sizes)]
-        ids = [torch.arange(size) + 10 * rank for rank, size in enumerate(sizes)]
+    for counts in sizes:
+        x = [torch.arange(2.0 * size).view(-1, 2) + 100 * rank for rank, size in enumerate(counts)]
+        ids = [torch.arange(size) + 10 * rank for rank, size in enumerate(counts)]
         expected.update(torch.cat(x), torch.cat(ids))
     for state in saved:
         assert state["refused"]

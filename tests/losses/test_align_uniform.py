@@ -31,12 +31,10 @@ class TestAlignUniform(LossContract):
                         align = align + d ** (self.alpha / 2) / (n * number * (number - 1))
             exponents = [
                 # 2 - 2 cos is the squared distance of unit rows.
-                -self.t * (2 - 2 * views[a][i] @ views[a][j])
+                -self.t * (2 - 2 * views[a][[j for j in range(n) if j != i]] @ views[a][i])
                 for i in range(n)
-                for j in range(n)
-                if i != j
             ]
-            uniform = uniform + (torch.logsumexp(torch.stack(exponents), 0) - math.log(n * (n - 1))) / number
+            uniform = uniform + (torch.logsumexp(torch.cat(exponents), 0) - math.log(n * (n - 1))) / number
         return self.weights[0] * align + self.weights[1] * uniform
 
 

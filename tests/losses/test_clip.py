@@ -24,8 +24,8 @@ class TestCLIP(LossContract):
         total = 0.0
         for x, y in ((a, b), (b, a)):
             for i in range(len(x)):
-                ratios = [torch.exp((x[i] @ y[j] - x[i] @ y[i]) / temperature) for j in range(len(x)) if j != i]
-                total = total + torch.log1p(sum(ratios)) / (2 * len(x))
+                ratios = torch.exp((y[[j for j in range(len(x)) if j != i]] @ x[i] - y[i] @ x[i]) / temperature)
+                total = total + torch.log1p(ratios.sum()) / (2 * len(x))
         return total
 
 

@@ -38,13 +38,11 @@ class TestCommunity(LossContract):
         total = 0.0
         for i in range(len(z)):
             positives = [p for p in range(len(z)) if p != i and p % n == i % n]
+            negatives = [j for j in range(len(z)) if j % n != i % n]
+            weight = [self.rho if COMMUNITY[j % n] == COMMUNITY[i % n] else 1.0 for j in negatives]
             for p in positives:
-                rest = 0.0
-                for j in range(len(z)):
-                    if j % n != i % n:
-                        weight = self.rho if COMMUNITY[j % n] == COMMUNITY[i % n] else 1.0
-                        rest = rest + weight * torch.exp((z[i] @ z[j] - z[i] @ z[p]) / temperature)
-                total = total + torch.log1p(torch.as_tensor(rest)) / len(positives)
+                ratios = torch.exp((z[negatives] @ z[i] - z[p] @ z[i]) / temperature)
+                total = total + torch.log1p((torch.tensor(weight, dtype=z.dtype) * ratios).sum()) / len(positives)
         return total / len(z)
 
 

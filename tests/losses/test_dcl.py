@@ -32,9 +32,7 @@ class TestDCL(LossContract):
             for p in positives[i]:
                 weight = 2 - ((z[i] @ z[p]).detach() / 0.5).exp() / mean if self.weighted else 1.0
                 total = total - weight * (z[i] @ z[p]) / temperature / len(positives[i])
-            total = total + torch.logsumexp(
-                torch.stack([z[i] @ z[j] for j in negatives_of(i, n, len(z))]) / temperature, 0
-            )
+            total = total + torch.logsumexp(z[negatives_of(i, n, len(z))] @ z[i] / temperature, 0)
         return total / len(z)
 
 

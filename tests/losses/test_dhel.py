@@ -8,7 +8,7 @@ def energy_of_view(a, temperature):
     """Mean over anchors of the log-sum-exp over the other rows of the view."""
     total = 0.0
     for i in range(len(a)):
-        total = total + torch.logsumexp(torch.stack([a[i] @ a[j] for j in range(len(a)) if j != i]) / temperature, 0)
+        total = total + torch.logsumexp(a[[j for j in range(len(a)) if j != i]] @ a[i] / temperature, 0)
     return total / len(a)
 
 

@@ -29,7 +29,7 @@ def test_generators(name):
 
 
 def derivative(name, u):
-    (value,) = torch.autograd.grad(GENERATORS[name](u), u, create_graph=True)
+    (value,) = torch.autograd.grad(GENERATORS[name](u).sum(), u, create_graph=True)
     return value
 
 
@@ -51,17 +51,15 @@ class FMICLContract(LossContract):
         n = len(a)
 
         def similarity(x, y):
-            return 1.2 * torch.exp(-(x - y).square().sum() / (2 * 0.8**2))
+            return 1.2 * torch.exp(-(x - y).square().sum(-1) / (2 * 0.8**2))
 
         if not a.requires_grad:
             a = a.detach().requires_grad_()
-        positive = sum(derivative(self.divergence, similarity(x, y)) for x, y in zip(a, b)) / n
+        positive = derivative(self.divergence, similarity(a, b)).sum() / n
         negative = 0.0
         for i in range(n):
-            for j in range(n):
-                if i != j:
-                    u = similarity(a[i], a[j])
-                    negative = negative + u * derivative(self.divergence, u) - GENERATORS[self.divergence](u)
+            u = similarity(a[i], a[[j for j in range(n) if j != i]])
+            negative = negative + (u * derivative(self.divergence, u) - GENERATORS[self.divergence](u)).sum()
         return -positive + 3.0 * negative / (n * (n - 1))
 
 

@@ -23,7 +23,7 @@ class TestHardNegative(LossContract):
         total = 0.0
         for i in range(len(z)):
             positives = [p for p in range(len(z)) if p != i and p % n == i % n]
-            s = torch.stack([z[i] @ z[j] for j in range(len(z)) if j % n != i % n]) / temperature
+            s = z[[j for j in range(len(z)) if j % n != i % n]] @ z[i] / temperature
             importance = torch.exp(self.beta * (s - s.max()))
             for p in positives:
                 own = z[i] @ z[p] / temperature

@@ -15,9 +15,9 @@ def literal(query, key, temperature, negatives=None):
     """Negatives of query i: the other keys, or the given ones [n, m, d]."""
     total = 0.0
     for i in range(len(query)):
-        others = [key[j] for j in range(len(key)) if j != i] if negatives is None else list(negatives[i])
-        ratios = [torch.exp((query[i] @ other - query[i] @ key[i]) / temperature) for other in others]
-        total = total + torch.log1p(sum(ratios))
+        others = key[[j for j in range(len(key)) if j != i]] if negatives is None else negatives[i]
+        ratios = torch.exp((others @ query[i] - key[i] @ query[i]) / temperature)
+        total = total + torch.log1p(ratios.sum())
     return total / len(query)
 
 

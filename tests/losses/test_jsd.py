@@ -24,14 +24,11 @@ class TestJSD(LossContract):
         softplus = torch.nn.functional.softplus
         positive, negative = [], []
         for i in range(len(z)):
-            for j in range(len(z)):
-                if i != j:
-                    s = z[i] @ z[j]
-                    if i % n == j % n:
-                        positive.append(math.log(2) - softplus(-s))
-                    else:
-                        negative.append(softplus(-s) + s - math.log(2))
-        return sum(negative) / len(negative) - sum(positive) / len(positive)
+            near = z[[j for j in range(len(z)) if j != i and j % n == i % n]] @ z[i]
+            far = z[[j for j in range(len(z)) if j % n != i % n]] @ z[i]
+            positive.append(math.log(2) - softplus(-near))
+            negative.append(softplus(-far) + far - math.log(2))
+        return torch.cat(negative).mean() - torch.cat(positive).mean()
 
 
 class TestOnTheSphere(TestJSD):

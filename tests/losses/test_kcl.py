@@ -23,7 +23,7 @@ def attraction(name, d, t):
 
 def distance(x, y):
     # The smallest distance that powers tell from zero.
-    return (x - y).square().sum().clamp(min=1e-30).sqrt()
+    return (x - y).square().sum(-1).clamp(min=1e-30).sqrt()
 
 
 class TestKCL(LossContract):
@@ -45,9 +45,8 @@ class TestKCL(LossContract):
         repel = 0.0
         for view in views:
             for i in range(n):
-                for j in range(n):
-                    if i != j:
-                        repel = repel + energy(self.kernel, distance(view[i], view[j]), self.t) / (n * (n - 1))
+                others = view[[j for j in range(n) if j != i]]
+                repel = repel + energy(self.kernel, distance(view[i], others), self.t).sum() / (n * (n - 1))
         return -2 * align + self.gamma * repel
 
 

@@ -19,17 +19,17 @@ def arc_cosine(order, s, temperature):
 
 
 def exponential(x, y, gamma, temperature):
-    square = (x - y).square().sum().clamp(min=1e-6 if gamma < 2 else 0.0)
+    square = (x - y).square().sum(-1).clamp(min=1e-6 if gamma < 2 else 0.0)
     return torch.exp(-(square ** (gamma / 2)) / temperature)
 
 
 def info_nce(z, n, kernel):
-    """Kernel-InfoNCE of stacked views, with the kernel's values as they are."""
+    """Kernel-InfoNCE of stacked views, with the kernel's values as they are, anchor by anchor."""
     total = 0.0
     for i in range(len(z)):
         p = (i + n) % len(z)
-        rest = sum(kernel(z[i], z[j]) for j in range(len(z)) if j % n != i % n)
-        total = total + torch.log1p(rest / kernel(z[i], z[p]))
+        others = [j for j in range(len(z)) if j % n != i % n]
+        total = total + torch.log1p(kernel(z[i], z[others]).sum() / kernel(z[i], z[p]))
     return total / len(z)
 
 
@@ -113,7 +113,7 @@ class TestConcatenationOfKernels(TestLaplacian):
     even = 2
 
     def kernel(self, x, y, temperature):
-        (a, b), (c, d) = x.chunk(2), y.chunk(2)
+        (a, b), (c, d) = x.chunk(2, -1), y.chunk(2, -1)
         return 0.3 * exponential(a, c, 1.0, temperature) + 0.7 * exponential(b, d, 2.0, 0.5)
 
 
@@ -123,14 +123,14 @@ class TestArcCosine1(TestLaplacian):
     learnable = False
 
     def kernel(self, x, y, temperature):
-        return arc_cosine(self.options_of_loss["arc_cosine"], x @ y, temperature)
+        return arc_cosine(self.options_of_loss["arc_cosine"], (x * y).sum(-1), temperature)
 
 
 class TestArcCosineMixedWithGaussian(TestArcCosine1):
     options_of_loss = {"arc_cosine": 1, "share": 0.3, "mix": "kernel", "second_temperature": 0.7}
 
     def kernel(self, x, y, temperature):
-        return 0.3 * super().kernel(x, y, temperature) + 0.7 * torch.exp(-(x - y).square().sum() / 0.7)
+        return 0.3 * super().kernel(x, y, temperature) + 0.7 * torch.exp(-(x - y).square().sum(-1) / 0.7)
 
 
 class TestArcCosine2(TestArcCosine1):

@@ -1,17 +1,16 @@
 """Memory is linear in the batch: a matrix of similarities would not fit the limits here."""
 
-import os
-import subprocess
 import sys
 
+import forked
 import pytest
-from contracts.discovery import TESTS, by_kind, path_of
+from contracts.discovery import by_kind, path_of
 from contracts.loss import LossContract
 
 SCRIPT = """
 import resource, sys, torch
 from contracts.discovery import find
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 case, n, arguments = find(sys.argv[1])(), int(sys.argv[2]), eval(sys.argv[3])
 loss = case.make(**arguments)
 def step(n):
@@ -38,10 +37,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="counts resident memo
 
 def peak(case: type, n: int, arguments: dict) -> float:
     """Growth of the resident memory by one step of ``n`` pairs, in MB."""
-    command = [sys.executable, "-c", SCRIPT, path_of(case), str(n), repr(arguments)]
-    paths = os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": paths}
-    return float(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
+    return float(forked.Forked(forked.code, SCRIPT, path_of(case), n, repr(arguments)).finish()[0])
 
 
 def label(value):

@@ -23,7 +23,7 @@ class TestRandomWalk(LossContract):
         total = 0.0
         for i in range(len(z)):
             others = [j for j in range(len(z)) if j != i]
-            s = torch.stack([z[i] @ z[j] for j in others]) / temperature
+            s = z[others] @ z[i] / temperature
             p = torch.softmax(s, 0)
             for k, j in enumerate(others):
                 if j % n == i % n:

@@ -28,8 +28,8 @@ class TestSigLIP(LossContract):
         a, b = views
         total = 0.0
         for i in range(len(a)):
-            for j in range(len(b)):
-                total = total - logsigmoid((1 if i == j else -1) * (a[i] @ b[j] / temperature + self.bias))
+            sign = torch.tensor([1.0 if i == j else -1.0 for j in range(len(b))]).to(a)
+            total = total - logsigmoid(sign * (b @ a[i] / temperature + self.bias)).sum()
         return total / len(a)
 
 

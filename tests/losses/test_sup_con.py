@@ -43,10 +43,9 @@ class TestSupCon(LossContract):
                 continue
             anchors += 1
             for p in positives:
-                ratios = [
-                    torch.exp((z[i] @ z[j] - z[i] @ z[p]) / temperature) for j in range(len(z)) if j not in (i, p)
-                ]
-                total = total + torch.log1p(sum(ratios)) / len(positives)
+                others = [j for j in range(len(z)) if j not in (i, p)]
+                ratios = torch.exp((z[others] @ z[i] - z[p] @ z[i]) / temperature)
+                total = total + torch.log1p(ratios.sum()) / len(positives)
         return total / max(anchors, 1)
 
 

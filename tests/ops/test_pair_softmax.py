@@ -1,3 +1,5 @@
+import functools
+
 import pytest
 import torch
 from devices import needs_cuda
@@ -38,6 +40,17 @@ def literal(q, k, scale, exclude=None, pairs=None, weight=None):
     return lse.detach(), *(torch.zeros_like(x) if g is None else g / scale for g, x in zip(grads, (q, k)))
 
 
+@functools.cache
+def literal_of_groups(n, m, count, dtype, scale):
+    """Data of two sides, or of one where ``m`` is none, with what is :func:`literal` of them: once for all engines."""
+    q, k = data(n, m or 1, dtype=dtype)
+    k = q if m is None else k
+    exclude = None if count is None else groups(n, m or 1, count)
+    exclude = (exclude[0],) * 2 if m is None and exclude is not None else exclude
+    weight = torch.rand(n, generator=torch.Generator().manual_seed(1)).to(dtype)
+    return q, k, exclude, weight, literal(q, k, scale, exclude, weight=weight)
+
+
 def check(actual, expected, tolerance):
     finite = torch.isfinite(expected[0])
     assert torch.equal(torch.isfinite(actual[0]), finite)
@@ -52,14 +65,10 @@ def check(actual, expected, tolerance):
 @pytest.mark.parametrize("n,m", [(1, 1), (7, 5), (513, 300), (1030, 2100)])
 @pytest.mark.parametrize("count", [None, 1, 3, 400])
 def test_two_sides(n, m, count, dtype, tolerance, impl):
-    q, k = data(n, m, dtype=dtype)
-    exclude = None if count is None else groups(n, m, count)
-    weight = torch.rand(n, generator=torch.Generator().manual_seed(1)).to(dtype)
     for temperature in (0.5, 0.01):
+        q, k, exclude, weight, expected = literal_of_groups(n, m, count, dtype, 1 / temperature)
         softmax = PairSoftmax(q, k, scale=1 / temperature, exclude=exclude, impl=impl)
-        check(
-            (softmax.lse, *softmax.messages(weight)), literal(q, k, 1 / temperature, exclude, weight=weight), tolerance
-        )
+        check((softmax.lse, *softmax.messages(weight)), expected, tolerance)
 
 
 @pytest.mark.parametrize("impl", [*IMPLS, "dense"])
@@ -67,12 +76,9 @@ def test_two_sides(n, m, count, dtype, tolerance, impl):
 @pytest.mark.parametrize("n", [1, 8, 513, 1300])
 @pytest.mark.parametrize("count", [None, 1, 3, 400])
 def test_symmetric(n, count, dtype, tolerance, impl):
-    z, _ = data(n, 1, dtype=dtype)
-    exclude = None if count is None else (groups(n, 1, count)[0],) * 2
-    weight = torch.rand(n, generator=torch.Generator().manual_seed(1)).to(dtype)
     for temperature in (0.5, 0.01):
+        z, _, exclude, weight, (lse, to_q, to_k) = literal_of_groups(n, None, count, dtype, 1 / temperature)
         softmax = PairSoftmax(z, z, scale=1 / temperature, exclude=exclude, symmetric=True, impl=impl)
-        lse, to_q, to_k = literal(z, z, 1 / temperature, exclude, weight=weight)
         check((softmax.lse, softmax.message(weight)), (lse, to_q + to_k), tolerance)
 
 

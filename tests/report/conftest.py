@@ -1,9 +1,9 @@
 """Runs that are made once for all tests of reports."""
 
-import functools
 import shutil
 
 import pytest
+from probes import make_quick
 
 from gnnclr.report.find_runs import find_runs
 from gnnclr.report.run_group import group_runs
@@ -27,12 +27,9 @@ BOTH = ["--trainer.accelerator=cpu", "--trainer.log_every_n_steps=1"]
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
     """A folder with a run on digits, ``simclr-knn``, and two recipes over two seeds on a graph, ``compared``."""
-    from gnnclr.eval import linear_probe
-
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        quick = functools.partial(linear_probe, scalings=["none"], C=[1.0])
-        patch.setattr("gnnclr.eval.baselines.linear_probe", quick)
+        make_quick(patch)
         Run(parse_recipe("simclr-knn-digits", [*DIGITS, *BOTH]), folder / "simclr-knn" / "1").fit()
         Comparison(["grace", "dgi"], [*GRAPH, *BOTH], folder / "compared").evaluate(2)
     return folder

@@ -2,10 +2,8 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
 
+import forked
 import pytest
 import torch
 
@@ -35,16 +33,9 @@ COMMUNITIES = [
 ]
 
 
-def gnnclr(*arguments):
-    command = [sys.executable, "-m", "gnnclr.cli", "fit", *arguments]
+def fit(*arguments):
     # Sums in another order round otherwise, so that both runs use one thread.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def finish(process):
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
+    return forked.Forked(forked.gnnclr, "fit", *arguments, environment=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
 def load(folder):
@@ -59,19 +50,15 @@ def load(folder):
 def test_sigkill_in_mid_epoch(name, overrides, has_bank, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     command = [f"--config={name}", *overrides, *COMMON]
-    victim = gnnclr(*command, f"--out={killed}")
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and victim.poll() is None:
-        if (killed / "checkpoints" / "last.ckpt").exists() and load(killed)["global_step"] >= 14:
-            break
-        time.sleep(0.005)
+    victim, last = fit(*command, f"--out={killed}"), killed / "checkpoints" / "last.ckpt"
+    forked.wait_for(lambda: last.exists() and load(killed)["global_step"] >= 14, victim)
     victim.send_signal(signal.SIGKILL)
-    victim.communicate()
+    victim.finish(-signal.SIGKILL)
     step = load(killed)["global_step"]
     assert 14 <= step < 100 and step % 10, "the run ended, or stopped between epochs, before it was killed"
-    resumed = gnnclr(f"--ckpt_path={killed / 'checkpoints' / 'last.ckpt'}")
-    finish(gnnclr(*command, f"--out={whole}"))
-    finish(resumed)
+    resumed = fit(f"--ckpt_path={last}")
+    fit(*command, f"--out={whole}").finish()
+    resumed.finish()
 
     a, b = load(whole), load(killed)
     assert a["global_step"] == b["global_step"] == 100

@@ -1,10 +1,10 @@
 import os
-import subprocess
-import sys
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Barrier
 
+import forked
 import pytest
 
 from gnnclr.cli import main
@@ -55,7 +55,7 @@ with claim_folder({str(tmp_path)!r}):
     open({str(tmp_path / "mine.part")!r}, "w")
     os.kill(os.getpid(), signal.SIGKILL)
 """
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code])
+    forked.Forked(forked.code, code).finish(-signal.SIGKILL)
     assert (tmp_path / ".lock").exists()
     with claim_folder(tmp_path):
         assert sorted(os.listdir(tmp_path)) == [".lock", "mine.part"]
