@@ -39,6 +39,13 @@ def test_contrastive_dynamics(tmp_path):
     assert figure.stat().st_size > 50_000 and animation.stat().st_size > 50_000
 
 
+def test_predictor_dynamics(tmp_path):
+    figure = tmp_path / "predictor.png"
+    out = run(str(EXAMPLES / "predictor_dynamics.py"), "--time", "40", "--width", "4", "--out", str(figure))
+    alignment = [float(line.split(" to ")[1].split(",")[0]) for line in out.splitlines()]
+    assert len(alignment) == 3 and min(alignment) > 0.95 and figure.stat().st_size > 50_000
+
+
 def test_spectral_embedding(tmp_path):
     figure = tmp_path / "spectral.png"
     out = run(str(EXAMPLES / "spectral_embedding.py"), "--steps", "100", "--out", str(figure))
