@@ -32,6 +32,13 @@ def test_gallery_sphere():
     assert rank["alignment alone"] < 1.1 and rank["uniformity alone"] > 2.95 and rank["both"] > 2.8
 
 
+def test_predictor_dynamics(tmp_path):
+    figure = tmp_path / "predictor.png"
+    out = run(str(EXAMPLES / "predictor_dynamics.py"), "--time", "40", "--width", "4", "--out", str(figure))
+    alignment = [float(line.split(" to ")[1].split(",")[0]) for line in out.splitlines()]
+    assert len(alignment) == 3 and min(alignment) > 0.95 and figure.stat().st_size > 50_000
+
+
 def test_gallery_spectrum():
     out = run(str(EXAMPLES / "gallery" / "plot_spectrum.py"))
     angle = {

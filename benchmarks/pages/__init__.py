@@ -30,6 +30,7 @@ PAGES = {
     "large": {"large": "large", "full_batch": "full_batch"},
     "neighbors": {"neighbors": "neighbors"},
     "distributed": {"distributed": "distributed"},
+    "dynamics": {"predictor_dynamics": "predictor_dynamics"},
 }
 TEXT = Path(__file__).parent / "text"
 PLACE = re.compile(r"^\{\{(\w+)\}\}$", re.MULTILINE)
