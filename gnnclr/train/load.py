@@ -1,13 +1,16 @@
 """gnnclr.load: the trained encoder of a run on images, as a Backbone."""
 
 from pathlib import Path
+from typing import Any
 
+import yaml
 from torch import nn
 
 from gnnclr.configs import RecipeError
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.run import Run
 from gnnclr.vision import Backbone
+from gnnclr.vision.backbone.saved import is_saved, read_backbone
 
 
 def load(run: str | Path) -> Backbone:
@@ -15,7 +18,8 @@ def load(run: str | Path) -> Backbone:
     was evaluated with. The data of the run are not needed.
 
     Args:
-        run (str or Path): The folder of the run, such as ``"runs/simclr-folder/1"``.
+        run (str or Path): The folder of the run, such as ``"runs/simclr-folder/1"``; or one that
+            :meth:`gnnclr.vision.Backbone.save_pretrained` wrote.
 
     Returns:
         Backbone: Maps paths, images of Pillow, or tensors to features :math:`(B, D)`.
@@ -28,6 +32,8 @@ def load(run: str | Path) -> Backbone:
         >>> with torch.no_grad():
         ...     features = backbone("photo.jpg")
     """
+    if is_saved(run) and not Path(run, "config.yaml").is_file():
+        return read_backbone(run)
     return backbone_of(Run.open(run))
 
 
@@ -54,4 +60,31 @@ def backbone_of_method(run: Run, method: nn.Module, data: ContrastiveData) -> Ba
             f"'{run.folder}' must be a run on images (got one of {type(method).__name__}, on a graph); `gnnclr embed "
             f"--run {run.folder}` writes the embeddings of its nodes"
         )
-    return Backbone(features(), data.square).eval()
+    backbone = Backbone(features(), data.square).eval()
+    backbone.origin = _origin(run, method)
+    return backbone
+
+
+def _origin(run: Run, method: nn.Module) -> dict[str, Any]:
+    """The settings of the encoder, and what a reader wants to know of its training; no path is among them."""
+    settings = yaml.safe_load(run.settings())
+    arguments = settings["model"]["method"].get("init_args") or {}
+    about = settings["data"].get("init_args") or {}
+    told = {"method": type(method).__name__}
+    if isinstance(arguments.get("loss"), dict):
+        told["loss"] = arguments["loss"]["class_path"].rpartition(".")[2]
+    told |= {"data": about.get("dataset"), "labels used": bool(about.get("labels"))}
+    told |= {"epochs": settings["trainer"].get("max_epochs"), "batch size": about.get("batch_size")}
+    told |= {"optimizer": settings["model"]["optimizer"]["class_path"].rpartition(".")[2]}
+    told |= {"learning rate": settings["model"]["optimizer"]["init_args"].get("lr")}
+    told |= {"seed": settings["seed_everything"]}
+    encoder = arguments.get("encoder")
+    if isinstance(encoder, dict) and "weights" in (encoder.get("init_args") or {}):
+        told["pretrained"] = encoder["init_args"]["weights"] is not None
+        encoder = {**encoder, "init_args": {**encoder["init_args"], "weights": None}}
+    try:
+        result = run.result or {}
+    except ValueError:  # damaged: the encoder is as it is
+        result = {}
+    kept = {name: result[name] for name in ("steps", "test", "geometry", "versions") if name in result}
+    return {"encoder": encoder, "training": {"method": told["method"], "settings": told, "result": kept}}

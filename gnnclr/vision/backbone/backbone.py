@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.ops.check import describe
+from gnnclr.ops.optional_package import optional_package
 from gnnclr.vision.methods.method import channels_last
 from gnnclr.vision.photos.decode import decode_photo, upright_rgb
 from gnnclr.vision.photos.square import CentralSquare
@@ -52,6 +53,8 @@ class Backbone(nn.Module):
     def __init__(self, features: nn.Module, square: CentralSquare | None = None) -> None:
         super().__init__()
         self.features, self.square = features, square
+        #: The settings of the encoder and what is known of its training, as plain values, where it is that of a run.
+        self.origin: dict[str, Any] | None = None
 
     if TYPE_CHECKING:  # torch says that any module returns anything
 
@@ -84,6 +87,42 @@ class Backbone(nn.Module):
             raise ValueError("'images' must be one image or more (got none)")
         return to_float(torch.stack([self._seen(image) for image in decoded]).to(device))
 
+    def save_pretrained(self, folder: str | os.PathLike[str], **options: Any) -> None:
+        """Writes ``config.json``, ``model.safetensors`` and a model card, ``README.md``, into a folder, which
+        :func:`gnnclr.load` and :meth:`from_pretrained` read. It needs the extra ``hub``, as the next two do.
+
+        Args:
+            folder (str or Path): The folder.
+            options: Further arguments of :meth:`huggingface_hub.ModelHubMixin.save_pretrained`.
+
+        Raises:
+            ValueError: If it is not the encoder of a run, or that of a method with several.
+        """
+        self._on_hub().save_pretrained(folder, **options)
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Uploads the files of :meth:`save_pretrained` to the Hugging Face Hub, and returns the address.
+
+        Args:
+            repo_id (str): The repository, ``"user/name"``.
+            options: Further arguments of :meth:`huggingface_hub.ModelHubMixin.push_to_hub`, such as ``private=True``.
+        """
+        return self._on_hub().push_to_hub(repo_id, **options)
+
+    @classmethod
+    def from_pretrained(cls, name: str | os.PathLike[str], **options: Any) -> "Backbone":
+        """The encoder of a repository of the Hugging Face Hub, or of a folder, in evaluation mode on the CPU.
+
+        Args:
+            name (str or Path): The repository, ``"user/name"``, or the folder.
+            options: ``encoder``, the network, where it is none of this package; and further arguments of
+                :meth:`huggingface_hub.ModelHubMixin.from_pretrained`, such as ``revision``.
+        """
+        return _hub().HubBackbone.from_pretrained(name, **options)
+
+    def _on_hub(self) -> Any:
+        return _hub().HubBackbone.of(self)
+
     def preprocessing(self) -> dict[str, Any]:
         """What :meth:`prepare` and the normalization do, as plain values: ``size``, ``share``, ``channels``, and
         ``mean`` and ``std`` of images in :math:`[0, 1]`."""
@@ -108,6 +147,13 @@ class Backbone(nn.Module):
             f"'images' must be a path, an image of Pillow, a list of these, or a tensor [b, c, h, w] "
             f"(got {describe(image)})"
         )
+
+
+def _hub() -> Any:
+    optional_package("huggingface_hub", "huggingface_hub", "the Hugging Face Hub", "gnnclr[hub]")
+    from gnnclr.vision.backbone import hub
+
+    return hub
 
 
 def _batch(images: Tensor) -> Tensor:
