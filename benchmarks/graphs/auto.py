@@ -35,10 +35,11 @@ from benchmarks.graphs.auto_criteria import measure_criteria
 from benchmarks.pages import publish
 from benchmarks.pages.auto import AUTO, cell_records, run_records
 from gnnclr.eval import Split, linear_probe
-from gnnclr.node import CompactFeatures, load_node_data, propagated_blocks
+from gnnclr.node import AutoGraph, CompactFeatures, load_node_data, propagated_blocks
 from gnnclr.node.choice.criteria import TOL
-from gnnclr.node.choice.propagation import CELLS
+from gnnclr.node.choice.propagation import CELLS, Blocks
 from gnnclr.node.datasets.load import choose_split
+from gnnclr.node.methods.auto_graph import FORMS
 from gnnclr.node.sparse.propagation_blocks import CONCATENATION, blocks_text
 from gnnclr.train import Run, parse_recipe
 
@@ -62,7 +63,7 @@ def graph_of(dataset: str, protocol: str, root: str) -> Data:
     return data
 
 
-def cells_of(data: Data) -> Iterator[tuple[str, tuple]]:
+def cells_of(data: Data) -> Iterator[tuple[str, Blocks]]:
     """Features and blocks, all cells without training."""
     wide = data.num_features > WIDE
     compact = [CONCATENATION, *((cell,) for cell in CELLS), PLAIN[0]]
@@ -116,15 +117,17 @@ def run_method(args: argparse.Namespace, dataset: str, file: Path, name: str, se
     z = trained.data.embed(trained.method)
     seconds = time.perf_counter() - start
     found = probe(z, trained.data.labels, trained.data.split)
-    epochs = run.recipe.trainer.max_epochs
+    steps = {"seconds": seconds, "training": trained.seconds, "steps": trained.step}
+    columns = steps | {"epochs": run.recipe.trainer.max_epochs} | settings.columns
     chosen = ""
-    if name == AUTO:
-        encoder = trained.method.encoder
-        chosen = f"{blocks_text(encoder.blocks)}, {trained.method.kept_form}"
-    records.append(
-        **key, **found, chosen=chosen, seconds=seconds, training=trained.seconds, steps=trained.step, epochs=epochs,
-        **settings.columns,
-    )  # fmt: skip
+    if isinstance(trained.method, AutoGraph):
+        blocks = blocks_text(trained.method.encoder.blocks)
+        chosen = f"{blocks}, {trained.method.kept_form}"
+        for form in FORMS[1:]:  # what would be without the choice
+            trained.method.kept.fill_(FORMS.index(form))
+            other = probe(trained.data.embed(trained.method), trained.data.labels, trained.data.split)
+            records.append(**(key | {"row": f"{AUTO}, always {form}"}), **other, chosen=f"{blocks}, {form}", **columns)
+    records.append(**key, **found, chosen=chosen, **columns)
     shutil.rmtree(folder)
     print(f"{dataset} {args.protocol} {name} seed {seed}: {100 * found['test']:.1f} {chosen}", file=sys.stderr)
 

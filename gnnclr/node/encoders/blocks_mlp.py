@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from gnnclr.graph.weighted_edges import Edges
+from gnnclr.node.encoders.encoder_input import encoder_input
 from gnnclr.node.encoders.propagated_mlp import PropagatedMLP
 from gnnclr.node.sparse.propagate import centered_rows
 from gnnclr.node.sparse.propagation_blocks import CONCATENATION, blocks_text, check_blocks, propagated_blocks
@@ -55,11 +56,12 @@ class BlocksMLP(PropagatedMLP):
         self.features = TensorMemo(self._features)
 
     def _features(self, x: Tensor, edge_index: Edges) -> Tensor:
+        x = encoder_input(x, self.in_channels, self.mlp.layers[0].weight)
         return propagated_blocks(x, edge_index, self.blocks)
 
     def propagate(self, x: Tensor, edge_index: Edges) -> Tensor:
         """The propagated features [n, B F], centered and with rows of length one."""
-        return centered_rows(propagated_blocks(x, edge_index, self.blocks))
+        return centered_rows(self._features(x, edge_index))
 
     def __repr__(self) -> str:
         sizes = f"{self.in_channels}, {self.out_channels}, num_layers={len(self.mlp.layers)}"

@@ -41,6 +41,7 @@ class AutoGraph(Decoupled):
         - **output:** embeddings :math:`(n, B F)` of :math:`B` blocks, :math:`(n, d)`, or :math:`(n, d + B F)`
     """
 
+    encoder: BlocksMLP
     kept: Tensor
 
     def __init__(self, encoder: BlocksMLP, **kwargs: Any):

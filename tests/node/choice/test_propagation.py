@@ -40,16 +40,23 @@ def test_a_cell_is_taken_where_it_is_better_by_more_than_a_standard_error(data, 
         assert ("does not exceed" in str(chosen)) == (taken == CONCATENATION)
 
 
-def test_a_clear_winner():
-    """Where only distant features tell the classes, or only own ones, the cell is found."""
-    torch.manual_seed(0)
-    y = torch.arange(300) % 2
-    edge_index = torch.stack([torch.arange(300), (torch.arange(300) + 1) % 300])  # every neighbor is of the other class
-    x = torch.randn(300, 6) + 2.0 * y[:, None]
-    data = Data(x=x, edge_index=torch.cat([edge_index, edge_index.flip(0)], dim=1))
-    choice = choose_propagation(data, y, Split.random(300, 0.3, 0.3), cells=[(0.05, 10), (1.0, 2)])
-    assert choice.blocks in (CONCATENATION, ((1.0, 2),))
-    assert choice.scores[((1.0, 2),)] > choice.scores[((0.05, 10),)] + 0.1
+@pytest.mark.parametrize(
+    ("scores", "chosen"),
+    [
+        ((0.5, 0.59, 0.4), CONCATENATION),
+        ((0.5, 0.61, 0.4), (FEW[0],)),
+        ((0.5, 0.61, 0.62), (FEW[1],)),
+        ((0.5, 0.3, 0.2), CONCATENATION),
+    ],
+)
+def test_the_bar(data, monkeypatch, scores, chosen):
+    """The standard error is .1."""
+    values = iter(scores)
+    monkeypatch.setattr(ByLinks, "score", lambda self, z: next(values))
+    monkeypatch.setattr(ByLinks, "error", lambda self, score: 0.1)
+    choice = choose_propagation(data, cells=FEW)
+    assert choice.blocks == chosen and choice.error == 0.1
+    assert (" exceeds 60.0" in str(choice)) == (chosen != CONCATENATION)
 
 
 def test_labels_of_test_nodes_are_not_looked_at(data):
