@@ -42,8 +42,9 @@ install: $(STAMP)
 demo: $(STAMP)
 	$(BIN)/gnnclr demo
 
+# Bytecode is kept, or each of the processes that tests start would compile all that it imports.
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest

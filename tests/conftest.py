@@ -1,5 +1,6 @@
 import gc
 import os
+import threading
 from contextlib import contextmanager
 
 import distributed_workers
@@ -81,6 +82,11 @@ def processes(world, path):
             return [result for _, result in sorted(results.get(timeout=120), key=lambda pair: pair[0])]
 
         yield run
+        # They end by themselves, as what measures coverage writes at the end of a process; one that hangs is killed.
+        pool.close()
+        ended = threading.Thread(target=pool.join, daemon=True)
+        ended.start()
+        ended.join(20)
 
 
 @pytest.fixture(scope="session")

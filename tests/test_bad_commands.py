@@ -108,6 +108,9 @@ OTHERS = {
 }
 
 
+pytestmark = pytest.mark.usefixtures("quick_probes")
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -20,6 +20,9 @@ from gnnclr.node import sbm
 GRAPH = ["--trainer.max_epochs=2", "--trainer.accelerator=cpu", "--trainer.log_every_n_steps=1"]
 
 
+pytestmark = pytest.mark.usefixtures("quick_probes")
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -1,5 +1,6 @@
 """What the pages say holds."""
 
+import functools
 import importlib
 import inspect
 import math
@@ -195,7 +196,10 @@ def test_page_on_your_graph_runs(tmp_path, monkeypatch, capsys, one_probe):
     import numpy as np
 
     from gnnclr.cli import main
+    from gnnclr.report.run_report import report_runs
 
+    # t-SNE takes longer than all the rest.
+    monkeypatch.setattr("gnnclr.report.run_report.report_runs", functools.partial(report_runs, projection="pca"))
     monkeypatch.chdir(tmp_path)
     text = YOURS.read_text(encoding="utf-8")
     found = re.findall(r"```python\n(.*?)```|^    gnnclr ([^\n]*)$", text, re.DOTALL | re.MULTILINE)

@@ -3,7 +3,7 @@
 import re
 from argparse import ArgumentError
 from collections.abc import Sequence
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 import yaml
@@ -22,9 +22,10 @@ PRINT = "--print_config"
 SEED = "the seed of the data is the seed of the run; did you mean '--seed_everything'?"
 
 
+@cache
 def recipe_parser() -> ArgumentParser:
     """The parser of recipes: ``seed_everything``, ``model``, ``data``, ``trainer``, ``watch``, ``checkpoint`` and
-    ``tensorboard``."""
+    ``tensorboard``. It is made once."""
     parser = ArgumentParser(prog="gnnclr fit", exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--config", action=ActionConfigFile, help="Name of a recipe, or path of a YAML file.")
     parser.add_argument("--seed_everything", type=int, default=0, help="Seed of all randomness of the run.")

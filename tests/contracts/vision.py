@@ -1,6 +1,7 @@
 """What every method for images must do."""
 
 import copy
+import functools
 
 import pytest
 import torch
@@ -12,6 +13,11 @@ from gnnclr.vision import BatchViews, TensorLoader, digits
 
 def views_of_digits(**kwargs):
     return BatchViews(8, **{"mean": 0.5, "std": 0.5, "scale": (0.5, 1.0), **kwargs})
+
+
+@functools.cache
+def unlabeled_digits():
+    return digits().unlabeled
 
 
 def queue_after_a_step(rank, method, batches):
@@ -38,7 +44,7 @@ class VisionMethodContract:
         raise NotImplementedError
 
     def images(self):
-        return digits().unlabeled
+        return unlabeled_digits().clone()
 
     def loader(self):
         return TensorLoader(self.images(), batch_size=64)

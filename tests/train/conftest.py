@@ -16,6 +16,11 @@ SMALL_DIGITS = [
 SMALL_GRAPH = ["--trainer.max_epochs=3", "--trainer.log_every_n_steps=1", "--trainer.accelerator=cpu"]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def probed_quickly(quick_probes):
+    """Runs are tested here, and not what they score."""
+
+
 @pytest.fixture
 def small_digits():
     return parse_recipe("simclr-digits", SMALL_DIGITS)

@@ -15,8 +15,6 @@ from gnnclr.train.compare import baseline_scores
 SHORT = ["--trainer.max_epochs=1", "--trainer.accelerator=cpu"]
 SHORT += [f"--model.method.encoder.{name}_channels=8" for name in ("hidden", "out")]
 
-pytestmark = pytest.mark.usefixtures("one_probe")
-
 
 @pytest.fixture
 def dataset(tmp_path):

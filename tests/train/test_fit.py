@@ -10,8 +10,6 @@ from gnnclr.train import RecipeError, fit
 SHORT = ["--trainer.max_epochs=1", "--trainer.accelerator=cpu"]
 SHORT += [f"--model.method.encoder.{name}_channels=8" for name in ("hidden", "out")]
 
-pytestmark = pytest.mark.usefixtures("one_probe")
-
 
 @pytest.fixture
 def data():

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 
@@ -39,39 +40,31 @@ STEPS = 48
 GRAPH = ["--config=grace-sbm", "--data.size=120", "--trainer.max_epochs=2"]
 
 
-class Command:
+class Command(forked.Forked):
     """``gnnclr`` in a process of its own."""
 
-    def __init__(self, *arguments, cwd, launcher=()):
-        command = [sys.executable, *launcher, "-m", "gnnclr.cli", *map(str, arguments)]
-        package = str(Path(__file__).parents[2])
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": package}
-        self.process = subprocess.Popen(
-            command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        self.pid = self.process.pid
+    def __init__(self, *arguments, cwd):
+        super().__init__(forked.gnnclr, *arguments, cwd=cwd, environment=environment())
 
     def workers(self):
         return children(self.pid)
 
     def finish(self, status=0, seconds=100):
-        started = time.monotonic()
+        workers = self.workers()
         try:
-            out, err = self.process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            for pid in [*self.workers(), self.pid]:
+            return super().finish(status, seconds)
+        except AssertionError:
+            for pid in filter(alive, workers):
                 os.kill(pid, signal.SIGKILL)
-            pytest.fail(f"no end after {seconds} s: {self.process.communicate()}")
-        assert self.process.returncode == status, err
-        self.seconds = time.monotonic() - started
-        return out, err
+            raise
 
     def wait_for(self, condition):
-        deadline = time.monotonic() + 100
-        while not condition():
-            assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+        forked.wait_for(condition, self, seconds=100)
+        assert condition()
+
+
+def environment():
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 def children(pid):
@@ -224,9 +217,10 @@ def test_weights_of_one_process_on_the_joined_batch(tmp_path, one_thread, monkey
 
 def test_processes_of_a_launcher(place):
     """One folder and one table, and the runs of all seeds."""
-    launcher = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
-    out, _ = Command("evaluate", *GRAPH, *TWO, "--seeds=2", cwd=place, launcher=launcher).finish()
-    assert out.count("| trained") == 1
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    command = [*launcher, "-m", "gnnclr.cli", "evaluate", *GRAPH, *TWO, "--seeds=2"]
+    done = subprocess.run(command, cwd=place, env=environment(), capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0 and done.stdout.count("| trained") == 1, done.stderr
     seeds = place / "runs" / "grace-sbm" / "seeds"
     assert sorted(path.name for path in seeds.iterdir() if path.is_dir()) == ["seed-0", "seed-1"]
     assert json.loads((seeds / "evaluation.json").read_text())["seeds"] == [0, 1]

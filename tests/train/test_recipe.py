@@ -17,8 +17,9 @@ def test_every_recipe_builds_and_survives_its_own_yaml(name, tmp_path):
     run = Run(parse_recipe(name, SMALL[RecipeName.parse(name).kind]), tmp_path)
     built = run.build()
     assert hasattr(built.model.method, "training_step_loss")
-    (tmp_path / "config.yaml").write_text(run.settings())
-    assert Run.open(tmp_path).settings() == run.settings()
+    text = run.settings()
+    (tmp_path / "config.yaml").write_text(text)
+    assert Run.open(tmp_path).settings() == text
     assert -1 not in [value for key, value in run.recipe.items() if key.endswith("channels")]
 
 

@@ -19,8 +19,6 @@ from gnnclr.train.search.trial_run import TrialRun
 SHORT = ["--trainer.max_epochs=2", "--trainer.accelerator=cpu"]
 SHORT += [f"--model.method.encoder.{name}_channels=8" for name in ("hidden", "out")]
 
-pytestmark = pytest.mark.usefixtures("one_probe")
-
 
 @pytest.fixture
 def graph(tmp_path, monkeypatch):
