@@ -111,8 +111,7 @@ def small_tiles(rank, cases, size, kept, looked_at):
         for module in (one_side_tiles, tiles):
             patch.setattr(module, "MEMORY", Workspace(0))
             patch.setattr(module, "kept_entries", lambda x: kept)
-        for name, number in {"SINGLE_ENTRIES": 32 * size, "TILE_ENTRIES": 32 * size, "BLOCK": 3 * size}.items():
-            patch.setattr(row_sweep, name, {"cpu": number, "cuda": 0})
+        patch.setattr(row_sweep, "TILE_ENTRIES", {"cpu": 32 * size, "cuda": 0})
         patch.setattr(row_sweep, "MIN_ROWS", 4)
         patch.setattr(check, "LOOKED_AT", looked_at)
         return each_loss_gradient(rank, cases)

@@ -10,12 +10,10 @@ from gnnclr.ops.sample_diagonals import SampleDiagonals
 from gnnclr.ops.tiles import LEAST, LOG2_E, MEMORY, SAFE_RANGE, scaled_product, slices
 from gnnclr.ops.value_only import value_only
 
-#: Entries of a tile, which holds whole rows of the similarity matrix: 32 MB in float32, 256 MB on a GPU.
-TILE_ENTRIES = {"cpu": 1 << 23, "cuda": 1 << 26}
-#: Entries of a matrix that is one tile and one block.
-SINGLE_ENTRIES = {"cpu": 1 << 21, "cuda": 1 << 26}
-#: The most rows and columns of a block of a tile, of which exponentials are taken in cache.
-BLOCK = {"cpu": 512, "cuda": 1 << 26}
+#: Entries of a tile, which holds whole rows of the similarity matrix: 16 MB in float32, 256 MB on a GPU.
+TILE_ENTRIES = {"cpu": 1 << 22, "cuda": 1 << 26}
+#: Of fewer rows the matrix products are slow: then a tile has up to twice the entries.
+MANY_ROWS = 512
 #: Fewer rows would leave the matrix products too thin.
 MIN_ROWS = 32
 
@@ -50,57 +48,44 @@ class RowSweep:
         n, m = q.size(0), k.size(0)
         self.q, self.k, self.exclusion, self.scale = q, k, exclusion, scale
         self.shifted = not (self._safe(q, k, scale) if safe is None else safe)
-        height, self.width = self.shape(n, k)
         self.lse = q.new_empty(n) if m else q.new_full((n,), float("-inf"))
         new = torch.empty_like if n and m else torch.zeros_like
         self.to_q, self.to_k = (None, None) if weigh is None or value_only() else out or (new(q), new(k))
+        height = self.height(k)
         loan, entries = MEMORY.lend(q, min(height, n) * m), min(height, n) * m
         memory = q.new_empty(entries) if loan is None else loan.memory
         for rows in slices(n, height) if m else ():
-            blocks, total = self._exponentials(rows, memory)
+            e, total = self._exponentials(rows, memory)
             if weigh is not None and self.to_q is not None:
-                share = weigh(self.lse[rows], rows).div_(total.clamp_(min=LEAST))
-                self._send(rows, blocks, share.unsqueeze(1))
+                share = weigh(self.lse[rows], rows).div_(total.clamp_(min=LEAST)).unsqueeze(1)
+                torch.mm(e, k, out=self.to_q[rows]).mul_(share)
+                self.to_k.addmm_(e.t(), q[rows] * share, beta=int(rows.start > 0))
 
-    def _exponentials(self, rows: slice, memory: Tensor) -> tuple[list[tuple[slice, Tensor]], Tensor]:
-        """Exponentials of some rows, in blocks, and their sums; writes their log-sum-exp."""
-        blocks, sums, used, unit = [], [], 0, 1.0 if self.shifted else LOG2_E
-        for cols in slices(self.k.size(0), self.width):
-            e = scaled_product(self.q[rows], self.k[cols], self.scale * unit, memory[used:])
-            used += e.numel()
-            self.exclusion.mask_(e, rows, cols, value=float("-inf"))
-            sums.append(e.amax(dim=1) if self.shifted else e.exp2_().sum(dim=1))
-            blocks.append((cols, e))
+    def _exponentials(self, rows: slice, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """The tile of some rows and its sums; writes their log-sum-exp."""
+        unit, pivot = 1.0 if self.shifted else LOG2_E, None
+        e = scaled_product(self.q[rows], self.k, self.scale * unit, memory)
+        self.exclusion.mask_(e, rows, slice(0, self.k.size(0)), value=float("-inf"))
         if self.shifted:
-            high = torch.stack(sums).amax(dim=0)
-            pivot = high.masked_fill(high == float("-inf"), 0)
-            sums = [e.sub_(pivot.unsqueeze(1)).exp_().sum(dim=1) for _, e in blocks]
-        total = sums[0] if len(sums) == 1 else torch.stack(sums).sum(dim=0)
+            high = e.amax(dim=1)
+            pivot = high.masked_fill_(high == float("-inf"), 0)
+            e.sub_(pivot.unsqueeze(1))
+        total = (e.exp_() if self.shifted else e.exp2_()).sum(dim=1)
         lse = torch.log(total, out=self.lse[rows])
-        if self.shifted:
+        if pivot is not None:
             lse.add_(pivot)
-        return blocks, total
-
-    def _send(self, rows: slice, blocks: list[tuple[slice, Tensor]], share: Tensor) -> None:
-        """Messages of some rows, with the factors of their exponentials [rows, 1]."""
-        to_rows, shared = self.to_q[rows], self.q[rows] * share
-        for cols, e in blocks:
-            to_rows.addmm_(e, self.k[cols], beta=int(cols.start > 0))
-            self.to_k[cols].addmm_(e.t(), shared, beta=int(rows.start > 0))
-        to_rows.mul_(share)
+        return e, total
 
     @staticmethod
-    def shape(n: int, k: Tensor) -> tuple[int, int]:
-        """Rows of a tile against the keys, and columns of its blocks."""
-        m = k.size(0)
-        if n * m <= _on(SINGLE_ENTRIES, k):
-            return max(1, n), max(1, m)
-        return max(MIN_ROWS, min(_on(BLOCK, k), _on(TILE_ENTRIES, k) // max(m, 1))), _on(BLOCK, k)
+    def height(k: Tensor) -> int:
+        """Rows of a tile against the keys."""
+        entries, m = _entries(k), max(k.size(0), 1)
+        return max(MIN_ROWS, entries // m, min(2 * entries // m, MANY_ROWS))
 
     @staticmethod
     def worthwhile(k: Tensor, m: int | None = None) -> bool:
         """Whether tiles of whole rows stay small, against the keys or ``m`` of their kind."""
-        return (k.size(0) if m is None else m) <= _on(SINGLE_ENTRIES, k) // MIN_ROWS
+        return (k.size(0) if m is None else m) <= _entries(k) // MIN_ROWS
 
     @staticmethod
     def _safe(q: Tensor, k: Tensor, scale: float) -> bool:
@@ -110,6 +95,5 @@ class RowSweep:
         return scale * float(q.norm(dim=1).amax() * k.norm(dim=1).amax()) < SAFE_RANGE / 2
 
 
-def _on(numbers: dict[str, int], x: Tensor) -> int:
-    """The number for the device of a tensor."""
-    return numbers.get(x.device.type, numbers["cuda"])
+def _entries(x: Tensor) -> int:
+    return TILE_ENTRIES.get(x.device.type, TILE_ENTRIES["cuda"])

@@ -31,12 +31,10 @@ def _exponents(x: Tensor) -> Tensor:
     return power_of_two(x.detach().abs().amax(dim=-1, keepdim=True))
 
 
-def _lengths(x: Tensor, unseen: torch.dtype | None = None) -> tuple[Tensor, bool]:
-    """Lengths of rows [..., 1], and whether none over- or underflowed: where nobody looks, the answer is no, and they
-    are computed in the type ``unseen``."""
-    looked = looks_at(x)
-    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=None if looked else unseen)
-    if not looked or not length.numel():
+def _lengths(x: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, bool]:
+    """Lengths of rows [..., 1], and whether none over- or underflowed: where nobody looks, the answer is no."""
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=dtype)
+    if not length.numel() or not looks_at(length):
         return length, length.numel() == 0
     low, high = torch.stack(length.detach().aminmax()).tolist()
     return length, SAFE_LENGTHS[0] < low and high < SAFE_LENGTHS[1]
@@ -102,14 +100,13 @@ def bring_to_unit(x: Tensor, in_place: bool = False) -> Unit:
             ``False``)
     """
     z = x if x.dtype == torch.float32 else x.to(torch.promote_types(x.dtype, torch.float32))
+    # An error of the length is one of all scores of the row, and those are divided by small temperatures.
     wide = z.dtype if z.device.type == "mps" else torch.float64  # which has no float64
     length, safe = _lengths(z, wide)
     if safe:
-        length = length if length.dtype == z.dtype else length.to(z.dtype)  # of no rows
+        length = length.to(z.dtype)
         return Unit(torch.div(z, length, out=z if in_place else None), length, safe=True)
     if z.dtype != wide:  # which holds the length of any such row
-        if length.dtype != wide:
-            length = torch.linalg.vector_norm(z, dim=-1, keepdim=True, dtype=wide)
         length = _inverse(length)
         return Unit((z / length).to(z.dtype), length)
     exponent = _exponents(z)
@@ -135,8 +132,8 @@ class _Normalize(Function):
 
 
 def normalize(x: Tensor) -> Tensor:
-    r"""Rows of unit length, computed in float32 at least; a zero row stays zero, and gets no gradient. For losses, as
-    there are no second derivatives.
+    r"""Rows of unit length, computed in float32 at least; a zero row stays zero, and gets no gradient. For losses:
+    lengths have all their digits, and there are no second derivatives.
 
     Args:
         x (Tensor): Rows of any length [..., d].

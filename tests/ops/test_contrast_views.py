@@ -101,9 +101,9 @@ def test_many_tiles(pairing, num_views, temperature, looked_at, monkeypatch):
     """Tiles that cut views anywhere."""
     for module in (tiles, pairs, one_side_tiles):
         monkeypatch.setattr(module, "tile_size", lambda x: 16)
-    for name, number in {"SINGLE_ENTRIES": 0, "TILE_ENTRIES": 33 * 71, "BLOCK": 35}.items():
-        monkeypatch.setattr(row_sweep, name, {"cpu": number, "cuda": 0})
-    monkeypatch.setattr(row_sweep.RowSweep, "worthwhile", lambda *args: True)
+    monkeypatch.setattr(row_sweep, "TILE_ENTRIES", {"cpu": 33 * 71, "cuda": 0})
+    monkeypatch.setattr(row_sweep, "MIN_ROWS", 32)
+    monkeypatch.setattr(row_sweep, "MANY_ROWS", 35)
     views = [view.double() for view in make_views(71, 16, num_views)]
     tau = torch.nn.Parameter(torch.tensor(temperature, dtype=torch.float64))
     expected = through_graph(pairing, views, tau)
