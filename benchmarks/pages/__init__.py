@@ -23,7 +23,7 @@ PAGES = {
         "objectives": "objectives",
         "variants": "variants",
     },
-    "systems": {"false_negatives": "systems", "few_shot": "systems", "robust": "systems"},
+    "systems": {"false_negatives": "systems", "few_shot": "systems", "robust": "systems", "captions": "systems"},
     "graphs": {"methods": "methods", "grace": "grace", "multiplex": "multiplex"},
     "communities": {"communities": "communities"},
     "large": {"large": "large", "full_batch": "full_batch"},

@@ -19,11 +19,13 @@ from gnnclr.eval.multilabel_probe import MultilabelScores, multilabel_probe
 from gnnclr.eval.neighborhood import neighborhood_overlap
 from gnnclr.eval.paired import Difference, paired_difference
 from gnnclr.eval.result import ProbeResult
+from gnnclr.eval.retrieval import retrieval_recall
 from gnnclr.eval.robust_accuracy import RobustResult, robust_accuracy
 from gnnclr.eval.similarity_search import similarity_search
 from gnnclr.eval.split import Split
 from gnnclr.eval.table import results_table
 from gnnclr.eval.wasserstein import wasserstein_uniformity
+from gnnclr.eval.zero_shot import zero_shot_accuracy
 
 __all__ = [
     "ClusteringResult",
@@ -50,9 +52,11 @@ __all__ = [
     "paired_difference",
     "positive_similarity",
     "results_table",
+    "retrieval_recall",
     "robust_accuracy",
     "similarity_search",
     "uniformity",
     "view_measures",
     "wasserstein_uniformity",
+    "zero_shot_accuracy",
 ]
