@@ -62,7 +62,9 @@ def test_the_minimum_is_the_truncated_svd():
     assert s[0] == pytest.approx(1.0) and s[K - 1] - s[K] > 0.05  # the subspace is unique
     layer, graph = spectral_layer(), bipartite(p)
     z = torch.randn(2 * N, K, dtype=torch.float64, generator=torch.Generator().manual_seed(4)).requires_grad_()
-    optimizer = torch.optim.LBFGS([z], max_iter=300, tolerance_grad=1e-9, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(
+        [z], max_iter=300, tolerance_grad=1e-12, tolerance_change=0, line_search_fn="strong_wolfe"
+    )
 
     def energy():
         optimizer.zero_grad()
@@ -73,6 +75,6 @@ def test_the_minimum_is_the_truncated_svd():
     optimizer.step(energy)
     f, g = z.detach().split(N)
     torch.testing.assert_close(layer.energy(z, graph).detach(), -s[:K].square().sum(), rtol=1e-9, atol=0)
-    torch.testing.assert_close(f @ g.t() / N, u[:, :K] * s[:K] @ vt[:K], rtol=0, atol=1e-6)
+    torch.testing.assert_close(f @ g.t() / N, u[:, :K] * s[:K] @ vt[:K], rtol=0, atol=1e-5)
     for rows, basis in ((f, u[:, :K]), (g, vt[:K].t())):
-        assert float(principal_angles(rows, basis).max()) < 1e-5
+        assert float(principal_angles(rows, basis).max()) < 1e-4
