@@ -122,6 +122,7 @@ BY_CLASS = {
     "NonSemanticNegatives": {"transform": Grayscale},
     "DropFalseNegatives": {"k": 1, "threshold": 0.5},
     "WeighFalseNegatives": {"k": 1, "threshold": 0.5},
+    "AttractFalseNegatives": {"k": 1, "threshold": 0.5},
     "GATEncoder": {"heads": 2},
     "TensorLoader": {"batch_size": 4},
     "PhotoCrops": {"views": 2},
@@ -150,6 +151,7 @@ SENSIBLE = {
     ("AddKNNPositives", "min_similarity", "minus one"),
     ("DropFalseNegatives", "threshold", "minus one"),
     ("WeighFalseNegatives", "threshold", "minus one"),
+    ("AttractFalseNegatives", "threshold", "minus one"),
     ("PyGEncoder", "in_channels", "minus one"),  # PyG finds it out
     ("SigLIPLoss", "bias", "minus one"),
     ("SigmoidConv", "bias", "minus one"),

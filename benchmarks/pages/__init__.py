@@ -23,7 +23,7 @@ PAGES = {
         "objectives": "objectives",
         "variants": "variants",
     },
-    "systems": {"false_negatives": "systems", "few_shot": "systems", "robust": "systems"},
+    "systems": {"false_negatives": "systems", "few_shot": "systems", "robust": "systems", "captions": "systems"},
     "graphs": {"methods": "methods", "grace": "grace", "multiplex": "multiplex"},
     "auto": {"auto": "auto"},
     "communities": {"communities": "communities"},

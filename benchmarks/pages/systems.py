@@ -73,6 +73,18 @@ SYSTEMS = {
         "epoch on; the paper's authors train 400 epochs and more with five or seven steps. Mean ± standard deviation "
         "over seeds.",
     ),
+    "captions": System(
+        "Images and captions",
+        "text encoder",
+        ("image-text R@1", "image-text R@5", "text-image R@1", "text-image R@5", "zero-shot"),
+        ("seconds",),
+        ("first loss", "last loss"),
+        "20 epochs of the handwritten digits on canvases of 12×12 pixels with captions in words, five for each image: "
+        "80 steps of 256 of 1,211 training images. Recall in percent among the 450 test images and the distinct "
+        "captions of all of them: an image finds one of its five captions, a caption one of the images that it "
+        "describes, among the nearest or the five nearest. *Zero-shot* is the accuracy by phrases that no training "
+        "caption has, of words that it has: the names of all digits were seen. Mean ± standard deviation over seeds.",
+    ),
 }
 
 

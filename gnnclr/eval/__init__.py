@@ -21,12 +21,14 @@ from gnnclr.eval.neighborhood import neighborhood_overlap
 from gnnclr.eval.paired import Difference, paired_difference
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.retrieval import RetrievalResult, retrieval
+from gnnclr.eval.retrieval_recall import retrieval_recall
 from gnnclr.eval.robust_accuracy import RobustResult, robust_accuracy
 from gnnclr.eval.sgd_probe import sgd_probe
 from gnnclr.eval.similarity_search import similarity_search
 from gnnclr.eval.split import Split
 from gnnclr.eval.table import results_table
 from gnnclr.eval.wasserstein import wasserstein_uniformity
+from gnnclr.eval.zero_shot import zero_shot_accuracy
 
 __all__ = [
     "ClusteringResult",
@@ -56,10 +58,12 @@ __all__ = [
     "positive_similarity",
     "results_table",
     "retrieval",
+    "retrieval_recall",
     "robust_accuracy",
     "sgd_probe",
     "similarity_search",
     "uniformity",
     "view_measures",
     "wasserstein_uniformity",
+    "zero_shot_accuracy",
 ]

@@ -194,7 +194,7 @@ def _parts(method: Any) -> Iterator[tuple[Any, str]]:
     todo = [(method, "method")]
     while todo:
         part, role = todo.pop()
-        if isinstance(part, list):
+        if isinstance(part, list | tuple):
             todo += [(one, role) for one in part]
         elif isinstance(part, Mapping | Namespace) and "class_path" in part:
             yield part, role

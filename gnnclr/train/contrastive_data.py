@@ -202,8 +202,8 @@ class ContrastiveData(LightningDataModule):
     def with_own_probes(
         self, methods: Mapping[str, nn.Module], results: dict[str, dict[str, ProbeResult]]
     ) -> dict[str, dict[str, ProbeResult]]:
-        """Results of probes, and beside them those of the measures that methods bring themselves: ``own_probes(images,
-        labels, split, probes)``, where ``images`` gives those of rows of :meth:`embed`.
+        """Results of probes, and beside them those of measures that methods bring themselves, by
+        ``own_probes(examples, probes)``, see :class:`gnnclr.vision.methods.examples.Examples`.
 
         Args:
             methods (dict): Methods by name.
@@ -213,7 +213,7 @@ class ContrastiveData(LightningDataModule):
             own = getattr(method, "own_probes", None)
             if own is not None:
                 with eval_mode(method):
-                    results[name] = results[name] | own(self.inputs, self.labels, self.split, results[name])
+                    results[name] = results[name] | own(self, results[name])
         return results
 
     def inputs(self, index: Tensor) -> Tensor:
@@ -223,6 +223,18 @@ class ContrastiveData(LightningDataModule):
             index (Tensor): Their rows among those of :meth:`embed` [k].
         """
         raise NotImplementedError
+
+    def captions(self, index: Tensor) -> Tensor | None:
+        """The captions of some of the images, as numbers of words [k, K, L]; ``None`` where there are none.
+
+        Args:
+            index (Tensor): Their rows among those of :meth:`embed` [k].
+        """
+        return None
+
+    def prompts(self) -> Tensor | None:
+        """The captions of each class as a whole [C, P, L]; ``None`` where there are none."""
+        return None
 
     def features(self, methods: Mapping[str, nn.Module]) -> dict[str, Callable[[], Tensor]]:
         """What makes the features of the baselines and of ``methods``, by name.

@@ -16,6 +16,7 @@ from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import device_of
 from gnnclr.train.selected_batches import SelectedBatches
 from gnnclr.vision import (
+    Captions,
     CentralSquare,
     Images,
     TensorLoader,
@@ -62,6 +63,9 @@ class ImageData(SelectedBatches):
         train_classes (list, optional): Train on images of these classes alone, by their names, and on none without a
             label: episodes of the others are of classes that training has not seen (``gnnclr few-shot``).
             (default: ``None``, on all)
+        captions (Captions, optional): Gives batches an ``other`` for :class:`gnnclr.vision.PairedInputs`: the captions
+            of each image, such as :class:`gnnclr.vision.DigitCaptions`. They tell the classes, so that training sees
+            the training images alone, as with ``labels``. (default: ``None``)
 
     Raises:
         ValueError: If ``dataset`` is unknown, or needs a ``root`` and has none.
@@ -79,8 +83,12 @@ class ImageData(SelectedBatches):
         selection: BatchSelection | None = None,
         neighbors: DataNeighbors | None = None,
         train_classes: list[str | int] | None = None,
+        captions: Captions | None = None,
     ) -> None:
         super().__init__(seed, limit, selection, neighbors, train_classes)
+        if captions is not None and not isinstance(captions, Captions):
+            raise ValueError(f"'data.captions' must be Captions, such as DigitCaptions (got {describe(captions)})")
+        self.caption_source = captions
         if dataset == "folder":
             raise ValueError(
                 "'data.dataset' must be one that fits into memory (got 'folder'): take a recipe for photos, such as "
@@ -120,9 +128,14 @@ class ImageData(SelectedBatches):
 
     def training_images(self) -> tuple[Tensor, Tensor | None]:
         """The images to train on, and their labels where batches have them."""
-        images, labels = self.images.train if self.supervised else (self.images.unlabeled, None)
+        images = self.images.train.images if self._told else self.images.unlabeled
         index = self._trained(self._labels_to_train())
-        return images[index], None if labels is None else labels[index]
+        return images[index], self.images.train.labels[index] if self.supervised else None
+
+    @property
+    def _told(self) -> bool:
+        """Whether training is told the classes, by labels or by captions."""
+        return self.supervised or self.caption_source is not None
 
     def _trained(self, labels: Tensor) -> Tensor | slice:
         """The rows that are trained on, of all that could be, by their labels."""
@@ -139,7 +152,7 @@ class ImageData(SelectedBatches):
 
     def _labels_to_train(self) -> Tensor:
         parts = [self.images.train.labels]
-        if not self.supervised:
+        if not self._told:
             others = 0 if self.images.extra is None else len(self.images.extra)
             parts += [self.images.val.labels, torch.full((others,), UNLABELED)]
         return torch.cat(parts)
@@ -159,9 +172,27 @@ class ImageData(SelectedBatches):
             raise ValueError(f"'data.batch_size' must be at most the {len(images)} images (got {self.batch_size})")
         rank, world_size = self.ranks
         selection = self.shared_selection
-        return TensorLoader(
-            images, labels, self.batch_size, seed=self.seed, rank=rank, world_size=world_size, selection=selection
-        )
+        other = None
+        if self.caption_source is not None:
+            other = self._tokens(images, self.training_labels())
+        options = {"seed": self.seed, "rank": rank, "world_size": world_size, "selection": selection}
+        return TensorLoader(images, labels, self.batch_size, other=other, **options)
+
+    def captions(self, index: Tensor) -> Tensor | None:
+        """The captions of some of the images, as numbers of words [k, K, L]; ``None`` where there are none."""
+        if self.caption_source is None:
+            return None
+        parts = (self.images.train, self.images.val, self.images.test)
+        return self._tokens(torch.cat([part.images for part in parts]), self.labels)[index]
+
+    def prompts(self) -> Tensor | None:
+        """The captions of each class as a whole [C, P, L]; ``None`` where there are none."""
+        source = self.caption_source
+        return None if source is None else source.tokens(source.of_classes(self.images.classes))
+
+    def _tokens(self, images: Tensor, labels: Tensor) -> Tensor:
+        source = self.caption_source
+        return source.tokens(source.of_images(images, labels, self.images.classes))
 
     def training_chunks(self, epoch: int) -> Iterator[Tensor]:
         """The images to train on, in order."""

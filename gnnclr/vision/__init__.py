@@ -3,6 +3,7 @@
 from gnnclr.nn.mlp_head import MLPHead
 from gnnclr.vision.backbone.backbone import Backbone
 from gnnclr.vision.backbone.export import export_backbone
+from gnnclr.vision.datasets.captions import Captions, DigitCaptions, word_tokens
 from gnnclr.vision.datasets.cifar10 import cifar10, torchvision_images
 from gnnclr.vision.datasets.digits import digits, digits_canvas
 from gnnclr.vision.datasets.image_folder import image_folder
@@ -10,6 +11,7 @@ from gnnclr.vision.datasets.images import Images, Labeled
 from gnnclr.vision.datasets.loader import TensorLoader
 from gnnclr.vision.encoders.image_encoder import image_encoder
 from gnnclr.vision.encoders.slim_resnet import SlimResNet
+from gnnclr.vision.encoders.text_encoder import TextEncoder
 from gnnclr.vision.methods.a_info_nce import AInfoNCE
 from gnnclr.vision.methods.adaptive_alpha import AdaptiveAlpha
 from gnnclr.vision.methods.adversarial import PGDAttack
@@ -38,6 +40,7 @@ from gnnclr.vision.transforms.luminance_chrominance import LuminanceChrominance
 from gnnclr.vision.transforms.normalize import Normalize
 from gnnclr.vision.transforms.paired_inputs import PairedInputs
 from gnnclr.vision.transforms.patches import NonSemanticPatches
+from gnnclr.vision.transforms.random_caption import RandomCaption
 from gnnclr.vision.transforms.texture import RandomPhaseTexture
 from gnnclr.vision.transforms.transform import BatchTransform
 from gnnclr.vision.transforms.views import BatchViews, Views
@@ -51,8 +54,10 @@ __all__ = [
     "Backbone",
     "BatchTransform",
     "BatchViews",
+    "Captions",
     "CentralSquare",
     "ColorJitter",
+    "DigitCaptions",
     "FusedColorJitter",
     "GaussianBlur",
     "Grayscale",
@@ -72,6 +77,7 @@ __all__ = [
     "PhotoFolder",
     "PhotoSource",
     "RandomAffine",
+    "RandomCaption",
     "RandomPhaseTexture",
     "RandomResizedCrop",
     "RobustProbe",
@@ -80,6 +86,7 @@ __all__ = [
     "SlimResNet",
     "SupCon",
     "TensorLoader",
+    "TextEncoder",
     "TwoTowers",
     "Views",
     "VisionMethod",
@@ -91,4 +98,5 @@ __all__ = [
     "image_encoder",
     "image_folder",
     "torchvision_images",
+    "word_tokens",
 ]

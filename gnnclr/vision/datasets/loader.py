@@ -137,10 +137,12 @@ class TensorLoader(SampleLoader):
         selection (BatchSelection, optional): Makes the global batches of an epoch from its order, by embeddings that it
             is given before the epoch begins, the same on all processes: it stands in :attr:`selection`.
             (default: :obj:`None`, slices of the order)
+        other (torch.Tensor, optional): What comes with the images :math:`(N, *)`, such as captions. (default:
+            :obj:`None`)
 
     Returns:
         Iterating gives dictionaries of ``image`` :math:`(B, C, H, W)`, ``index`` :math:`(B)`, the rows of
-        :obj:`images`, and, where labels are given, ``label`` :math:`(B)`.
+        :obj:`images`, and, where labels are given, ``label`` :math:`(B)`; where something comes with images, ``other``.
     """
 
     def __init__(
@@ -154,9 +156,12 @@ class TensorLoader(SampleLoader):
         rank: int = 0,
         world_size: int = 1,
         selection: BatchSelection | None = None,
+        other: Tensor | None = None,
     ):
         super().__init__(len(images), labels, batch_size, shuffle, drop_last, seed, rank, world_size, selection)
-        self.images = images
+        if other is not None and len(other) != len(images):
+            raise ValueError(f"'other' must have a row for each of the {len(images)} images (got {describe(other)})")
+        self.images, self.other = images, other
 
     def epoch_batches(self, generator: torch.Generator) -> Callable[[int], dict[str, Tensor]]:
         """Rows of the images, by slices of the order of the epoch."""
@@ -164,6 +169,7 @@ class TensorLoader(SampleLoader):
 
         def make(k: int) -> dict[str, Tensor]:
             index = self.batch_index(order, k)
-            return self.batch(self.images[index], index)
+            batch = self.batch(self.images[index], index)
+            return batch if self.other is None else batch | {"other": self.other[index]}
 
         return make

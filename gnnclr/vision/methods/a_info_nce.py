@@ -1,16 +1,17 @@
 """Adversarial contrastive learning with asymmetric InfoNCE."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from gnnclr.eval import ProbeResult, Split
+from gnnclr.eval import ProbeResult
 from gnnclr.eval.geometry import alignment, view_measures
 from gnnclr.losses import AsymmetricInfoNCELoss
 from gnnclr.ops.check import describe
 from gnnclr.vision.methods.adaptive_alpha import AdaptiveAlpha
 from gnnclr.vision.methods.adversarial import PGDAttack, frozen_statistics
+from gnnclr.vision.methods.examples import Examples
 from gnnclr.vision.methods.method import VisionMethod
 from gnnclr.vision.methods.robust_probe import RobustProbe
 from gnnclr.vision.transforms.normalize import Normalize
@@ -86,15 +87,11 @@ class AInfoNCE(VisionMethod):
         if self.adaptive is not None:
             self.adaptive.start_epoch(epoch)
 
-    def own_probes(
-        self,
-        images: Callable[[Tensor], Tensor],
-        labels: Tensor,
-        split: Split,
-        probes: Mapping[str, ProbeResult],
-    ) -> dict[str, ProbeResult]:
+    def own_probes(self, examples: Examples, probes: Mapping[str, ProbeResult]) -> dict[str, ProbeResult]:
         """Accuracy under attack, see :class:`RobustProbe`; nothing without a ``robust_probe``."""
-        return {} if self.robust_probe is None else self.robust_probe(self, images, labels, split, probes)
+        if self.robust_probe is None:
+            return {}
+        return self.robust_probe(self, examples.inputs, examples.labels, examples.split, probes)
 
     def training_step_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch.

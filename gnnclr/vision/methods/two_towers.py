@@ -1,14 +1,18 @@
 """Two encoders of two modalities, trained to agree."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gnnclr.eval import ProbeResult
 from gnnclr.eval.geometry import view_measures
 from gnnclr.losses import CLIPLoss
 from gnnclr.nn.chunks import check_chunk_size, in_chunks
 from gnnclr.ops.check import describe
+from gnnclr.vision.methods.caption_probe import caption_probes
+from gnnclr.vision.methods.examples import Examples
 
 
 class TwoTowers(nn.Module):
@@ -70,6 +74,34 @@ class TwoTowers(nn.Module):
     def encode(self, x: Any, encoder: nn.Module) -> Tensor:
         """The features of the inputs of a modality, by its encoder."""
         return in_chunks(encoder, x, self.chunk_size)
+
+    @torch.no_grad()
+    def own_probes(self, examples: Examples, probes: Mapping[str, ProbeResult]) -> dict[str, ProbeResult]:
+        """Where images have captions, retrieval both ways and zero-shot accuracy of the test images, see
+        :func:`caption_probes`; the second tower is of texts then.
+
+        Args:
+            examples (Examples): The images, with ``captions`` and ``prompts``.
+            probes (mapping): Probes of the features; they do not matter.
+        """
+        rows = examples.split.test
+        captions, prompts = examples.captions(rows), examples.prompts()
+        if captions is None or prompts is None:
+            return {}
+        device = next(self.parameters()).device
+        image = torch.cat(
+            [
+                self.projectors[0](self.encode(self.modalities.plain(part.to(device))[0], self.encoders[0])).cpu()
+                for part in examples.inputs(rows).split(512)
+            ]
+        )
+
+        def embed(tokens: Tensor) -> Tensor:
+            flat = tokens.flatten(0, 1).split(4096)
+            parts = [self.projectors[1](self.encode(part.to(device), self.encoders[1])).cpu() for part in flat]
+            return torch.cat(parts).view(*tokens.shape[:2], -1)
+
+        return caption_probes(image.float(), captions, embed(captions), examples.labels[rows], embed(prompts))
 
     def training_step_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch.
