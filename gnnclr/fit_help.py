@@ -36,6 +36,7 @@ Every setting of a recipe is a field. Those that are changed most:
   --watch.every_n_epochs=N          probes on validation examples while training (default: 0, never)
   --seed_everything=N               the seed of all randomness (default: 0)
   --tensorboard=true                write TensorBoard files as well
+  --trainer.logger=CLASS            another logger of Lightning, beside metrics.csv
 
 examples:
   gnnclr fit --config simclr-digits --trainer.max_epochs=20

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from torch import Tensor
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from gnnclr.ops.atomic import write_text
 from gnnclr.ops.mixed_seed import mixed_seed
+from gnnclr.train.metrics_csv import MetricsCSV
 
 
 class StepProgress(ProgressBar):
@@ -24,6 +26,11 @@ class StepProgress(ProgressBar):
     no terminal, such as in a log file, whole lines are written: at the start, after the first step, every ``interval``
     seconds, and at the end. The loss is that of the last step, and is read when it is shown: a GPU does not wait for it
     in between.
+
+    Behind samples a second stands the share of the time in which batches were waited for. Both are given to the loggers
+    of ``trainer.logger`` and TensorBoard too, as ``samples_per_second`` and ``waiting_for_data`` in [0, 1], as often as
+    losses; not to ``metrics.csv``, which is the same for the same run. On a GPU, which computes meanwhile, some of that
+    time is not lost.
 
     Args:
         name (str, optional): The text in front of the bar. (default: ``"training"``)
@@ -39,6 +46,8 @@ class StepProgress(ProgressBar):
         self._loss: Tensor | None = None
         self._rate: tuple[float, str] | None = None
         self._since, self._seen, self._first, self._shown = 0.0, 0, 0, -1
+        self._waited: float | None = None
+        self._waited_before, self._logged = 0.0, -1
 
     def disable(self) -> None:
         """Shows nothing from now on (called by Lightning on all ranks but the first)."""
@@ -50,7 +59,8 @@ class StepProgress(ProgressBar):
             return
         self._loss = self._rate = None
         self._since, self._seen, self._first = time.monotonic(), 0, trainer.global_step
-        self._shown = -1
+        self._shown = self._logged = -1
+        self._waited_before = _seconds_waited(trainer) or 0.0
         if sys.stderr.isatty():
             self.bar = tqdm(
                 total=int(trainer.estimated_stepping_batches),
@@ -76,6 +86,9 @@ class StepProgress(ProgressBar):
         now = time.monotonic()
         if now > self._since:
             self._rate = self._seen / (now - self._since), unit
+            waited = _seconds_waited(trainer)
+            self._waited = None if waited is None else (waited - self._waited_before) / (now - self._since)
+        self._log(trainer)
         if now >= self._next:
             self._show(trainer)
         if self.bar is not None:
@@ -109,7 +122,21 @@ class StepProgress(ProgressBar):
     def _state(self, trainer: Trainer) -> list[str]:
         """The loss and the samples a second, where they are known."""
         loss = [] if self._loss is None else [f"loss {float(self._loss) * trainer.accumulate_grad_batches:.3f}"]
-        return loss + ([] if self._rate is None else [f"{self._rate[0]:,.0f} {self._rate[1]}/s"])
+        waiting = [] if self._waited is None else [f"{self._waited:.0%} waiting for data"]
+        return loss + ([] if self._rate is None else [f"{self._rate[0]:,.0f} {self._rate[1]}/s", *waiting])
+
+    def _log(self, trainer: Trainer) -> None:
+        """Gives the speed to the loggers that are not compared between runs."""
+        step = trainer.global_step
+        every = getattr(trainer, "log_every_n_steps")  # noqa: B009 - Lightning sets it where no type checker looks
+        if self._rate is None or step == self._logged or step % every:
+            return
+        self._logged = step
+        speed = {"samples_per_second": self._rate[0]}
+        speed |= {} if self._waited is None else {"waiting_for_data": self._waited}
+        for logger in trainer.loggers:
+            if not isinstance(logger, MetricsCSV):
+                logger.log_metrics(speed, step=step - 1)
 
     def _close(self, trainer: Trainer) -> None:
         if self._next < float("inf") and self._shown < trainer.global_step:
@@ -118,6 +145,10 @@ class StepProgress(ProgressBar):
             self.bar.close()
             self.bar = None
         self._next = float("inf")
+
+
+def _seconds_waited(trainer: Trainer) -> float | None:
+    return getattr(getattr(trainer, "datamodule", None), "seconds_waited", None)
 
 
 def samples(batch: Any) -> tuple[int, str]:
@@ -154,6 +185,7 @@ class StepSeed(Callback):
 
 class SaveFiles(Callback):
     """Writes ``config.yaml`` and the like when training starts: settings that fail before leave the folder as it was.
+    Gives the settings to loggers.
 
     Args:
         folder (Path): The folder.
@@ -168,3 +200,5 @@ class SaveFiles(Callback):
         if trainer.is_global_zero:
             for name, text in self.texts.items():
                 write_text(self.folder / name, text)
+            for logger in trainer.loggers:
+                logger.log_hyperparams(yaml.safe_load(self.texts["config.yaml"]))

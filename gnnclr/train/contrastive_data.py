@@ -107,6 +107,11 @@ class ContrastiveData(LightningDataModule):
             self._batches.load_state_dict(self._state)
         return self._batches
 
+    @property
+    def seconds_waited(self) -> float | None:
+        """Seconds in which batches were made or waited for, so far; ``None`` where there are no batches to make."""
+        return getattr(self._batches, "seconds", None)
+
     # Lightning restores loaders too late: the length of the schedule needs them before the checkpoint is read.
     def state_dict(self) -> dict[str, Any]:
         """The position in the batches, and the neighbors at hand, for checkpoints."""

@@ -32,7 +32,7 @@ def recipe_parser() -> ArgumentParser:
     parser.add_argument("--tensorboard", type=bool, default=False, help="Write TensorBoard files as well.")
     parser.add_class_arguments(ContrastiveModule, "model")
     parser.add_subclass_arguments(ContrastiveData, "data", required=True)
-    skip = {"logger", "plugins", "default_root_dir", "enable_checkpointing", "enable_progress_bar", "barebones"}
+    skip = {"plugins", "default_root_dir", "enable_checkpointing", "enable_progress_bar", "barebones"}
     parser.add_class_arguments(Trainer, "trainer", instantiate=False, skip=skip)
     parser.add_class_arguments(OnlineProbe, "watch")
     parser.add_class_arguments(ModelCheckpoint, "checkpoint", instantiate=False, skip={"dirpath"})

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from jsonargparse import Namespace
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from torch import nn
 
 from gnnclr.configs import RecipeError
@@ -111,11 +111,14 @@ class Run:
         Numbers of channels that the recipe leaves to the data are in :attr:`recipe` from then on."""
         return self._build()
 
-    def _build(self, pretrained: bool = True) -> Namespace:
-        """As :meth:`build`; weights of files, which a checkpoint replaces, may be left out."""
+    def _build(self, pretrained: bool = True, training: bool = True) -> Namespace:
+        """As :meth:`build`; weights of files, which a checkpoint replaces, and loggers may be left out."""
         self.recipe, data = read_from_data(self.recipe)
         seed_everything(check_seed("seed_everything", self.recipe.seed_everything, bits=32), verbose=False)
-        built = recipe_parser().instantiate(self.recipe if pretrained else without_weights(self.recipe))
+        recipe = self.recipe.clone() if pretrained else without_weights(self.recipe)
+        if not training:
+            recipe.trainer.logger = None  # whose packages may be missing here
+        built = recipe_parser().instantiate(recipe)
         built.data = built.data if data is None else data
         return built
 
@@ -246,7 +249,7 @@ class Run:
 
     def _load(self, pretrained: bool = True) -> tuple[nn.Module, nn.Module, ContrastiveData, int]:
         self._check_has_checkpoint()
-        built = self._build(pretrained)
+        built = self._build(pretrained, training=False)
         module, data = built.model, built.data
         untrained = copy.deepcopy(module.method)
         checkpoint = read_checkpoint(self.checkpoint)
@@ -311,7 +314,7 @@ class Run:
     def _trainer(self, settings: dict[str, Any], checkpoint: dict[str, Any], own: list[Callback]) -> Trainer:
         for name in ("lightning.pytorch", "lightning.fabric"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        loggers = [MetricsCSV(self.folder / "metrics.csv")]
+        loggers: list[Logger] = [MetricsCSV(self.folder / "metrics.csv"), *_listed(settings.pop("logger", None))]
         if self.recipe.tensorboard:
             loggers.append(TensorBoardLogger(self.folder, name="tensorboard", version=""))
         callbacks = [
@@ -324,6 +327,13 @@ class Run:
         ]
         plugins = [AtomicCheckpointIO()]
         return Trainer(**settings, default_root_dir=self.folder, logger=loggers, callbacks=callbacks, plugins=plugins)
+
+
+def _listed(logger: Any) -> list[Logger]:
+    """The loggers of a setting of Lightning, which is one, several, or whether there is any."""
+    if logger is None or isinstance(logger, bool):
+        return []
+    return [logger] if isinstance(logger, Logger) else list(logger)
 
 
 class Trained(NamedTuple):

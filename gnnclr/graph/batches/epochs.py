@@ -1,5 +1,6 @@
 """The base of loaders that resume at the next batch: an epoch is a function of seed and number."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,6 +31,8 @@ class EpochBatches:
             raise ValueError(f"'rank' must be at least 0 and below 'world_size' (got {rank!r} and {world_size})")
         self.seed, self.rank, self.world_size = check_seed("seed", seed), rank, world_size
         self._epoch, self._position, self._resume = -1, 0, False
+        #: Seconds in which batches were made here, or waited for where other processes make them.
+        self.seconds = 0.0
 
     def epoch_batches(self, generator: torch.Generator) -> Callable[[int], Any]:
         """The batches of an epoch, of which the ``k``-th is made when it is asked for.
@@ -56,7 +59,9 @@ class EpochBatches:
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + self._epoch) % 2**63)
         epoch, make = self._epoch, self.epoch_batches(generator)
         for k in range(self._position, len(self)):
+            begin = time.perf_counter()
             batch = make(k)
+            self.seconds += time.perf_counter() - begin
             if epoch == self._epoch:  # an iteration that another one has replaced no longer counts
                 self._position = k + 1
             yield batch

@@ -56,7 +56,10 @@ class VisionMethod(nn.Module):
 
     def encode(self, images: Tensor, encoder: nn.Module | None = None) -> Tensor:
         """The features of views :math:`(B, C, H, W)`, by the encoder or by a copy of it."""
-        return in_chunks(self.encoder if encoder is None else encoder, channels_last(images), self.chunk_size)
+        encoder = self.encoder if encoder is None else encoder
+        if next((weight.dtype for weight in encoder.parameters()), None) == torch.float64:
+            images = images.double()  # as trainer.precision=64-true wants it
+        return in_chunks(encoder, channels_last(images), self.chunk_size)
 
     def project(self, images: Tensor, network: nn.Sequential) -> Tensor:
         """The embeddings of views by an encoder and its projector, such as slow copies of them."""
