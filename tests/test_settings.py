@@ -131,6 +131,7 @@ BY_CLASS = {
 LEFT_OUT = {
     "NegativeQuality",
     "MultiplexScores",
+    "PropagationChoice",
     "PhotoFolder",
     "cifar10",
     "decode_photo",
