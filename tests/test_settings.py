@@ -132,6 +132,7 @@ BY_CLASS = {
 LEFT_OUT = {
     "NegativeQuality",
     "MultiplexScores",
+    "PropagationChoice",
     "PhotoFolder",
     "cifar10",
     "decode_photo",

@@ -11,7 +11,7 @@ from gnnclr.node.sparse.propagate import ppr_features
 from gnnclr.ops.check import check_count, check_probability, describe
 from gnnclr.ops.unit_rows import unit_rows
 
-#: A near, a middle and a far reach, which need no choice: within half a point of the best propagation on six graphs.
+#: A near, a middle and a far reach, which need no choice (docs/results/auto.md).
 CONCATENATION = ((0.5, 4), (0.2, 10), (0.05, 10))
 
 

@@ -16,8 +16,8 @@ class CompactFeatures(FittedTransform):
     r"""Keeps features of few columns as they are, and replaces more columns by as many singular directions.
 
     Where all entries of many columns are whole numbers and none is negative they are taken for counts of words, and
-    weighed by rarity first: latent semantic analysis. So propagation and probes cost the same on any graph, and what
-    they find hardly depends on it (docs/your_graph.md). Columns keep their units.
+    weighed by rarity first: latent semantic analysis. So propagation and probes cost about the same for any features.
+    Columns keep their units.
 
     Args:
         num_components (int, optional): The most columns :math:`K`. (default: ``512``)
