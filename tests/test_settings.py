@@ -61,6 +61,7 @@ GIVEN = {
     "dim": 6,
     "half": 0,
     "kernel_size": 3,
+    "texts": ["one"],
     "divergence": "kl",
     "encoder": gcn,
     "encoders": lambda: (nn.Identity(), nn.Identity()),

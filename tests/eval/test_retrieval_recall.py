@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import pytest
 import torch
 
@@ -37,7 +39,7 @@ def test_equals_a_loop_over_queries(ways):
 def test_tiles_of_many_rows(monkeypatch):
     query, key, pairs = problem()
     expected = retrieval_recall(query, key, pairs)
-    monkeypatch.setattr("gnnclr.eval.retrieval_recall.tile_rows", lambda columns, device: 7)
+    monkeypatch.setattr(import_module("gnnclr.eval.retrieval_recall"), "tile_rows", lambda columns, device: 7)
     assert retrieval_recall(query, key, pairs) == expected
 
 
