@@ -196,7 +196,8 @@ def test_several_labels_of_a_node(tmp_path, capsys):
     y = torch.stack([graph.y == 0, graph.y != 1, graph.x[:, 0] > 0.5], dim=1).float()
     y[5] = float("nan")
     result = fitted(tmp_path, "ccassg", graph_file(tmp_path / "several.pt", y=y))
-    assert "3 labels of which a node may have several, 1 node without a label" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "3 labels of which a node may have several" in out and out.count("1 node has no label") == 1
     for row in ("raw", "A²X", "untrained", "trained"):
         assert result["test"][row].keys() == {"Micro-F1", "Macro-F1"}
         assert 0 < result["test"][row]["Macro-F1"] <= result["test"][row]["Micro-F1"] + 0.3 <= 1.3
