@@ -78,10 +78,13 @@ class Comparison:
         first = self.names[0]
         probes = list(results[first][0]["test"][TRAINED])
         for name in self.names:
-            table[name] = {probe: scores_of(results[name], TRAINED, probe) for probe in probes}
+            own = results[name][0]["test"][TRAINED]  # a method may bring further measures
+            table[name] = {probe: scores_of(results[name], TRAINED, probe) for probe in own}
             if name != first:
                 table[name] |= {
-                    f"{probe} − {first}": _difference(results[name], results[first], probe) for probe in probes
+                    f"{probe} − {first}": _difference(results[name], results[first], probe)
+                    for probe in probes
+                    if probe in own
                 }
             seconds = [result["seconds"] for result in results[name]]
             table[name]["seconds"] = f"{statistics.fmean(seconds):.0f}"

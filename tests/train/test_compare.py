@@ -67,6 +67,24 @@ def test_features_of_ones_own_are_rows_of_their_own():
     assert found == {"raw": {"kNN": [0.1, 0.1]}, "A²X": {"kNN": [0.5, 0.5]}, "raw of c": {"kNN": [0.2, 0.2]}}
 
 
+def test_measures_of_a_method_alone_have_no_difference(tmp_path):
+    compare = Comparison(["simclr-digits", "a-info-nce-digits"], [], tmp_path / "out")
+    plain = {"linear": 0.7, "kNN": 0.6}
+    runs = {
+        "simclr-digits": {"raw": plain, "untrained": plain, "trained": plain},
+        "a-info-nce-digits": {"raw": plain, "untrained": plain, "trained": plain | {"robust": 0.4}},
+    }
+    results = {
+        name: [{"test": test, "validation": test, "seed": 0, "seconds": 1.0, "steps": 5}] for name, test in runs.items()
+    }
+    head, _, *rows = compare._write(results, 1).splitlines()
+    cells = [cell.strip() for cell in head.split("|")[1:-1]]
+    assert "robust" in cells and not any(cell.startswith("robust −") for cell in cells)
+    at = cells.index("robust")
+    values = {line.split("|")[1].strip(): line.split("|")[at + 1].strip() for line in rows}
+    assert values["a-info-nce-digits"] == "40.0" and values["simclr-digits"] == "–"
+
+
 def test_nothing_is_trained_before_all_recipes_are_read(dataset, tmp_path):
     for configs, overrides, match in (
         (["ccassg", "graec"], [dataset], "graec"),

@@ -39,10 +39,10 @@ class RobustProbe:
             images (callable): Gives the images of rows, in [0, 1].
             labels (Tensor): The labels of all rows.
             split (Split): The split.
-            probes (mapping): The probes of its features, among them ``linear``.
+            probes (mapping): The probes of its features, ``linear`` is the one that is attacked.
         """
-        linear = probes["linear"]
-        if linear.head is None:  # one class in training: nothing can be attacked
+        linear = probes.get("linear")
+        if linear is None or linear.head is None:  # no classifier that could be attacked
             return {}
         order = torch.randperm(split.test.numel(), generator=torch.Generator().manual_seed(0))
         rows = split.test[order[: self.images].sort().values]
