@@ -39,6 +39,16 @@ def test_predictor_dynamics(tmp_path):
     assert len(alignment) == 3 and min(alignment) > 0.95 and figure.stat().st_size > 50_000
 
 
+def test_learned_update(tmp_path):
+    figure = tmp_path / "learned.png"
+    command = ["--steps", "20", "--rounds", "10", "--largest", "64", "--out", str(figure)]
+    out = run(str(EXAMPLES / "learned_update.py"), *command)
+    for line in out.splitlines()[1:]:
+        learned, plain, start = (float(part.split()[-1]) for part in line.split(","))
+        assert learned < plain + 0.1 and learned < start - 0.3
+    assert len(out.splitlines()) == 4 and figure.stat().st_size > 50_000
+
+
 def test_gallery_spectrum():
     out = run(str(EXAMPLES / "gallery" / "plot_spectrum.py"))
     angle = {

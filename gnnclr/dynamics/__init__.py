@@ -3,6 +3,7 @@ dynamics of a linear encoder with a predictor."""
 
 from gnnclr.dynamics.linear_siamese import LinearSiamese, SiameseWeights
 from gnnclr.dynamics.measures import sphere_measures
+from gnnclr.dynamics.meta_train import meta_train
 from gnnclr.dynamics.principal_angles import principal_angles
 from gnnclr.dynamics.siamese_modes import Modes, ModeTrajectory, SiameseModes
 from gnnclr.dynamics.siamese_trajectory import SiameseTrajectory
@@ -20,6 +21,7 @@ __all__ = [
     "Trajectory",
     "augmentation_eigenvectors",
     "joint_distribution",
+    "meta_train",
     "principal_angles",
     "simulate",
     "sphere_measures",

@@ -11,6 +11,7 @@ from gnnclr.nn.far_positive_alignment import FarPositiveAlignmentConv
 from gnnclr.nn.gaussian_uniformity import GaussianUniformityConv
 from gnnclr.nn.hard_negative import HardNegativeConv
 from gnnclr.nn.jumping import JumpingKnowledgeConv
+from gnnclr.nn.learned_update import LearnedUpdate
 from gnnclr.nn.mlp_head import MLPHead
 from gnnclr.nn.momentum_encoder import MomentumEncoder
 from gnnclr.nn.pair_conv import PairConv
@@ -37,6 +38,7 @@ __all__ = [
     "GaussianUniformityConv",
     "HardNegativeConv",
     "JumpingKnowledgeConv",
+    "LearnedUpdate",
     "MLPHead",
     "MomentumEncoder",
     "PairConv",

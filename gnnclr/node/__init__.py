@@ -17,6 +17,7 @@ from gnnclr.node.encoders.mlp import FeatureLinear, MLPEncoder
 from gnnclr.node.encoders.propagated_mlp import PropagatedMLP
 from gnnclr.node.encoders.pyg_encoder import PyGEncoder
 from gnnclr.node.encoders.sgc import SGCEncoder
+from gnnclr.node.encoders.signed import SignedEncoder
 from gnnclr.node.loader.batches import CommunityLoader, RandomNodeLoader, SubgraphLoader
 from gnnclr.node.loader.induced_subgraphs import InducedSubgraphs
 from gnnclr.node.loader.neighbor_batches import neighbor_batches
@@ -65,6 +66,7 @@ from gnnclr.node.transforms.diffusion import PPRDiffusion, ppr_matrix
 from gnnclr.node.transforms.ego_nets import EgoNets
 from gnnclr.node.transforms.features import SVDFeatures, TfidfFeatures, UnitFeatures
 from gnnclr.node.transforms.fitted import FittedTransform
+from gnnclr.node.transforms.label_edges import label_edges
 from gnnclr.node.transforms.shuffle import FeatureShuffle
 from gnnclr.node.transforms.views import EdgeDrop, FeatureMask, grace_view
 
@@ -123,6 +125,7 @@ __all__ = [
     "RandomNodeLoader",
     "SGCEncoder",
     "SVDFeatures",
+    "SignedEncoder",
     "SparseFeatures",
     "StratifiedNodes",
     "SubgraphLoader",
@@ -140,6 +143,7 @@ __all__ = [
     "drop_probability",
     "gca_view",
     "grace_view",
+    "label_edges",
     "layer_wise_embed",
     "load_multiplex_data",
     "load_node_data",
