@@ -148,3 +148,13 @@ def test_equals_open_clip_formula():
     cross_entropy = torch.nn.functional.cross_entropy
     expected = (cross_entropy(logits, target) + cross_entropy(logits.t(), target)) / 2
     torch.testing.assert_close(CLIPLoss(0.07)(a, b), expected)
+
+
+def test_compiled_as_one_graph_with_a_scale_that_is_learned():
+    torch._dynamo.reset()
+    loss, views = CLIPLoss(0.07), [view.requires_grad_() for view in make_views(7, 8)]
+    inputs, expected = [*views, loss.log_scale], loss(*views)
+    value = torch.compile(lambda a, b: loss(a, b), fullgraph=True, backend="aot_eager")(*views)
+    torch.testing.assert_close(value, expected)
+    for got, wanted in zip(torch.autograd.grad(value, inputs), torch.autograd.grad(expected, inputs)):
+        torch.testing.assert_close(got, wanted)
