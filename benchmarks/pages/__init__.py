@@ -28,7 +28,10 @@ PAGES = {
     "large": {"large": "large", "full_batch": "full_batch"},
     "neighbors": {"neighbors": "neighbors"},
     "distributed": {"distributed": "distributed"},
-    "dynamics": {"predictor_dynamics": "predictor_dynamics"},
+    "dynamics": {
+        "predictor_dynamics": "predictor_dynamics",
+        "mini_batches": "mini_batches",
+    },
 }
 TEXT = Path(__file__).parent / "text"
 PLACE = re.compile(r"^\{\{(\w+)\}\}$", re.MULTILINE)
