@@ -31,6 +31,7 @@ PAGES = {
     "dynamics": {
         "predictor_dynamics": "predictor_dynamics",
         "mini_batches": "mini_batches",
+        "learned_update": "learned_update",
     },
 }
 TEXT = Path(__file__).parent / "text"
