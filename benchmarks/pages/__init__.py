@@ -24,6 +24,7 @@ PAGES = {
         "variants": "variants",
     },
     "graphs": {"methods": "methods", "grace": "grace", "multiplex": "multiplex"},
+    "few_labels": {"few_labels": "few_labels"},
     "communities": {"communities": "communities"},
     "large": {"large": "large", "full_batch": "full_batch"},
     "neighbors": {"neighbors": "neighbors"},
