@@ -26,11 +26,16 @@ PAGES = {
     "systems": {"false_negatives": "systems", "few_shot": "systems", "robust": "systems", "captions": "systems"},
     "graphs": {"methods": "methods", "grace": "grace", "multiplex": "multiplex"},
     "auto": {"auto": "auto"},
+    "few_labels": {"few_labels": "few_labels"},
     "communities": {"communities": "communities"},
     "large": {"large": "large", "full_batch": "full_batch"},
     "neighbors": {"neighbors": "neighbors"},
     "distributed": {"distributed": "distributed"},
-    "dynamics": {"predictor_dynamics": "predictor_dynamics"},
+    "dynamics": {
+        "predictor_dynamics": "predictor_dynamics",
+        "mini_batches": "mini_batches",
+        "learned_update": "learned_update",
+    },
 }
 TEXT = Path(__file__).parent / "text"
 PLACE = re.compile(r"^\{\{(\w+)\}\}$", re.MULTILINE)
