@@ -24,7 +24,7 @@ SHORT += [f"--model.method.encoder.{name}_channels=8" for name in ("hidden", "ou
 def graph(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "gnnclr.train.search.criterion.linear_probe", functools.partial(linear_probe, C=[1.0], tol=1e-3)
+        "gnnclr.eval.validation_accuracy.linear_probe", functools.partial(linear_probe, C=[1.0], tol=1e-3)
     )
     data = sbm(120, num_classes=3, num_features=16, signal=0.3)
     torch.save(data, "graph.pt")
