@@ -70,8 +70,8 @@ SYSTEMS = {
         "by two steps in a ball of 8/255. A linear probe on the frozen encoder, chosen on 136 clean validation images, "
         "and accuracy in percent of all 450 test images: *clean*, and *robust* after 20 steps of 2/255 in a ball of "
         "8/255 through encoder and probe (PGD-20), which is an upper bound of robustness. α adapts from the fourth "
-        "epoch on; the paper's authors train 400 epochs and more with five or seven steps. Epochs are equal, time is not. "
-        "Mean ± standard deviation over seeds.",
+        "epoch on; the paper's authors train 400 epochs and more with five or seven steps. Epochs are equal, "
+        "time is not. Mean ± standard deviation over seeds.",
     ),
     "captions": System(
         "Images and captions",
