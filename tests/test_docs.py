@@ -304,8 +304,8 @@ def test_commands_of_the_readme_that_need_little_run(tmp_path, monkeypatch, caps
     for command in mine:
         few = ["--trainer.max_epochs=1", "--trainer.accelerator=cpu"] * (not command.startswith("embed"))
         small = command.replace("--seeds 5", "--seeds 2").replace("--budget 50", "--budget 1 --seeds 1")
-        assert main([*shlex.split(small), *few]) == 0, command
-    assert "300 embeddings of width 512 in z.npz" in capsys.readouterr().out
+        assert main([*shlex.split(small, comments=True), *few]) == 0, command
+    assert re.search(r"300 embeddings of width \d+ in z.npz", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
