@@ -47,12 +47,13 @@ def _overview() -> str:
         "were chosen for those shown. METHOD alone takes --data.dataset. Same name twice: graphs/vicreg.",
     ]
     for kind in KINDS:
-        usual = layer(kind, "", "base").get("size")
+        usual, shown = layer(kind, "", "base").get("size"), set()
         sizes = ", ".join(sorted(names(kind, "size"), key=lambda size: size != usual))
         lines += ["", _row(kind.upper(), "method, variants", "data", "size" if sizes else "")]
         for method in names(kind, "methods"):
             card = layer(kind, "methods", method)["card"]
             lines.append(_row(method, card["title"].rstrip(","), ", ".join(card["data"]), sizes))
+            shown |= set(card["data"])
             groups: dict[str, list[str]] = {}
             for variant in names(kind, "variants"):
                 if method == RecipeName(kind, variant).method:
@@ -61,7 +62,8 @@ def _overview() -> str:
                 # The first line has data beside it, others the whole width.
                 first, *rest = textwrap.wrap("  ".join(variants), 82, initial_indent=" " * 42, break_on_hyphens=False)
                 lines += [_row("", first.strip(), data, sizes), *(_row("", line) for line in rest)]
-        lines.append(_row("data", ", ".join(names(kind, "data"))))
+        further = [data for data in names(kind, "data") if data not in shown]
+        lines += [_row("further data", ", ".join(further))] if further else []
     return "\n".join(lines)
 
 

@@ -42,7 +42,7 @@ def few_labels(
     check_number("share", share, above=0, most=1)
     check_count("draws", draws)
     generator = torch.Generator().manual_seed(check_seed("seed", seed))
-    labels = class_labels("y", y).cpu()
+    labels = class_labels("y", y, len(x)).cpu()
     split = split.labeled(labels)
 
     def drawn(rows: Tensor) -> Tensor:

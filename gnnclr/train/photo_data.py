@@ -142,11 +142,11 @@ class PhotoData(SelectedBatches):
         self.watched = val if val.numel() > 1 else torch.cat([train, val])
         seen = train[self.labels[train] != UNLABELED] if self.supervised else torch.cat([train, val]).sort().values
         classes = self.trained_classes()
-        seen = seen if classes is None else seen[torch.isin(self.labels[seen], classes)]
-        if seen.numel() < 2:
-            raise ValueError(
-                f"'data.train_classes' must have two photos to train on (got {seen.numel()} of {self.train_classes})"
-            )
+        if classes is not None:
+            seen = seen[torch.isin(self.labels[seen], classes)]
+            if seen.numel() < 2:
+                got = f"{seen.numel()} of {self.train_classes}"
+                raise ValueError(f"'data.train_classes' must have two photos to train on (got {got})")
         self._train = seen[self.limited(len(seen))]
 
     def _say_what_was_found(self, source: PhotoSource, broken: dict[int, str]) -> None:

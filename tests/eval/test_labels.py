@@ -19,11 +19,15 @@ SETTINGS = {
     "few_shot": {"ways": 3, "queries": 3, "episodes": 20},
     "knn_probe": {},
     "linear_probe": {"scalings": ["none"], "C": [0.1, 1.0]},
+    "few_labels": {"share": 0.5, "draws": 1, "probe": gnnclr.eval.knn_probe},
     "multiplex_scores": {},
+    "retrieval": {},
+    "sgd_probe": {"lrs": [0.1], "epochs": 2},
     "similarity_search": {},
 }
-#: Functions whose ``y`` is something else.
-OTHERS = {"multilabel_probe", "scaled_cosine_error"}
+#: Functions whose ``y`` is something else, and those of no features, which have tests of their own.
+OTHERS = {"choose_propagation", "label_edges", "multilabel_probe", "robust_accuracy", "scaled_cosine_error"}
+OTHERS |= {"zero_shot_accuracy"}
 
 
 def takes_labels(function):

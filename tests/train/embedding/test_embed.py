@@ -14,7 +14,7 @@ from gnnclr.train.embedding import embed_run, write_arrays
 def test_own_data(runs):
     _, method, data, _ = Run.open(runs / "digits").load()
     arrays = embed_run(runs / "digits")
-    assert list(arrays) == ["z", "y", "train", "val", "test"]
+    assert list(arrays) == ["z", "y", "classes", "train", "val", "test"]
     assert np.array_equal(arrays["z"], data.embed(method).numpy()) and np.array_equal(arrays["y"], data.labels.numpy())
 
 
