@@ -1,5 +1,6 @@
 """Pictures for pages of the gallery: also figures that gnnclr.report returns, which matplotlib.pyplot does not know."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst, matplotlib_scraper
 
+# It says that it draws the frames of animations without ffmpeg.
+logging.getLogger("matplotlib.animation").setLevel(logging.ERROR)
 SHOWN = "shown on its page"
 
 
