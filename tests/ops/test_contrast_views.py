@@ -162,14 +162,18 @@ def test_a_step_is_short(pairing, learned, watch):
 
 @pytest.mark.parametrize("pairing", LOSSES)
 def test_a_step_calls_few_functions(pairing):
-    loss, views, calls = LOSSES[pairing](0.1), [view.requires_grad_() for view in make_views(8, 16)], []
+    loss, views = LOSSES[pairing](0.1), [view.requires_grad_() for view in make_views(8, 16)]
     step(loss, views)
-    sys.setprofile(lambda frame, event, _: event == "call" and calls.append(frame.f_code.co_name))
-    try:
-        step(loss, views)
-    finally:
-        sys.setprofile(None)
-    assert len(calls) <= 60 + 4 * (pairing == "towers"), calls  # some 20 of them are those of torch
+    steps = []
+    for _ in range(3):  # what is collected as garbage may call functions of its own within one of them
+        steps.append(calls := [])
+        sys.setprofile(lambda frame, event, _, calls=calls: event == "call" and calls.append(frame.f_code.co_name))
+        try:
+            step(loss, views)
+        finally:
+            sys.setprofile(None)
+    calls = min(steps, key=len)
+    assert len(calls) <= 60 + 4 * (pairing == "towers"), " ".join(calls)  # some 20 of them are those of torch
 
 
 @pytest.mark.parametrize("pairing", LOSSES)
