@@ -20,7 +20,7 @@ FEW_TESTS := tests/test_modules.py tests/losses/test_loss_call.py tests/losses/t
 .PHONY: help install demo test test-slow test-python test-wheel types lint format bench pages docs clean
 
 help:
-	@echo "make demo         train on embedded data and write report.html (about 3 minutes)"
+	@echo "make demo         train on embedded data and write report.html (about 2 minutes)"
 	@echo "make test         run the tests"
 	@echo "make test-slow    run the long tests as well"
 	@echo "make test-python  run a few of the tests on the oldest Python"
