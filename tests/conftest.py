@@ -1,5 +1,6 @@
 import gc
 import os
+import signal
 import threading
 from contextlib import contextmanager
 
@@ -11,6 +12,9 @@ from probes import make_quick
 
 # Two cores are enough for everything here, and equal counts make runs comparable.
 torch.set_num_threads(min(2, torch.get_num_threads()))
+# A shell lets its background jobs ignore Ctrl-C, which tests send to themselves.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Programs draw without a screen.
 os.environ.setdefault("MPLBACKEND", "agg")
 
