@@ -5,18 +5,12 @@
 A finished run is a line of captions_runs.csv, and is not repeated.
 """
 
-import argparse
-from functools import partial
+from torch import nn
 
-import torch
-
-from benchmarks.common import add_out
-from benchmarks.common.machine import environment, note_origin
 from benchmarks.common.recipes import Settings, override, part
-from benchmarks.images.training import train
-from benchmarks.pages import publish
-from benchmarks.pages.systems import SYSTEMS, system_records
-from gnnclr.train import Run, parse_recipe
+from benchmarks.images.systems import UNTRAINED, judge
+from benchmarks.pages.systems import SYSTEMS
+from gnnclr.train import ContrastiveData
 
 RECIPE = "clip-captions-digits"
 BAG = [
@@ -24,41 +18,17 @@ BAG = [
     part("gnnclr.vision.TextEncoder", layers=0),
 ]
 ROWS = {
-    "untrained": Settings(RECIPE),
+    UNTRAINED: Settings(RECIPE),
     "bag of words": Settings(RECIPE, (override("model.method.encoders", BAG),)),
     "transformer (clip-captions)": Settings(RECIPE),
 }
 
 
-def run(name: str, chosen: Settings, seed: int, args: argparse.Namespace) -> dict[str, float]:
-    """Trains a recipe, and judges it by test images and their captions."""
-    built = Run(parse_recipe(chosen.recipe, [*chosen.overrides, f"--seed_everything={seed}"]), args.out).build()
-    method, data = built.model.method, built.data
-    data.setup("fit")
-    trained = {} if name == "untrained" else train(built.model, data, seed, args.epochs, bf16=False)
+def measure(method: nn.Module, data: ContrastiveData) -> dict[str, float]:
+    """Retrieval and zero-shot classification of test images and their captions."""
     found = data.with_own_probes({"own": method}, {"own": {}})["own"]
-    return trained | {measure: found[measure].test for measure in SYSTEMS["captions"].measures}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N-1")
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--threads", type=int, default=1)
-    add_out(parser)
-    args = parser.parse_args()
-
-    torch.set_num_threads(args.threads)
-    records = system_records("captions", args.out)
-    for seed in range(args.seeds):
-        for name, chosen in ROWS.items():
-            settings = {"hash": chosen.hash, "epochs": args.epochs, "threads": args.threads}
-            made = partial(run, name, chosen, seed, args)
-            records.once(made, ("zero-shot",), row=name, seed=seed, settings=settings, **chosen.columns)
-    options = [f"--{key}={getattr(args, key)}" for key in ("seeds", "epochs", "threads")]
-    note_origin(args.out, "captions", ["benchmarks.images.captions", *options], environment(args.threads))
-    print(publish("captions", args.out))
+    return {name: found[name].test for name in SYSTEMS["captions"].measures}
 
 
 if __name__ == "__main__":
-    main()
+    judge("captions", __doc__, ROWS, measure, ("zero-shot",), epochs=20)

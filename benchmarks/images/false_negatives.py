@@ -7,22 +7,14 @@ negatives, the share that is of the anchor's class, among validation images afte
 is a line of false_negatives_runs.csv, and is not repeated.
 """
 
-import argparse
-from functools import partial
-
 import torch
 from torch import nn
 
-from benchmarks.common import add_out
-from benchmarks.common.machine import environment, note_origin
 from benchmarks.common.recipes import Settings, override, part
 from benchmarks.images.probing import Probing
-from benchmarks.images.training import train
-from benchmarks.pages import publish
-from benchmarks.pages.systems import system_records
+from benchmarks.images.systems import judge
 from gnnclr.graph import AttractFalseNegatives, augmentation_graph
-from gnnclr.train import Run, parse_recipe
-from gnnclr.vision import Images
+from gnnclr.train import ImageData
 
 REWIRE = "model.method.rewire"
 
@@ -45,18 +37,10 @@ def rows() -> dict[str, Settings]:
     }
 
 
-def run(chosen: Settings, seed: int, args: argparse.Namespace) -> dict[str, float]:
-    """Trains a recipe, and measures its features and the candidates that it would take."""
-    built = Run(parse_recipe(chosen.recipe, [*chosen.overrides, f"--seed_everything={seed}"]), args.out).build()
-    method, data = built.model.method, built.data
-    data.setup("fit")
-    trained = train(built.model, data, seed, args.epochs, bf16=False)
-    return trained | measure(method.eval(), data.images)
-
-
 @torch.no_grad()
-def measure(method: nn.Module, images: Images) -> dict[str, float]:
+def measure(method: nn.Module, data: ImageData) -> dict[str, float]:
     """Probes, and the share of candidates of the anchor's class in a batch of validation images."""
+    images = data.images
     probing = Probing(images)
     scores = probing.scores(torch.cat([method(chunk).float() for chunk in probing.images.split(500)]))
     rewire = method.rewire if method.rewire is not None else AttractFalseNegatives(10, 0.7)
@@ -69,25 +53,5 @@ def measure(method: nn.Module, images: Images) -> dict[str, float]:
     return scores | {"of its class": right, "candidates": source.numel() / graph.num_nodes}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N-1")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=1)
-    add_out(parser)
-    args = parser.parse_args()
-
-    torch.set_num_threads(args.threads)
-    records = system_records("false_negatives", args.out)
-    for seed in range(args.seeds):
-        for name, chosen in rows().items():
-            settings = {"hash": chosen.hash, "epochs": args.epochs, "threads": args.threads}
-            made = partial(run, chosen, seed, args)
-            records.once(made, ("kNN", "linear"), row=name, seed=seed, settings=settings, **chosen.columns)
-    options = [f"--{key}={getattr(args, key)}" for key in ("seeds", "epochs", "threads")]
-    note_origin(args.out, "false_negatives", ["benchmarks.images.false_negatives", *options], environment(args.threads))
-    print(publish("false_negatives", args.out))
-
-
 if __name__ == "__main__":
-    main()
+    judge("false_negatives", __doc__, rows(), measure, ("kNN", "linear"))

@@ -5,23 +5,16 @@
 A finished run is a line of robust_runs.csv, and is not repeated.
 """
 
-import argparse
-from functools import partial
+from torch import nn
 
-import torch
-
-from benchmarks.common import add_out
-from benchmarks.common.machine import environment, note_origin
 from benchmarks.common.recipes import Settings
-from benchmarks.images.training import train
-from benchmarks.pages import publish
-from benchmarks.pages.systems import system_records
+from benchmarks.images.systems import UNTRAINED, judge
 from gnnclr.eval import linear_probe
-from gnnclr.train import Run, parse_recipe
+from gnnclr.train import ContrastiveData
 from gnnclr.vision import RobustProbe
 
 ROWS = {
-    "untrained": Settings("simclr-digits"),
+    UNTRAINED: Settings("simclr-digits"),
     "simclr": Settings("simclr-digits"),
     "a-info-nce, α = 1/2": Settings("a-info-nce-digits", ("--model.method.loss.alpha=0.5",)),
     "a-info-nce, α = 0.2": Settings("a-info-nce-digits"),
@@ -29,39 +22,14 @@ ROWS = {
 }
 
 
-def run(name: str, chosen: Settings, seed: int, args: argparse.Namespace) -> dict[str, float]:
-    """Trains a recipe, and judges it by clean and attacked test images."""
-    built = Run(parse_recipe(chosen.recipe, [*chosen.overrides, f"--seed_everything={seed}"]), args.out).build()
-    method, data = built.model.method, built.data
-    data.setup("fit")
-    trained = {} if name == "untrained" else train(built.model, data, seed, args.epochs, bf16=False)
-    method.eval()
+def measure(method: nn.Module, data: ContrastiveData) -> dict[str, float]:
+    """Accuracy on clean and on attacked test images, and the last α where a loss has one."""
     linear = linear_probe(data.embed(method), data.labels, data.split)
     found = RobustProbe(images=450)(method, data.inputs, data.labels, data.split, {"linear": linear})
-    alpha = getattr(getattr(method, "loss", None), "alpha", None)
     measures = {"clean": found["clean"].test, "robust": found["robust"].test, "linear, validation": linear.val}
-    return trained | measures | ({} if alpha is None or name == "untrained" else {"last α": alpha})
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N-1")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=1)
-    add_out(parser)
-    args = parser.parse_args()
-
-    torch.set_num_threads(args.threads)
-    records = system_records("robust", args.out)
-    for seed in range(args.seeds):
-        for name, chosen in ROWS.items():
-            settings = {"hash": chosen.hash, "epochs": args.epochs, "threads": args.threads}
-            made = partial(run, name, chosen, seed, args)
-            records.once(made, ("clean", "robust"), row=name, seed=seed, settings=settings, **chosen.columns)
-    options = [f"--{key}={getattr(args, key)}" for key in ("seeds", "epochs", "threads")]
-    note_origin(args.out, "robust", ["benchmarks.images.robust", *options], environment(args.threads))
-    print(publish("robust", args.out))
+    alpha = getattr(getattr(method, "loss", None), "alpha", None)
+    return measures if alpha is None else measures | {"last α": alpha}
 
 
 if __name__ == "__main__":
-    main()
+    judge("robust", __doc__, ROWS, measure, ("clean", "robust"))

@@ -18,7 +18,7 @@ def train(module: nn.Module, data: nn.Module, seed: int, epochs: int, bf16: bool
     optimizer = module.optimizer(parameter_groups(method))
     schedule = warmup_cosine(optimizer, steps, steps // 10, module.final_lr)
     start = time.perf_counter()
-    for epoch in (bar := tqdm(range(epochs), leave=False)):
+    for epoch in (bar := tqdm(range(epochs), leave=False, disable=None)):
         data.start_epoch(method, epoch)
         getattr(method, "start_epoch", lambda epoch: None)(epoch)
         for i, batch in enumerate(loader):
