@@ -132,7 +132,19 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     parser = _Parser(prog="gnnclr", description=gnnclr.__doc__, epilog=EXAMPLES, **form)
     parser.add_argument("--version", action="version", version=f"gnnclr {gnnclr.__version__}")
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for add in COMMANDS:
+        add(parsers)
+    options = {n: [o for a in p._actions for o in a.option_strings] for n, p in parsers.choices.items()}
+    return parser, options
 
+
+def _recipe_options(parser: argparse.ArgumentParser, out: str) -> None:
+    help = "name of a recipe (see `gnnclr list`), or a YAML file; several are merged in order"
+    parser.add_argument("--config", type=_path, metavar="NAME", action="append", help=help)
+    parser.add_argument("--out", type=_path, metavar="FOLDER", help=out)
+
+
+def _add_fit(parsers: Any) -> None:
     fit = parsers.add_parser("fit", help="train a recipe, or go on with a run", add_help=False, allow_abbrev=False)
     _recipe_options(fit, "folder of the run (default: runs/NAME/1, 2, ...)")
     fit.add_argument("--ckpt_path", type=_path, metavar="FILE", help="go on from this checkpoint")
@@ -140,6 +152,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     fit.add_argument("--help-all", action="store_true", help="show all fields that every recipe has")
     fit.set_defaults(function=commands.fit, takes_recipe=True)
 
+
+def _add_evaluate(parsers: Any) -> None:
     brief = "probe a run, on its data or others, or a recipe over several seeds"
     evaluate = parsers.add_parser("evaluate", help=brief, allow_abbrev=False)
     evaluate.add_argument("--run", type=_path, metavar="FOLDER", help="the folder of a run")
@@ -149,6 +163,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     evaluate.add_argument("--finetune", type=int, metavar="N", help=what)
     evaluate.set_defaults(function=commands.evaluate, takes_recipe=True)
 
+
+def _add_compare(parsers: Any) -> None:
     compare = parsers.add_parser("compare", help="several recipes on the same data and seeds", allow_abbrev=False)
     names = "names of recipes, or YAML files; differences are those from the first one"
     compare.add_argument("--configs", required=True, metavar="NAME,NAME,...", help=names)
@@ -156,6 +172,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     compare.add_argument("--out", type=_path, default="runs/comparison", metavar="FOLDER", help="default: %(default)s")
     compare.set_defaults(function=commands.compare, takes_recipe=True)
 
+
+def _add_search(parsers: Any) -> None:
     about = "Tries settings of a recipe, chooses by validation alone, and tests the best ones over fresh seeds. The "
     about += "same command goes on after a stop, and several processes of it share the trials."
     brief = "choose settings by validation, and test the best ones once"
@@ -169,6 +187,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     search.add_argument("--criterion", metavar="NAME", help=what)
     search.set_defaults(function=commands.search, takes_recipe=True)
 
+
+def _add_embed(parsers: Any) -> None:
     about = (
         "Writes the embeddings z of the data of a run, or of other data of their kind, and what is known of the rows: "
     )
@@ -182,6 +202,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     embed.add_argument("--output", type=_path, default="embeddings.npz", metavar="FILE", help=file)
     embed.set_defaults(function=commands.embed, takes_recipe=False)
 
+
+def _add_few_shot(parsers: Any) -> None:
     about = "Accuracy of the nearest prototype in random tasks of a few labeled images, on the classes that "
     about += "--data.train_classes of the training left out, or on test images."
     brief = "measure a run on images by few-shot episodes"
@@ -195,6 +217,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     few.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the episodes (default: 0)")
     few.set_defaults(function=commands.few_shot, takes_recipe=False)
 
+
+def _add_export(parsers: Any) -> None:
     brief = "write the trained encoder of images to a file for other programs"
     export = parsers.add_parser("export", help=brief, allow_abbrev=False)
     export.add_argument("--run", type=_path, required=True, metavar="FOLDER", help="the folder of a run on images")
@@ -202,6 +226,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     export.add_argument("--output", type=_path, required=True, metavar="FILE", help="the file")
     export.set_defaults(function=commands.export, takes_recipe=False)
 
+
+def _add_report(parsers: Any) -> None:
     brief = "write a page about runs: probes, curves, a batch, embeddings, neighbors, settings that differ"
     report = parsers.add_parser("report", help=brief, allow_abbrev=False)
     folders = "folders of runs, or of `evaluate --seeds` and `compare`"
@@ -209,25 +235,36 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, list[str]]]:
     report.add_argument("--output", type=_path, default="report.html", metavar="FILE", help="default: %(default)s")
     report.set_defaults(function=commands.report, takes_recipe=False)
 
+
+def _add_list(parsers: Any) -> None:
     lists = parsers.add_parser("list", help="list recipes, losses, layers or probes", allow_abbrev=False)
     lists.add_argument("what", nargs="?", default="configs", choices=sorted(LISTS), help="default: configs")
     lists.add_argument("--names", action="store_true", help="names only, one a line")
     lists.set_defaults(function=commands.list_names, takes_recipe=False)
 
+
+def _add_demo(parsers: Any) -> None:
     demo = parsers.add_parser("demo", help="train on embedded data and write report.html", allow_abbrev=False)
     demo.add_argument(
         "--out", type=_path, default=".", metavar="FOLDER", help="where report.html and the runs go (default: .)"
     )
     demo.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     demo.set_defaults(function=commands.demo, takes_recipe=False)
-    options = {n: [o for a in p._actions for o in a.option_strings] for n, p in parsers.choices.items()}
-    return parser, options
 
 
-def _recipe_options(parser: argparse.ArgumentParser, out: str) -> None:
-    help = "name of a recipe (see `gnnclr list`), or a YAML file; several are merged in order"
-    parser.add_argument("--config", type=_path, metavar="NAME", action="append", help=help)
-    parser.add_argument("--out", type=_path, metavar="FOLDER", help=out)
+#: What adds each command, in the order of the help.
+COMMANDS = (
+    _add_fit,
+    _add_evaluate,
+    _add_compare,
+    _add_search,
+    _add_embed,
+    _add_few_shot,
+    _add_export,
+    _add_report,
+    _add_list,
+    _add_demo,
+)
 
 
 def _unknown(option: str, known: list[str]) -> str:
