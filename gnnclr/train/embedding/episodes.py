@@ -74,7 +74,8 @@ def _rows(run: Run, data: ContrastiveData) -> Tensor:
     """The images that episodes are made of."""
     labels = data.labels
     if not isinstance(data, SelectedBatches) or labels is None or not bool((labels != UNLABELED).any()):
-        raise RecipeError(f"'{run.folder}' must be a run on images with labels, for episodes of some classes")
+        got = "images without labels" if isinstance(data, SelectedBatches) else "a graph"
+        raise RecipeError(f"'{run.folder}' must be a run on images with labels, for episodes of classes (got {got})")
     classes = data.trained_classes()
     if classes is not None:
         return ((labels != UNLABELED) & ~torch.isin(labels, classes)).nonzero().view(-1)
