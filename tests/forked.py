@@ -96,13 +96,13 @@ class Worker:
         self._process = multiprocessing.get_context("fork").Process(target=self._work, args=(read, write, env))
         self._process.start()
         os.close(read)
-        self.stdin, self.pid = open(write, "wb"), self._process.pid
+        self.stdin = os.fdopen(write, "wb")
 
     def _work(self, read, write, environment):
         from gnnclr.worker import main
 
         os.close(write)
-        sys.stdin = open(read)
+        sys.stdin = os.fdopen(read)
         os.environ.clear()
         os.environ.update(environment)
         status = main()

@@ -27,7 +27,8 @@ def test_batch_as_graph():
 
 
 def test_community_negatives():
-    out = run_shortened("community_negatives.py", {"range(30)": "range(5)", "from_masks(data))": "from_masks(data), C=[1])"})
+    few = {"range(30)": "range(5)", "from_masks(data))": "from_masks(data), C=[1])"}
+    out = run_shortened("community_negatives.py", few)
     assert "same community weighs 0.2" in out
     accuracy = {line[:20].strip(): float(line[20:].split("%")[0]) for line in out.splitlines() if "of the test" in line}
     assert len(accuracy) == 5 and min(accuracy.values()) > 50

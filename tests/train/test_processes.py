@@ -209,14 +209,15 @@ def test_weights_of_one_process_on_the_joined_batch(tmp_path, one_thread, monkey
     ]
     joined = [*common, "--trainer.devices=2", "--data.batch_size=64", f"--out={tmp_path / 'joined'}"]
     command = Command("fit", "--config=simclr-digits", *joined, cwd=tmp_path)
-    run = Run(parse_recipe("simclr-digits", [*common, "--trainer.devices=1", "--data.batch_size=128"]), tmp_path / "one")
+    alone = parse_recipe("simclr-digits", [*common, "--trainer.devices=1", "--data.batch_size=128"])
+    run = Run(alone, tmp_path / "alone")
     start = run.build().model.state_dict()
     assert run.train().step == 20
     command.finish()
-    one, two = checkpoint(run.folder)["state_dict"], checkpoint(tmp_path / "joined")
+    one, two = (checkpoint(path) for path in (run.folder, tmp_path / "joined"))
     assert two["global_step"] == 20
-    assert any((one[name] - start[name]).abs().max() > 1e-2 for name in start)
-    for name, value in one.items():
+    assert any((one["state_dict"][name] - start[name]).abs().max() > 1e-2 for name in start)
+    for name, value in one["state_dict"].items():
         torch.testing.assert_close(value, two["state_dict"][name], atol=1e-6, rtol=0)
 
 
