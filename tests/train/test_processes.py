@@ -32,9 +32,9 @@ DIGITS = [
     "--model.method.projector.in_features=8",
     "--model.method.projector.hidden_features=8",
     "--model.method.projector.out_features=8",
-    "--trainer.max_epochs=12",
+    "--trainer.max_epochs=8",
 ]
-STEPS = 48
+STEPS = 32
 GRAPH = ["--config=grace-sbm", "--data.size=120", "--trainer.max_epochs=2"]
 
 
