@@ -5,9 +5,11 @@ import multiprocessing
 import os
 import runpy
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+import types
 import warnings
 from pathlib import Path
 
@@ -31,6 +33,30 @@ def gnnclr(*arguments):
 
     make_quick(pytest.MonkeyPatch())
     sys.exit(main(list(arguments)))
+
+
+def gnnclr_in_forks(*arguments):
+    """The same, where the further processes of a training are forked by the first one, which has imported all that they
+    need."""
+    # Of this module alone: libraries start programs too.
+    forks = types.SimpleNamespace(**vars(subprocess) | {"Popen": Worker})
+    pytest.MonkeyPatch().setattr("gnnclr.train.workers.subprocess", forks)
+    gnnclr(*arguments)
+
+
+def launched(count, *arguments):
+    """The command in several processes of ``torch.distributed.run``, which forks them."""
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    meeting = {"rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0", "run_id": "launched"}
+    config = LaunchConfig(1, 1, int(count), start_method="fork", **meeting)
+    elastic_launch(config, _rank)(*arguments)
+
+
+def _rank(*arguments):
+    from gnnclr.cli import main
+
+    assert main(list(arguments)) == 0
 
 
 def script(path, *arguments):
@@ -59,6 +85,41 @@ def _run(function, arguments, folder, environment, streams):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     function(*arguments)
+
+
+class Worker:
+    """What :class:`subprocess.Popen` is for a further process of a training, forked."""
+
+    def __init__(self, command, env, stdin):
+        assert command == [sys.executable, "-m", "gnnclr.worker"] and stdin == subprocess.PIPE
+        read, write = os.pipe()
+        self._process = multiprocessing.get_context("fork").Process(target=self._work, args=(read, write, env))
+        self._process.start()
+        os.close(read)
+        self.stdin = os.fdopen(write, "wb")
+
+    def _work(self, read, write, environment):
+        from gnnclr.worker import main
+
+        os.close(write)
+        sys.stdin = os.fdopen(read)
+        os.environ.clear()
+        os.environ.update(environment)
+        status = main()
+        sys.stderr.flush()
+        os._exit(status)
+
+    def poll(self):
+        return self._process.exitcode
+
+    def wait(self, timeout=None):
+        self._process.join(timeout)
+        if self.poll() is None:
+            raise subprocess.TimeoutExpired("gnnclr.worker", timeout)
+        return self.poll()
+
+    def kill(self):
+        self._process.kill()
 
 
 class Forked:

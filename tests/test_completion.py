@@ -1,9 +1,8 @@
 """What a shell is told to complete."""
 
 import os
-import subprocess
-import sys
 
+import forked
 import pytest
 
 pytest.importorskip("argcomplete", reason="needs argcomplete, which the extra 'completion' installs")
@@ -17,9 +16,7 @@ def completed(tmp_path):
         found = tmp_path / "words"
         asked = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(found), "_ARGCOMPLETE_IFS": "\n"}
         variables = os.environ | asked | {"COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_TYPE": "9"}
-        code = "from gnnclr.cli import main; main()"
-        done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        forked.Forked(forked.gnnclr, environment=variables).finish()
         return [word.strip() for word in found.read_text().split("\n") if word]
 
     return words

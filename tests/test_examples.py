@@ -12,13 +12,26 @@ def run(*command: str) -> str:
     return forked.Forked(forked.script, *command).finish()[0]
 
 
+def run_shortened(name: str, changes: dict[str, str]) -> str:
+    """An example that takes no options, where less of something is as good to see whether it runs."""
+    text = (EXAMPLES / name).read_text(encoding="utf-8")
+    for old, new in changes.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return forked.Forked(forked.code, text).finish()[0]
+
+
 def test_batch_as_graph():
     out = run(str(EXAMPLES / "batch_as_graph.py"))
     assert "largest difference of message and -gradient: 0.0" in out and "rewired: 512 positive edges" in out
 
 
 def test_community_negatives():
-    assert "same community weighs 0.2" in run(str(EXAMPLES / "community_negatives.py"))
+    few = {"range(30)": "range(5)", "from_masks(data))": "from_masks(data), C=[1])"}
+    out = run_shortened("community_negatives.py", few)
+    assert "same community weighs 0.2" in out
+    accuracy = {line[:20].strip(): float(line[20:].split("%")[0]) for line in out.splitlines() if "of the test" in line}
+    assert len(accuracy) == 5 and min(accuracy.values()) > 50
 
 
 def test_distributed():
@@ -50,7 +63,8 @@ def test_learned_update(tmp_path):
 
 
 def test_gallery_spectrum():
-    out = run(str(EXAMPLES / "gallery" / "plot_spectrum.py"))
+    temperatures = {"(4.0, 2.0, 1.0, 0.7, 0.5, 0.35, 0.25)": "(4.0, 2.0)"}
+    out = run_shortened("gallery/plot_spectrum.py", temperatures)
     angle = {
         line.split(":")[0]: float(line.split("angle ")[1].split()[0]) for line in out.splitlines() if "largest" in line
     }
@@ -111,10 +125,9 @@ def test_every_example_is_tested():
 def test_new_variant():
     code = (EXAMPLES / "new_variant.py").read_text(encoding="utf-8")
     assert len(code.splitlines()) <= 40
-    before, after = (
-        float(line.split("kNN")[1].strip(" %")) for line in run(str(EXAMPLES / "new_variant.py")).splitlines()
-    )
-    assert after > before + 5
+    out = run_shortened("new_variant.py", {"range(20)": "range(5)"})
+    before, after = (float(line.split("kNN")[1].strip(" %")) for line in out.splitlines())
+    assert after > before + 3
 
 
 def test_batch_to_message(tmp_path):

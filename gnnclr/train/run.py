@@ -173,12 +173,12 @@ class Run:
         built = self.build()
         module, data = built.model, built.data
         check_trainer(built.trainer)
-        timer, interrupt = Timer(), ResumableInterrupt(self.checkpoint)
-        files = SaveFiles(self.folder, {"config.yaml": self.settings()})
-        own = [timer, interrupt, files, built.watch]
+        timer, interrupt, settings = Timer(), ResumableInterrupt(self.checkpoint), self.settings()
+        files = SaveFiles(self.folder, {"config.yaml": settings})
+        own = [timer, interrupt, files, built.watch, RecipeRecord(settings)]
         trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), own)
         if ckpt_path is not None and is_rank_zero():
-            self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
+            self._check_checkpoint(Path(ckpt_path), settings, module, built.trainer.max_epochs)
         data.prepare_data()
         data.setup("fit")
         data.check(module.method)
@@ -190,7 +190,7 @@ class Run:
         if ckpt_path is None and is_rank_zero():
             for name in ("metrics.csv", "metrics.json"):
                 (self.folder / name).unlink(missing_ok=True)
-        task = {"settings": self.settings(), "folder": str(self.folder), "name": self.name}
+        task = {"settings": settings, "folder": str(self.folder), "name": self.name}
         task["ckpt_path"] = None if ckpt_path is None else str(ckpt_path)
         try:
             with several_processes(trainer, interrupt, task):
@@ -297,10 +297,10 @@ class Run:
         write_text(self.folder / "metrics.json", json.dumps(result, indent=2) + "\n")
         return result
 
-    def _check_checkpoint(self, path: Path, module: nn.Module, max_epochs: int | None) -> None:
+    def _check_checkpoint(self, path: Path, settings: str, module: nn.Module, max_epochs: int | None) -> None:
         """Refuses a file that is no checkpoint of this recipe, before anything of the run is touched."""
         checkpoint = read_checkpoint(path, PARTS + OF_TRAINING)
-        check_recipe(path, checkpoint, self.settings())
+        check_recipe(path, checkpoint, settings)
         check_weights(path, checkpoint["state_dict"], module)
         epoch = checkpoint["epoch"]
         if max_epochs is not None and 0 <= max_epochs < epoch:
@@ -320,7 +320,6 @@ class Run:
         callbacks = [
             *(settings.pop("callbacks", None) or []),
             *own,
-            RecipeRecord(self.settings()),
             StepSeed(self.recipe.seed_everything),
             StepProgress(self.name),
             ModelCheckpoint(dirpath=self.checkpoint.parent, **checkpoint),

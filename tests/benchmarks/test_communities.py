@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 
@@ -5,6 +7,7 @@ from benchmarks.common.recipes import Settings, override
 from benchmarks.graphs import communities
 from benchmarks.graphs.community_rules import ORACLE
 from benchmarks.graphs.community_rules import communities as communities_of
+from gnnclr.eval import linear_probe
 from gnnclr.graph.communities import ExcludeCommunity
 from gnnclr.losses import HardNegativeLoss, NTXentLoss
 from gnnclr.node import sbm
@@ -23,6 +26,7 @@ def bench(monkeypatch):
     monkeypatch.setattr(communities, "graph_of", lambda name, root, settings: data)
     monkeypatch.setattr(communities, "moved", lambda name, root, settings, device: data)
     monkeypatch.setattr(communities, "EVERY", 2)
+    monkeypatch.setattr(communities, "linear_probe", partial(linear_probe, scalings=["none"], C=[1.0]))
     communities.rewiring.cache_clear()
     seen, fit = [], communities.fit
 

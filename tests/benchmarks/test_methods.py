@@ -2,6 +2,7 @@ import csv
 import json
 import re
 import sys
+from functools import partial
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 
 from benchmarks.common.memory import watch_peak
 from benchmarks.common.recipes import Settings
+from benchmarks.graphs import evaluation
 from benchmarks.graphs import methods as script
 from benchmarks.graphs.features import BASELINES, GRIDS, SEARCHED, SETTINGS, join
 from benchmarks.graphs.inputs import FEATURES, BenchmarkGraph, _unlabeled
@@ -18,6 +20,7 @@ from benchmarks.graphs.recipes import CHOOSING, METHODS, settings_of, transform_
 from benchmarks.graphs.training import train
 from benchmarks.pages.methods import PUBLISHED
 from gnnclr.configs.layers import names
+from gnnclr.eval import linear_probe
 from gnnclr.node import NodeMethod, UnitFeatures, sbm
 from gnnclr.node.datasets.load import choose_split, load_node_data
 
@@ -89,8 +92,9 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path, monkeypatch, request):
-    if request.function is not test_end_to_end:
-        monkeypatch.setattr("benchmarks.pages.methods.plot", lambda *_, **__: None)  # half of the time
+    if request.function is not test_end_to_end:  # plots and the choice of the probe take most of the time
+        monkeypatch.setattr("benchmarks.pages.methods.plot", lambda *_, **__: None)
+        monkeypatch.setattr(evaluation, "linear_probe", partial(linear_probe, scalings=["none"], C=[1.0]))
     return Bench(tmp_path, monkeypatch)
 
 

@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -34,17 +32,17 @@ DIGITS = [
     "--model.method.projector.in_features=8",
     "--model.method.projector.hidden_features=8",
     "--model.method.projector.out_features=8",
-    "--trainer.max_epochs=12",
+    "--trainer.max_epochs=8",
 ]
-STEPS = 48
+STEPS = 32
 GRAPH = ["--config=grace-sbm", "--data.size=120", "--trainer.max_epochs=2"]
 
 
 class Command(forked.Forked):
-    """``gnnclr`` in a process of its own."""
+    """``gnnclr`` in a process of its own, whose workers are forked unless another program is given."""
 
-    def __init__(self, *arguments, cwd):
-        super().__init__(forked.gnnclr, *arguments, cwd=cwd, environment=environment())
+    def __init__(self, *arguments, cwd, program=forked.gnnclr_in_forks):
+        super().__init__(program, *arguments, cwd=cwd, environment=environment())
 
     def workers(self):
         return children(self.pid)
@@ -70,10 +68,13 @@ def environment():
 def children(pid):
     found = []
     with suppress(OSError):
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            if b"gnnclr.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(int(child))
+        found += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
     return found
+
+
+def is_fresh(pid):
+    """Whether a process is a worker that is about to import the package."""
+    return b"gnnclr.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def alive(pid):
@@ -162,10 +163,13 @@ def test_all_stop_after_the_same_step(stopped):
         assert err.count(f"Stopped after step {step}. Go on with") == 1 and "Traceback" not in err
 
 
-@pytest.mark.parametrize("number", [0, 1], ids=["one was asked", "both were"])
-def test_a_stopped_run_resumes_bit_for_bit(whole, stopped, one_thread, number, monkeypatch):
+def test_a_stopped_run_resumes_bit_for_bit(whole, stopped, one_thread, monkeypatch):
+    """Both were asked, and the command goes on; one was, and Python does, with a worker that is started anew."""
+    folder = stopped[1][0]
+    Command("fit", f"--ckpt_path={folder / 'checkpoints' / 'last.ckpt'}", cwd=folder.parent).finish()
+    assert_same_run(whole[0], folder)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    run = Run.open(stopped[number][0])
+    run = Run.open(stopped[0][0])
     environment = dict(os.environ) | {"PL_GLOBAL_SEED": "0"}
     run.train(run.checkpoint)
     assert_same_run(whole[0], run.folder)
@@ -203,24 +207,24 @@ def test_weights_of_one_process_on_the_joined_batch(tmp_path, one_thread, monkey
         "--model.method.projector.out_features=8",
         "--model.method.views=deterministic.ShiftedViews",
     ]
-    parts = [["--trainer.devices=1", "--data.batch_size=128"], ["--trainer.devices=2", "--data.batch_size=64"]]
-    states = []
-    for number, part in enumerate(parts):
-        run = Run(parse_recipe("simclr-digits", [*common, *part]), tmp_path / str(number))
-        start = run.build().model.state_dict()
-        assert run.train().step == 20
-        states.append(checkpoint(run.folder)["state_dict"])
-        assert any((states[-1][name] - start[name]).abs().max() > 1e-2 for name in start)
-    for name, value in states[0].items():
-        torch.testing.assert_close(value, states[1][name], atol=1e-6, rtol=0)
+    joined = [*common, "--trainer.devices=2", "--data.batch_size=64", f"--out={tmp_path / 'joined'}"]
+    command = Command("fit", "--config=simclr-digits", *joined, cwd=tmp_path)
+    alone = parse_recipe("simclr-digits", [*common, "--trainer.devices=1", "--data.batch_size=128"])
+    run = Run(alone, tmp_path / "alone")
+    start = run.build().model.state_dict()
+    assert run.train().step == 20
+    command.finish()
+    one, two = (checkpoint(path) for path in (run.folder, tmp_path / "joined"))
+    assert two["global_step"] == 20
+    assert any((one["state_dict"][name] - start[name]).abs().max() > 1e-2 for name in start)
+    for name, value in one["state_dict"].items():
+        torch.testing.assert_close(value, two["state_dict"][name], atol=1e-6, rtol=0)
 
 
 def test_processes_of_a_launcher(place):
     """One folder and one table, and the runs of all seeds."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
-    command = [*launcher, "-m", "gnnclr.cli", "evaluate", *GRAPH, *TWO, "--seeds=2"]
-    done = subprocess.run(command, cwd=place, env=environment(), capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0 and done.stdout.count("| trained") == 1, done.stderr
+    out, _ = Command(2, "evaluate", *GRAPH, *TWO, "--seeds=2", cwd=place, program=forked.launched).finish()
+    assert out.count("| trained") == 1
     seeds = place / "runs" / "grace-sbm" / "seeds"
     assert sorted(path.name for path in seeds.iterdir() if path.is_dir()) == ["seed-0", "seed-1"]
     assert json.loads((seeds / "evaluation.json").read_text())["seeds"] == [0, 1]
@@ -230,9 +234,10 @@ def test_processes_end_together(place):
     """By a signal before the training, by a second one while a process hangs, and when one is killed."""
     folders = [place / name for name in ("before", "twice", "worker")]
     long = ["--config=grace-sbm", "--data.size=120", "--trainer.max_epochs=100000", *TWO]
-    runs = [Command("fit", *long, f"--out={folder}", cwd=place) for folder in folders]
+    programs = [forked.gnnclr, forked.gnnclr_in_forks, forked.gnnclr_in_forks]
+    runs = [Command("fit", *long, f"--out={path}", cwd=place, program=each) for path, each in zip(folders, programs)]
     before, twice, worker = runs
-    before.wait_for(before.workers)
+    before.wait_for(lambda: any(map(is_fresh, before.workers())))
     pids = [[before.pid, *before.workers()]]
     os.kill(before.pid, signal.SIGTERM)
     for run, folder in zip(runs[1:], folders[1:]):

@@ -1,4 +1,5 @@
 import pytest
+import torch
 from lightning.pytorch import Trainer
 
 from gnnclr.configs import RecipeName, recipe_settings
@@ -12,15 +13,27 @@ SMALL = {"images": ["--data.dataset=digits"], "graphs": ["--data.dataset=sbm", "
 BUILT = {str(recipe_settings(name)["model"]): name for name in available_recipes() if not name.startswith("multiplex")}
 
 
+#: One of these for each method and variant, whose fields and classes are the same on all data and in all sizes.
+WRITTEN = {RecipeName.parse(name).part: name for name in BUILT.values()}
+
+
+@pytest.fixture
+def any_weights(monkeypatch):
+    """Weights that nobody looks at are not drawn, which would take longer than all the rest of a large encoder."""
+    for name in ("kaiming_normal_", "kaiming_uniform_", "xavier_uniform_", "trunc_normal_"):
+        monkeypatch.setattr(torch.nn.init, name, lambda tensor, *args, **kwargs: tensor)
+
+
 @pytest.mark.parametrize("name", sorted(BUILT.values()))
-def test_every_recipe_builds_and_survives_its_own_yaml(name, tmp_path):
+def test_every_recipe_builds_and_survives_its_own_yaml(name, tmp_path, any_weights):
     run = Run(parse_recipe(name, SMALL[RecipeName.parse(name).kind]), tmp_path)
     built = run.build()
     assert hasattr(built.model.method, "training_step_loss")
-    text = run.settings()
-    (tmp_path / "config.yaml").write_text(text)
-    assert Run.open(tmp_path).settings() == text
     assert -1 not in [value for key, value in run.recipe.items() if key.endswith("channels")]
+    if name in WRITTEN.values():
+        text = run.settings()
+        (tmp_path / "config.yaml").write_text(text)
+        assert Run.open(tmp_path).settings() == text
 
 
 @pytest.mark.parametrize(("name", "data"), [("byol", "digits"), ("bgrl", "sbm")])
