@@ -83,14 +83,16 @@ def _known(temperature: float | Tensor) -> float | None:
 
 def _alike(views: Sequence[Tensor]) -> bool:
     """Whether views are plain floating point matrices of one shape and type."""
-    first = views[0]
+    first, *others = views
     for x in views:
         if type(x) not in (Tensor, nn.Parameter) or x.is_nested or x.layout is not torch.strided:
             return False
-        if x.shape != first.shape or x.dtype != first.dtype or x.device != first.device:
+    shape, dtype, device = first.shape, first.dtype, first.device
+    for x in others:
+        if x.shape != shape or x.dtype != dtype or x.device != device:
             return False
-    plain = first.dim() == 2 and first.is_floating_point() and first.dtype.itemsize > 1 and not first.is_meta
-    return plain and first.size(1) > 0
+    plain = len(shape) == 2 and dtype.is_floating_point and dtype.itemsize > 1 and device.type != "meta"
+    return plain and shape[1] > 0
 
 
 class _ContrastViews(Function):
@@ -132,16 +134,16 @@ def _contrast(
     if not unit.safe and looks_at(x):
         for i, view in enumerate(views):
             check_finite(f"views[{i}]", view)
-    z = unit.rows.view(len(views), *views[0].shape)
-    scale = 1 / tau if tau is not None else temperature.detach().to(z.dtype).reshape(()).reciprocal()
-    if joined is None and kind.one_tile.suits(z, scale):
-        pairs = kind.one_tile(z, scale, wanted)
+    rows, n = unit.rows, views[0].size(0)
+    scale = 1 / tau if tau is not None else temperature.detach().to(rows.dtype).reshape(()).reciprocal()
+    if joined is None and kind.one_tile.suits(rows, n, scale):
+        pairs = kind.one_tile(rows, n, scale, wanted)
     else:
-        pairs = kind(z, scale, wanted, joined)
+        pairs = kind(rows.view(len(views), n, -1), scale, wanted, joined)
     if not wanted:
         return [pairs.loss]
     gradient = pairs.gradient()
-    along = torch.linalg.vecdot(gradient, unit.rows).unsqueeze(1)
+    along = torch.linalg.vecdot(gradient, rows).unsqueeze(1)
     # All scores grow with the inverse temperature, and every pair counts on both of its sides.
     by_temperature = pairs.loss.new_empty(0) if temperature is None else along.sum() * (-scale / 2)
     return [pairs.loss, unit.back(gradient, along, in_place=True), by_temperature]

@@ -9,8 +9,10 @@ from torch.autograd import Function
 from gnnclr.ops.check import looks_at
 from gnnclr.ops.no_double_backward import no_double_backward
 
-#: Lengths whose squares neither over- nor underflow in float32.
-SAFE_LENGTHS = (1e-15, 1e18)
+#: Squares of lengths up to this, and down to its inverse, neither over- nor underflow in float32.
+SAFE_LENGTH = 1e15
+#: Entries of a row whose squares float32 adds up with an error no larger than that of a rounded sum.
+FEW = 1024
 
 
 def power_of_two(largest: Tensor) -> Tensor:
@@ -31,13 +33,17 @@ def _exponents(x: Tensor) -> Tensor:
     return power_of_two(x.detach().abs().amax(dim=-1, keepdim=True))
 
 
-def _lengths(x: Tensor, dtype: torch.dtype | None = None) -> tuple[Tensor, bool]:
-    """Lengths of rows [..., 1], and whether none over- or underflowed: where nobody looks, the answer is no."""
-    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=dtype)
-    if not length.numel() or not looks_at(length):
-        return length, length.numel() == 0
-    low, high = torch.stack(length.detach().aminmax()).tolist()
-    return length, SAFE_LENGTHS[0] < low and high < SAFE_LENGTHS[1]
+def _lengths(x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Lengths of rows [..., 1]."""
+    return torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=dtype)
+
+
+def _are_safe(length: Tensor) -> bool:
+    """Whether no length over- or underflowed, by a look at them."""
+    if not length.numel():
+        return True
+    low, high = length.aminmax()
+    return high.add_(low.reciprocal_()).item() < SAFE_LENGTH  # both in one look; NaN is not
 
 
 def _inverse(length: Tensor) -> Tensor:
@@ -51,11 +57,11 @@ def row_lengths(x: Tensor) -> Tensor:
     Args:
         x (Tensor): Rows of any length [..., d], float32 at least.
     """
-    length, safe = _lengths(x)
-    if safe:
+    length = _lengths(x)
+    if looks_at(x) and _are_safe(length.detach()):
         return length
     exponent = _exponents(x)
-    return scale_down(_lengths(scale_down(x, exponent))[0], -exponent)
+    return scale_down(_lengths(scale_down(x, exponent)), -exponent)
 
 
 class Unit(NamedTuple):
@@ -65,7 +71,7 @@ class Unit(NamedTuple):
         rows (Tensor): Rows of unit length, or zero [..., d].
         length (Tensor): What the rows were divided by [..., 1]: their length, infinity for zero rows.
         exponent (Tensor, optional): The exponent of the power of two that was taken out before.
-        safe (bool): Whether all lengths were seen to be finite and in ``SAFE_LENGTHS``.
+        safe (bool): Whether all lengths were seen to be finite, and they and their inverses below ``SAFE_LENGTH``.
     """
 
     rows: Tensor
@@ -101,17 +107,19 @@ def bring_to_unit(x: Tensor, in_place: bool = False) -> Unit:
     """
     z = x if x.dtype == torch.float32 else x.to(torch.promote_types(x.dtype, torch.float32))
     # An error of the length is one of all scores of the row, and those are divided by small temperatures.
-    wide = z.dtype if z.device.type == "mps" else torch.float64  # which has no float64
-    length, safe = _lengths(z, wide)
-    if safe:
-        length = length.to(z.dtype)
-        return Unit(torch.div(z, length, out=z if in_place else None), length, safe=True)
+    wide = torch.float32 if z.device.type == "mps" else torch.float64  # which has no float64
+    looked = looks_at(z)
+    length = _lengths(z, None if looked and z.size(-1) <= FEW else wide)
+    if looked and _are_safe(length):
+        if length.dtype != z.dtype:  # asked first: a conversion costs as much as the division where rows are few
+            length = length.to(z.dtype)
+        return Unit(z.div_(length) if in_place else z / length, length, safe=True)
     if z.dtype != wide:  # which holds the length of any such row
-        length = _inverse(length)
+        length = _inverse(_lengths(z, wide))
         return Unit((z / length).to(z.dtype), length)
     exponent = _exponents(z)
     z = scale_down(z, exponent)
-    length = _inverse(_lengths(z, wide)[0])
+    length = _inverse(_lengths(z, wide))
     return Unit(z.div_(length), length, exponent)
 
 
@@ -151,10 +159,10 @@ def unit_rows(x: Tensor) -> Tensor:
         x (Tensor): Rows of any length [..., d].
     """
     x = x.to(torch.promote_types(x.dtype, torch.float32))
-    length, safe = _lengths(x)
-    if not safe:
+    length = _lengths(x)
+    if not (looks_at(x) and _are_safe(length.detach())):
         x = scale_down(x, _exponents(x))  # the scale is no part of the result: a constant
-        length = _lengths(x)[0]
+        length = _lengths(x)
     return x / _inverse(length)
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from gnnclr.ops.tiles import LOG2_E, MEMORY, scaled_product, single_tile, tile_size
+from gnnclr.ops.tiles import LOG2_E, MEMORY, single_tile, tile_size
 
 #: What the logarithm of a sum of exponentials over another exponential may be: float32 ends above 88.
 LARGEST = 87.0
@@ -20,7 +20,8 @@ class OneTile:
     :math:`-r_i a_i`, which is written into the tile.
 
     Args:
-        z (Tensor): Unit rows [V, n, d].
+        rows (Tensor): Unit rows, view after view [V n, d].
+        n (int): The number of samples.
         scale (float): The factor of similarities.
         wanted (bool): Whether the gradient is.
 
@@ -31,15 +32,15 @@ class OneTile:
     #: Whether a side has the rows of all views.
     joins_views = False
 
-    def __init__(self, z: Tensor, scale: float, wanted: bool):
-        self.q, self.k, count = self.sides(z)
-        entries = self.q.size(0) * self.k.size(0)
-        self._loan = MEMORY.lend(z, entries) if entries > FEW else None
-        memory = z.new_empty(entries) if self._loan is None else self._loan.memory
+    def __init__(self, rows: Tensor, n: int, scale: float, wanted: bool):
+        self.q, self.k, count = self.sides(rows, n)
+        height, width = self.q.size(0), self.k.size(0)
+        self._loan = MEMORY.lend(rows, height * width) if height * width > FEW else None
+        memory = rows.new_empty(height, width) if self._loan is None else self._loan.memory.view(height, width)
         #: Exponentials, those of one sample zero.
-        self.tile = scaled_product(self.q, self.k, scale * LOG2_E, memory).exp2_()
+        self.tile = memory.addmm_(self.q, self.k.t(), beta=0, alpha=scale * LOG2_E).exp2_()
         #: Those of one sample in the tile; a view.
-        self.own = self.pairs(z.size(1))
+        self.own = self.pairs(n)
         positive = self.positives()
         self.own.fill_(0.0)
         self.total = self.totals()
@@ -51,12 +52,12 @@ class OneTile:
             self.factor = scale / count
 
     @classmethod
-    def suits(cls, z: Tensor, scale: float | Tensor) -> bool:
+    def suits(cls, rows: Tensor, n: int, scale: float | Tensor) -> bool:
         """Whether all pairs of views are a tile, and no exponential or sum of them is beyond float32."""
-        rows = z.size(0) * z.size(1) if cls.joins_views else z.size(1)
-        return rows <= single_tile(z) and isinstance(scale, float) and 2 * scale + math.log(rows) < LARGEST
+        most = rows.size(0) if cls.joins_views else n
+        return most <= single_tile(rows) and isinstance(scale, float) and 2 * scale + math.log(most) < LARGEST
 
-    def sides(self, z: Tensor) -> tuple[Tensor, Tensor, int]:
+    def sides(self, rows: Tensor, n: int) -> tuple[Tensor, Tensor, int]:
         """The rows and the columns of the tile [n, d], and the number of positives of all anchors."""
         raise NotImplementedError
 
@@ -86,10 +87,9 @@ class OneTile:
 class KeyTile(OneTile):
     """Rows of the first view are anchors."""
 
-    def sides(self, z: Tensor) -> tuple[Tensor, Tensor, int]:
+    def sides(self, rows: Tensor, n: int) -> tuple[Tensor, Tensor, int]:
         """See :class:`OneTile`."""
-        q, k = z.unbind()
-        return q, k, z.size(1)
+        return *rows.chunk(2), n
 
     def totals(self) -> Tensor:
         """See :class:`OneTile`."""
@@ -107,10 +107,9 @@ class KeyTile(OneTile):
 class TowerTile(OneTile):
     """Rows of both views are anchors, and rows of the other view repel."""
 
-    def sides(self, z: Tensor) -> tuple[Tensor, Tensor, int]:
+    def sides(self, rows: Tensor, n: int) -> tuple[Tensor, Tensor, int]:
         """See :class:`OneTile`."""
-        a, b = z.unbind()
-        return a, b, 2 * z.size(1)
+        return *rows.chunk(2), 2 * n
 
     def totals(self) -> Tensor:
         """See :class:`OneTile`."""
@@ -131,10 +130,9 @@ class ViewTile(OneTile):
 
     joins_views = True
 
-    def sides(self, z: Tensor) -> tuple[Tensor, Tensor, int]:
+    def sides(self, rows: Tensor, n: int) -> tuple[Tensor, Tensor, int]:
         """See :class:`OneTile`."""
-        rows = z.flatten(0, 1)
-        return rows, rows, rows.size(0) * (z.size(0) - 1)
+        return rows, rows, rows.size(0) * (rows.size(0) // n - 1)
 
     def pairs(self, n: int) -> Tensor:
         """The entries of two views of a sample [V, V, n]."""

@@ -18,25 +18,27 @@ def unit_views(n, views):
 def test_equals_the_walk_over_tiles(pairing, views, n):
     z, kind = unit_views(n, views), PAIRS[pairing]
     for scale in (0.5, 10.0, 38.0):
-        assert kind.one_tile.suits(z, scale)
-        one, several = kind.one_tile(z, scale, True), kind(z, scale, True)
+        rows = z.flatten(0, 1)
+        assert kind.one_tile.suits(rows, n, scale)
+        one, several = kind.one_tile(rows, n, scale, True), kind(z, scale, True)
         assert abs(one.loss - several.loss) < 1e-12 * max(1, float(several.loss))
         assert relative(one.gradient(), several.gradient()) < 1e-11
-        assert torch.equal(kind.one_tile(z, scale, False).loss, one.loss)
+        assert torch.equal(kind.one_tile(rows, n, scale, False).loss, one.loss)
 
 
 @pytest.mark.parametrize("pairing", PAIRS)
 def test_what_is_beyond_float32_takes_other_ways(pairing):
-    z, kind = unit_views(9, 2), PAIRS[pairing].one_tile
-    assert not kind.suits(z, LARGEST / 2) and not kind.suits(z, torch.tensor(10.0))
-    rows = single_tile(z)
-    assert kind.suits(z.new_empty(2, rows // 2, 1), 10.0) and not kind.suits(z.new_empty(2, rows + 1, 1), 10.0)
+    rows, kind = unit_views(9, 2).flatten(0, 1), PAIRS[pairing].one_tile
+    assert not kind.suits(rows, 9, LARGEST / 2) and not kind.suits(rows, 9, torch.tensor(10.0))
+    most = single_tile(rows)
+    for n, expected in ((most // 2, True), (most + 1, False)):
+        assert kind.suits(rows.new_empty(2 * n, 1), n, 10.0) == expected
 
 
 @pytest.mark.parametrize("pairing", PAIRS)
 def test_the_largest_exponents_are_finite(pairing):
     """All negatives are alike and all positives opposite, or the other way round."""
     row = torch.tensor([[1.0, 0.0]]).expand(300, 2)
-    for z in (torch.stack([row, -row]), torch.stack([row, row])):
-        pairs = PAIRS[pairing].one_tile(z, 39.0, True)
+    for rows in (torch.cat([row, -row]), torch.cat([row, row])):
+        pairs = PAIRS[pairing].one_tile(rows, 300, 39.0, True)
         assert pairs.loss.isfinite() and pairs.gradient().isfinite().all()
