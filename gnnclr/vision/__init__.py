@@ -29,6 +29,7 @@ from gnnclr.vision.photos.crops import PhotoCrops
 from gnnclr.vision.photos.decode import decode_photo
 from gnnclr.vision.photos.folder import PhotoFolder
 from gnnclr.vision.photos.mapped import MappedPhotos
+from gnnclr.vision.photos.shards import PhotoShards
 from gnnclr.vision.photos.source import PhotoSource
 from gnnclr.vision.photos.square import CentralSquare
 from gnnclr.vision.transforms.affine import RandomAffine
@@ -75,6 +76,7 @@ __all__ = [
     "PairedInputs",
     "PhotoCrops",
     "PhotoFolder",
+    "PhotoShards",
     "PhotoSource",
     "RandomAffine",
     "RandomCaption",
