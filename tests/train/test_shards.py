@@ -79,6 +79,9 @@ def test_fit_and_resume_are_those_of_a_folder(tmp_path, monkeypatch):
     assert [name.split("/")[1] for name in embedded["name"]] == names
     assert np.array_equal(embedded["z"], embed_run(whole.folder)["z"])
     assert np.array_equal(embed_images(run, tmp_path / "shards")["z"], embedded["z"])
+    (tmp_path / "shards" / "1.tar").write_bytes((tmp_path / "shards" / "1.tar").read_bytes()[:3000])
+    with pytest.raises(ValueError, match=r"'images' must hold sound shards \(got '.*1\.tar', which is cut or damaged"):
+        embed_images(run, tmp_path / "shards")
 
 
 def test_labels_in_shards_are_those_of_folders(tmp_path):

@@ -25,9 +25,6 @@ FIELDS = ("label", "cls")
 class BrokenShard(ValueError):
     """A file that is no tar file, or is cut, or holds what cannot be told apart."""
 
-    def __init__(self, shard: Path, reason: str) -> None:
-        super().__init__(f"'root' must hold sound shards (got '{shard}', which {reason})")
-
 
 class Photo(NamedTuple):
     """A photo in a shard: the name of its member, where its contents begin, how long they are, and its label as a text,
@@ -93,18 +90,22 @@ def read_members(shard: Path, advance: Callable[[int], object] = lambda count: N
     return found
 
 
+def _broken(shard: Path, reason: str) -> BrokenShard:
+    return BrokenShard(f"'root' must hold sound shards (got '{shard}', which {reason})")
+
+
 def _open(shard: Path, file: IO[bytes]) -> tarfile.TarFile:
     try:
         return tarfile.open(fileobj=file, mode="r:")
     except DAMAGED as error:
-        raise BrokenShard(shard, f"is damaged at its first member: {error}") from error
+        raise _broken(shard, f"is damaged at its first member: {error}") from error
 
 
 def _next(shard: Path, archive: tarfile.TarFile, last: str) -> tarfile.TarInfo | None:
     try:
         return archive.next()
     except DAMAGED as error:
-        raise BrokenShard(shard, f"is cut or damaged within or after {last}: {error}") from error
+        raise _broken(shard, f"is cut or damaged within or after {last}: {error}") from error
 
 
 def _check_begin(shard: Path, file: IO[bytes]) -> None:
@@ -112,14 +113,14 @@ def _check_begin(shard: Path, file: IO[bytes]) -> None:
     file.seek(0)
     for magic, name in COMPRESSED.items():
         if begin.startswith(magic):
-            raise BrokenShard(shard, f"is compressed by {name}: photos are read at random, so unpack it to a .tar")
+            raise _broken(shard, f"is compressed by {name}: photos are read at random, so unpack it to a .tar")
     if len(begin) < BLOCK:
-        raise BrokenShard(shard, "is empty, without even the end of an archive" if not begin else "is no tar file")
+        raise _broken(shard, "is empty, without even the end of an archive" if not begin else "is no tar file")
     if begin.strip(b"\0"):
         try:
             tarfile.TarInfo.frombuf(begin, "utf-8", "surrogateescape")
         except tarfile.HeaderError as error:
-            raise BrokenShard(shard, f"is no tar file: {error}") from error
+            raise _broken(shard, f"is no tar file: {error}") from error
 
 
 def _check_end(shard: Path, file: IO[bytes], offset: int, last: str) -> None:
@@ -127,12 +128,12 @@ def _check_end(shard: Path, file: IO[bytes], offset: int, last: str) -> None:
     file.seek(offset)
     block = file.read(BLOCK)
     if len(block) < BLOCK:
-        raise BrokenShard(shard, f"is cut after {last}: it has no end of an archive")
+        raise _broken(shard, f"is cut after {last}: it has no end of an archive")
     if block.strip(b"\0"):
-        raise BrokenShard(shard, f"is damaged after {last}: no header of a member follows")
+        raise _broken(shard, f"is damaged after {last}: no header of a member follows")
     while block := file.read(1 << 20):
         if block.strip(b"\0"):
-            raise BrokenShard(shard, f"goes on after the end of its archive, after {last}, as joined files do")
+            raise _broken(shard, f"goes on after the end of its archive, after {last}, as joined files do")
 
 
 def _add(
@@ -145,14 +146,14 @@ def _add(
     sample = samples.setdefault(key, _Sample())
     if f".{extension.rpartition('.')[2]}" in image_extensions():
         if member.issparse():
-            raise BrokenShard(shard, f"has holes in '{member.name}'; make it without --sparse")
+            raise _broken(shard, f"has holes in '{member.name}'; make it without --sparse")
         if sample.photo is not None and ("." in sample.extension) == ("." in extension):
-            raise BrokenShard(shard, f"has two images of the key '{key}': '{sample.photo.name}' and '{member.name}'")
+            raise _broken(shard, f"has two images of the key '{key}': '{sample.photo.name}' and '{member.name}'")
         if sample.photo is None or "." not in extension:  # 1.jpg is the photo, and not 1.mask.png
             sample.photo, sample.extension = member, extension
     elif extension in LABELS:
         if extension in sample.labels:
-            raise BrokenShard(shard, f"has two members '{member.name}'")
+            raise _broken(shard, f"has two members '{member.name}'")
         content = archive.extractfile(member)
         sample.labels[extension] = _label(shard, member.name, extension, b"" if content is None else content.read())
 
@@ -163,7 +164,7 @@ def _label(shard: Path, name: str, extension: str, content: bytes) -> str:
         text = content.decode().strip()
         value = json.loads(text) if extension == "json" else text
     except ValueError as error:
-        raise BrokenShard(shard, f"has a label '{name}' that cannot be read: {error}") from error
+        raise _broken(shard, f"has a label '{name}' that cannot be read: {error}") from error
     if extension == "json" and isinstance(value, dict):
         value = next((value[key] for key in FIELDS if value.get(key) is not None), None)
     elif extension == "json" and isinstance(value, list):
@@ -171,5 +172,5 @@ def _label(shard: Path, name: str, extension: str, content: bytes) -> str:
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise BrokenShard(shard, f"has a label '{name}' that is neither a whole number nor a name: {value!r:.40}")
+        raise _broken(shard, f"has a label '{name}' that is neither a whole number nor a name: {value!r:.40}")
     return str(value).strip()
