@@ -17,7 +17,7 @@ from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import check_embedding, device_of
 from gnnclr.train.selected_batches import SelectedBatches
-from gnnclr.vision import CentralSquare, PhotoCrops, PhotoSource
+from gnnclr.vision import CentralSquare, PhotoCrops, PhotoSource, RandomResizedCrop
 from gnnclr.vision.photos.decode import MAX_PIXELS
 from gnnclr.vision.photos.inspect import Inspection, inspect_photos
 from gnnclr.vision.photos.loader import PhotoLoader
@@ -103,7 +103,8 @@ class PhotoData(SelectedBatches):
         self.workers = check_count("data.workers", workers, least=0, optional=True)
         self.source: PhotoSource | None = None
         self.inspection: Inspection | None = None
-        self._views: tuple[Any, int] | None = None
+        #: What crops photos for the views of a method, and how many it makes.
+        self._crops: list[tuple[RandomResizedCrop, int]] = []
         self.in_channels = 3
 
     @classmethod
@@ -191,9 +192,8 @@ class PhotoData(SelectedBatches):
         """Raises a :class:`ValueError` if ``method`` takes graphs. Finds how its views crop photos: those of other
         views, or of a method that sees whole images too, are made of central squares."""
         super().check(method)
-        views = getattr(method, "views", None)
-        crop = getattr(views, "crop", None)
-        self._views = (crop, views.views) if crop is not None and getattr(method, "takes_crops", False) else None
+        crops = getattr(getattr(method, "views", None), "photo_crops", [])
+        self._crops = crops if getattr(method, "takes_crops", False) else []
 
     def batches(self) -> PhotoLoader:
         """Shuffled batches of the photos that are not of the test: crops of the views of the method that :meth:`check`
@@ -219,7 +219,7 @@ class PhotoData(SelectedBatches):
 
     def _reader(self) -> PhotoReader:
         """Reads what the views of the method take."""
-        make = SquareOf(self.square) if self._views is None else PhotoCrops(*self._views, seed=self.seed)
+        make = PhotoCrops.of_kinds(self._crops, self.seed) if self._crops else SquareOf(self.square)
         return PhotoReader(self.source, make, self.max_pixels)
 
     def training_chunks(self, epoch: int) -> Iterator[Tensor]:

@@ -38,6 +38,7 @@ from gnnclr.vision.transforms.color import ColorJitter, Grayscale
 from gnnclr.vision.transforms.crop import HorizontalFlip, RandomResizedCrop
 from gnnclr.vision.transforms.fused import FusedColorJitter
 from gnnclr.vision.transforms.luminance_chrominance import LuminanceChrominance
+from gnnclr.vision.transforms.multi_crop import MultiCropViews
 from gnnclr.vision.transforms.normalize import Normalize
 from gnnclr.vision.transforms.paired_inputs import PairedInputs
 from gnnclr.vision.transforms.patches import NonSemanticPatches
@@ -69,6 +70,7 @@ __all__ = [
     "MLPHead",
     "MappedPhotos",
     "MoCo",
+    "MultiCropViews",
     "NonSemanticNegatives",
     "NonSemanticPatches",
     "Normalize",
