@@ -196,7 +196,9 @@ def _add_embed(parsers: Any) -> None:
     brief = "write the embeddings of a run to a file"
     embed = parsers.add_parser("embed", help=brief, description=about, allow_abbrev=False)
     embed.add_argument("--run", type=_path, required=True, metavar="FOLDER", help="the folder of a run")
-    embed.add_argument("--images", type=_path, metavar="FOLDER", help="embed these images; a zip file is a folder too")
+    embed.add_argument(
+        "--images", type=_path, metavar="FOLDER", help="embed these images; a zip file or shards are a folder too"
+    )
     embed.add_argument("--graph", type=_path, metavar="FILE", help="embed the nodes of this graph, of torch.save")
     file = "*.npz or, with pyarrow, *.parquet (default: embeddings.npz)"
     embed.add_argument("--output", type=_path, default="embeddings.npz", metavar="FILE", help=file)

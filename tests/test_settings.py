@@ -135,6 +135,7 @@ LEFT_OUT = {
     "MultiplexScores",
     "PropagationChoice",
     "PhotoFolder",
+    "PhotoShards",
     "cifar10",
     "decode_photo",
     "digits",

@@ -1,11 +1,13 @@
 """NT-Xent, the loss of SimCLR."""
 
-from torch import nn
+from torch import Tensor, nn
 
+from gnnclr.graph import ContrastGraph
 from gnnclr.losses.graph_loss import GraphLoss
 from gnnclr.losses.key_memory import key_memory
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv
+from gnnclr.ops.check import check_count
 
 
 class NTXentLoss(GraphLoss):
@@ -38,6 +40,9 @@ class NTXentLoss(GraphLoss):
             ``state_dict``, and stay as they are in evaluation and where no gradient is recorded. (default: ``0``, none)
         reduction (str, optional): The ``"mean"`` over anchors, their ``"sum"``, or ``"none"``, the loss of each, see
             :class:`~gnnclr.losses.GraphLoss`. (default: ``"mean"``)
+        anchor_views (int, optional): Only the first so many views are anchors, such as the global ones among global and
+            local views (:class:`~gnnclr.vision.MultiCropViews`). The others are positives and negatives of these, and
+            have no loss of their own. (default: :obj:`None`, all)
 
     Shapes:
         - **input:** two or more views :math:`(n, d)` of any length, optional keywords ``labels`` and ``weight``
@@ -70,9 +75,24 @@ class NTXentLoss(GraphLoss):
         mean: str = "anchors",
         memory_bank_size: int | tuple[int, int] = 0,
         reduction: str = "mean",
+        anchor_views: int | None = None,
     ):
         alignment = AlignmentConv(temperature, mean=mean)
         super().__init__(
             ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed, reduction
         )
         self.mean, self.memory = mean, key_memory(memory_bank_size)
+        self.anchor_views = check_count("anchor_views", anchor_views, optional=True)
+        if anchor_views is not None:
+            self.pairing = None
+
+    def graph(
+        self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None, weight: Tensor | None = None
+    ) -> ContrastGraph:
+        """The graph of a batch of views, of which the first :attr:`anchor_views` are anchors."""
+        graph = super().graph(z0, z1, *views, labels=labels, weight=weight)
+        if self.anchor_views is not None:
+            if self.anchor_views > 2 + len(views):
+                raise ValueError(f"'anchor_views' must be at most the {2 + len(views)} views (got {self.anchor_views})")
+            graph.anchor = graph.view < self.anchor_views
+        return graph

@@ -16,6 +16,15 @@ def expand_path(path: str | Path) -> Path:
     return Path(os.path.expanduser(os.path.expandvars(path)))
 
 
+def printable(path: str) -> str:
+    """A path as text that can be printed: bytes that are no UTF-8, as in names of old systems, are like ``\\xff``.
+
+    Args:
+        path (str): The path, as Python reads it.
+    """
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
 @contextmanager
 def naming_file(path: str | Path) -> Iterator[None]:
     """Gives errors of the system in its block the name of the file, which a full disk or a broken drive leaves out.

@@ -17,10 +17,11 @@ from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import check_embedding, device_of
 from gnnclr.train.selected_batches import SelectedBatches
-from gnnclr.vision import CentralSquare, PhotoCrops, PhotoFolder, PhotoSource
+from gnnclr.vision import CentralSquare, PhotoCrops, PhotoSource, RandomResizedCrop
 from gnnclr.vision.photos.decode import MAX_PIXELS
 from gnnclr.vision.photos.inspect import Inspection, inspect_photos
 from gnnclr.vision.photos.loader import PhotoLoader
+from gnnclr.vision.photos.open_photos import open_photos
 from gnnclr.vision.photos.reader import MOST_AT_ONCE, PhotoReader, Read, SquareOf, read_squares, usual_workers
 
 #: Height and width of the pixels that are a baseline: those of the whole square would be too many to probe.
@@ -43,8 +44,9 @@ class PhotoData(SelectedBatches):
 
     Args:
         root (str, optional): The folder, or a zip file, of photos; see
-            :func:`~gnnclr.vision.photos.layout.sort_photos` for what its folders may say. (default: ``None``)
-        dataset (str, optional): ``"folder"``, the only kind there is. (default: ``"folder"``)
+            :func:`~gnnclr.vision.photos.layout.sort_photos` for what its folders may say. Or a folder of tar files, or
+            a pattern such as ``photos-{000..012}.tar``, see :class:`gnnclr.vision.PhotoShards`. (default: ``None``)
+        dataset (str, optional): ``"folder"``, the only kind there is, for shards as well. (default: ``"folder"``)
         size (int, optional): Height and width of what the encoder sees of a photo where nothing is random.
             (default: ``128``)
         batch_size (int, optional): Photos in a batch. Fewer photos than that are one batch. (default: ``64``)
@@ -52,8 +54,8 @@ class PhotoData(SelectedBatches):
         labels (bool, optional): Give batches a ``label``, for objectives that learn from labels. Training then sees the
             labeled training photos alone. (default: ``False``)
         limit (int, optional): Train on this many of the photos, the same ones for all seeds. (default: ``None``)
-        classes (bool, optional): Take folders for classes; ``False`` where they are dates or albums.
-            (default: ``True``)
+        classes (bool, optional): Take folders, or the labels in shards, for classes; ``False`` where folders are dates
+            or albums. (default: ``True``)
         broken (str, optional): ``"skip"`` passes over photos that cannot be read, ``"refuse"`` ends with an error that
             names the first. (default: ``"skip"``)
         max_pixels (int, optional): A photo of more pixels is refused before it is decoded.
@@ -101,7 +103,8 @@ class PhotoData(SelectedBatches):
         self.workers = check_count("data.workers", workers, least=0, optional=True)
         self.source: PhotoSource | None = None
         self.inspection: Inspection | None = None
-        self._views: tuple[Any, int] | None = None
+        #: What crops photos for the views of a method, and how many it makes.
+        self._crops: list[tuple[RandomResizedCrop, int]] = []
         self.in_channels = 3
 
     @classmethod
@@ -125,13 +128,13 @@ class PhotoData(SelectedBatches):
         if self.source is None:
             if self.root is None:
                 raise ValueError("'data.root' must be the folder with the photos (got none)")
-            self.source = PhotoFolder(self.root, self.classes)
+            self.source = open_photos(self.root, self.classes)
         source = self.source
         self.inspection = inspect_photos(source, self.square, self._workers, self.max_pixels)
         self._say_what_was_found(source, self.inspection.broken)
         #: The numbers of the photos that can be read.
         self.rows = torch.tensor([i for i in range(len(source)) if i not in self.inspection.broken])
-        self.names = [source.names[i] for i in self.rows.tolist()]
+        self.names = [str(source.names[i]) for i in self.rows.tolist()]
         self.labels = source.labels[self.rows]
         self.class_names = source.classes or None
         parts = [source.parts[i] for i in self.rows.tolist()]
@@ -189,9 +192,8 @@ class PhotoData(SelectedBatches):
         """Raises a :class:`ValueError` if ``method`` takes graphs. Finds how its views crop photos: those of other
         views, or of a method that sees whole images too, are made of central squares."""
         super().check(method)
-        views = getattr(method, "views", None)
-        crop = getattr(views, "crop", None)
-        self._views = (crop, views.views) if crop is not None and getattr(method, "takes_crops", False) else None
+        crops = getattr(getattr(method, "views", None), "photo_crops", [])
+        self._crops = crops if getattr(method, "takes_crops", False) else []
 
     def batches(self) -> PhotoLoader:
         """Shuffled batches of the photos that are not of the test: crops of the views of the method that :meth:`check`
@@ -217,7 +219,7 @@ class PhotoData(SelectedBatches):
 
     def _reader(self) -> PhotoReader:
         """Reads what the views of the method take."""
-        make = SquareOf(self.square) if self._views is None else PhotoCrops(*self._views, seed=self.seed)
+        make = PhotoCrops.of_kinds(self._crops, self.seed) if self._crops else SquareOf(self.square)
         return PhotoReader(self.source, make, self.max_pixels)
 
     def training_chunks(self, epoch: int) -> Iterator[Tensor]:

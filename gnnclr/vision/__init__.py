@@ -29,6 +29,7 @@ from gnnclr.vision.photos.crops import PhotoCrops
 from gnnclr.vision.photos.decode import decode_photo
 from gnnclr.vision.photos.folder import PhotoFolder
 from gnnclr.vision.photos.mapped import MappedPhotos
+from gnnclr.vision.photos.shards import PhotoShards
 from gnnclr.vision.photos.source import PhotoSource
 from gnnclr.vision.photos.square import CentralSquare
 from gnnclr.vision.transforms.affine import RandomAffine
@@ -37,6 +38,7 @@ from gnnclr.vision.transforms.color import ColorJitter, Grayscale
 from gnnclr.vision.transforms.crop import HorizontalFlip, RandomResizedCrop
 from gnnclr.vision.transforms.fused import FusedColorJitter
 from gnnclr.vision.transforms.luminance_chrominance import LuminanceChrominance
+from gnnclr.vision.transforms.multi_crop import MultiCropViews
 from gnnclr.vision.transforms.normalize import Normalize
 from gnnclr.vision.transforms.paired_inputs import PairedInputs
 from gnnclr.vision.transforms.patches import NonSemanticPatches
@@ -68,6 +70,7 @@ __all__ = [
     "MLPHead",
     "MappedPhotos",
     "MoCo",
+    "MultiCropViews",
     "NonSemanticNegatives",
     "NonSemanticPatches",
     "Normalize",
@@ -75,6 +78,7 @@ __all__ = [
     "PairedInputs",
     "PhotoCrops",
     "PhotoFolder",
+    "PhotoShards",
     "PhotoSource",
     "RandomAffine",
     "RandomCaption",

@@ -34,6 +34,34 @@ class TestNTXent(LossContract):
         torch.testing.assert_close(NTXentLoss(0.1)(z0, z1), NTXentLoss(0.1)(z1, z0))
 
 
+class TestAnchorViews(LossContract):
+    """The first view alone is anchor, of positives in all others."""
+
+    num_views = (2, 3)
+    symmetric = False
+
+    def make(self, temperature=0.5, **kwargs):
+        return NTXentLoss(temperature, anchor_views=1, **kwargs)
+
+    def reference(self, views, temperature):
+        return self.reference_of_units([unit(view) for view in views], temperature)
+
+    def reference_of_units(self, views, temperature):
+        n, z, total = views[0].size(0), torch.cat(list(views)), 0.0
+        for i in range(n):
+            negatives = [j for j in range(len(z)) if j % n != i]
+            for p in range(i + n, len(z), n):
+                ratios = torch.exp((z[negatives] @ z[i] - z[p] @ z[i]) / temperature)
+                total = total + torch.log1p(ratios.sum()) / (len(views) - 1)
+        return total / n
+
+    def test_all_views_as_anchors(self):
+        views = make_views(7, views=3)
+        torch.testing.assert_close(NTXentLoss(0.2, anchor_views=3)(*views), NTXentLoss(0.2)(*views))
+        with pytest.raises(ValueError, match=r"'anchor_views' must be at most the 2 views \(got 3\)"):
+            NTXentLoss(anchor_views=3)(*views[:2])
+
+
 TestNTXentThroughGraph = through_graph(TestNTXent)
 
 

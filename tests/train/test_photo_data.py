@@ -17,6 +17,7 @@ from gnnclr.vision import (
     CentralSquare,
     MappedPhotos,
     MLPHead,
+    MultiCropViews,
     PhotoFolder,
     SimCLR,
     SlimResNet,
@@ -167,6 +168,18 @@ def test_batches_are_crops_of_photos_as_they_are(tmp_path):
     whole = SAMPCLR(SlimResNet((8, 16)), torch.nn.Identity(), BatchViews(16))
     data.check(whole)  # it sees the original too
     assert next(iter(data.batches()))["image"].shape == (4, 3, 16, 16)
+
+
+def test_views_of_several_sizes_come_as_crops(tmp_path):
+    photo_folder(tmp_path, 9)
+    views = MultiCropViews([{"count": 2, "size": 12, "scale": (0.4, 1)}, {"count": 3, "size": 8, "scale": (0.1, 0.4)}])
+    data, trained = make_data(tmp_path, workers=1), SimCLR(SlimResNet((8, 16)), MLPHead(16, 8, 4), views)
+    data.check(trained)
+    batch = next(iter(data.batches()))
+    assert batch["image"].shape == (4, 2 * 3 * 12 * 12 + 3 * 3 * 8 * 8) and batch["image"].dtype == torch.uint8
+    assert [view.shape[2] for view in trained.views(batch["image"])] == [12, 12, 8, 8, 8]
+    assert trained.training_step_loss(batch)[0].isfinite()
+    assert sum(len(chunk) for chunk in data.training_chunks(0)) == 9
 
 
 @pytest.mark.parametrize("views", [2, None])

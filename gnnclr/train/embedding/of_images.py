@@ -10,18 +10,18 @@ from gnnclr.ops.notice import notice
 from gnnclr.train.contrastive_data import check_embedding
 from gnnclr.train.load import backbone_of
 from gnnclr.train.run import Run
-from gnnclr.vision.photos.folder import PhotoFolder
+from gnnclr.vision.photos.open_photos import open_photos
 from gnnclr.vision.photos.reader import read_squares, usual_workers
 
 
 @torch.no_grad()
 def embed_images(run: Run, root: str | Path) -> dict[str, np.ndarray]:
-    """The embeddings ``z`` of the images in a folder or a zip file, in the order of their names, and their ``name``.
-    Broken files are passed over, and named in a printed line.
+    """The embeddings ``z`` of the images in a folder, a zip file or shards, in the order of their names, and their
+    ``name``. Broken files are passed over, and named in a printed line.
 
     Args:
         run (Run): A run on images.
-        root (str or Path): The folder.
+        root (str or Path): The folder, or what else :func:`~gnnclr.vision.photos.open_photos.open_photos` takes.
 
     Raises:
         RecipeError: If the run is of a graph, or does not say at which size it sees images.
@@ -32,7 +32,7 @@ def embed_images(run: Run, root: str | Path) -> dict[str, np.ndarray]:
     if backbone.square is None:
         raise RecipeError(f"'{run.folder}' must say at which size it sees images (got a run of other data)")
     try:
-        source = PhotoFolder(root, classes=False)
+        source = open_photos(root, classes=False)
     except (FileNotFoundError, ValueError) as error:
         raise type(error)(str(error).replace("'root'", "'images'", 1)) from error
     names, rows, broken = [], [], []

@@ -1,6 +1,8 @@
 """The base of methods for images."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -32,9 +34,14 @@ class VisionMethod(nn.Module):
 
     #: Whether a step sees nothing of an image but its views: then photos come as crops.
     takes_crops: ClassVar[bool] = True
+    #: Whether views may have several sizes.
+    takes_sizes: ClassVar[bool] = False
 
     def __init__(self, encoder: nn.Module, views: Views, chunk_size: int | None = None):
         super().__init__()
+        sizes = {crop.size for crop, _ in getattr(views, "photo_crops", [])}
+        if len(sizes) > 1 and not self.takes_sizes:
+            raise ValueError(f"'views' must have one size for {type(self).__name__} (got {sorted(sizes)})")
         self.encoder, self.views = encoder, views
         self.chunk_size = check_chunk_size(chunk_size)
 
@@ -60,6 +67,16 @@ class VisionMethod(nn.Module):
         if next((weight.dtype for weight in encoder.parameters()), None) == torch.float64:
             images = images.double()  # as trainer.precision=64-true wants it
         return in_chunks(encoder, channels_last(images), self.chunk_size)
+
+    def encode_views(self, views: Sequence[Tensor]) -> Tensor:
+        r"""The features of all views :math:`(V B, D)`, view after view, by one pass over those of a size that follow
+        each other: one batch for the normalization layers, and larger products.
+
+        Args:
+            views (sequence): Views :math:`(B, C, S_v, S_v)`.
+        """
+        groups = [list(group) for _, group in groupby(views, key=lambda view: view.shape[2:])]
+        return torch.cat([self.encode(torch.cat(group)) for group in groups])
 
     def project(self, images: Tensor, network: nn.Sequential) -> Tensor:
         """The embeddings of views by an encoder and its projector, such as slow copies of them."""

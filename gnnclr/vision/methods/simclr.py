@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from gnnclr.eval.geometry import view_measures
@@ -50,6 +49,7 @@ class SimCLR(VisionMethod):
         >>> features = method.eval()(torch.rand(8, 3, 32, 32))
     """
 
+    takes_sizes = True
     #: Makes the loss where none is given.
     default_loss: ClassVar[type[nn.Module]] = NTXentLoss
 
@@ -90,8 +90,7 @@ class SimCLR(VisionMethod):
             <https://arxiv.org/abs/2005.10242>`_.
         """
         views = self.views(batch["image"])
-        # One pass over all views: one batch for the normalization layers, and larger products.
-        features = self.encode(torch.cat(views))
+        features = self.encode_views(views)
         z = list(self.projector(features).split([len(view) for view in views]))
         loss = self._loss(z, features, batch)
         for bank in self.banks:

@@ -1,5 +1,6 @@
 """Random crops of one photo, as many as it has views."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -38,22 +39,50 @@ class PhotoCrops:
         seed (int, optional): The seed of all epochs. (default: ``0``)
 
     Shapes:
-        - **output:** ``uint8`` :math:`(V, 3, S, S)`
+        - **output:** ``uint8`` :math:`(V, 3, S, S)`; with :meth:`of_kinds` :math:`(\sum_k V_k\, 3\, S_k^2)`
     """
 
     def __init__(self, crop: RandomResizedCrop, views: int, seed: int = 0) -> None:
-        self.crop, self.views, self.seed = crop, check_count("views", views), check_seed("seed", seed)
+        self.kinds, self.seed = [(crop, check_count("views", views))], check_seed("seed", seed)
+
+    @classmethod
+    def of_kinds(cls, kinds: Sequence[tuple[RandomResizedCrop, int]], seed: int = 0) -> "PhotoCrops":
+        """Crops of several kinds, one after the other. As their sizes may differ they come as one row of pixels, which
+        :class:`~gnnclr.vision.MultiCropViews` takes apart.
+
+        Args:
+            kinds (sequence): What draws the boxes of a kind, and the number of its views; at least one kind.
+            seed (int, optional): The seed of all epochs. (default: ``0``)
+        """
+        crops = cls(*kinds[0], seed)
+        crops.kinds = list(kinds)
+        return crops
 
     def __call__(self, photo: "Image", epoch: int, index: int) -> Tensor:
         """The crops of a photo in an epoch."""
         from torchvision.transforms.v2 import functional
 
-        image, size = functional.pil_to_tensor(photo), [self.crop.size] * 2
-        shape = (self.views, 3, photo.height, photo.width)
-        params = self.crop.sample(shape, sample_generator(self.seed, epoch, index))
-        boxes = zip(*(params[name].tolist() for name in ("top", "left", "height", "width", "flip")))
-        views = []
-        for top, left, height, width, flip in boxes:
-            view = functional.resized_crop(image, top, left, height, width, size, antialias=True)
-            views.append(functional.horizontal_flip(view) if flip else view)
-        return torch.stack(views)
+        image, generator = functional.pil_to_tensor(photo), sample_generator(self.seed, epoch, index)
+        made = [crops_of(image, crop, views, generator) for crop, views in self.kinds]
+        return made[0] if len(made) == 1 else torch.cat([crops.flatten() for crops in made])
+
+
+def crops_of(image: Tensor, crop: RandomResizedCrop, views: int, generator: Generator) -> Tensor:
+    """Random crops of an image, mirrored or not.
+
+    Args:
+        image (torch.Tensor): The image :math:`(3, H, W)`, ``uint8``.
+        crop (RandomResizedCrop): Draws the boxes.
+        views (int): The number of crops.
+        generator (torch.Generator): The random numbers.
+    """
+    from torchvision.transforms.v2 import functional
+
+    params, size = crop.sample((views, *image.shape), generator), [crop.size] * 2
+    made = []
+    for top, left, height, width, flip in zip(
+        *(params[n].tolist() for n in ("top", "left", "height", "width", "flip"))
+    ):
+        view = functional.resized_crop(image, top, left, height, width, size, antialias=True)
+        made.append(functional.horizontal_flip(view) if flip else view)
+    return torch.stack(made)

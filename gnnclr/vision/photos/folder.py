@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gnnclr.ops.labels import UNLABELED
-from gnnclr.ops.paths import expand_path
+from gnnclr.ops.paths import expand_path, printable
 from gnnclr.vision.datasets.archive import open_archive
 from gnnclr.vision.datasets.walk import walk_files
 from gnnclr.vision.photos.decode import BrokenPhoto
@@ -45,19 +45,19 @@ class PhotoFolder(PhotoSource):
         self.is_archive = not self.root.is_dir()
         files = self._files() if self.is_archive else (path.relative_to(self.root) for path in walk_files(self.root))
         layout = sort_photos(PurePosixPath(path) for path in files)
-        self._rest = _as_text(layout.describe_rest())
+        self._rest = printable(layout.describe_rest())
         if not layout.names:
             rest = self._rest or "; it is empty"
             raise FileNotFoundError(f"'root' must hold photos (got '{root}', which holds none{rest})")
         self._paths, self.parts = [str(name) for name in layout.names], layout.parts
-        self.names = [_as_text(path) for path in self._paths]
+        self.names = [printable(path) for path in self._paths]
         self._label(layout, classes, labels)
 
     def _label(self, layout: Layout, classes: bool, labels: Tensor | None) -> None:
         if labels is not None:
             self.take_labels(labels)
         else:
-            named = [_as_text(label) if classes else "" for label in layout.labels]
+            named = [printable(label) if classes else "" for label in layout.labels]
             self.classes = sorted(set(named) - {""})
             number = {"": UNLABELED} | {name: i for i, name in enumerate(self.classes)}
             self.labels = torch.tensor([number[name] for name in named])
@@ -114,8 +114,3 @@ class PhotoFolder(PhotoSource):
         except OSError:  # a link to nowhere, which is a broken photo
             return -1, -1
         return stat.st_size, stat.st_mtime_ns, os.access(self.root / path, os.R_OK)
-
-
-def _as_text(path: str) -> str:
-    """A path as text that can be printed: bytes that are no UTF-8, as in names of old systems, are like ``\\xff``."""
-    return os.fsencode(path).decode(errors="backslashreplace")

@@ -1,5 +1,6 @@
 """Where photos come from: the base of all sources."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +18,14 @@ class PhotoSource:
     A subclass sets the attributes and writes :meth:`read`. It is copied into the processes that read.
 
     Attributes:
-        names (list[str]): The name of each photo, for messages and beside its embedding.
+        names (Sequence[str]): The name of each photo, for messages and beside its embedding.
         labels (torch.Tensor): The class of each photo :math:`(N)`, ``-1`` where it has none.
         parts (list[str]): The part of each photo: ``"train"``, ``"val"``, ``"test"``, or ``"all"`` where nothing
             says so.
         classes (list[str]): The names of the classes.
     """
 
-    names: list[str]
+    names: Sequence[str]
     labels: Tensor
     parts: list[str]
     classes: list[str]

@@ -69,6 +69,11 @@ class Views(nn.Module):
         first = self.parts[0] if len(self.parts) else None
         return first if isinstance(first, RandomResizedCrop) else None
 
+    @property
+    def photo_crops(self) -> list[tuple[RandomResizedCrop, int]]:
+        """What crops photos where they are read, and how many views it makes; of no crop nothing."""
+        return [] if self.crop is None else [(self.crop, self.views)]
+
     def _crops(self, images: Tensor) -> Tensor:
         crop = self.crop
         wanted = None if crop is None else (self.views, images.size(2), crop.size, crop.size)
