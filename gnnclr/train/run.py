@@ -179,6 +179,7 @@ class Run:
         trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), own)
         if ckpt_path is not None and is_rank_zero():
             self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
+        data.check_processes(trainer.world_size)
         data.prepare_data()
         data.setup("fit")
         data.check(module.method)
