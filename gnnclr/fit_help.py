@@ -26,6 +26,7 @@ Every setting of a recipe is a field. Those that are changed most:
   --data.dataset=NAME               cora, cifar10, digits, ..., a folder of images or the file of a graph
   --data.root=PATH                  where the data lie
   --data.batch_size=N               samples of a step; of each process, if there are several
+  --data.global_batch_size=N        in its place: samples of a step of all processes (images)
   --model.method.loss.temperature=T
   --model.method.chunk_size=N       rows that the encoder sees at once: batches beyond its memory
   --model.optimizer.lr=LR

@@ -7,12 +7,12 @@ from gnnclr.vision import Views
 
 
 class GroupNormNet(nn.Sequential):
-    def __init__(self, width=8):
+    def __init__(self, width=8, channels=1):
         super().__init__(
-            nn.Conv2d(1, width, 3, 2, 1), nn.GroupNorm(2, width), nn.ReLU(), nn.Flatten(), nn.LazyLinear(width)
+            nn.Conv2d(channels, width, 3, 2, 1), nn.GroupNorm(2, width), nn.ReLU(), nn.Flatten(), nn.LazyLinear(width)
         )
-        self.in_channels = 1
-        self(torch.zeros(1, 1, 8, 8))
+        self.in_channels = channels
+        self(torch.zeros(1, channels, 8, 8))
 
 
 class ShiftedViews(Views):

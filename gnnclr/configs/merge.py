@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+#: Fields that say one thing in two ways: where one is given, the other one of an earlier layer is taken back.
+ALTERNATIVES = {"batch_size": "global_batch_size", "global_batch_size": "batch_size"}
+
 
 def merge(base: Any, changes: Any) -> Any:
     """The settings ``changes`` over ``base``: mappings are merged at every depth, anything else is replaced, lists as a
@@ -25,6 +28,9 @@ def merge(base: Any, changes: Any) -> Any:
     kept = dict(base) if isinstance(base, Mapping) else {}
     if {"class_path"} <= kept.keys() & changes.keys() and not _same_class(kept["class_path"], changes["class_path"]):
         kept.pop("init_args", None)
+    for field, other in ALTERNATIVES.items():
+        if changes.get(field) is not None and changes.get(other) is None:
+            kept.pop(other, None)
     merged = kept | {key: merge(kept.get(key), value) for key, value in changes.items()}
     return {key: merged[key] for key in sorted(merged, key=lambda key: key != "class_path")}
 

@@ -135,6 +135,13 @@ class ContrastiveData(LightningDataModule):
                 f"(got {expected})"
             )
 
+    def check_processes(self, processes: int) -> None:
+        """Raises a :class:`ValueError` if so many processes cannot share the batches, before anything is read.
+
+        Args:
+            processes (int): Their number.
+        """
+
     def choose_blocks(self) -> list[list[float]] | None:
         """How features are propagated where a recipe leaves that to the data; ``None`` where they are of no graph."""
         return None

@@ -14,6 +14,7 @@ from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import device_of
+from gnnclr.train.processes.step_size import StepSize
 from gnnclr.train.selected_batches import SelectedBatches
 from gnnclr.vision import (
     Captions,
@@ -46,7 +47,8 @@ class ImageData(SelectedBatches):
         root (str, optional): Where the files are; ``~`` and ``$NAME`` are replaced. (default: ``None``)
         size (int, optional): Height and width of the canvas on which each digit has a random place, see
             :func:`gnnclr.vision.digits_canvas`. (default: digits as they are)
-        batch_size (int, optional): Images in a batch. (default: ``256``)
+        batch_size (int, optional): Images in a batch, of each process. (default: ``256`` without a
+            ``global_batch_size``)
         seed (int, optional): The seed of the order of batches. (default: ``0``)
         labels (bool, optional): Give batches a ``label``, for objectives that learn from labels. Training then sees the
             training images alone: what the probes choose their settings on stays unseen. Supervised losses take an
@@ -66,9 +68,11 @@ class ImageData(SelectedBatches):
         captions (Captions, optional): Gives batches an ``other`` for :class:`gnnclr.vision.PairedInputs`: the captions
             of each image, such as :class:`gnnclr.vision.DigitCaptions`. They tell the classes, so that training sees
             the training images alone, as with ``labels``. (default: ``None``)
+        global_batch_size (int, optional): Images in a batch of all processes, in the place of ``batch_size``; each
+            gets an equal share. (default: ``None``)
 
     Raises:
-        ValueError: If ``dataset`` is unknown, or needs a ``root`` and has none.
+        ValueError: If ``dataset`` is unknown, needs a ``root`` and has none, or both sizes of a batch are given.
     """
 
     def __init__(
@@ -76,7 +80,7 @@ class ImageData(SelectedBatches):
         dataset: str,
         root: str | None = None,
         size: int | None = None,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         seed: int = 0,
         labels: bool = False,
         limit: int | None = None,
@@ -84,6 +88,7 @@ class ImageData(SelectedBatches):
         neighbors: DataNeighbors | None = None,
         train_classes: list[str | int] | None = None,
         captions: Captions | None = None,
+        global_batch_size: int | None = None,
     ) -> None:
         super().__init__(seed, limit, selection, neighbors, train_classes)
         if captions is not None and not isinstance(captions, Captions):
@@ -97,11 +102,12 @@ class ImageData(SelectedBatches):
         self.dataset = check_choice("data.dataset", dataset, DATASETS)
         if dataset != "digits" and root is None:
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
-        check_count("data.batch_size", batch_size, least=2)  # with one image nothing repels
-        if limit is not None and check_count("data.limit", limit) < batch_size:
-            raise ValueError(f"'data.limit' must be at least the batch size of {batch_size} (got {describe(limit)})")
+        self.step_size = StepSize.given(batch_size, global_batch_size, usual=256)
+        if limit is not None and check_count("data.limit", limit) < self.step_size.size:
+            least = f"the batch size of {self.step_size.size}"
+            raise ValueError(f"'data.limit' must be at least {least} (got {describe(limit)})")
         self.root = None if root is None else str(expand_path(root))
-        self.size, self.batch_size, self.supervised = size, batch_size, labels
+        self.size, self.supervised = size, labels
         self.images: Images | None = None
         own, channels = SHAPES[dataset]
         self.square = CentralSquare(size if size is not None and dataset == "digits" else own, 1.0, channels)
@@ -168,15 +174,16 @@ class ImageData(SelectedBatches):
     def batches(self) -> TensorLoader:
         """Shuffled batches of the images that are no test images, or of the labeled training images."""
         images, labels = self.training_images()
-        if len(images) < self.batch_size:
-            raise ValueError(f"'data.batch_size' must be at most the {len(images)} images (got {self.batch_size})")
         rank, world_size = self.ranks
+        batch_size, field = self.batch_size, self.step_size.field
+        if len(images) < self.step_size.size:
+            raise ValueError(f"'{field}' must be at most the {len(images)} images (got {self.step_size.size})")
         selection = self.shared_selection
         other = None
         if self.caption_source is not None:
             other = self._tokens(images, self.training_labels())
         options = {"seed": self.seed, "rank": rank, "world_size": world_size, "selection": selection}
-        return TensorLoader(images, labels, self.batch_size, other=other, **options)
+        return TensorLoader(images, labels, batch_size, other=other, **options)
 
     def captions(self, index: Tensor) -> Tensor | None:
         """The captions of some of the images, as numbers of words [k, K, L]; ``None`` where there are none."""

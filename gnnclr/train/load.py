@@ -75,6 +75,7 @@ def _origin(run: Run, method: nn.Module) -> dict[str, Any]:
         told["loss"] = arguments["loss"]["class_path"].rpartition(".")[2]
     told |= {"data": about.get("dataset"), "labels used": bool(about.get("labels"))}
     told |= {"epochs": settings["trainer"].get("max_epochs"), "batch size": about.get("batch_size")}
+    told |= {"global batch size": about["global_batch_size"]} if about.get("global_batch_size") else {}
     told |= {"optimizer": settings["model"]["optimizer"]["class_path"].rpartition(".")[2]}
     told |= {"learning rate": settings["model"]["optimizer"]["init_args"].get("lr")}
     told |= {"seed": settings["seed_everything"]}

@@ -16,6 +16,7 @@ from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import check_embedding, device_of
+from gnnclr.train.processes.step_size import StepSize
 from gnnclr.train.selected_batches import SelectedBatches
 from gnnclr.vision import CentralSquare, PhotoCrops, PhotoSource, RandomResizedCrop
 from gnnclr.vision.photos.decode import MAX_PIXELS
@@ -49,7 +50,8 @@ class PhotoData(SelectedBatches):
         dataset (str, optional): ``"folder"``, the only kind there is, for shards as well. (default: ``"folder"``)
         size (int, optional): Height and width of what the encoder sees of a photo where nothing is random.
             (default: ``128``)
-        batch_size (int, optional): Photos in a batch. Fewer photos than that are one batch. (default: ``64``)
+        batch_size (int, optional): Photos in a batch, of each process. Fewer photos than that are one batch.
+            (default: ``64`` without a ``global_batch_size``)
         seed (int, optional): The seed of batches and crops. (default: ``0``)
         labels (bool, optional): Give batches a ``label``, for objectives that learn from labels. Training then sees the
             labeled training photos alone. (default: ``False``)
@@ -69,6 +71,8 @@ class PhotoData(SelectedBatches):
         train_classes (list, optional): Train on images of these classes alone, by their names, and on none without a
             label: episodes of the others are of classes that training has not seen (``gnnclr few-shot``).
             (default: ``None``, on all)
+        global_batch_size (int, optional): Photos in a batch of all processes, in the place of ``batch_size``; each
+            gets an equal share. (default: ``None``)
 
     Raises:
         ValueError: If there is no ``root``, or an argument does not fit.
@@ -79,7 +83,7 @@ class PhotoData(SelectedBatches):
         root: str | None = None,
         dataset: str = "folder",
         size: int = 128,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         seed: int = 0,
         labels: bool = False,
         limit: int | None = None,
@@ -90,13 +94,14 @@ class PhotoData(SelectedBatches):
         selection: BatchSelection | None = None,
         neighbors: DataNeighbors | None = None,
         train_classes: list[str | int] | None = None,
+        global_batch_size: int | None = None,
     ) -> None:
         limit = check_count("data.limit", limit, least=2, optional=True)
         super().__init__(seed, limit, selection, neighbors, train_classes)
         self.dataset = check_choice("data.dataset", dataset, ("folder",))
         self.root = None if root is None else str(expand_path(root))
         self.square = CentralSquare(check_count("data.size", size))
-        self.batch_size = check_count("data.batch_size", batch_size, least=2)
+        self.step_size = StepSize.given(batch_size, global_batch_size, usual=64)
         self.supervised, self.classes = labels, classes
         self.broken = check_choice("data.broken", broken, ("skip", "refuse"))
         self.max_pixels = check_count("data.max_pixels", max_pixels)
@@ -204,7 +209,8 @@ class PhotoData(SelectedBatches):
             batch_size = count // world_size
             if batch_size < 2:
                 raise ValueError(f"'data.root' must hold two photos to train on for each process (got {count})")
-            notice(f"batches have {batch_size} photos, as there are no more ('data.batch_size' is {self.batch_size})")
+            asked = f"'{self.step_size.field}' is {self.step_size.size}"
+            notice(f"batches have {batch_size} photos, as there are no more ({asked})")
         return PhotoLoader(
             self._reader(),
             self.rows[self._train],

@@ -16,6 +16,7 @@ from gnnclr.train.channels import open_channels
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.module import ContrastiveModule
 from gnnclr.train.online_probe import OnlineProbe
+from gnnclr.train.processes.step_size import other_step_size
 from gnnclr.train.recipe_errors import explain
 
 PRINT = "--print_config"
@@ -74,6 +75,7 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
     settings = open_channels(_merged(configs, dataset))
     if "seed" in _arguments_of_data(settings):
         raise RecipeError(f"{', '.join(configs)}: {SEED}")
+    overrides = [*overrides, *other_step_size(_arguments_of_data(settings), overrides)]
     parser = recipe_parser()
     arguments = ["--config", yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)]
     try:

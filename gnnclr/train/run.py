@@ -30,6 +30,7 @@ from gnnclr.train.fitted_file import FITTED, save_fitted
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
 from gnnclr.train.metrics_csv import MetricsCSV
 from gnnclr.train.named_fields import names_fields
+from gnnclr.train.processes.check_processes import check_processes, say_what_is_contrasted
 from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord, check_recipe
 from gnnclr.train.run_folder import claim_folder, claim_number
@@ -179,11 +180,14 @@ class Run:
         trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), own)
         if ckpt_path is not None and is_rank_zero():
             self._check_checkpoint(Path(ckpt_path), settings, module, built.trainer.max_epochs)
+        check_processes(trainer, built.trainer.sync_batchnorm)
+        data.check_processes(trainer.world_size)
         data.prepare_data()
         data.setup("fit")
         data.check(module.method)
         files.texts |= data.records()
         check_parts(module)
+        say_what_is_contrasted(module.method, trainer.world_size)
         untrained = copy.deepcopy(module.method)
         if is_rank_zero():
             save_fitted(self.folder, data.fitted())

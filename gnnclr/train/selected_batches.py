@@ -12,12 +12,13 @@ from gnnclr.ops.check import describe
 from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.train.follow_neighbors import check_neighbors
+from gnnclr.train.processes.step_size import StepSize
 from gnnclr.train.shared_selection import SharedSelection
 
 
 class SelectedBatches(ContrastiveData):
     """Base class of images in batches that a rule may select, by embeddings or by neighbors, when an epoch begins. A
-    subclass writes :meth:`training_chunks`.
+    subclass writes :meth:`training_chunks`, and sets :attr:`step_size`.
 
     Args:
         seed (int, optional): The seed of the order of batches. (default: ``0``)
@@ -27,6 +28,8 @@ class SelectedBatches(ContrastiveData):
         train_classes (list, optional): The names of the classes that are trained on. (default: ``None``, all images,
             also those without a label)
     """
+
+    step_size: StepSize
 
     def __init__(
         self,
@@ -43,6 +46,15 @@ class SelectedBatches(ContrastiveData):
         self.limit, self.selection, self.neighbors = limit, selection, check_neighbors(neighbors)
         if selection is not None and selection.needs_neighbors and neighbors is None:
             raise ValueError(f"'data.neighbors' must be DataNeighbors for {type(selection).__name__} (got None)")
+
+    @property
+    def batch_size(self) -> int:
+        """The samples of a batch of this process."""
+        return self.step_size.of_each(self.ranks[1])
+
+    def check_processes(self, processes: int) -> None:
+        """Raises a :class:`ValueError` if so many processes cannot share a batch evenly."""
+        self.step_size.of_each(processes)
 
     def training_chunks(self, epoch: int) -> Iterator[Tensor]:
         """The images to train on, in order, as the views of a method take them."""

@@ -1,0 +1,1 @@
+"""What a training on several processes is told, and how its processes share a step."""
