@@ -21,7 +21,7 @@ from gnnclr.ops.atomic import write_text
 from gnnclr.ops.check import check_seed
 from gnnclr.ops.notice import notice
 from gnnclr.processes import is_rank_zero
-from gnnclr.train.callbacks import SaveFiles, StepProgress, StepSeed
+from gnnclr.train.callbacks import NoTraining, SaveFiles, StepProgress, StepSeed
 from gnnclr.train.channels import read_from_data, without_weights
 from gnnclr.train.check_settings import check_parts, check_trainer
 from gnnclr.train.checkpoint import OF_TRAINING, PARTS, AtomicCheckpointIO, check_weights, read_checkpoint
@@ -187,6 +187,9 @@ class Run:
         data.check(module.method)
         files.texts |= data.records()
         check_parts(module)
+        if (reason := data.needs_no_training(module.method)) is not None:
+            notice(reason)
+            trainer.callbacks.insert(0, NoTraining())
         untrained = copy.deepcopy(module.method)
         if is_rank_zero():
             save_fitted(self.folder, data.fitted())
