@@ -170,6 +170,10 @@ def _add_compare(parsers: Any) -> None:
     compare.add_argument("--configs", required=True, metavar="NAME,NAME,...", help=names)
     compare.add_argument("--seeds", type=int, default=5, metavar="N", help="train seeds 0 to N-1 (default: 5)")
     compare.add_argument("--out", type=_path, default="runs/comparison", metavar="FOLDER", help="default: %(default)s")
+    what = "runs at a time, each a process of its own with as many threads as this one (default: 1)"
+    compare.add_argument("--parallel", type=int, default=1, metavar="N", help=what)
+    what = "memory of all processes together: runs wait where they would exceed it (default: no limit)"
+    compare.add_argument("--memory-limit", type=float, metavar="GB", help=what)
     compare.set_defaults(function=commands.compare, takes_recipe=True)
 
 

@@ -128,13 +128,26 @@ def compare(arguments: argparse.Namespace, overrides: list[str]) -> int:
     _check_no_seed(overrides)
     configs = [os.path.expanduser(name.strip()) for name in arguments.configs.split(",") if name.strip()]
     comparison = Comparison(configs, overrides, arguments.out)
+    at_once = arguments.parallel > 1 or arguments.memory_limit is not None
     try:
-        table = comparison.evaluate(arguments.seeds)
-    except TrainingInterrupted:
+        table = comparison.evaluate(arguments.seeds, arguments.parallel, arguments.memory_limit)
+    except (TrainingInterrupted, KeyboardInterrupt) as stop:
+        if isinstance(stop, KeyboardInterrupt) and not at_once:  # before or after a training
+            raise
         return stopped("\nStopped. The same command goes on where it was.")
     if is_rank_zero():
         print(f"\n{table}\n\n{comparison.legend(arguments.seeds)} All is in {comparison.folder}")
+        _write_comparison_page(comparison.folder)
     return 0
+
+
+def _write_comparison_page(folder: Path) -> None:
+    from gnnclr.report import report_comparison
+
+    try:
+        print(f"The page with plots is {report_comparison(folder)}")
+    except ModuleNotFoundError as error:
+        print(f"There is no page with plots: {error}; install it with: pip install 'gnnclr[report]'")
 
 
 def search(arguments: argparse.Namespace, overrides: list[str]) -> int:

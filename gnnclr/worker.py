@@ -22,10 +22,7 @@ PATIENCE = 2.0
 
 def main() -> int:
     """Trains, and returns the exit status: 0 also where all processes have agreed to stop."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
-    if hasattr(signal, "pthread_sigmask"):  # held back since the process was started
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    take_signals()
     end_with_parent()
     try:
         task = json.load(sys.stdin)
@@ -45,6 +42,14 @@ def main() -> int:
             print(f"gnnclr: error in process {os.environ.get('LOCAL_RANK')}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def take_signals() -> None:
+    """From now on a signal ends this process at once, without a traceback; a training takes them over."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    if hasattr(signal, "pthread_sigmask"):  # held back since the process was started
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -10,6 +10,7 @@ from gnnclr.report.figure import data_uri
 from gnnclr.report.page import Section, html_table, write_report
 
 if TYPE_CHECKING:
+    from gnnclr.report.comparison import report_comparison
     from gnnclr.report.run_report import report_runs
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "html_table",
     "plot_dynamics",
     "project",
+    "report_comparison",
     "report_runs",
     "scatter_embedding",
     "write_report",
@@ -30,4 +32,8 @@ def __getattr__(name: str) -> Any:
         from gnnclr.report.run_report import report_runs
 
         return report_runs
+    if name == "report_comparison":
+        from gnnclr.report.comparison import report_comparison
+
+        return report_comparison
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

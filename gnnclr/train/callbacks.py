@@ -54,8 +54,8 @@ class StepProgress(ProgressBar):
         self.enabled = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Opens the bar at the step the run starts from."""
-        if not self.enabled:
+        """Opens the bar at the step the run starts from, unless there is none to come."""
+        if not self.enabled or trainer.should_stop:
             return
         self._loss = self._rate = None
         self._since, self._seen, self._first = time.monotonic(), 0, trainer.global_step
@@ -181,6 +181,15 @@ class StepSeed(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Seeds torch for this batch."""
         torch.manual_seed(mixed_seed(self.seed, trainer.current_epoch, batch_idx, trainer.global_rank))
+
+
+class NoTraining(Callback):
+    """Ends a training before its first step."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Asks the trainer to stop before its first epoch, whatever number it would have at least."""
+        trainer.fit_loop.min_epochs = trainer.fit_loop.epoch_loop.min_steps = None
+        trainer.should_stop = True
 
 
 class SaveFiles(Callback):

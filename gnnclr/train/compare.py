@@ -2,8 +2,11 @@
 
 import csv
 import json
+import os
+import shlex
 import statistics
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from gnnclr.configs import RecipeError
 from gnnclr.eval import paired_difference, results_table
 from gnnclr.ops.atomic import atomic_write, write_text
 from gnnclr.processes import is_rank_zero
+from gnnclr.train.parallel.jobs import Job, Jobs
 from gnnclr.train.recipe import parse_recipe
 from gnnclr.train.run_folder import claim_folder
 from gnnclr.train.seeds import Seeds
@@ -36,6 +40,7 @@ class Comparison:
 
     def __init__(self, configs: Sequence[str], overrides: Sequence[str], folder: str | Path) -> None:
         self.folder = Path(folder)
+        self.configs, self.overrides = list(configs), list(overrides)
         self.names = [Path(config).stem for config in configs]
         if not configs or len(set(self.names)) < len(configs):
             raise RecipeError(f"'configs' must be different recipes, at least one (got {', '.join(configs) or 'none'})")
@@ -48,28 +53,68 @@ class Comparison:
                 text = str(error)
                 raise RecipeError(text if name in text else f"{name}: {text}") from None
 
-    def evaluate(self, count: int) -> str:
+    def evaluate(self, count: int, parallel: int = 1, memory_limit: float | None = None) -> str:
         """Trains what is missing, and writes ``comparison.json``, ``.csv`` and ``.md``.
 
         Args:
             count (int): The number of seeds, from zero on.
+            parallel (int, optional): The number of runs at a time. With more than one, or a limit, each is a process of
+                its own, with as many threads as this one and the same result. (default: ``1``)
+            memory_limit (float, optional): The resident memory of all processes together in GB: runs wait for each
+                other where they would exceed it, see :class:`~gnnclr.train.parallel.jobs.Jobs`. (default: ``None``)
 
         Returns:
             str: The table; on all but the first process of a launcher an empty text.
 
         Raises:
-            RecipeError: If another process uses the folder, a run in it has other settings, or nothing can be probed.
+            RecipeError: If another process uses the folder, a run in it has other settings, nothing can be probed, or a
+                run needs more memory than there may be, alone.
         """
+        jobs = Jobs(parallel, memory_limit)
+        alone = parallel == 1 and memory_limit is None
+        if not alone and (not is_rank_zero() or "WORLD_SIZE" in os.environ):
+            raise RecipeError(f"'parallel' must be 1 under a launcher, without a limit of memory (got {parallel})")
         if not is_rank_zero():  # trains with the first process, which does the rest
             for seeds in self.seeds.values():
                 seeds.evaluate(count)
             return ""
         with claim_folder(self.folder):
+            if not alone:
+                self._run_at_once(jobs, count)
             results = {}
             for name, seeds in self.seeds.items():
                 seeds.evaluate(count)
                 results[name] = [seeds.run(seed).result for seed in range(count)]
             return self._write(results, count)
+
+    def _run_at_once(self, jobs: Jobs, count: int) -> None:
+        """Does the runs that are missing in processes of their own."""
+        missing = []
+        with ExitStack() as held:
+            for name, seeds in self.seeds.items():
+                held.enter_context(claim_folder(seeds.folder))
+                runs = [seeds.run(seed) for seed in range(count)]
+                known = [run.result["memory_gb"] for run in runs if run.result and run.result.get("memory_gb")]
+                missing += [
+                    Job(
+                        run.name,
+                        name,
+                        {"settings": run.settings(), "folder": str(run.folder)},
+                        max(known, default=None),
+                    )
+                    for run in runs
+                    if run.result is None
+                ]
+            jobs.run(missing)
+
+    def command(self, count: int) -> str:
+        """The command that does the same.
+
+        Args:
+            count (int): The number of seeds.
+        """
+        options = ["--configs", ",".join(self.configs), *self.overrides, "--seeds", str(count)]
+        return shlex.join(["gnnclr", "compare", *options, "--out", str(self.folder)])
 
     def _write(self, results: dict[str, list[dict[str, Any]]], count: int) -> str:
         baselines, table = baseline_scores(results), {}
@@ -88,9 +133,13 @@ class Comparison:
                 }
             seconds = [result["seconds"] for result in results[name]]
             table[name]["seconds"] = f"{statistics.fmean(seconds):.0f}"
+            memory = [result["memory_gb"] for result in results[name] if result.get("memory_gb")]
+            if memory:
+                table[name]["GB"] = f"{max(memory):.1f}"
         text = results_table(table, corner="test, %")
         write_text(self.folder / "comparison.md", f"{text}\n\n{self.legend(count)}\n")
-        summary = {"seeds": list(range(count)), "configs": self.names, "results": results}
+        summary = {"command": self.command(count), "seeds": list(range(count)), "configs": self.names}
+        summary["results"] = results
         write_text(self.folder / "comparison.json", json.dumps(summary, indent=2) + "\n")
         self._write_lines(results)
         return text
@@ -104,19 +153,20 @@ class Comparison:
         several = f"Mean ± standard deviation over {count} seeds" if count > 1 else "One seed"
         others = f"; differences from {self.names[0]} are paired by seed" if len(self.names) > 1 else ""
         interval = ", with the 95 % interval of their mean in brackets" if others and count > 1 else ""
-        return f"{several}{others}{interval}. Seconds are those of the training of one seed."
+        costs = "Seconds are those of the training of one seed, GB the largest memory of its process."
+        return f"{several}{others}{interval}. {costs}"
 
     def _write_lines(self, results: dict[str, list[dict[str, Any]]]) -> None:
         with atomic_write(self.folder / "comparison.csv", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["config", "row", "probe", "seed", "test", "validation", "seconds", "steps"])
+            writer.writerow(["config", "row", "probe", "seed", "test", "validation", "seconds", "memory_gb", "steps"])
             for name, runs in results.items():
                 for run in runs:
                     for row, probes in run["test"].items():
                         for probe, score in probes.items():
                             validation = run["validation"][row][probe]
-                            line = [name, row, probe, run["seed"], score, validation, run["seconds"], run["steps"]]
-                            writer.writerow(line)
+                            cost = [run["seconds"], run.get("memory_gb"), run["steps"]]
+                            writer.writerow([name, row, probe, run["seed"], score, validation, *cost])
 
 
 def scores_of(runs: list[dict[str, Any]], row: str, probe: str) -> list[float]:
@@ -137,6 +187,15 @@ def varying(scores: list[float]) -> list[float] | float:
         scores (list): A score for each seed.
     """
     return scores[0] if len(set(scores)) == 1 else scores
+
+
+def spread(values: Sequence[float]) -> tuple[float, float]:
+    """The mean, and the standard deviation, which of one value is zero.
+
+    Args:
+        values (sequence): A number for each seed.
+    """
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0
 
 
 def _difference(runs: list[dict[str, Any]], base: list[dict[str, Any]], probe: str) -> str:

@@ -146,6 +146,14 @@ class ContrastiveData(LightningDataModule):
         """How features are propagated where a recipe leaves that to the data; ``None`` where they are of no graph."""
         return None
 
+    def needs_no_training(self, method: nn.Module) -> str | None:
+        """Why a training would change nothing that is kept, in words; ``None`` where it may.
+
+        Args:
+            method (torch.nn.Module): The method, untrained.
+        """
+        return None
+
     def finish(self, method: nn.Module) -> None:
         """Ends a training, before its last checkpoint; does nothing here.
 

@@ -74,14 +74,25 @@ class GraphData(ContrastiveData):
         notice(str(choice))
         return [list(block) for block in choice.blocks]
 
+    def needs_no_training(self, method: nn.Module) -> str | None:
+        """A method that has ``keep_by`` is trained only where validation nodes can tell whether that is kept."""
+        if not hasattr(method, "keep_by") or self._validated:
+            return None
+        return "nothing is trained: there are no validation labels to tell whether it helps; features are kept"
+
     def finish(self, method: nn.Module) -> None:
         """Lets a method that has ``keep_by`` choose by the validation nodes whether its training is kept."""
         keep_by = getattr(method, "keep_by", None)
         if keep_by is None:
             return
-        validated = self.split is not None and self.split.val.numel() > 0
-        graph = self.graph.to(device_of(method))
-        notice(keep_by(ByValidation(graph, self.labels, self.split) if validated else None))
+        if not self._validated:
+            keep_by(None)
+            return
+        notice(keep_by(ByValidation(self.graph.to(device_of(method)), self.labels, self.split)))
+
+    @property
+    def _validated(self) -> bool:
+        return self.split is not None and self.split.val.numel() > 0
 
     def fitted(self) -> list[dict[str, Tensor]]:
         """What the fitted transforms of the graph learned, one after the other."""

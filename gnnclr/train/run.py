@@ -21,7 +21,7 @@ from gnnclr.ops.atomic import write_text
 from gnnclr.ops.check import check_seed
 from gnnclr.ops.notice import notice
 from gnnclr.processes import is_rank_zero
-from gnnclr.train.callbacks import SaveFiles, StepProgress, StepSeed
+from gnnclr.train.callbacks import NoTraining, SaveFiles, StepProgress, StepSeed
 from gnnclr.train.channels import read_from_data, without_weights
 from gnnclr.train.check_settings import check_parts, check_trainer
 from gnnclr.train.checkpoint import OF_TRAINING, PARTS, AtomicCheckpointIO, check_weights, read_checkpoint
@@ -30,6 +30,7 @@ from gnnclr.train.fitted_file import FITTED, save_fitted
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
 from gnnclr.train.metrics_csv import MetricsCSV
 from gnnclr.train.named_fields import names_fields
+from gnnclr.train.parallel.memory import PeakMemory
 from gnnclr.train.processes.check_processes import check_processes, say_what_is_contrasted
 from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord, check_recipe
@@ -44,8 +45,8 @@ class Run:
     ====================  ==============================================================================
     ``config.yaml``       all settings; ``gnnclr fit --config config.yaml`` repeats the run
     ``metrics.csv``       loss, alignment, uniformity and learning rate over the steps
-    ``metrics.json``      test accuracies of the trained, the untrained and the raw features, versions; where nothing
-                          is probed, measures of how features lie
+    ``metrics.json``      test accuracies of the trained, the untrained and the raw features, versions, the seconds and
+                          the memory of the training; where nothing is probed, measures of how features lie
     ``broken.txt``        photos that were passed over as they cannot be read, and why, where there are some
     ``checkpoints/``      ``last.ckpt``, loadable with ``weights_only=True``
     ``fitted.pt``         what transforms of features were fitted to, where there are such; loadable likewise
@@ -142,7 +143,8 @@ class Run:
             ChildProcessError: If another process of the training failed.
         """
         with self._claim(new):
-            trained = self.train(ckpt_path)
+            with PeakMemory() as peak:
+                trained = self.train(ckpt_path)
             share = FromRankZero() if trained.joined else None
             if not is_rank_zero():
                 if share is None:
@@ -150,8 +152,9 @@ class Run:
                 result, folder = share(None)
                 self.folder, self.numbered = Path(folder), False
                 return result
+            cost = Cost(trained.seconds, peak.gb)
             try:
-                result = self._evaluate(trained.data, trained.untrained, trained.method, trained.step, trained.seconds)
+                result = self._evaluate(trained.data, trained.untrained, trained.method, trained.step, cost)
             except KeyboardInterrupt:
                 raise TrainingInterrupted(self.checkpoint, trained.step) from None
             if share is not None:
@@ -188,6 +191,9 @@ class Run:
         files.texts |= data.records()
         check_parts(module)
         say_what_is_contrasted(module.method, trainer.world_size)
+        if (reason := data.needs_no_training(module.method)) is not None:
+            notice(reason)
+            trainer.callbacks.insert(0, NoTraining())
         untrained = copy.deepcopy(module.method)
         if is_rank_zero():
             save_fitted(self.folder, data.fitted())
@@ -276,21 +282,23 @@ class Run:
         self._check_has_checkpoint()
         with self._claim():
             try:
-                seconds = (self.result or {}).get("seconds", float("nan"))
+                before = self.result or {}
             except ValueError:  # damaged, and about to be made anew
-                seconds = float("nan")
+                before = {}
+            cost = Cost(before.get("seconds", float("nan")), before.get("memory_gb"))
             untrained, trained, data, step = self.load()
-            return self._evaluate(data, untrained, trained, step, seconds)
+            return self._evaluate(data, untrained, trained, step, cost)
 
     def _evaluate(
-        self, data: ContrastiveData, untrained: nn.Module, trained: nn.Module, step: int, seconds: float
+        self, data: ContrastiveData, untrained: nn.Module, trained: nn.Module, step: int, cost: "Cost"
     ) -> dict[str, Any]:
         methods = {"untrained": untrained, "trained": trained}
         results = data.evaluate(methods)
         result = {
             "seed": self.recipe.seed_everything,
             "steps": step,
-            "seconds": round(seconds, 1),
+            "seconds": round(cost.seconds, 1),
+            "memory_gb": None if cost.memory_gb is None else round(cost.memory_gb, 3),
             "test": {row: {probe: r.test for probe, r in probes.items()} for row, probes in results.items()},
             "validation": {row: {probe: r.val for probe, r in probes.items()} for row, probes in results.items()},
             "settings": {row: {probe: r.settings for probe, r in probes.items()} for row, probes in results.items()},
@@ -337,6 +345,14 @@ def _listed(logger: Any) -> list[Logger]:
     if logger is None or isinstance(logger, bool):
         return []
     return [logger] if isinstance(logger, Logger) else list(logger)
+
+
+class Cost(NamedTuple):
+    """The seconds of a training, those before a stop too, and the largest resident memory of its process since the
+    last start, in GB, where the system tells it."""
+
+    seconds: float
+    memory_gb: float | None
 
 
 class Trained(NamedTuple):

@@ -3,11 +3,9 @@
 # pyright: reportAttributeAccessIssue=false
 # Lightning sets attributes of its strategies where a type checker does not look.
 
-import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -21,7 +19,8 @@ from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
 from gnnclr.configs import RecipeError
 from gnnclr.processes import STOPPED, end_with_parent
-from gnnclr.train.interrupt import SIGNALS, ResumableInterrupt, TrainingInterrupted
+from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
+from gnnclr.train.parallel.start import start_module
 from gnnclr.train.watch import ProcessWatch, failure
 
 #: Seconds that processes have to end by themselves, once the training is over.
@@ -151,21 +150,7 @@ def _started(trainer: Trainer, task: dict[str, Any]) -> Iterator[list[subprocess
 
 
 def _start(rank: int, task: dict[str, Any]) -> subprocess.Popen[bytes]:
-    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-    # Signals that come while Python starts would be a traceback: they wait until the worker is ready for them.
-    held = hasattr(signal, "pthread_sigmask") and signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "gnnclr.worker"],
-            env=os.environ | {"LOCAL_RANK": str(rank), "PYTHONPATH": path},
-            stdin=subprocess.PIPE,
-        )
-    finally:
-        if held is not False:
-            signal.pthread_sigmask(signal.SIG_SETMASK, held)
-    with worker.stdin as file:
-        file.write(json.dumps(task).encode())
-    return worker
+    return start_module("gnnclr.worker", task, {"LOCAL_RANK": str(rank)})
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from gnnclr.cli import main
 from gnnclr.node import AutoGraph, CompactFeatures, propagated_blocks, sbm
 from gnnclr.node.datasets.own_graph import own_graph
+from gnnclr.report import report_runs
 from gnnclr.train import Comparison, Run, parse_recipe
 from gnnclr.train.channels import build_module
 from gnnclr.train.embedding import embed_run
@@ -81,10 +82,23 @@ def test_another_graph_is_transformed_as_that_of_the_training(files, tmp_path):
 
 
 def test_a_graph_without_labels(files, tmp_path, capsys):
-    result = Run(parse_recipe("auto-graph", words(files / "plain.pt")), tmp_path / "run").fit()
+    settings = words(files / "plain.pt", "--trainer.min_epochs=1")
+    result = Run(parse_recipe("auto-graph", settings), tmp_path / "run").fit()
     said = capsys.readouterr().out
-    assert "chosen by link AUC of" in said and "training not kept: there are no validation labels" in said
-    assert not result["test"] and set(result["geometry"]) == {"untrained", "trained"}
+    assert "chosen by link AUC of" in said and "nothing is trained: there are no validation labels" in said
+    assert not result["test"] and result["geometry"]["untrained"] == result["geometry"]["trained"]
+    assert result["steps"] == 0 and result["seconds"] == 0
+    run = Run.open(tmp_path / "run")
+    method, _ = run.load_method()
+    assert method.kept_form == "features" and run.fit(run.checkpoint)["steps"] == 0
+    found = embed_run(tmp_path / "run", graph=files / "plain.pt")["z"]
+    assert found.shape == (90, sum(12 for _ in method.encoder.blocks))
+    assert report_runs([tmp_path / "run"], tmp_path / "report.html", projection="pca").is_file()
+
+
+def test_a_graph_without_labels_trains_what_is_kept_without_them(files, tmp_path, capsys):
+    result = Run(parse_recipe("ccassg", words(files / "plain.pt")[:3]), tmp_path / "run").fit()
+    assert result["steps"] == 2 and "nothing is trained" not in capsys.readouterr().out
 
 
 class Kill(Callback):

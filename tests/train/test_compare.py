@@ -1,7 +1,10 @@
 import csv
 import json
 import re
+import shutil
 import statistics
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -12,6 +15,8 @@ from gnnclr.node import sbm
 from gnnclr.train import Comparison, RecipeError, Run
 from gnnclr.train.compare import baseline_scores
 
+#: What two runs of the same settings differ in.
+COST = ("seconds", "memory_gb")
 SHORT = ["--trainer.max_epochs=1", "--trainer.accelerator=cpu"]
 SHORT += [f"--model.method.encoder.{name}_channels=8" for name in ("hidden", "out")]
 
@@ -37,7 +42,7 @@ def test_the_table(dataset, tmp_path, monkeypatch):
     assert done == ["gbt/seed-1", "ccassg/seed-0", "ccassg/seed-1", "gbt/seed-0"]
     rows = {line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]] for line in table.splitlines()}
     assert list(rows)[2:] == ["raw", "A²X", "raw of gbt", "A²X of gbt", "ccassg", "gbt"]
-    assert rows["test, %"] == ["linear", "kNN", "seconds", "linear − ccassg", "kNN − ccassg"]
+    assert rows["test, %"] == ["linear", "kNN", "seconds", "GB", "linear − ccassg", "kNN − ccassg"]
     lines = list(csv.DictReader((tmp_path / "out" / "comparison.csv").open()))
     assert len(lines) == 2 * 2 * 4 * 2
     scores = {
@@ -48,11 +53,14 @@ def test_the_table(dataset, tmp_path, monkeypatch):
     assert mean == pytest.approx(statistics.fmean(scores["gbt"]), abs=0.05)
     assert deviation == pytest.approx(statistics.stdev(scores["gbt"]), abs=0.05)
     found = paired_difference(scores["gbt"], scores["ccassg"])
-    assert list(map(float, re.findall(r"[+-]?\d+\.\d", rows["gbt"][4]))) == pytest.approx(
+    assert list(map(float, re.findall(r"[+-]?\d+\.\d", rows["gbt"][5]))) == pytest.approx(
         [found.mean, found.mean - found.half, found.mean + found.half], abs=0.051
     )
     assert (tmp_path / "out" / "comparison.md").read_text().startswith(table)
     assert json.loads((tmp_path / "out" / "comparison.json").read_text())["configs"] == ["ccassg", "gbt"]
+    command = json.loads((tmp_path / "out" / "comparison.json").read_text())["command"]
+    assert command.startswith(f"gnnclr compare --configs ccassg,gbt {dataset} --trainer.max_epochs=1 ")
+    assert command.endswith(f" --seeds 2 --out {tmp_path / 'out'}")
     done.clear()
     assert compare.evaluate(2) == table and done == []  # what is finished is read
     with pytest.raises(RecipeError, match="holds a run with other settings"):
@@ -106,4 +114,53 @@ def test_the_command(dataset, tmp_path, capsys, monkeypatch):
     assert main(["compare", "--configs", "ccassg", dataset, "--seeds=1", *SHORT]) == 0
     out = capsys.readouterr().out
     assert "| ccassg " in out and "One seed. Seconds are those of the training" in out
-    assert out.rstrip().endswith("All is in runs/comparison") and out.count("graph.pt: 120 nodes") == 1
+    assert "All is in runs/comparison\n" in out and out.count("graph.pt: 120 nodes") == 1
+    assert out.rstrip().endswith("The page with plots is runs/comparison/comparison.html")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["compare", "--configs", "ccassg", dataset, "--seeds=1", *SHORT]) == 0
+    assert "There is no page with plots: " in capsys.readouterr().out
+
+
+QUICK_JOB = """
+import os, pytest
+from probes import make_quick
+make_quick(pytest.MonkeyPatch())
+from gnnclr.job import main
+os._exit(main())
+"""
+
+
+def test_runs_at_the_same_time_have_the_results_of_one_after_the_other(dataset, tmp_path, one_thread, monkeypatch):
+    """And a run that was begun before goes on."""
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **options: popen([command[0], "-c", QUICK_JOB], **options))
+    serial, at_once = (Comparison(["ccassg", "gbt"], [dataset, *SHORT], tmp_path / name) for name in ("one", "two"))
+    serial.evaluate(1)
+    finished = shutil.copytree(tmp_path / "one" / "gbt", tmp_path / "two" / "gbt")
+    (finished / "seed-0" / "metrics.json").unlink()  # trained, and killed while it was evaluated
+    at_once.evaluate(1, parallel=2, memory_limit=100)
+    results = [json.loads((tmp_path / name / "comparison.json").read_text())["results"] for name in ("one", "two")]
+    for name in ("ccassg", "gbt"):
+        one, two = ({k: v for k, v in found[name][0].items() if k not in COST} for found in results)
+        assert one == two
+        assert 0.1 < results[1][name][0]["memory_gb"] < 10
+        assert not (at_once.folder / name / "seed-0" / ".lock").exists()
+
+
+def test_a_launcher_starts_no_further_runs(dataset, tmp_path, monkeypatch):
+    compare = Comparison(["ccassg"], [dataset, *SHORT], tmp_path / "out")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RecipeError, match=r"'parallel' must be 1 under a launcher, .*\(got 2\)$"):
+        compare.evaluate(1, parallel=2)
+
+
+def test_a_stop_of_runs_at_the_same_time_is_said(dataset, monkeypatch, capsys):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Comparison, "evaluate", stop)
+    command = ["compare", "--configs", "ccassg", dataset, *SHORT]
+    assert main([*command, "--parallel=2"]) == 130
+    assert "The same command goes on where it was." in capsys.readouterr().err
+    assert main(command) == 130
+    assert capsys.readouterr().err == "gnnclr: stopped\n"
