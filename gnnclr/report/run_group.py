@@ -15,7 +15,18 @@ from gnnclr.train import ContrastiveData, Run, read_metrics
 
 T = TypeVar("T")
 #: Settings of data that do not say which examples are embedded and probed.
-OF_TRAINING = ("seed", "batch_size", "labels", "limit", "selection", "neighbors", "loader", "transform", "workers")
+OF_TRAINING = (
+    "seed",
+    "batch_size",
+    "labels",
+    "limit",
+    "selection",
+    "neighbors",
+    "loader",
+    "transform",
+    "workers",
+    "textures",
+)
 
 
 class Loaded(NamedTuple):
