@@ -14,7 +14,7 @@ from gnnclr.graph import FeatureBank
 from gnnclr.nn import ContrastiveConv
 from gnnclr.node import GCNEncoder, PropagatedMLP, grace_view
 from gnnclr.ops.kernels import Gaussian
-from gnnclr.vision import Backbone, Grayscale, RandomResizedCrop, Views
+from gnnclr.vision import Backbone, Grayscale, ImageQuilting, RandomResizedCrop, Views
 
 ROOMS = (
     "losses",
@@ -126,6 +126,8 @@ BY_CLASS = {
     "AttractFalseNegatives": {"k": 1, "threshold": 0.5},
     "GATEncoder": {"heads": 2},
     "TensorLoader": {"batch_size": 4},
+    "transfer_texture": {name: lambda: torch.zeros(2, 1, 4, 4) for name in ("shapes", "textures")}
+    | {"quilting": ImageQuilting},
     "PhotoCrops": {"views": 2},
     "cached_backward": {"encoder": lambda: nn.Linear(6, 2), "inputs": lambda: data().x, "loss": lambda: torch.sum},
 }

@@ -16,7 +16,7 @@ from gnnclr.train import ContrastiveData, Run, read_metrics
 T = TypeVar("T")
 #: Settings of data that do not say which examples are embedded and probed.
 OF_TRAINING = ("seed", "batch_size", "global_batch_size", "labels", "limit", "selection", "neighbors", "loader")
-OF_TRAINING += ("transform", "workers")
+OF_TRAINING += ("transform", "workers", "textures")
 
 
 class Loaded(NamedTuple):

@@ -21,6 +21,7 @@ from gnnclr.vision import (
     CentralSquare,
     Images,
     TensorLoader,
+    Textures,
     cifar10,
     digits,
     digits_canvas,
@@ -70,6 +71,8 @@ class ImageData(SelectedBatches):
             the training images alone, as with ``labels``. (default: ``None``)
         global_batch_size (int, optional): Images in a batch of all processes, in the place of ``batch_size``; each
             gets an equal share. (default: ``None``)
+        textures (Textures, optional): Gives batches a ``texture`` of each image for
+            :class:`gnnclr.vision.NonSemanticNegatives`, made once and kept in files. (default: ``None``)
 
     Raises:
         ValueError: If ``dataset`` is unknown, needs a ``root`` and has none, or both sizes of a batch are given.
@@ -89,11 +92,14 @@ class ImageData(SelectedBatches):
         train_classes: list[str | int] | None = None,
         captions: Captions | None = None,
         global_batch_size: int | None = None,
+        textures: Textures | None = None,
     ) -> None:
         super().__init__(seed, limit, selection, neighbors, train_classes)
         if captions is not None and not isinstance(captions, Captions):
             raise ValueError(f"'data.captions' must be Captions, such as DigitCaptions (got {describe(captions)})")
-        self.caption_source = captions
+        if textures is not None and not isinstance(textures, Textures):
+            raise ValueError(f"'data.textures' must be Textures (got {describe(textures)})")
+        self.caption_source, self.textures = captions, textures
         if dataset == "folder":
             raise ValueError(
                 "'data.dataset' must be one that fits into memory (got 'folder'): take a recipe for photos, such as "
@@ -111,6 +117,12 @@ class ImageData(SelectedBatches):
         self.images: Images | None = None
         own, channels = SHAPES[dataset]
         self.square = CentralSquare(size if size is not None and dataset == "digits" else own, 1.0, channels)
+
+    def prepare_data(self) -> None:
+        """Makes the textures that are missing, on the first process of a machine alone."""
+        if self.textures is not None:
+            self.setup("fit")
+            self.textures.of_images(self.training_images()[0])
 
     def setup(self, stage: str) -> None:
         """Loads the images, once."""
@@ -182,8 +194,9 @@ class ImageData(SelectedBatches):
         other = None
         if self.caption_source is not None:
             other = self._tokens(images, self.training_labels())
+        texture = None if self.textures is None else self.textures.of_images(images)
         options = {"seed": self.seed, "rank": rank, "world_size": world_size, "selection": selection}
-        return TensorLoader(images, labels, batch_size, other=other, **options)
+        return TensorLoader(images, labels, batch_size, other=other, texture=texture, **options)
 
     def captions(self, index: Tensor) -> Tensor | None:
         """The captions of some of the images, as numbers of words [k, K, L]; ``None`` where there are none."""

@@ -9,6 +9,7 @@ from gnnclr.vision.datasets.digits import digits, digits_canvas
 from gnnclr.vision.datasets.image_folder import image_folder
 from gnnclr.vision.datasets.images import Images, Labeled
 from gnnclr.vision.datasets.loader import TensorLoader
+from gnnclr.vision.datasets.textures import Textures
 from gnnclr.vision.encoders.image_encoder import image_encoder
 from gnnclr.vision.encoders.slim_resnet import SlimResNet
 from gnnclr.vision.encoders.text_encoder import TextEncoder
@@ -42,6 +43,7 @@ from gnnclr.vision.transforms.multi_crop import MultiCropViews
 from gnnclr.vision.transforms.normalize import Normalize
 from gnnclr.vision.transforms.paired_inputs import PairedInputs
 from gnnclr.vision.transforms.patches import NonSemanticPatches
+from gnnclr.vision.transforms.quilting import ImageQuilting, transfer_texture
 from gnnclr.vision.transforms.random_caption import RandomCaption
 from gnnclr.vision.transforms.texture import RandomPhaseTexture
 from gnnclr.vision.transforms.transform import BatchTransform
@@ -64,6 +66,7 @@ __all__ = [
     "GaussianBlur",
     "Grayscale",
     "HorizontalFlip",
+    "ImageQuilting",
     "Images",
     "Labeled",
     "LuminanceChrominance",
@@ -91,6 +94,7 @@ __all__ = [
     "SupCon",
     "TensorLoader",
     "TextEncoder",
+    "Textures",
     "TwoTowers",
     "Views",
     "VisionMethod",
@@ -102,5 +106,6 @@ __all__ = [
     "image_encoder",
     "image_folder",
     "torchvision_images",
+    "transfer_texture",
     "word_tokens",
 ]

@@ -7,7 +7,7 @@ from torch_geometric.data import Data
 from gnnclr.graph.batches import SpectralBatches
 from gnnclr.node import sbm
 from gnnclr.train import ImageData, NodeData
-from gnnclr.vision import BatchViews, Images, Labeled, MLPHead, SimCLR, SlimResNet, digits
+from gnnclr.vision import BatchViews, Images, Labeled, MLPHead, SimCLR, SlimResNet, Textures, digits
 
 
 def test_images_train_on_all_but_the_test_images():
@@ -40,6 +40,18 @@ def test_labels_come_with_training_images_alone():
     plain = ImageData("digits", batch_size=64)
     plain.setup("fit")
     assert "label" not in next(iter(plain.batches()))
+
+
+def test_textures_come_with_their_images(tmp_path):
+    textures = Textures(cache=str(tmp_path))
+    data = ImageData("digits", batch_size=64, limit=128, textures=textures)
+    data.prepare_data()
+    made = set(tmp_path.iterdir())
+    batch = next(iter(data.batches()))
+    assert torch.equal(batch["texture"], textures.of_images(data.training_images()[0])[batch["index"]])
+    assert set(tmp_path.iterdir()) == made and len(made) == 1
+    with pytest.raises(ValueError, match=r"'data\.textures' must be Textures \(got str 'x'\)"):
+        ImageData("digits", textures="x")
 
 
 @pytest.mark.parametrize("labels", [False, True])

@@ -139,10 +139,12 @@ class TensorLoader(SampleLoader):
             (default: :obj:`None`, slices of the order)
         other (torch.Tensor, optional): What comes with the images :math:`(N, *)`, such as captions. (default:
             :obj:`None`)
+        texture (torch.Tensor, optional): A texture of each image :math:`(N, C, H, W)`. (default: :obj:`None`)
 
     Returns:
         Iterating gives dictionaries of ``image`` :math:`(B, C, H, W)`, ``index`` :math:`(B)`, the rows of
-        :obj:`images`, and, where labels are given, ``label`` :math:`(B)`; where something comes with images, ``other``.
+        :obj:`images`, and, where labels are given, ``label`` :math:`(B)`; where something comes with images, ``other``,
+        and where textures do, ``texture``.
     """
 
     def __init__(
@@ -157,11 +159,18 @@ class TensorLoader(SampleLoader):
         world_size: int = 1,
         selection: BatchSelection | None = None,
         other: Tensor | None = None,
+        texture: Tensor | None = None,
     ):
         super().__init__(len(images), labels, batch_size, shuffle, drop_last, seed, rank, world_size, selection)
-        if other is not None and len(other) != len(images):
-            raise ValueError(f"'other' must have a row for each of the {len(images)} images (got {describe(other)})")
-        self.images, self.other = images, other
+        self.images, self.beside = images, {}
+        for name, rows in (("other", other), ("texture", texture)):
+            if rows is None:
+                continue
+            if len(rows) != len(images):
+                raise ValueError(
+                    f"'{name}' must have a row for each of the {len(images)} images (got {describe(rows)})"
+                )
+            self.beside[name] = rows
 
     def epoch_batches(self, generator: torch.Generator) -> Callable[[int], dict[str, Tensor]]:
         """Rows of the images, by slices of the order of the epoch."""
@@ -169,7 +178,7 @@ class TensorLoader(SampleLoader):
 
         def make(k: int) -> dict[str, Tensor]:
             index = self.batch_index(order, k)
-            batch = self.batch(self.images[index], index)
-            return batch if self.other is None else batch | {"other": self.other[index]}
+            beside = {name: rows[index] for name, rows in self.beside.items()}
+            return self.batch(self.images[index], index) | beside
 
         return make

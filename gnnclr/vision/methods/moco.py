@@ -19,7 +19,9 @@ class NonSemanticNegatives(nn.Module):
     kept the rest, such as shuffled patches.
 
     Args:
-        transform (torch.nn.Module): Maps views to versions without meaning, images to images.
+        transform (torch.nn.Module, optional): Maps views to versions without meaning, images to images. (default:
+            :obj:`None`, the ``texture`` that batches have of each image, see :class:`~gnnclr.vision.Textures`, cropped,
+            mirrored and colored as the query is)
         alpha (float, optional): The factor :math:`\alpha > 0` on their scores; above one, they repel more than other
             negatives of the same similarity. (default: ``2.0``)
         count (int, optional): The number of such negatives for each query. (default: ``1``)
@@ -30,14 +32,17 @@ class NonSemanticNegatives(nn.Module):
           :math:`i`
     """
 
-    def __init__(self, transform: nn.Module, alpha: float = 2.0, count: int = 1):
+    def __init__(self, transform: nn.Module | None = None, alpha: float = 2.0, count: int = 1):
         super().__init__()
         self.transform, self.alpha = transform, check_positive("alpha", alpha)
         self.count = check_count("count", count)
+        if transform is None and count > 1:
+            raise ValueError(f"'count' must be 1 without a 'transform': images have one texture each (got {count})")
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """The versions of ``images``."""
+        """The versions of ``images``, by the transform."""
+        assert self.transform is not None
         return torch.cat([self.transform(images) for _ in range(self.count)])
 
     def extra_repr(self) -> str:
@@ -123,21 +128,23 @@ class MoCo(VisionMethod):
 
         Args:
             batch (dict): ``image`` :math:`(B, C, H, W)` and, to be kept with the keys, ``index`` :math:`(B)`, the rows
-                of the data set.
+                of the data set; ``texture`` :math:`(B, C, H, W)` where textures are the negatives.
 
         Returns:
             The loss, and detached scalars to log: ``alignment`` of queries and keys and ``uniformity`` of queries,
             after `"Understanding Contrastive Representation Learning through Alignment and Uniformity on the
             Hypersphere" <https://arxiv.org/abs/2005.10242>`_.
         """
-        views = self.views(batch["image"])
+        views, textures = self._views(batch)
         if len(views) != 2:
             raise ValueError(f"'views' must make two views, a query and a key (got {len(views)})")
         seen, other = (torch.cat(views), torch.cat(views[::-1])) if self.symmetric else views
         query = self._encode(self._online(), seen)
         with torch.no_grad():
-            key = self._encode(self.target.module, other, shuffle=True)
-            apart = None if self.non_semantic is None else self._encode(self.target.module, self.non_semantic(seen))
+            key, apart = self._encode(self.target.module, other, shuffle=True), None
+            if self.non_semantic is not None:
+                apart = torch.cat(textures[: 1 + self.symmetric]) if textures else self.non_semantic(seen)
+                apart = self._encode(self.target.module, apart)
         if query.size(1) != self.queue.dim:
             raise ValueError(
                 f"'queue' must hold rows as wide as embeddings, {query.size(1)} (got dim={self.queue.dim})"
@@ -149,6 +156,20 @@ class MoCo(VisionMethod):
             index = index.repeat(2)
         self.queue.update(unit_rows(key.float()), index, gather=True)
         return loss, view_measures(query, key)
+
+    def _views(self, batch: dict[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """The views of a batch, and the same views of its textures, where those are the negatives."""
+        if self.non_semantic is None or self.non_semantic.transform is not None:
+            return self.views(batch["image"]), []
+        if "texture" not in batch:
+            raise ValueError(
+                "'batch' must have a 'texture' of each image, or 'non_semantic' a 'transform'; give the data "
+                f"--data.textures=gnnclr.vision.Textures (got {', '.join(map(repr, batch))})"
+            )
+        seed = int(torch.randint(2**62, ()))
+        made = [batch["image"], batch["texture"]]
+        views, textures = (self.views(x, torch.Generator(x.device).manual_seed(seed)) for x in made)
+        return views, textures
 
     def graph(self, query: Tensor, key: Tensor, apart: Tensor | None = None) -> ContrastGraph:
         r"""The graph of a batch: queries are anchors, each attracted by its key and repelled by the queue and by its

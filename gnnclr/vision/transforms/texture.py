@@ -20,8 +20,8 @@ class RandomPhaseTexture(BatchTransform):
 
     As a negative it takes the place of the textures of `"Robust Contrastive Learning Using Negative Samples with
     Diminished Semantics" <https://arxiv.org/abs/2110.14189>`_. It is not their algorithm: those are made in advance by
-    patch-based texture synthesis of each training image, these are made on the fly and have second-order statistics
-    alone.
+    patch-based texture synthesis of each training image (:class:`ImageQuilting` with :class:`Textures`), these are made
+    on the fly and have second-order statistics alone.
 
     Args:
         p (float, optional): The probability that a sample is transformed. (default: ``1.0``)

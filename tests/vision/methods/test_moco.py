@@ -92,6 +92,35 @@ def test_gradient_is_that_of_the_formula():
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
+class Shift(nn.Module):
+    """Views that add a random number to each image."""
+
+    def forward(self, images, generator=None):
+        return [images + torch.rand(len(images), 1, 1, 1, generator=generator) for _ in range(2)]
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_textures_of_the_batch_are_seen_as_the_queries_are(symmetric):
+    method = linear(symmetric=symmetric, non_semantic=NonSemanticNegatives())
+    method.views, seen = Shift(), []
+    encode = method._encode
+    method._encode = lambda network, images, shuffle=False: seen.append(images) or encode(network, images, shuffle)
+    images, textures = torch.rand(3, 1, 4, 4), torch.rand(3, 1, 4, 4)
+    method.training_step_loss({"image": images, "texture": textures})
+    query, _, apart = seen
+    count = 1 + symmetric
+    torch.testing.assert_close(query - images.repeat(count, 1, 1, 1), apart - textures.repeat(count, 1, 1, 1))
+    assert len(apart) == 3 * count and (query[:3] - images).std() > 0
+
+
+def test_without_a_transform_batches_need_textures():
+    method = linear(non_semantic=NonSemanticNegatives())
+    with pytest.raises(ValueError, match=r"'batch' must have a 'texture' of each image, .* \(got 'image'\)"):
+        method.training_step_loss({"image": torch.rand(3, 1, 4, 4)})
+    with pytest.raises(ValueError, match=r"'count' must be 1 without a 'transform': .* \(got 2\)"):
+        NonSemanticNegatives(count=2)
+
+
 def test_graph():
     method = linear(non_semantic=NonSemanticNegatives(Reverse(), 2.0, 2))
     method.queue.update(torch.eye(5))

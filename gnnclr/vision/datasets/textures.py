@@ -1,0 +1,109 @@
+"""A texture for each image of a data set, made once and kept."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gnnclr.ops.check import check_seed, describe
+from gnnclr.ops.notice import notice
+from gnnclr.ops.paths import expand_path
+from gnnclr.vision.datasets.array_cache import cached_array
+from gnnclr.vision.datasets.image_folder import cache_folder
+from gnnclr.vision.photos.progress import progress
+from gnnclr.vision.transforms.quilting import ImageQuilting
+from gnnclr.vision.transforms.transform import BatchTransform
+from gnnclr.vision.transforms.views import to_float
+
+#: Counts up when textures are made or kept in another way, so that none is taken from an older cache.
+MAKING = 1
+#: Images of a file, and of a batch that is made at a time.
+PART, BATCH = 1024, 128
+
+
+class Textures:
+    """Makes a texture of each image of a data set once, and keeps them in files.
+
+    A texture is a function of the seed and of its image: not of its place among the others, of the number of threads,
+    or of a stop in between. A file holds those of 1,024 images; whoever is stopped goes on with the first file that is
+    missing. The name of the files is a hash of images, transform and seed.
+
+    Args:
+        transform (BatchTransform, optional): Makes the textures; its values are kept in eight bits. (default:
+            ``ImageQuilting()``)
+        seed (int, optional): The seed. (default: ``0``)
+        cache (str, optional): The folder of the files. (default: ``textures`` in ``$GNNCLR_CACHE``, or in ``gnnclr`` in
+            the user's cache folder)
+    """
+
+    def __init__(self, transform: BatchTransform | None = None, seed: int = 0, cache: str | None = None):
+        self.transform = ImageQuilting() if transform is None else transform
+        if not isinstance(self.transform, BatchTransform):
+            raise ValueError(f"'transform' must be a BatchTransform, such as ImageQuilting (got {describe(transform)})")
+        self.seed = check_seed("seed", seed)
+        self.cache = None if cache is None else str(expand_path(cache))
+
+    def of_images(self, images: Tensor) -> Tensor:
+        """The textures ``uint8`` [n, c, h, w].
+
+        Args:
+            images (Tensor): The images ``uint8`` [n, c, h, w].
+        """
+        if images.dtype != torch.uint8 or images.dim() != 4:
+            raise ValueError(f"'images' must be uint8 of shape [n, c, h, w] (got {describe(images)})")
+        if len(images) == 0:
+            return images
+        parts = images.split(PART)
+        paths = [self.folder / f"{self._name(images)}-{k:04d}.npz" for k in range(len(parts))]
+        start, missing = time.perf_counter(), sum(len(part) for part, path in zip(parts, paths) if not path.exists())
+        made = []
+        with progress("textures" if missing else None, missing, unit="image") as advance:
+            for part, path in zip(parts, paths):
+                make = partial(self._made, part, advance)
+                made.append(torch.from_numpy(cached_array(path, lambda make=make: make().numpy(), tuple(part.shape))))
+        if missing:
+            seconds = time.perf_counter() - start
+            notice(f"{missing} textures made in {seconds:.0f} s, which stay in '{self.folder}'")
+        return torch.cat(made)
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return cache_folder() / "textures" if self.cache is None else Path(self.cache)
+
+    def _name(self, images: Tensor) -> str:
+        hidden = ("training", "_")
+        settings = {k: v for k, v in vars(self.transform).items() if not k.startswith(hidden)}
+        about = [MAKING, type(self.transform).__qualname__, sorted(settings.items()), self.seed, list(images.shape)]
+        found = hashlib.sha256(json.dumps(about, default=repr).encode())
+        found.update(images.contiguous().numpy())
+        return found.hexdigest()[:16]
+
+    def _made(self, images: Tensor, advance: Callable[[int], object]) -> Tensor:
+        def make(batch: Tensor) -> Tensor:
+            with torch.no_grad():
+                out = self.transform(to_float(batch), self._params(batch))
+            advance(len(batch))
+            return out.mul(255).round_().clamp_(0, 255).to(torch.uint8)
+
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            return torch.cat(list(pool.map(make, images.split(BATCH))))
+
+    def _params(self, images: Tensor) -> dict[str, Tensor]:
+        """Random numbers of each image by a generator of its own."""
+        drawn = []
+        for image in images:
+            found = hashlib.sha256(f"{self.seed} {list(image.shape)} ".encode())
+            found.update(image.contiguous().numpy())
+            generator = torch.Generator().manual_seed(int.from_bytes(found.digest()[:8], "little") >> 1)
+            drawn.append(self.transform.sample((1, *image.shape), generator))
+        return {name: torch.cat([params[name] for params in drawn]) for name in drawn[0]}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.transform}, seed={self.seed})"
