@@ -13,10 +13,11 @@ SHOWN = "shown on its page"
 
 
 def figure_scraper(block: tuple, variables: dict[str, Any], settings: dict[str, Any]) -> str:
-    """The text that shows the figure with which a block of code ends, else those of pyplot."""
-    figure = variables["example_globals"].get("___")
-    if isinstance(figure, Animation):
-        return animation_rst(figure, Path(next(variables["image_path_iterator"])), settings)
+    """The text that shows the animation of a block of code, the figure with which it ends, or those of pyplot."""
+    values = variables["example_globals"]
+    for name in [name for name, value in values.items() if isinstance(value, Animation)]:
+        return animation_rst(values.pop(name), Path(next(variables["image_path_iterator"])), settings)
+    figure = values.get("___")
     if not isinstance(figure, Figure) or figure.get_label() == SHOWN:
         return matplotlib_scraper(block, variables, settings)
     figure.set_label(SHOWN)  # a later block that ends otherwise leaves it where it is

@@ -102,4 +102,4 @@ def draw_round(moment):
 
 
 animation = FuncAnimation(moving, draw_round, frames=[*range(0, 20, 2), *range(20, 121, 10)], interval=160)
-animation
+plt.show()

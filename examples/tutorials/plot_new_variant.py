@@ -45,9 +45,8 @@ both = torch.cat(views(batch["image"][:16]))
 pixels = both.flatten(1) - both.flatten(1).mean(dim=0)
 graph = augmentation_graph([pixels[:16], pixels[16:]])
 weights = rewire(graph).edge_weight
-print(
-    f"{graph.positives.size(1)} positive edges become {weights.numel()}, which weigh {weights.min():.2f} to {weights.max():.2f}"
-)
+low, high = weights.aminmax()
+print(f"{graph.positives.size(1)} positive edges become {weights.numel()}, which weigh {low:.2f} to {high:.2f}")
 draw_batch_graph(rewire(graph), images=both * 0.4 + 0.3, temperature=0.2)
 
 # %%
@@ -71,5 +70,5 @@ for _ in range(20):
 print(f"trained:   kNN {accuracy():.1%}")
 
 # %%
-# In a recipe it is a setting, ``--model.method.rewire=my_module.TrustSimilarPositives``. :doc:`/techniques` lists what is
-# there already; whether a technique helps is measured over seeds by ``gnnclr compare``.
+# In a recipe it is a setting, ``--model.method.rewire=my_module.TrustSimilarPositives``. :doc:`/techniques` lists what
+# is there already; whether a technique helps is measured over seeds by ``gnnclr compare``.

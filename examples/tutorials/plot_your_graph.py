@@ -2,8 +2,8 @@
 Your graph: from edges to embeddings of another graph
 =====================================================
 
-A weighted, directed graph becomes a file, features are propagated, a method is trained beside them, and a graph that was
-never seen is embedded. The same by commands is in the guide :doc:`/your_graph`.
+A weighted, directed graph: its features are propagated, a method is trained on it, and a graph that was never seen is
+embedded. The same by commands is in the guide :doc:`/your_graph`.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from gnnclr.report import scatter_embedding
 
 # %%
 # The graph: 400 nodes of six classes, with features that say little. Its edges get weights, higher within a class, and
-# a fifth of them are dropped, most of these in one direction alone. Yours is loaded, or made of three tensors like this one.
+# a fifth of them are dropped, most of these in one direction alone. Yours is made of four tensors like this one.
 
 
 def make_graph(seed):
