@@ -7,10 +7,11 @@ import gnnclr
 
 project = "gnnclr"
 author = "The gnnclr developers"
+project_copyright = "The gnnclr developers"
 release = gnnclr.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
 extensions += ["sphinx-mathjax-offline"]  # formulas without a network
-extensions += ["sphinx_gallery.gen_gallery"]  # pages and pictures of examples/gallery
+extensions += ["sphinx_gallery.gen_gallery"]  # pages and pictures of examples/tutorials and examples/gallery
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]

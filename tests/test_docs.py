@@ -339,6 +339,9 @@ def dead_links(page: Path) -> list[str]:
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
         name, _, heading = link.partition("#")
         target = page.parent / name if name else page
+        if target.parent in (DOCS / "tutorials", DOCS / "gallery"):  # made of examples by the build
+            made_of = "GALLERY_HEADER.rst" if target.name == "index" else f"{target.name}.py"
+            target = DOCS.parent / "examples" / target.parent.name / made_of
         local = not re.match(r"\w+:", link)
         if local and (not target.exists() or (heading and heading not in anchors(target))):
             dead.append(link)

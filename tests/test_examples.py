@@ -111,23 +111,39 @@ def test_loop_accelerate(monkeypatch):
 
 
 @pytest.mark.slow
-def test_drop_in_loss():
-    out = run(str(EXAMPLES / "drop_in_loss.py"))
+def test_tutorial_your_loss():
+    out = run(str(EXAMPLES / "tutorials" / "plot_your_loss.py"))
     pixels, features = (float(line.split("gets")[1].split("%")[0]) for line in out.splitlines() if "linear" in line)
     assert features > pixels + 40
+
+
+@pytest.mark.slow
+def test_tutorial_your_photos():
+    out = run(str(EXAMPLES / "tutorials" / "plot_your_photos.py"))
+    assert "240 photos" in out and "broken.jpg" in out
+
+
+@pytest.mark.slow
+def test_tutorial_your_graph():
+    out = run(str(EXAMPLES / "tutorials" / "plot_your_graph.py"))
+    linear = {line.split()[0]: float(line.split()[2].strip("%,")) for line in out.splitlines() if " linear " in line}
+    assert linear["trained"] > linear["raw"] + 20 and "embeddings (400, " in out
+
+
+def test_tutorial_new_variant():
+    lines = run_shortened("tutorials/plot_new_variant.py", {"range(20)": "range(5)"}).splitlines()
+    before, after = (float(line.split("kNN")[1].strip(" %")) for line in lines if "kNN" in line)
+    assert after > before + 3
+
+
+def test_every_tutorial_is_tested():
+    tested = {name.removeprefix("test_tutorial_") for name in globals() if name.startswith("test_tutorial_")}
+    assert tested == {path.stem.removeprefix("plot_") for path in (EXAMPLES / "tutorials").glob("*.py")}
 
 
 def test_every_example_is_tested():
     tested = {name.removeprefix("test_") + ".py" for name in globals() if name.startswith("test_")}
     assert {path.name for path in EXAMPLES.glob("*.py")} <= tested
-
-
-def test_new_variant():
-    code = (EXAMPLES / "new_variant.py").read_text(encoding="utf-8")
-    assert len(code.splitlines()) <= 40
-    out = run_shortened("new_variant.py", {"range(20)": "range(5)"})
-    before, after = (float(line.split("kNN")[1].strip(" %")) for line in out.splitlines())
-    assert after > before + 3
 
 
 def test_batch_to_message(tmp_path):
