@@ -134,8 +134,9 @@ class GraphLoss(nn.Module):
 
     def __init__(self, conv: PairConv, gather_distributed: bool = False, reduction: str = "mean"):
         super().__init__()
-        self.conv, self.gather_distributed = conv, gather_distributed
-        self.reduction = check_choice("reduction", reduction, REDUCTIONS)
+        self.conv: PairConv = conv
+        self.gather_distributed: bool = gather_distributed
+        self.reduction: str = check_choice("reduction", reduction, REDUCTIONS)
         if reduction != "mean" and not self.per_anchor:
             raise ValueError(
                 f"'reduction' must be 'mean' for {type(self).__name__}, no mean over anchors (got {reduction!r})"

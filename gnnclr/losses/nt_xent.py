@@ -3,7 +3,7 @@
 from torch import nn
 
 from gnnclr.losses.graph_loss import GraphLoss
-from gnnclr.losses.key_memory import key_memory
+from gnnclr.losses.key_memory import KeyMemory, key_memory
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv
 
@@ -51,7 +51,7 @@ class NTXentLoss(GraphLoss):
         tensor(True)
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_i -log e^(s_ip/τ) / (e^(s_ip/τ) + Σ_j e^(s_ij/τ))",
         kernel="dot product",
         link="log-sum-exp, positive inside",
@@ -60,7 +60,7 @@ class NTXentLoss(GraphLoss):
         paper="SimCLR, https://arxiv.org/abs/2002.05709",
     )
 
-    pairing = "views"
+    pairing: str = "views"
 
     def __init__(
         self,
@@ -75,4 +75,5 @@ class NTXentLoss(GraphLoss):
         super().__init__(
             ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed, reduction
         )
-        self.mean, self.memory = mean, key_memory(memory_bank_size)
+        self.mean: str = mean
+        self.memory: KeyMemory | None = key_memory(memory_bank_size)

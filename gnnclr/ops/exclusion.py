@@ -24,8 +24,9 @@ class Exclusion:
     def __init__(
         self, group_q: Tensor | None, group_k: Tensor | None, pairs: Tensor | None = None, ranges: bool = True
     ):
-        self.group_q, self.group_k = group_q, group_k
-        self.ranges = ranges and group_q is not None
+        self.group_q: Tensor | None = group_q
+        self.group_k: Tensor | None = group_k
+        self.ranges: bool = ranges and group_q is not None
         if self.ranges:
             self.first = torch.searchsorted(group_k, group_q, side="left")
             self.last = torch.searchsorted(group_k, group_q, side="right")

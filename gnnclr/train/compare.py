@@ -35,11 +35,11 @@ class Comparison:
     """
 
     def __init__(self, configs: Sequence[str], overrides: Sequence[str], folder: str | Path) -> None:
-        self.folder = Path(folder)
-        self.names = [Path(config).stem for config in configs]
+        self.folder: Path = Path(folder)
+        self.names: list[str] = [Path(config).stem for config in configs]
         if not configs or len(set(self.names)) < len(configs):
             raise RecipeError(f"'configs' must be different recipes, at least one (got {', '.join(configs) or 'none'})")
-        self.seeds = {}
+        self.seeds: dict[str, Seeds] = {}
         for name, config in zip(self.names, configs):
             try:
                 self.seeds[name] = Seeds(parse_recipe(config, list(overrides)), self.folder / name, name)

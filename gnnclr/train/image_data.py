@@ -94,17 +94,21 @@ class ImageData(SelectedBatches):
                 "'data.dataset' must be one that fits into memory (got 'folder'): take a recipe for photos, such as "
                 "simclr-folder, or --data=gnnclr.train.PhotoData"
             )
-        self.dataset = check_choice("data.dataset", dataset, DATASETS)
+        self.dataset: str = check_choice("data.dataset", dataset, DATASETS)
         if dataset != "digits" and root is None:
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
         check_count("data.batch_size", batch_size, least=2)  # with one image nothing repels
         if limit is not None and check_count("data.limit", limit) < batch_size:
             raise ValueError(f"'data.limit' must be at least the batch size of {batch_size} (got {describe(limit)})")
-        self.root = None if root is None else str(expand_path(root))
-        self.size, self.batch_size, self.supervised = size, batch_size, labels
+        self.root: str | None = None if root is None else str(expand_path(root))
+        self.size: int | None = size
+        self.batch_size: int = batch_size
+        self.supervised: bool = labels
         self.images: Images | None = None
         own, channels = SHAPES[dataset]
-        self.square = CentralSquare(size if size is not None and dataset == "digits" else own, 1.0, channels)
+        self.square: CentralSquare = CentralSquare(
+            size if size is not None and dataset == "digits" else own, 1.0, channels
+        )
 
     def setup(self, stage: str) -> None:
         """Loads the images, once."""
@@ -118,13 +122,13 @@ class ImageData(SelectedBatches):
             "stl10": lambda: torchvision_images("STL10", self.root),
         }
         self.images = load[self.dataset]()
-        self.class_names = list(self.images.classes)
+        self.class_names: list[str] = list(self.images.classes)
         parts = (self.images.train, self.images.val, self.images.test)
-        self.labels = torch.cat([part.labels for part in parts])
-        self.in_channels = self.images.shape[0]
+        self.labels: Tensor = torch.cat([part.labels for part in parts])
+        self.in_channels: int = self.images.shape[0]
         rows = torch.arange(len(self.labels)).split([len(part.labels) for part in parts])
         others = 0 if self.images.extra is None else len(self.images.extra)
-        self.split = probed_split(self.labels, lambda: Split(*rows), "image", others)
+        self.split: Split | None = probed_split(self.labels, lambda: Split(*rows), "image", others)
 
     def training_images(self) -> tuple[Tensor, Tensor | None]:
         """The images to train on, and their labels where batches have them."""

@@ -63,7 +63,8 @@ class PyGEncoder(nn.Module):
             check_count("in_channels", in_channels)
         layer_sizes(1, hidden_channels, out_channels, num_layers)
         check_probability("dropout", dropout)
-        self.in_channels, self.out_channels = in_channels, out_channels
+        self.in_channels: int = in_channels
+        self.out_channels: int = out_channels
         by_edges = isinstance(norm, ContraNorm)
         kwargs |= {"jk": jk, "act": act, "norm": None if by_edges else norm, "dropout": dropout}
         self.model = model(in_channels, hidden_channels, num_layers, out_channels, **kwargs)

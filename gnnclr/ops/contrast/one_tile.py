@@ -32,23 +32,25 @@ class OneTile:
     joins_views = False
 
     def __init__(self, z: Tensor, scale: float, wanted: bool):
-        self.q, self.k, count = self.sides(z)
+        q, k, count = self.sides(z)
+        self.q: Tensor = q
+        self.k: Tensor = k
         entries = self.q.size(0) * self.k.size(0)
         self._loan = MEMORY.lend(z, entries) if entries > FEW else None
         memory = z.new_empty(entries) if self._loan is None else self._loan.memory
         #: Exponentials, those of one sample zero.
-        self.tile = scaled_product(self.q, self.k, scale * LOG2_E, memory).exp2_()
+        self.tile: Tensor = scaled_product(self.q, self.k, scale * LOG2_E, memory).exp2_()
         #: Those of one sample in the tile; a view.
-        self.own = self.pairs(z.size(1))
+        self.own: Tensor = self.pairs(z.size(1))
         positive = self.positives()
         self.own.fill_(0.0)
-        self.total = self.totals()
-        self.loss = (self.total / positive).log1p_().sum().div_(count)
+        self.total: Tensor = self.totals()
+        self.loss: Tensor = (self.total / positive).log1p_().sum().div_(count)
         if wanted:
             #: The share of each anchor, and where it has several positives of each of them.
-            self.share = (positive + self.total).reciprocal_()
+            self.share: Tensor = (positive + self.total).reciprocal_()
             #: The gradient over what shares say.
-            self.factor = scale / count
+            self.factor: float = scale / count
 
     @classmethod
     def suits(cls, z: Tensor, scale: float | Tensor) -> bool:

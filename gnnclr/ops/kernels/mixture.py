@@ -20,7 +20,9 @@ class LogSum(PairKernel):
     """
 
     def __init__(self, first: PairKernel, second: PairKernel, weight: float = 0.5):
-        self.first, self.second, self.weight = first, second, check_number("weight", weight, above=0, below=1)
+        self.first: PairKernel = first
+        self.second: PairKernel = second
+        self.weight: float = check_number("weight", weight, above=0, below=1)
         #: Whether both read the same argument, such as the squared distance.
         self._one = type(first).tile is type(second).tile
 
@@ -70,7 +72,9 @@ class LogConcatenation(PairKernel):
     """
 
     def __init__(self, first: PairKernel, second: PairKernel, weight: float = 0.5):
-        self.first, self.second, self.weight = first, second, check_number("weight", weight, above=0, below=1)
+        self.first: PairKernel = first
+        self.second: PairKernel = second
+        self.weight: float = check_number("weight", weight, above=0, below=1)
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Values, and slopes by the two arguments, stacked."""
@@ -115,7 +119,8 @@ class OnHalf(PairKernel):
     """
 
     def __init__(self, kernel: PairKernel, half: int):
-        self.kernel, self.half = kernel, check_count("half", half, least=0, most=1)
+        self.kernel: PairKernel = kernel
+        self.half: int = check_count("half", half, least=0, most=1)
         self.evaluate = kernel.evaluate
 
     def tile(self, q: Tensor, k: Tensor) -> Tensor:

@@ -41,7 +41,8 @@ class Trials:
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
 
-        self.folder, self.space = Path(folder).resolve(), space
+        self.folder: Path = Path(folder).resolve()
+        self.space: Space = space
         with self._alone():
             storage = JournalStorage(JournalFileBackend(str(self.folder / "journal.log")))
             self.study = optuna.create_study(

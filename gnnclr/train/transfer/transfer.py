@@ -62,7 +62,8 @@ class Transfer:
     """
 
     def __init__(self, run: Run, overrides: Sequence[str], epochs: int = 0) -> None:
-        self.run, self.epochs = run, check_count("finetune", epochs, least=0)
+        self.run: Run = run
+        self.epochs: int = check_count("finetune", epochs, least=0)
         for word in overrides:
             if word.startswith("--") and not word.startswith("--data."):
                 raise RecipeError(f"only fields of 'data' go with --run and --data.dataset (got {word!r})")

@@ -46,8 +46,10 @@ class SampleLoader(EpochBatches):
         self.num_samples = num_samples
         if labels is not None and labels.shape != (num_samples,):
             raise ValueError(f"'labels' must have shape [{num_samples}] (got {describe(labels)})")
-        self.labels, self.batch_size = labels, check_count("batch_size", batch_size)
-        self.shuffle, self.drop_last = shuffle, shuffle if drop_last is None else drop_last
+        self.labels: Tensor | None = labels
+        self.batch_size: int = check_count("batch_size", batch_size)
+        self.shuffle: bool = shuffle
+        self.drop_last: bool = shuffle if drop_last is None else drop_last
         self.selection = selection
         #: The last epoch whose batches were selected, and their order.
         self._selected: tuple[int, Tensor | None] = (-1, None)
@@ -161,7 +163,8 @@ class TensorLoader(SampleLoader):
         super().__init__(len(images), labels, batch_size, shuffle, drop_last, seed, rank, world_size, selection)
         if other is not None and len(other) != len(images):
             raise ValueError(f"'other' must have a row for each of the {len(images)} images (got {describe(other)})")
-        self.images, self.other = images, other
+        self.images: Tensor = images
+        self.other: Tensor | None = other
 
     def epoch_batches(self, generator: torch.Generator) -> Callable[[int], dict[str, Tensor]]:
         """Rows of the images, by slices of the order of the epoch."""

@@ -35,8 +35,9 @@ class VisionMethod(nn.Module):
 
     def __init__(self, encoder: nn.Module, views: Views, chunk_size: int | None = None):
         super().__init__()
-        self.encoder, self.views = encoder, views
-        self.chunk_size = check_chunk_size(chunk_size)
+        self.encoder: nn.Module = encoder
+        self.views: Views = views
+        self.chunk_size: int | None = check_chunk_size(chunk_size)
 
     if TYPE_CHECKING:  # torch says that any module returns anything
 

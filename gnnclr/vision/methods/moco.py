@@ -32,8 +32,9 @@ class NonSemanticNegatives(nn.Module):
 
     def __init__(self, transform: nn.Module, alpha: float = 2.0, count: int = 1):
         super().__init__()
-        self.transform, self.alpha = transform, check_positive("alpha", alpha)
-        self.count = check_count("count", count)
+        self.transform: nn.Module = transform
+        self.alpha: float = check_positive("alpha", alpha)
+        self.count: int = check_count("count", count)
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
@@ -112,11 +113,13 @@ class MoCo(VisionMethod):
             raise ValueError(f"'queue' must be a FeatureBank with mode='queue' (got {describe(queue)})")
         if non_semantic is not None and not isinstance(non_semantic, NonSemanticNegatives):
             raise ValueError(f"'non_semantic' must be NonSemanticNegatives (got {describe(non_semantic)})")
-        self.projector, self.queue = projector, queue
-        self.loss = InfoNCELoss(0.2) if loss is None else loss
-        self.symmetric, self.groups = symmetric, check_count("groups", groups)
+        self.projector: nn.Module = projector
+        self.queue: FeatureBank = queue
+        self.loss: nn.Module = InfoNCELoss(0.2) if loss is None else loss
+        self.symmetric: bool = symmetric
+        self.groups: int = check_count("groups", groups)
         self.non_semantic = non_semantic
-        self.target = MomentumEncoder(self._online(), momentum)
+        self.target: MomentumEncoder = MomentumEncoder(self._online(), momentum)
 
     def training_step_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch; its keys enter the queue.

@@ -42,7 +42,9 @@ class PhotoCrops:
     """
 
     def __init__(self, crop: RandomResizedCrop, views: int, seed: int = 0) -> None:
-        self.crop, self.views, self.seed = crop, check_count("views", views), check_seed("seed", seed)
+        self.crop: RandomResizedCrop = crop
+        self.views: int = check_count("views", views)
+        self.seed: int = check_seed("seed", seed)
 
     def __call__(self, photo: "Image", epoch: int, index: int) -> Tensor:
         """The crops of a photo in an epoch."""

@@ -36,21 +36,22 @@ class PhotoFolder(PhotoSource):
     """
 
     def __init__(self, root: str | Path, classes: bool = True, labels: Tensor | None = None) -> None:
-        self.root = expand_path(root)
+        self.root: Path = expand_path(root)
         if not self.root.exists():
             raise FileNotFoundError(
                 f"'root' must be a folder or a zip file of photos (got '{root}', which does not exist)"
             )
         self._zip: tuple[int, zipfile.ZipFile] | None = None
-        self.is_archive = not self.root.is_dir()
+        self.is_archive: bool = not self.root.is_dir()
         files = self._files() if self.is_archive else (path.relative_to(self.root) for path in walk_files(self.root))
         layout = sort_photos(PurePosixPath(path) for path in files)
         self._rest = _as_text(layout.describe_rest())
         if not layout.names:
             rest = self._rest or "; it is empty"
             raise FileNotFoundError(f"'root' must hold photos (got '{root}', which holds none{rest})")
-        self._paths, self.parts = [str(name) for name in layout.names], layout.parts
-        self.names = [_as_text(path) for path in self._paths]
+        self._paths = [str(name) for name in layout.names]
+        self.parts: list[str] = layout.parts
+        self.names: list[str] = [_as_text(path) for path in self._paths]
         self._label(layout, classes, labels)
 
     def _label(self, layout: Layout, classes: bool, labels: Tensor | None) -> None:
@@ -58,9 +59,9 @@ class PhotoFolder(PhotoSource):
             self.take_labels(labels)
         else:
             named = [_as_text(label) if classes else "" for label in layout.labels]
-            self.classes = sorted(set(named) - {""})
+            self.classes: list[str] = sorted(set(named) - {""})
             number = {"": UNLABELED} | {name: i for i, name in enumerate(self.classes)}
-            self.labels = torch.tensor([number[name] for name in named])
+            self.labels: Tensor = torch.tensor([number[name] for name in named])
 
     def _files(self) -> list[str]:
         return [info.filename for info in self._archive().infolist() if not info.is_dir()]
