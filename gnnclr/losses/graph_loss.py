@@ -148,7 +148,7 @@ class GraphLoss(nn.Module):
             self.mean = alignment.mean
         save_shared_once(self)
 
-    def __init_subclass__(cls, **kwargs: Any):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "graph" in vars(cls) and "forward" not in vars(cls):
             cls.forward = called_like(cls.graph)(cls.forward)

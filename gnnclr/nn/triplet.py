@@ -18,7 +18,7 @@ from gnnclr.ops.pair_sum import SUM_IMPLEMENTATIONS
 from gnnclr.ops.value_only import value_only
 
 #: Minus the distance of a positive, and the hinge of that of a negative.
-DISTANCES = {
+DISTANCES: dict[str, tuple[NegativePower, Hinge]] = {
     "euclidean": (NegativePower(1.0), Hinge()),
     "cosine": (NegativePower(2.0, temperature=2.0), CosineHinge()),
 }

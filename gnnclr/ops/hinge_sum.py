@@ -109,7 +109,8 @@ class HingeSum:
             pairs = PairSet(q, k, exclude=exclude, exclude_pairs=exclude_pairs)
             threshold, weight = (x.detach().to(pairs.q.dtype) for x in (threshold, weight))
             self._sorted = SortedThresholds(pairs.place_q(owner), threshold, weight, q.size(0))
-            self.value, self._counts = pairs.q.new_zeros(()), torch.zeros_like(self._sorted.threshold)
+            self.value: Tensor = pairs.q.new_zeros(())
+            self._counts = torch.zeros_like(self._sorted.threshold)
             self._to_q, self._to_k = torch.zeros_like(pairs.q), torch.zeros_like(pairs.k)
             height, width = (q.size(0), k.size(0)) if impl == "dense" else (tile_size(q), 4 * tile_size(q))
             most = int(self._sorted.count.max()) if q.size(0) else 0

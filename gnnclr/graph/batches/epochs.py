@@ -34,7 +34,7 @@ class EpochBatches:
         self.world_size: int = world_size
         self._epoch, self._position, self._resume = -1, 0, False
         #: Seconds in which batches were made here, or waited for where other processes make them.
-        self.seconds = 0.0
+        self.seconds: float = 0.0
 
     def epoch_batches(self, generator: torch.Generator) -> Callable[[int], Any]:
         """The batches of an epoch, of which the ``k``-th is made when it is asked for.

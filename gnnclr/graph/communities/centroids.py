@@ -38,11 +38,9 @@ class WeighCentroids(CommunityRule):
     def __init__(self, community: Tensor, gamma: float = 1.0, features: Tensor | None = None):
         super().__init__(community)
         self.gamma: float = float(check_positive("gamma", gamma))
-        self.features = None
+        self.features: Tensor | None = None
         if features is not None:
-            self.features: Tensor = check_matrix(
-                "features", features, finite=True, rows=self.community.numel()
-            ).detach()
+            self.features = check_matrix("features", features, finite=True, rows=self.community.numel()).detach()
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with log-weights added to its negatives."""

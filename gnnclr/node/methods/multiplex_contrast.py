@@ -74,7 +74,7 @@ class MultiplexContrast(NodeMethod):
         self.projector: nn.Module = nn.Identity() if projector is None else projector
         if views is not None and not all(map(callable, views if isinstance(views, (list, tuple)) else [views])):
             raise ValueError(f"'views' must be a transform, or one for each relation (got {describe(views)})")
-        self.views = views
+        self.views: View | Sequence[View] | None = views
         self.rewire = rewire
         self.fusion: str = check_choice("fusion", fusion, ("mean", "cat"))
         self._union = TensorMemo(_union)

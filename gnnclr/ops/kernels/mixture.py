@@ -1,6 +1,7 @@
 """Mixtures of kernels under one logarithm."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -121,7 +122,7 @@ class OnHalf(PairKernel):
     def __init__(self, kernel: PairKernel, half: int):
         self.kernel: PairKernel = kernel
         self.half: int = check_count("half", half, least=0, most=1)
-        self.evaluate = kernel.evaluate
+        self.evaluate: Callable[[Tensor], tuple[Tensor, Tensor]] = kernel.evaluate
 
     def tile(self, q: Tensor, k: Tensor) -> Tensor:
         """The argument of all pairs of rows [n, m]."""
