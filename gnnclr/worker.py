@@ -57,7 +57,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    status = main()
+    status: int = main()
     sys.stderr.flush()
     # All that is left is to take Python apart, which the first process would wait for.
     os._exit(status)

@@ -32,7 +32,7 @@ class Bank(TensorGroup):
     view: Tensor | None = None
     candidate: Tensor | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.view is not None:
             object.__setattr__(self, "view", as_int64(self.view))
 

@@ -16,7 +16,7 @@ from gnnclr.ops.memo import TensorMap, original
 #: Parts that hold numbers of nodes, samples, views or groups: integers of any size become int64 where they enter.
 INDICES = frozenset(("edge_index", "negative_index", "ignore_index", "sample", "sample_id", "view", "group"))
 #: Parts that are groups of tensors. The first of a group goes by the name of the part: alone it stands for the group.
-GROUPS = {"bank": Bank, "extra": ExtraNegatives}
+GROUPS: dict[str, type[Bank] | type[ExtraNegatives]] = {"bank": Bank, "extra": ExtraNegatives}
 #: How the energies of anchors are joined.
 REDUCTIONS = ("mean", "sum")
 #: What each tensor was found to be right as.

@@ -34,8 +34,9 @@ class DataNeighbors:
     """
 
     def __init__(self, k: int = 10, every: int = 1, start: int = 0, index: str | KNNIndex = "auto"):
-        self.k, self.every = check_count("k", k), check_count("every", every)
-        self.start = check_count("start", start, least=0)
+        self.k: int = check_count("k", k)
+        self.every: int = check_count("every", every)
+        self.start: int = check_count("start", start, least=0)
         index = KNNIndex(index, cosine=True) if isinstance(index, str) else index
         if not isinstance(index, KNNIndex) or not index.cosine:
             wanted = "'flat', 'ivf', 'hnsw', 'auto' or a KNNIndex with cosine=True"

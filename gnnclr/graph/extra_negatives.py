@@ -28,7 +28,7 @@ class ExtraNegatives(TensorGroup):
     scale: Tensor | None = None
     log_weight: Tensor | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "index", as_int64(self.index))
 
     def __len__(self) -> int:

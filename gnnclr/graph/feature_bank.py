@@ -62,9 +62,10 @@ class FeatureBank(nn.Module):
         rebuild_every: int = 64,
     ):
         super().__init__()
-        self.size, self.dim = check_count("size", size), check_count("dim", dim)
-        self.mode = check_choice("mode", mode, ("queue", "sample"))
-        self.rebuild_every = check_count("rebuild_every", rebuild_every)
+        self.size: int = check_count("size", size)
+        self.dim: int = check_count("dim", dim)
+        self.mode: str = check_choice("mode", mode, ("queue", "sample"))
+        self.rebuild_every: int = check_count("rebuild_every", rebuild_every)
         self.index = KNNIndex(index, cosine=True) if isinstance(index, str) else index
         if self.index is not None and not (isinstance(self.index, KNNIndex) and self.index.cosine):
             raise ValueError(

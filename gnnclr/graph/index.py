@@ -93,13 +93,13 @@ class KNNIndex:
         num_links: int = 32,
         ef: int = 64,
     ):
-        self.kind = check_choice("kind", kind, ("flat", "ivf", "hnsw", "auto"))
-        self.backend = check_choice("backend", backend, ("auto", "faiss", "torch"))
+        self.kind: str = check_choice("kind", kind, ("flat", "ivf", "hnsw", "auto"))
+        self.backend: str = check_choice("backend", backend, ("auto", "faiss", "torch"))
         self.cosine = cosine
-        self.num_cells = check_count("num_cells", num_cells, optional=True)
-        self.num_cells_to_visit = check_count("num_cells_to_visit", num_cells_to_visit)
-        self.num_links = check_count("num_links", num_links)
-        self.ef = check_count("ef", ef)
+        self.num_cells: int | None = check_count("num_cells", num_cells, optional=True)
+        self.num_cells_to_visit: int = check_count("num_cells_to_visit", num_cells_to_visit)
+        self.num_links: int = check_count("num_links", num_links)
+        self.ef: int = check_count("ef", ef)
         self.reset()
 
     def reset(self) -> None:

@@ -66,7 +66,7 @@ class Negatives(TensorGroup):
     log_weight: tuple[Tensor, Tensor] | None = None
     symmetric_weight: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_choice("scope", self.scope, SCOPES)
         check_choice("exclude", self.exclude, EXCLUSIONS)
         views = self.candidates

@@ -62,12 +62,13 @@ class AggregatedLoss(GraphLoss):
         if not isinstance(conv, nn.Module):
             raise ValueError(f"'conv' must be a layer of PyG (got {describe(conv)})")
         super().__init__(conv, gather_distributed)
-        self.loss = InfoNCELoss(0.2) if loss is None else loss
+        self.loss: GraphLoss = InfoNCELoss(0.2) if loss is None else loss
         if not isinstance(self.loss, GraphLoss) or self.loss.gather_distributed:
             raise ValueError(f"'loss' must be a GraphLoss that does not gather by itself (got {describe(loss)})")
         if self.loss.reduction != "mean":
             raise ValueError(f"'loss' must have the reduction 'mean' (got {self.loss.reduction!r})")
-        self.mean_over_anchors, self.detach = self.loss.mean_over_anchors, detach
+        self.mean_over_anchors: bool = self.loss.mean_over_anchors
+        self.detach: bool = detach
         self._weighted = "edge_weight" in inspect.signature(conv.forward).parameters
         self._tried = False
 

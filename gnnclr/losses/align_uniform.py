@@ -31,7 +31,7 @@ class AlignUniformLoss(PairLoss):
         - **output:** scalar
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_i |a_i - b_i|^α + mean_v log mean_(i≠j) e^(-t |v_i - v_j|²)",
         kernel="d^α; Gaussian",
         link="mean; log of the mean over all pairs",
@@ -39,7 +39,7 @@ class AlignUniformLoss(PairLoss):
         weights="one",
         paper="Align and uniform, https://arxiv.org/abs/2005.10242",
     )
-    rule = Negatives(scope="same")  # each view repels its own kind
+    rule: Negatives = Negatives(scope="same")  # each view repels its own kind
 
     def __init__(
         self,

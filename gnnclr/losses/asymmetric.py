@@ -44,7 +44,7 @@ class AsymmetricInfoNCELoss(GraphLoss):
         - **output:** scalar
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="1/V [Σ_(a≠b) l(a|b) + w Σ_a (α l(a|*) + (1-α) l(*|a))], l(a|b): InfoNCE with b held constant",
         kernel="dot product",
         link="log-sum-exp, positive inside",
@@ -71,7 +71,7 @@ class AsymmetricInfoNCELoss(GraphLoss):
         check_number("alpha", alpha, least=0, most=1)
         check_count("clean_views", clean_views)
         HardNegativeConv(0.5, beta, tau_plus)  # which refuses them, also where they are not used
-        self.num_views = clean_views + 1
+        self.num_views: int = clean_views + 1
         self._adversarial_weight = adversarial_weight
         hard = variant != "ip"
         conv = (

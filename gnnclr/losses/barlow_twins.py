@@ -26,7 +26,7 @@ class BarlowTwinsLoss(FeatureLoss):
         - **output:** scalar
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="Σ_k (1 - C_kk)² + λ Σ_(k≠l) C_kl², C = X̃ᵀỸ/n",
         kernel="correlation of features",
         link="square",

@@ -27,7 +27,7 @@ class CCASSGLoss(FeatureLoss):
         - **output:** scalar
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="-tr(X̃ᵀỸ)/n + λ (|I - X̃ᵀX̃/n|² + |I - ỸᵀỸ/n|²)",
         kernel="correlation of features",
         link="mean; square",

@@ -40,7 +40,7 @@ class CLIPLoss(LearnedScaleLoss):
         - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_i ½[-log e^(a_i·b_i/τ) / Σ_j e^(a_i·b_j/τ) - log e^(a_i·b_i/τ) / Σ_j e^(a_j·b_i/τ)]",
         kernel="dot product",
         link="log-sum-exp, positive inside",
@@ -48,9 +48,9 @@ class CLIPLoss(LearnedScaleLoss):
         weights="one",
         paper="CLIP, https://arxiv.org/abs/2103.00020",
     )
-    max_scale = 100.0
-    rule = Negatives(scope="other")
-    pairing = "towers"
+    max_scale: float = 100.0
+    rule: Negatives = Negatives(scope="other")
+    pairing: str = "towers"
 
     def __init__(
         self,

@@ -43,7 +43,7 @@ class CommunityNTXentLoss(GraphLoss):
         - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_i -log e^(s_ip/τ) / (e^(s_ip/τ) + Σ_j ρ^[c_i = c_j] e^(s_ij/τ))",
         kernel="dot product",
         link="log-sum-exp, positive inside",
@@ -66,7 +66,8 @@ class CommunityNTXentLoss(GraphLoss):
         super().__init__(
             ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed, reduction
         )
-        self.rho, self.mean = float(rho), mean
+        self.rho: float = float(rho)
+        self.mean: str = mean
 
     def graph(
         self,

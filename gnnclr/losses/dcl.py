@@ -41,7 +41,7 @@ class DCLLoss(GraphLoss):
         - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_i [-ω s_ip/τ + log Σ_j e^(s_ij/τ)]",
         kernel="dot product",
         link="log-sum-exp, positive outside",
@@ -66,4 +66,5 @@ class DCLLoss(GraphLoss):
         uniformity = UniformityConv(temperature, impl)
         super().__init__(ContrastiveConv(temperature, alignment, uniformity, "none"), gather_distributed, reduction)
         # The mean in the weights runs over the whole batch, not over the anchors of a process.
-        self.mean_over_anchors, self.mean = not weighted, mean
+        self.mean_over_anchors: bool = not weighted
+        self.mean: str = mean

@@ -40,7 +40,7 @@ class DHELLoss(GraphLoss):
         - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_i [-a_i·b_i/τ + log Σ_(j≠i) e^(a_i·a_j/τ) + log Σ_(j≠i) e^(b_i·b_j/τ)]",
         kernel="dot product",
         link="log-sum-exp, positive outside",
@@ -48,7 +48,7 @@ class DHELLoss(GraphLoss):
         weights="one",
         paper="DHEL, https://arxiv.org/abs/2405.18045",
     )
-    rule = Negatives(scope="same")
+    rule: Negatives = Negatives(scope="same")
 
     def __init__(
         self,

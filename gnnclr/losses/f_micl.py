@@ -39,7 +39,7 @@ class FMICLLoss(PairLoss):
         - **output:** scalar
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="-mean_i f'(G(a_i, b_i)) + α mean_(i≠j) f*(f'(G(a_i, a_j))), G = μ e^(-d²/2σ²)",
         kernel="f' and f*∘f' of a Gaussian, six divergences",
         link="mean",
@@ -47,7 +47,7 @@ class FMICLLoss(PairLoss):
         weights="one",
         paper="f-MICL, https://arxiv.org/abs/2402.10150",
     )
-    rule = Negatives(scope="same")
+    rule: Negatives = Negatives(scope="same")
 
     def __init__(
         self,

@@ -134,8 +134,9 @@ class GraphLoss(nn.Module):
 
     def __init__(self, conv: PairConv, gather_distributed: bool = False, reduction: str = "mean"):
         super().__init__()
-        self.conv, self.gather_distributed = conv, gather_distributed
-        self.reduction = check_choice("reduction", reduction, REDUCTIONS)
+        self.conv: PairConv = conv
+        self.gather_distributed: bool = gather_distributed
+        self.reduction: str = check_choice("reduction", reduction, REDUCTIONS)
         if reduction != "mean" and not self.per_anchor:
             raise ValueError(
                 f"'reduction' must be 'mean' for {type(self).__name__}, no mean over anchors (got {reduction!r})"
@@ -147,7 +148,7 @@ class GraphLoss(nn.Module):
             self.mean = alignment.mean
         save_shared_once(self)
 
-    def __init_subclass__(cls, **kwargs: Any):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "graph" in vars(cls) and "forward" not in vars(cls):
             cls.forward = called_like(cls.graph)(cls.forward)

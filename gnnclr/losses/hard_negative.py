@@ -37,7 +37,7 @@ class HardNegativeLoss(GraphLoss):
         - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_i -log e^(s_ip/τ) / (e^(s_ip/τ) + N), N = [Σ_j w_ij e^(s_ij/τ) - τ⁺M e^(s_ip/τ)]/(1-τ⁺)",
         kernel="dot product",
         link="log-sum-exp, positive inside",

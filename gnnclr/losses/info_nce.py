@@ -11,7 +11,7 @@ from gnnclr.graph import ContrastGraph, FeatureBank, Negatives
 from gnnclr.graph.augmentation_graph import sample_weights
 from gnnclr.graph.shared_structure import shared_structure
 from gnnclr.losses.graph_loss import GraphLoss
-from gnnclr.losses.key_memory import key_memory
+from gnnclr.losses.key_memory import KeyMemory, key_memory
 from gnnclr.losses.loss_call import called_like
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import ContrastiveConv
@@ -50,7 +50,7 @@ class InfoNCELoss(GraphLoss):
         - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_i -log e^(q_i·k_i/τ) / (e^(q_i·k_i/τ) + Σ_j e^(q_i·n_j/τ))",
         kernel="dot product",
         link="log-sum-exp, positive inside",
@@ -59,8 +59,8 @@ class InfoNCELoss(GraphLoss):
         paper="CPC, https://arxiv.org/abs/1807.03748",
     )
 
-    max_views = 2
-    pairing = "keys"
+    max_views: int = 2
+    pairing: str = "keys"
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class InfoNCELoss(GraphLoss):
         reduction: str = "mean",
     ):
         super().__init__(ContrastiveConv(temperature, denominator="pair", impl=impl), gather_distributed, reduction)
-        self.memory = key_memory(memory_bank_size)
+        self.memory: KeyMemory | None = key_memory(memory_bank_size)
 
     def graph(
         self,

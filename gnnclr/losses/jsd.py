@@ -33,7 +33,7 @@ class JSDLoss(PairLoss):
         - **output:** scalar
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="-mean_i [log 2 - softplus(-s_ip)] + mean_ij [softplus(s_ij) - log 2]",
         kernel="softplus of the dot product",
         link="mean",

@@ -65,7 +65,9 @@ class JumpingKnowledgeLoss(GraphLoss):
             )
         conv = JumpingKnowledgeConv(loss.conv, rounds, step_size, mode, stop_gradient, channels)
         super().__init__(conv, gather_distributed)
-        self.loss, self.min_views, self.max_views = loss, loss.min_views, loss.max_views
+        self.loss: GraphLoss = loss
+        self.min_views: int = loss.min_views
+        self.max_views: int | None = loss.max_views
 
     def graph(self, *views: Tensor, **inputs: Any) -> ContrastGraph:
         """The graph of the loss."""

@@ -51,7 +51,7 @@ class KCLLoss(PairLoss):
         - **output:** scalar
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="-2 mean_i k(a_i, b_i) + γ [mean_(i≠j) k(a_i, a_j) + mean_(i≠j) k(b_i, b_j)]",
         kernel="Gaussian, log, IMQ, Riesz or Gaussian-Riesz of the distance",
         link="mean",
@@ -59,7 +59,7 @@ class KCLLoss(PairLoss):
         weights="one",
         paper="KCL, https://arxiv.org/abs/2405.18045",
     )
-    rule = Negatives(scope="same")  # each view repels its own kind
+    rule: Negatives = Negatives(scope="same")  # each view repels its own kind
 
     def __init__(
         self,

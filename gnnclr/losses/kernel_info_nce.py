@@ -58,7 +58,7 @@ class KernelInfoNCELoss(GraphLoss):
         - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_i -log K(z_i, z_p) / (K(z_i, z_p) + Σ_j K(z_i, z_j)), K = e^(-d^γ/τ)",
         kernel="e^(-d^γ/τ), mixtures by sum or concatenation, arc-cosine",
         link="log-sum-exp, positive inside",
@@ -100,7 +100,8 @@ class KernelInfoNCELoss(GraphLoss):
         first = NegativePower(gamma, tau) if arc_cosine is None else LogArcCosine(arc_cosine, tau)
         second = NegativePower(2.0, tau if second_temperature is None else second_temperature)
         super().__init__(_mixture(first, second, share, mix, split, impl, mean), gather_distributed, reduction)
-        self.mean, self._of_kernels = mean, tau
+        self.mean: str = mean
+        self._of_kernels = tau
 
     @property
     def temperature(self) -> float | Tensor:

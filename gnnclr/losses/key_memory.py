@@ -23,7 +23,7 @@ class KeyMemory(nn.Module):
         sizes = (size,) if isinstance(size, int) else tuple(size) if isinstance(size, (list, tuple)) else ()
         if len(sizes) not in (1, 2):
             raise ValueError(f"'memory_bank_size' must be a number of rows, or that and a width (got {describe(size)})")
-        self.size = check_count("memory_bank_size", sizes[0])
+        self.size: int = check_count("memory_bank_size", sizes[0])
         self.bank: FeatureBank | None = None
         if len(sizes) == 2:
             self.bank = FeatureBank(self.size, check_count("memory_bank_size", sizes[1]))

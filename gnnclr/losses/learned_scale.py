@@ -38,7 +38,7 @@ class LearnedScaleLoss(GraphLoss):
         self._logit_scale: float | Tensor | None = None
         own = learnable and not isinstance(conv.temperature, Tensor)
         #: Logarithm of the inverse temperature, where that is learned.
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(conv.temperature))) if own else None
+        self.log_scale: nn.Parameter | None = nn.Parameter(torch.tensor(-math.log(conv.temperature))) if own else None
 
     @property
     def temperature(self) -> float | Tensor:

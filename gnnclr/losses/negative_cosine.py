@@ -31,7 +31,7 @@ class NegativeCosineLoss(GraphLoss):
         - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="-mean_i cos(p_i, sg(z_i))",
         kernel="dot product",
         link="mean",

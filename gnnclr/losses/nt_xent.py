@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.losses.graph_loss import GraphLoss
-from gnnclr.losses.key_memory import key_memory
+from gnnclr.losses.key_memory import KeyMemory, key_memory
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv
 from gnnclr.ops.check import check_count
@@ -56,7 +56,7 @@ class NTXentLoss(GraphLoss):
         tensor(True)
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_i -log e^(s_ip/τ) / (e^(s_ip/τ) + Σ_j e^(s_ij/τ))",
         kernel="dot product",
         link="log-sum-exp, positive inside",
@@ -65,7 +65,7 @@ class NTXentLoss(GraphLoss):
         paper="SimCLR, https://arxiv.org/abs/2002.05709",
     )
 
-    pairing = "views"
+    pairing: str = "views"
 
     def __init__(
         self,

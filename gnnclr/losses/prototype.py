@@ -41,7 +41,7 @@ class PrototypeLoss(GraphLoss):
         - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_ia -log e^(-|v_ia - z_i|²/T) / Σ_k e^(-|v_ia - z_k|²/T)",
         kernel="e^(-d²/T)",
         link="log-sum-exp, positive inside",

@@ -34,7 +34,7 @@ class RandomWalkLaplacianLoss(GraphLoss):
         - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="Σ_(i≠j) (P_ij - T_ij)², P = row softmax of s/τ, T = step to the positive",
         kernel="dot product",
         link="square of the softmax",

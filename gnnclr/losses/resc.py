@@ -47,7 +47,7 @@ class ReSCLoss(GraphLoss):
         - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_i -log δ(z_i, c_k) / (δ(z_i, c_k) + Σ_(l≠k) w_kl δ(z_i, c_l))",
         kernel="dot product or squared distance, to centroids",
         link="log-sum-exp, positive inside",
@@ -56,7 +56,7 @@ class ReSCLoss(GraphLoss):
         paper="gCooL, https://arxiv.org/abs/2110.14863",
     )
 
-    max_views = 2
+    max_views: int = 2
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class ReSCLoss(GraphLoss):
             kernel = NegativePower(2.0, temperature**2)
             conv = ContrastiveConv(1.0, AlignmentConv(1.0, kernel), UniformityConv(1.0, impl, kernel))
         super().__init__(conv, gather_distributed, reduction)
-        self.gamma = float(gamma)
+        self.gamma: float = float(gamma)
 
     def graph(
         self,

@@ -45,7 +45,7 @@ class SigLIPLoss(LearnedScaleLoss):
         - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="-1/n Σ_i Σ_j log σ(y_ij (a_i·b_j/τ + b)), y_ii = 1, y_ij = -1",
         kernel="softplus of the dot product",
         link="sum",
@@ -53,7 +53,7 @@ class SigLIPLoss(LearnedScaleLoss):
         weights="one",
         paper="SigLIP, https://arxiv.org/abs/2303.15343",
     )
-    rule = Negatives(scope="other")
+    rule: Negatives = Negatives(scope="other")
 
     def __init__(
         self,

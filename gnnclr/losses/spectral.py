@@ -36,7 +36,7 @@ class SpectralContrastiveLoss(PairLoss):
         - **output:** scalar
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="1/μ [-2 mean_i a_i·b_i + mean_(i≠j) (a_i·b_j)²]",
         kernel="dot product; its square",
         link="mean",
@@ -44,13 +44,13 @@ class SpectralContrastiveLoss(PairLoss):
         weights="one",
         paper="Spectral contrastive loss, https://arxiv.org/abs/2106.04156",
     )
-    rule = Negatives(scope="other")
+    rule: Negatives = Negatives(scope="other")
 
     def __init__(self, mu: float = 1.0, gather_distributed: bool = False, impl: str = "auto"):
         check_positive("mu", mu)
         conv = WeightedSum((2.0 / mu, AlignmentConv(1.0)), (1.0 / mu, PotentialConv(Square(), impl)))
         super().__init__(conv, gather_distributed)
-        self.mu = float(mu)
+        self.mu: float = float(mu)
 
     def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch: views of a sample attract, other samples repel across views."""

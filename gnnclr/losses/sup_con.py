@@ -40,7 +40,7 @@ class SupConLoss(GraphLoss):
         - **output:** scalar, or with ``reduction="none"`` the loss of each anchor
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_i mean_p -log e^(s_ip/τ) / Σ_(j≠i) e^(s_ij/τ)",
         kernel="dot product",
         link="log-sum-exp, all positives inside",

@@ -42,7 +42,7 @@ class TripletLoss(PairLoss):
         - **output:** scalar
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="mean_ipj [|z_i - z_p| - |z_i - z_j| + m]_+",
         kernel="distance",
         link="hinge at the positive's distance plus a margin",
@@ -65,7 +65,7 @@ class TripletLoss(PairLoss):
             raise ValueError(f"'positives' must be 'all' for a loss with 'swap' (got {describe(positives)})")
         conv = TripletConv(margin, impl, positives, distance)
         super().__init__(SwappedTripletConv(margin, impl, distance) if swap else conv, gather_distributed)
-        self.normalized = normalized or distance == "cosine"
+        self.normalized: bool = normalized or distance == "cosine"
 
     def project(self, x: Tensor) -> Tensor:
         """Rows of unit length, or as they are."""

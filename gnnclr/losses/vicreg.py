@@ -32,7 +32,7 @@ class VICRegLoss(FeatureLoss):
         - **output:** scalar
     """
 
-    card = ObjectiveCard(
+    card: ObjectiveCard = ObjectiveCard(
         formula="λ mean |X - Y|² + Σ_(Z=X,Y) μ/2 mean_k [1 - σ_k]_+ + ν/d Σ_(k≠l) Cov(Z)_kl²",
         kernel="distance of views; covariance of features",
         link="mean, hinge, square",

@@ -199,7 +199,8 @@ class AlignmentConv(PairConv):
         self, temperature: float | nn.Parameter = 0.5, kernel: PairKernel | None = None, mean: str = "anchors"
     ):
         super().__init__(temperature)
-        self.kernel, self.mean = kernel, check_choice("mean", mean, MEANS)
+        self.kernel: PairKernel | None = kernel
+        self.mean: str = check_choice("mean", mean, MEANS)
 
     @property
     def weighs_rows(self) -> bool:

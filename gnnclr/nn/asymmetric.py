@@ -39,13 +39,14 @@ class AsymmetricConv(PairConv):
         self, conv: CoupledConv, weights: dict[tuple[int, int], tuple[float, float]], total: float | None = None
     ):
         super().__init__(conv.temperature)
-        self.conv, self.weights = conv, dict(weights)
+        self.conv: CoupledConv = conv
+        self.weights: dict[tuple[int, int], tuple[float, float]] = dict(weights)
         for weight, alpha in self.weights.values():
             check_number("weights", weight, least=0)
             check_number("weights", alpha)
         if total is not None:
             check_positive("total", total)
-        self.total = float(sum(weight for weight, _ in self.weights.values()) if total is None else total)
+        self.total: float = float(sum(weight for weight, _ in self.weights.values()) if total is None else total)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""

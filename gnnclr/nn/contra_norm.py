@@ -61,13 +61,15 @@ class ContraNorm(nn.Module):
         identity: bool | None = None,
     ):
         super().__init__()
-        self.scale, self.temperature = check_positive("scale", scale), check_positive("temperature", temperature)
+        self.scale: float = check_positive("scale", scale)
+        self.temperature: float = check_positive("temperature", temperature)
         if channels is None and (learnable or layer_norm):
             raise ValueError("'channels' must be given for 'learnable' and 'layer_norm' (got None)")
-        self.channels = check_count("channels", channels, optional=True)
-        self.dual_norm, self.identity = dual_norm, identity
-        self.weight = nn.Parameter(torch.full((channels,), float(scale))) if learnable else None
-        self.norm = nn.LayerNorm(channels, eps=1e-6) if layer_norm else None
+        self.channels: int | None = check_count("channels", channels, optional=True)
+        self.dual_norm: bool = dual_norm
+        self.identity: bool | None = identity
+        self.weight: nn.Parameter | None = nn.Parameter(torch.full((channels,), float(scale))) if learnable else None
+        self.norm: nn.LayerNorm | None = nn.LayerNorm(channels, eps=1e-6) if layer_norm else None
 
     def reset_parameters(self) -> None:
         """Sets the learnable scales to ``scale``, and the layer norm to the identity."""

@@ -61,7 +61,7 @@ class ContrastiveConv(CoupledConv):
         impl: str = "auto",
     ):
         super().__init__(temperature, alignment, uniformity, impl)
-        self.denominator = check_choice("denominator", denominator, DENOMINATORS)
+        self.denominator: str = check_choice("denominator", denominator, DENOMINATORS)
         if denominator != "none" or self.alignment.weighs_rows:
             self._check_one_temperature()
 

@@ -49,7 +49,9 @@ class CoupledConv(PairConv):
         alignment = AlignmentConv(temperature) if alignment is None else alignment
         super().__init__(alignment.temperature)
         self.alignment = alignment
-        self.uniformity = UniformityConv(alignment.temperature, impl) if uniformity is None else uniformity
+        self.uniformity: UniformityConv = (
+            UniformityConv(alignment.temperature, impl) if uniformity is None else uniformity
+        )
 
     def couple(self, pairs: PositivePairs, *log_partitions: LogPartition) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """The energy, and its gradients by the score of each pair [e] and by each log-partition [n].

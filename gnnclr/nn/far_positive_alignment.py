@@ -31,7 +31,7 @@ class FarPositiveAlignmentConv(AlignmentConv):
 
     def __init__(self, temperature: float | nn.Parameter = 0.1, sigma: float = 0.5, mean: str = "anchors"):
         super().__init__(temperature, mean=mean)
-        self.sigma = check_positive("sigma", sigma)
+        self.sigma: float = check_positive("sigma", sigma)
 
     def pairs(self, z: Tensor, graph: ContrastGraph) -> PositivePairs:
         """The positives of a graph with their weights and scores."""

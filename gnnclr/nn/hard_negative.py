@@ -54,10 +54,10 @@ class HardNegativeConv(CoupledConv):
         self._check_one_temperature()
         if isinstance(self.temperature, Tensor):
             raise ValueError("'temperature' must be a number: its floor would be learned too (got a tensor)")
-        self.beta = float(check_number("beta", beta, least=0))
-        self.tau_plus = float(check_number("tau_plus", tau_plus, least=0, below=1))
+        self.beta: float = float(check_number("beta", beta, least=0))
+        self.tau_plus: float = float(check_number("tau_plus", tau_plus, least=0, below=1))
         # Without concentration the importance of every negative is one, and its log-partition the log of their number.
-        self.sharpness = (1 + self.beta, self.beta) if self.beta else (1.0,)
+        self.sharpness: tuple[float, float] | tuple[float] = (1 + self.beta, self.beta) if self.beta else (1.0,)
 
     def couple(
         self, pairs: PositivePairs, hard: LogPartition, importance: LogPartition | None = None

@@ -62,16 +62,19 @@ class JumpingKnowledgeConv(PairConv):
         channels: int | None = None,
     ):
         super().__init__(conv.temperature)
-        self.conv, self.rounds = conv, check_count("rounds", rounds)
-        self.step_size = check_positive("step_size", step_size)
-        self.mode = check_choice("mode", mode, MODES)
-        self.stop_gradient = check_choice("stop_gradient", stop_gradient, ("messages", "target"))
+        self.conv: PairConv = conv
+        self.rounds: int = check_count("rounds", rounds)
+        self.step_size: float = check_positive("step_size", step_size)
+        self.mode: str = check_choice("mode", mode, MODES)
+        self.stop_gradient: str = check_choice("stop_gradient", stop_gradient, ("messages", "target"))
         if channels is not None:
             check_count("channels", channels)
         elif mode in ("cat", "lstm"):
             raise ValueError(f"'channels' must be the width of the embeddings for mode={mode!r} (got {channels!r})")
-        self.read_out = JumpingKnowledge(mode, channels, rounds) if mode in ("max", "cat", "lstm") else None
-        self.linear = nn.Linear(rounds * channels, channels) if mode == "cat" else None
+        self.read_out: JumpingKnowledge | None = (
+            JumpingKnowledge(mode, channels, rounds) if mode in ("max", "cat", "lstm") else None
+        )
+        self.linear: nn.Linear | None = nn.Linear(rounds * channels, channels) if mode == "cat" else None
         self.reset_parameters()
         if stop_gradient == "target" and any(p.requires_grad for p in self.parameters()):
             raise ValueError(

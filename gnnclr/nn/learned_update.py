@@ -56,13 +56,14 @@ class LearnedUpdate(MessagePassing):
 
     def __init__(self, temperature: float = 0.5, state: int = 8, hidden: int = 16):
         super().__init__(aggr="sum")
-        self.temperature = float(check_positive("temperature", temperature))
-        self.state, self.hidden = check_count("state", state), check_count("hidden", hidden)
-        self.edge = nn.Sequential(
+        self.temperature: float = float(check_positive("temperature", temperature))
+        self.state: int = check_count("state", state)
+        self.hidden: int = check_count("hidden", hidden)
+        self.edge: nn.Sequential = nn.Sequential(
             nn.Linear(INPUTS + 2 * state, hidden), nn.Tanh(), nn.Linear(hidden, 2 + state)
         )  # fmt: skip
-        self.node = nn.GRUCell(state, state)
-        self.gain = nn.Linear(state, 1)
+        self.node: nn.GRUCell = nn.GRUCell(state, state)
+        self.gain: nn.Linear = nn.Linear(state, 1)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

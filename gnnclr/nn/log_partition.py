@@ -61,17 +61,20 @@ class ImplicitLogPartition:
         kernel: PairKernel | None = None,
         weigh: Weigh | None = None,
     ):
-        self.z, self.rule, self.kernel = z, negatives, kernel
-        self.scale, self.impl = 1.0 / temperature, impl
-        self.blocks = negative_blocks(z, graph, negatives)
+        self.z: Tensor = z
+        self.rule: Negatives = negatives
+        self.kernel: PairKernel | None = kernel
+        self.scale: float = 1.0 / temperature
+        self.impl: str = impl
+        self.blocks: list[NegativeBlock] = negative_blocks(z, graph, negatives)
         # An anchor of two blocks has its log-partition only when both are done.
         nodes = sum(block.bank is None for block in self.blocks)
-        self.weigh = weigh if kernel is None and nodes in (0, len(self.blocks)) else None
-        self.softmax = [self._softmax(block) for block in self.blocks]
+        self.weigh: Weigh | None = weigh if kernel is None and nodes in (0, len(self.blocks)) else None
+        self.softmax: list[PairSoftmax | KernelSoftmax] = [self._softmax(block) for block in self.blocks]
         if len(self.blocks) == 1 and self.blocks[0].anchors is None:
             self.lse = self.softmax[0].lse
             return
-        self.lse = z.new_full((z.size(0),), float("-inf"))
+        self.lse: Tensor = z.new_full((z.size(0),), float("-inf"))
         for block, softmax in zip(self.blocks, self.softmax):
             anchors = slice(None) if block.anchors is None else block.anchors
             self.lse[anchors] = torch.logaddexp(self.lse[anchors], softmax.lse)
@@ -149,8 +152,8 @@ class JoinedLogPartition:
     """
 
     def __init__(self, first: LogPartition, second: LogPartition):
-        self.parts = first, second
-        self.lse = torch.logaddexp(first.lse, second.lse)
+        self.parts: tuple[LogPartition, LogPartition] = first, second
+        self.lse: Tensor = torch.logaddexp(first.lse, second.lse)
 
     @staticmethod
     def weigh(weigh: Weigh, second: LogPartition) -> Weigh:

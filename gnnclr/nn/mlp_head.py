@@ -49,13 +49,14 @@ class MLPHead(nn.Module):
         sizes = {"in_features": in_features, "hidden_features": hidden_features, "out_features": out_features}
         for name, value in (sizes | {"layers": layers}).items():
             check_count(name, value)
-        self.in_features, self.out_features = in_features, out_features
+        self.in_features: int = in_features
+        self.out_features: int = out_features
         widths = [in_features] + [hidden_features] * (layers - 1) + [out_features]
         modules: list[nn.Module] = []
         for i, o in pairwise(widths[:-1]):
             modules += [nn.Linear(i, o, bias=not norm)] + [nn.BatchNorm1d(o)] * norm + [nn.ReLU(inplace=True)]
         modules.append(nn.Linear(widths[-2], widths[-1], bias=bias and not last_norm))
-        self.layers = nn.Sequential(*modules, *[nn.BatchNorm1d(out_features, affine=False)] * last_norm)
+        self.layers: nn.Sequential = nn.Sequential(*modules, *[nn.BatchNorm1d(out_features, affine=False)] * last_norm)
 
     def forward(self, features: Tensor) -> Tensor:
         """The embeddings of ``features``."""

@@ -51,9 +51,9 @@ class MomentumEncoder(nn.Module):
     # lags from the first step, and has statistics of its own.
     def __init__(self, online: nn.Module, momentum: float = 0.99, steps: int | None = None):
         super().__init__()
-        self.momentum = check_probability("momentum", momentum)
-        self.steps = check_count("steps", steps, optional=True)
-        self.module = copy.deepcopy(online).requires_grad_(False)
+        self.momentum: float = check_probability("momentum", momentum)
+        self.steps: int | None = check_count("steps", steps, optional=True)
+        self.module: nn.Module = copy.deepcopy(online).requires_grad_(False)
         self.register_buffer("step", torch.tensor(0))  # updates that are done
 
     @torch.no_grad()

@@ -48,7 +48,7 @@ class PairConv(MessagePassing):
 
     def __init__(self, temperature: float | nn.Parameter = 1.0):
         super().__init__(aggr="sum")
-        self.temperature = check_positive("temperature", temperature, learnable=True)
+        self.temperature: float | Tensor = check_positive("temperature", temperature, learnable=True)
 
     @property
     def _tau(self) -> float:

@@ -22,7 +22,8 @@ class PositiveSoftmax:
     """
 
     def __init__(self, pairs: PositivePairs, num_nodes: int):
-        self.pairs, self.target = pairs, pairs.edge_index[1]
+        self.pairs: PositivePairs = pairs
+        self.target: Tensor = pairs.edge_index[1]
         # Pairs of weight zero stand in no sum.
         attracts = pairs.weight.detach() != 0
         score = pairs.relative.masked_fill(~attracts, float("-inf"))
@@ -35,13 +36,13 @@ class PositiveSoftmax:
         #: Number :math:`P` of each anchor's positives, one for those without [n].
         self.count = some
         #: Log-sum-exp [n]; minus infinity for nodes without positives.
-        self.lse = high + pairs.base + log_mean + some.log()
+        self.lse: Tensor = high + pairs.base + log_mean + some.log()
         #: Log-sum-exp of the anchor minus the score, for each pair [e]; zero where the pair weighs nothing.
-        self.shortfall = ((log_mean + some.log())[self.target] - gap).masked_fill(~attracts, 0)
+        self.shortfall: Tensor = ((log_mean + some.log())[self.target] - gap).masked_fill(~attracts, 0)
         #: The softmax itself [e], with the digits of those that are tiny.
-        self.share = self.shortfall.neg().exp().masked_fill(~attracts, 0)
+        self.share: Tensor = self.shortfall.neg().exp().masked_fill(~attracts, 0)
         #: :math:`\epsilon` of each pair [e].
-        self.departure = (gap - log_mean[self.target]).expm1()
+        self.departure: Tensor = (gap - log_mean[self.target]).expm1()
 
     def uneven(self, equal: Tensor, weight: Tensor) -> Tensor:
         """The difference between ``equal`` weights and the weights of an anchor's pairs [e], zero where that is

@@ -37,7 +37,8 @@ class PotentialConv(PairConv):
 
     def __init__(self, kernel: PairKernel, impl: str = "auto"):
         super().__init__()
-        self.kernel, self.impl = kernel, check_choice("impl", impl, SUM_IMPLEMENTATIONS)
+        self.kernel: PairKernel = kernel
+        self.impl: str = check_choice("impl", impl, SUM_IMPLEMENTATIONS)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""

@@ -37,7 +37,7 @@ class RandomWalkConv(CoupledConv):
         - **output:** messages :math:`(n, d)`
     """
 
-    sharpness = (1.0, 2.0)
+    sharpness: tuple[float, float] = (1.0, 2.0)
     compares_positives = True
 
     def __init__(

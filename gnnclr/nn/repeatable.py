@@ -78,9 +78,11 @@ class RandomState:
 
     def __init__(self, tensors: list[Any]):
         devices = {x.device: x for x in tensors if isinstance(x, Tensor) and x.device.type not in ("cpu", "meta")}
-        self.type = next((device.type for device in devices), "cpu")
-        self.cpu = torch.get_rng_state()
-        self.devices, self.states = get_device_states(*devices.values()) if devices else ([], [])
+        self.type: str = next((device.type for device in devices), "cpu")
+        self.cpu: Tensor = torch.get_rng_state()
+        found, states = get_device_states(*devices.values()) if devices else ([], [])
+        self.devices: list[int] = found
+        self.states: list[Tensor] = states
 
     @contextmanager
     def again(self) -> Iterator[None]:

@@ -34,7 +34,8 @@ class SelfAttentionMessagePassing(nn.Module):
 
     def __init__(self, channels: int, heads: int = 4, layers: int = 1, dropout: float = 0.0):
         super().__init__()
-        self.channels, self.heads = check_count("channels", channels), check_count("heads", heads)
+        self.channels: int = check_count("channels", channels)
+        self.heads: int = check_count("heads", heads)
         if channels % heads:
             raise ValueError(f"'heads' must divide the {channels} channels (got {heads})")
         check_count("layers", layers)
@@ -42,7 +43,7 @@ class SelfAttentionMessagePassing(nn.Module):
         layer = (
             nn.TransformerEncoderLayer(channels, heads, 4 * channels, dropout, batch_first=True) for _ in range(layers)
         )
-        self.layers = nn.ModuleList(layer)
+        self.layers: nn.ModuleList = nn.ModuleList(layer)
 
     def reset_parameters(self) -> None:
         """Draws new weights."""

@@ -48,7 +48,8 @@ class SigmoidConv(PairConv):
     def __init__(self, temperature: float | nn.Parameter = 0.1, bias: float | nn.Parameter = -10.0, impl: str = "auto"):
         super().__init__(temperature)
         check_number("bias", number_of(bias))
-        self.bias, self.impl = bias, check_choice("impl", impl, SUM_IMPLEMENTATIONS)
+        self.bias: float | nn.Parameter = bias
+        self.impl: str = check_choice("impl", impl, SUM_IMPLEMENTATIONS)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""

@@ -44,19 +44,21 @@ class SignedMessagePassing(MessagePassing):
 
     def __init__(self, in_channels: int, out_channels: int, constraint: str | None = "psd", bias: bool = True):
         super().__init__(aggr="mean")
-        self.in_channels = check_count("in_channels", in_channels)
-        self.out_channels = check_count("out_channels", out_channels)
-        self.constraint = None if constraint is None else check_choice("constraint", constraint, CONSTRAINTS)
+        self.in_channels: int = check_count("in_channels", in_channels)
+        self.out_channels: int = check_count("out_channels", out_channels)
+        self.constraint: str | None = (
+            None if constraint is None else check_choice("constraint", constraint, CONSTRAINTS)
+        )
         if constraint is not None and in_channels != out_channels:
             raise ValueError(
                 f"'out_channels' must equal 'in_channels' where weights are constrained, since only square ones have "
                 f"eigenvalues (got {out_channels} and {in_channels})"
             )
-        self.lin = nn.Linear(in_channels, out_channels, bias=False)
+        self.lin: nn.Linear = nn.Linear(in_channels, out_channels, bias=False)
         #: The weights of neighbors and of negatives [out, in], or their factors :math:`\mathbf{A}`.
-        self.weight_pos = nn.Parameter(torch.empty(out_channels, in_channels))
-        self.weight_neg = nn.Parameter(torch.empty(out_channels, in_channels))
-        self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
+        self.weight_pos: nn.Parameter = nn.Parameter(torch.empty(out_channels, in_channels))
+        self.weight_neg: nn.Parameter = nn.Parameter(torch.empty(out_channels, in_channels))
+        self.bias: nn.Parameter | None = nn.Parameter(torch.empty(out_channels)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

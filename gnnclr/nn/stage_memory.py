@@ -40,9 +40,10 @@ class StageMemory(nn.Module):
 
     def __init__(self, size: int, dim: int, mix: float = 0.5, warm_up: int = 51, lag: int = 1):
         super().__init__()
-        self.mix = float(check_number("mix", mix, least=0, most=1))
-        self.warm_up, self.lag = check_count("warm_up", warm_up, least=0), check_count("lag", lag)
-        self.bank = FeatureBank(size, dim, mode="sample")
+        self.mix: float = float(check_number("mix", mix, least=0, most=1))
+        self.warm_up: int = check_count("warm_up", warm_up, least=0)
+        self.lag: int = check_count("lag", lag)
+        self.bank: FeatureBank = FeatureBank(size, dim, mode="sample")
         self.register_buffer("epoch", torch.tensor(0))  # the one that goes on: the training says which
 
     def start_epoch(self, epoch: int) -> None:

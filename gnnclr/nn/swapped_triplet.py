@@ -41,7 +41,7 @@ class SwappedTripletConv(TripletConv):
 
     def __init__(self, margin: float = 1.0, impl: str = "auto", distance: str = "euclidean"):
         super().__init__(margin, impl, distance=distance)
-        self.nearer = NearerHinge(self.kernel)
+        self.nearer: NearerHinge = NearerHinge(self.kernel)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""

@@ -18,7 +18,7 @@ from gnnclr.ops.pair_sum import SUM_IMPLEMENTATIONS
 from gnnclr.ops.value_only import value_only
 
 #: Minus the distance of a positive, and the hinge of that of a negative.
-DISTANCES = {
+DISTANCES: dict[str, tuple[NegativePower, Hinge]] = {
     "euclidean": (NegativePower(1.0), Hinge()),
     "cosine": (NegativePower(2.0, temperature=2.0), CosineHinge()),
 }
@@ -57,11 +57,12 @@ class TripletConv(PairConv):
 
     def __init__(self, margin: float = 1.0, impl: str = "auto", positives: str = "all", distance: str = "euclidean"):
         super().__init__()
-        self.margin, self.impl = check_positive("margin", margin), check_choice("impl", impl, SUM_IMPLEMENTATIONS)
-        self.positives = check_choice("positives", positives, ("all", "mean"))
-        self.distance = check_choice("distance", distance, tuple(DISTANCES))
+        self.margin: float = check_positive("margin", margin)
+        self.impl: str = check_choice("impl", impl, SUM_IMPLEMENTATIONS)
+        self.positives: str = check_choice("positives", positives, ("all", "mean"))
+        self.distance: str = check_choice("distance", distance, tuple(DISTANCES))
         power, self.kernel = DISTANCES[distance]
-        self.alignment = AlignmentConv(1.0, power)
+        self.alignment: AlignmentConv = AlignmentConv(1.0, power)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""

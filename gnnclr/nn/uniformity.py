@@ -89,7 +89,7 @@ class UniformityConv(PairConv):
 
     def __init__(self, temperature: float | nn.Parameter = 0.5, impl: str = "auto", kernel: PairKernel | None = None):
         super().__init__(temperature)
-        self.impl = check_choice("impl", impl, IMPLEMENTATIONS if kernel is None else SUM_IMPLEMENTATIONS)
+        self.impl: str = check_choice("impl", impl, IMPLEMENTATIONS if kernel is None else SUM_IMPLEMENTATIONS)
         self.kernel = kernel
 
     def log_partition(

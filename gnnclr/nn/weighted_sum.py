@@ -24,8 +24,8 @@ class WeightedSum(PairConv):
         super().__init__()
         if not parts:
             raise ValueError("'parts' must be one or more pairs of a weight and a layer (got none)")
-        self.weights = tuple(float(check_number("parts", weight)) for weight, _ in parts)
-        self.parts = nn.ModuleList(part for _, part in parts)
+        self.weights: tuple[float, ...] = tuple(float(check_number("parts", weight)) for weight, _ in parts)
+        self.parts: nn.ModuleList = nn.ModuleList(part for _, part in parts)
 
     @property
     def per_anchor(self) -> bool:

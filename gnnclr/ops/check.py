@@ -2,7 +2,7 @@
 
 import math
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor
@@ -83,7 +83,15 @@ def is_number(value: Any, kind: type = Real) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
-def check_positive(name: str, value: Any, learnable: bool = False) -> Any:
+@overload
+def check_positive(name: str, value: Any, learnable: Literal[False] = False) -> float: ...
+
+
+@overload
+def check_positive(name: str, value: Any, learnable: bool) -> float | Tensor: ...
+
+
+def check_positive(name: str, value: Any, learnable: bool = False) -> float | Tensor:
     """Returns ``value`` if it is a positive number (or a scalar tensor), and raises a :class:`ValueError` otherwise.
 
     Args:
@@ -114,6 +122,32 @@ def number_of(value: Any) -> Any:
     return value.detach().item() if isinstance(value, Tensor) and value.numel() == 1 else value
 
 
+@overload
+def check_number(
+    name: str,
+    value: Any,
+    least: float = ...,
+    most: float = ...,
+    *,
+    above: float = ...,
+    below: float = ...,
+    optional: Literal[False] = False,
+) -> float: ...
+
+
+@overload
+def check_number(
+    name: str,
+    value: Any,
+    least: float = ...,
+    most: float = ...,
+    *,
+    above: float = ...,
+    below: float = ...,
+    optional: bool,
+) -> float | None: ...
+
+
 def check_number(
     name: str,
     value: Any,
@@ -123,7 +157,7 @@ def check_number(
     above: float = -math.inf,
     below: float = math.inf,
     optional: bool = False,
-) -> Any:
+) -> float | None:
     """Returns ``value`` if it is a finite number within bounds, and raises a :class:`ValueError` otherwise.
 
     Args:
@@ -154,7 +188,17 @@ def check_seed(name: str, value: Any, bits: int = 63) -> int:
     return int(value)
 
 
-def check_count(name: str, value: Any, least: int = 1, most: float = math.inf, *, optional: bool = False) -> Any:
+@overload
+def check_count(
+    name: str, value: Any, least: int = ..., most: float = ..., *, optional: Literal[False] = False
+) -> int: ...
+
+
+@overload
+def check_count(name: str, value: Any, least: int = ..., most: float = ..., *, optional: bool) -> int | None: ...
+
+
+def check_count(name: str, value: Any, least: int = 1, most: float = math.inf, *, optional: bool = False) -> int | None:
     """Returns ``value`` as an integer if it is one within bounds, and raises a :class:`ValueError` otherwise.
 
     Args:

@@ -78,7 +78,7 @@ def _known(temperature: float | Tensor) -> float | None:
         if not looks_at(temperature):
             return None
         temperature = float(temperature.detach())
-    return check_positive("temperature", temperature, learnable=True)
+    return check_positive("temperature", temperature)
 
 
 def _alike(views: Sequence[Tensor]) -> bool:

@@ -14,13 +14,14 @@ class DensePairs:
     """
 
     def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float = 1.0):
-        self.q, self.k = q, k
+        self.q: Tensor = q
+        self.k: Tensor = k
         everything = slice(0, q.size(0)), slice(0, k.size(0))
         s = scale * (q @ k.t())
         if q.size(0) and k.size(0):
             exclusion.mask_(s, *everything, value=float("-inf"))
-        self.lse = torch.logsumexp(s, dim=1)
-        self.p = (s - self.lse.masked_fill(self.lse.isinf(), 0).unsqueeze(1)).exp()
+        self.lse: Tensor = torch.logsumexp(s, dim=1)
+        self.p: Tensor = (s - self.lse.masked_fill(self.lse.isinf(), 0).unsqueeze(1)).exp()
 
     def messages(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Weighted messages to queries and keys."""

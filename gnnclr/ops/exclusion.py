@@ -24,11 +24,12 @@ class Exclusion:
     def __init__(
         self, group_q: Tensor | None, group_k: Tensor | None, pairs: Tensor | None = None, ranges: bool = True
     ):
-        self.group_q, self.group_k = group_q, group_k
-        self.ranges = ranges and group_q is not None
+        self.group_q: Tensor | None = group_q
+        self.group_k: Tensor | None = group_k
+        self.ranges: bool = ranges and group_q is not None
         if self.ranges:
-            self.first = torch.searchsorted(group_k, group_q, side="left")
-            self.last = torch.searchsorted(group_k, group_q, side="right")
+            self.first: Tensor = torch.searchsorted(group_k, group_q, side="left")
+            self.last: Tensor = torch.searchsorted(group_k, group_q, side="right")
             # Bounds of tiles are read one by one: from the CPU, so that no kernel is waited for.
             self._first, self._last = self.first.cpu(), self.last.cpu()
         self._own = self._list_groups() if group_q is not None and not self.ranges else None

@@ -80,8 +80,12 @@ class FlashPairs:
     """
 
     def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float = 1.0):
-        self.q, self.k, self.exclusion, self.scale = q, k, exclusion, scale
-        self._out, self.lse = _attend(q * scale, k, k, exclusion)
+        self.q: Tensor = q
+        self.k: Tensor = k
+        self.exclusion: Exclusion = exclusion
+        self.scale: float = scale
+        self._out, lse = _attend(q * scale, k, k, exclusion)
+        self.lse: Tensor = lse
 
     def messages(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Weighted messages to queries and keys."""

@@ -40,7 +40,7 @@ class GroupSoftmax:
     def __init__(self, x: Tensor, group: Tensor, scale: float = 1.0):
         check_matrix("x", x)
         check_index("group", group, x.size(0))
-        self.scale = float(check_positive("scale", scale))
+        self.scale: float = float(check_positive("scale", scale))
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             self._order, self._group, self._number, self._blocks, size = _arrange(group, tile_size(x))
             self._x = x.detach().to(torch.promote_types(x.dtype, torch.float32))[self._order]
@@ -58,7 +58,9 @@ class GroupSoftmax:
             self._log_mean = pivot + (total / self._others).log1p()
             lse = (self._log_mean + log_others + self.scale).masked_fill(count == 0, float("-inf"))
             spread = (self._log_mean - mean).masked_fill(count <= 1, 0) + log_others
-            self.count, self.lse, self.spread = (self._unsort(value) for value in (count, lse, spread))
+            self.count: Tensor = self._unsort(count)
+            self.lse: Tensor = self._unsort(lse)
+            self.spread: Tensor = self._unsort(spread)
 
     def message(self, a: Tensor, b: Tensor, by_scale: bool = False) -> tuple[Tensor, Tensor | None]:
         r"""The gradient by the rows, over :math:`\kappa`, of the logits with the weights

@@ -27,11 +27,13 @@ class SortedThresholds:
     def __init__(self, owner: Tensor, threshold: Tensor, weight: Tensor, n: int):
         order = torch.argsort(threshold)
         #: Where each threshold was before sorting [e].
-        self.order = order[torch.argsort(owner[order], stable=True)]
-        self.owner, self.threshold, self.weight = (x[self.order] for x in (owner, threshold, weight))
+        self.order: Tensor = order[torch.argsort(owner[order], stable=True)]
+        self.owner: Tensor = owner[self.order]
+        self.threshold: Tensor = threshold[self.order]
+        self.weight: Tensor = weight[self.order]
         #: How many each query has [n], and where they start [n + 1].
-        self.count = torch.bincount(owner, minlength=n)
-        self.start = torch.nn.functional.pad(self.count.cumsum(0), (1, 0))
+        self.count: Tensor = torch.bincount(owner, minlength=n)
+        self.start: Tensor = torch.nn.functional.pad(self.count.cumsum(0), (1, 0))
 
     def rows(self, rows: slice) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """The thresholds of some queries [b, p], the last ones of each row if it has fewer, sums of weights, and of
@@ -103,20 +105,22 @@ class HingeSum:
             if x.shape != owner.shape:
                 raise ValueError(f"'{name}' must have shape {list(owner.shape)} (got {describe(x)})")
         with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
-            self.kernel = Hinge() if kernel is None else kernel
+            self.kernel: Hinge = Hinge() if kernel is None else kernel
             pairs = PairSet(q, k, exclude=exclude, exclude_pairs=exclude_pairs)
             threshold, weight = (x.detach().to(pairs.q.dtype) for x in (threshold, weight))
             self._sorted = SortedThresholds(pairs.place_q(owner), threshold, weight, q.size(0))
-            self.value, self._counts = pairs.q.new_zeros(()), torch.zeros_like(self._sorted.threshold)
+            self.value: Tensor = pairs.q.new_zeros(())
+            self._counts = torch.zeros_like(self._sorted.threshold)
             self._to_q, self._to_k = torch.zeros_like(pairs.q), torch.zeros_like(pairs.k)
             height, width = (q.size(0), k.size(0)) if impl == "dense" else (tile_size(q), 4 * tile_size(q))
             most = int(self._sorted.count.max()) if q.size(0) else 0
             for rows in slices(q.size(0), max(1, min(height, THRESHOLDS_AT_ONCE // max(most, 1)))):
                 self._add(pairs, rows, max(width, 1))
-            self.to_q, self.to_k = pairs.unsort_q(self._to_q), pairs.unsort_k(self._to_k)
-            self.by_threshold = torch.empty_like(weight)
+            self.to_q: Tensor = pairs.unsort_q(self._to_q)
+            self.to_k: Tensor = pairs.unsort_k(self._to_k)
+            self.by_threshold: Tensor = torch.empty_like(weight)
             self.by_threshold[self._sorted.order] = self._counts * self._sorted.weight
-            self.mass = (pairs.count[owner] * weight).sum()
+            self.mass: Tensor = (pairs.count[owner] * weight).sum()
 
     def _add(self, pairs: PairSet, rows: slice, width: int) -> None:
         """Adds the sums and messages of a block of queries."""

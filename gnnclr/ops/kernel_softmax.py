@@ -48,7 +48,9 @@ class KernelSoftmax:
         impl: str = "auto",
     ):
         check_choice("impl", impl, SUM_IMPLEMENTATIONS)
-        self.kernel, self.scale, self._dense = kernel, float(check_positive("scale", scale)), impl == "dense"
+        self.kernel: PairKernel = kernel
+        self.scale: float = float(check_positive("scale", scale))
+        self._dense = impl == "dense"
         with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
             self._pairs = pairs = PairSet(q, k, exclude=exclude, exclude_pairs=exclude_pairs)
             self._log_weight = None
@@ -64,7 +66,7 @@ class KernelSoftmax:
                 high[rows] = new
             self._lse = high + total.log()
             #: Log-sum-exp of each query's logits [n].
-            self.lse = pairs.unsort_q(self._lse)
+            self.lse: Tensor = pairs.unsort_q(self._lse)
 
     @property
     def count(self) -> Tensor:

@@ -27,10 +27,13 @@ class OneSideTiles:
     """
 
     def __init__(self, q: Tensor, k: Tensor, own: slice, scale: float | Tensor, shifted: bool, keep: bool):
-        self.q, self.k, self.scale, self.shifted = q, k, scale, shifted
-        self.sides = slice(0, own.start), slice(own.stop, k.size(0))
-        self.height = max(1, min(tile_size(q), q.size(0)))
-        self.width = max(1, min(4 * tile_size(q), k.size(0)))
+        self.q: Tensor = q
+        self.k: Tensor = k
+        self.scale: float | Tensor = scale
+        self.shifted: bool = shifted
+        self.sides: tuple[slice, slice] = slice(0, own.start), slice(own.stop, k.size(0))
+        self.height: int = max(1, min(tile_size(q), q.size(0)))
+        self.width: int = max(1, min(4 * tile_size(q), k.size(0)))
         self._buffer = q.new_empty(min(self.height, max(1, tile_size(q) // 2)) * self.width)
         self._kept, kept, memory, loan = [], [], None, None
         if keep:
@@ -38,7 +41,7 @@ class OneSideTiles:
             loan = MEMORY.lend(q, entries)
             keep = loan is not None or entries <= kept_entries(q)
             memory = loan.memory if loan is not None else q.new_empty(entries) if keep else None
-        self.total = q.new_full((q.size(0),), float("-inf")) if shifted else q.new_zeros(q.size(0))
+        self.total: Tensor = q.new_full((q.size(0),), float("-inf")) if shifted else q.new_zeros(q.size(0))
         for tile in self._walk(memory):
             self._add(*tile)
             if keep:

@@ -51,9 +51,10 @@ class PairSet:
         groups = self._check_groups(exclude, n, m)
         # A single tile is masked as a whole: nothing is gained by sorting.
         ranges = exclude is not None and max(n, m) > single_tile(q)
-        self._order_q, self._order_k, self.exclusion = _arrange(*groups, symmetric, ranges)
-        self.q = self.sort_q(q)
-        self.k = self.q if one and self._order_q is self._order_k else self.sort_k(k)
+        self._order_q, self._order_k, exclusion = _arrange(*groups, symmetric, ranges)
+        self.exclusion: Exclusion = exclusion
+        self.q: Tensor = self.sort_q(q)
+        self.k: Tensor = self.q if one and self._order_q is self._order_k else self.sort_k(k)
         if pairs is not None:
             pairs = torch.stack([self._rank(pairs[0], self._order_q), self._rank(pairs[1], self._order_k)])
             self.exclusion = self.exclusion.with_pairs(pairs)

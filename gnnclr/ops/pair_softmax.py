@@ -66,7 +66,8 @@ class PairSoftmax:
         impl: str = "auto",
     ):
         check_choice("impl", impl, IMPLEMENTATIONS)
-        self.symmetric, self.scale = symmetric, float(check_positive("scale", scale))
+        self.symmetric: bool = symmetric
+        self.scale: float = float(check_positive("scale", scale))
         with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
             self._pairs = PairSet(q, k, exclude=exclude, exclude_pairs=exclude_pairs, symmetric=symmetric)
             self._weigh = weigh
@@ -78,7 +79,7 @@ class PairSoftmax:
                 return
             self._engine = self._build(self._pairs.q, self._pairs.k, self._pairs.exclusion, impl)
             #: Log-sum-exp of each query's similarities [n].
-            self.lse = self._pairs.unsort_q(self._engine.lse)
+            self.lse: Tensor = self._pairs.unsort_q(self._engine.lse)
 
     @property
     def count(self) -> Tensor:

@@ -57,7 +57,8 @@ class PairSum:
         check_choice("impl", impl, SUM_IMPLEMENTATIONS)
         if symmetric and threshold is not None:
             raise ValueError("'symmetric' needs a symmetric kernel, without 'threshold' (got one)")
-        self.kernel, self._dense = kernel, impl == "dense"
+        self.kernel: PairKernel = kernel
+        self._dense = impl == "dense"
         with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
             self._pairs = pairs = PairSet(q, k, exclude=exclude, exclude_pairs=exclude_pairs, symmetric=symmetric)
             for name, x in (("weight", weight), ("threshold", threshold)):
@@ -71,13 +72,13 @@ class PairSum:
             self._to_k = None if symmetric else torch.zeros_like(pairs.k)
             self._walk_triangle() if symmetric else self._walk()
             #: Sum of each query [n].
-            self.value = pairs.unsort_q(self._value)
+            self.value: Tensor = pairs.unsort_q(self._value)
             #: Gradient by the queries [n, d].
-            self.to_q = pairs.unsort_q(self._to_q)
+            self.to_q: Tensor = pairs.unsort_q(self._to_q)
             #: Gradient by the keys [m, d].
-            self.to_k = None if symmetric else pairs.unsort_k(self._to_k)
+            self.to_k: Tensor | None = None if symmetric else pairs.unsort_k(self._to_k)
             #: Gradient by the threshold [n].
-            self.by_threshold = None if threshold is None else pairs.unsort_q(self._by_threshold)
+            self.by_threshold: Tensor | None = None if threshold is None else pairs.unsort_q(self._by_threshold)
 
     @property
     def count(self) -> Tensor:

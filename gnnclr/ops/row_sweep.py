@@ -46,11 +46,16 @@ class RowSweep:
         out: tuple[Tensor, Tensor] | None = None,
     ):
         n, m = q.size(0), k.size(0)
-        self.q, self.k, self.exclusion, self.scale = q, k, exclusion, scale
-        self.shifted = not (self._safe(q, k, scale) if safe is None else safe)
-        self.lse = q.new_empty(n) if m else q.new_full((n,), float("-inf"))
+        self.q: Tensor = q
+        self.k: Tensor = k
+        self.exclusion: Exclusion | SampleDiagonals = exclusion
+        self.scale: float | Tensor = scale
+        self.shifted: bool = not (self._safe(q, k, scale) if safe is None else safe)
+        self.lse: Tensor = q.new_empty(n) if m else q.new_full((n,), float("-inf"))
         new = torch.empty_like if n and m else torch.zeros_like
-        self.to_q, self.to_k = (None, None) if weigh is None or value_only() else out or (new(q), new(k))
+        to_q, to_k = (None, None) if weigh is None or value_only() else out or (new(q), new(k))
+        self.to_q: Tensor | None = to_q
+        self.to_k: Tensor | None = to_k
         height = self.height(k)
         loan, entries = MEMORY.lend(q, min(height, n) * m), min(height, n) * m
         memory = q.new_empty(entries) if loan is None else loan.memory

@@ -17,7 +17,8 @@ class SampleDiagonals:
     """
 
     def __init__(self, n: int, first: int = 0):
-        self.n, self.first = n, first
+        self.n: int = n
+        self.first: int = first
 
     def covers(self, rows: slice, cols: slice) -> bool:
         """Whether every pair of the tile is excluded."""

@@ -54,16 +54,19 @@ class SymmetricTiles:
     """
 
     def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float = 1.0, keep: bool = True):
-        self.q, self.k, self.exclusion, self.scale = q, k, exclusion, scale
+        self.q: Tensor = q
+        self.k: Tensor = k
+        self.exclusion: Exclusion = exclusion
+        self.scale: float = scale
         n = q.size(0)
-        self.height = max(1, n if n <= single_tile(q) else tile_size(q))
-        self.width = max(1, min(4 * self.height, n))  # the products run faster, on two threads by a third
+        self.height: int = max(1, n if n <= single_tile(q) else tile_size(q))
+        self.width: int = max(1, min(4 * self.height, n))  # the products run faster, on two threads by a third
         self._kept, kept, keep = [], [], keep and not value_only()
         if keep:
             entries = n * (n + self.height) // 2  # of all tiles, at most
             loan = MEMORY.lend(q, entries)
             keep = loan is not None or entries <= kept_entries(q)
-        self.row_sum = q.new_zeros(n)
+        self.row_sum: Tensor = q.new_zeros(n)
         for rows, cols, e in self._walk(loan and loan.memory) if keep else self._tiles():
             self.row_sum[rows].add_(e.sum(dim=1))
             beyond, own = self._beyond(rows, cols)
@@ -109,7 +112,7 @@ class SymmetricTiles:
 
     def add(self, total: Tensor) -> None:
         """Says that each row has further keys, by the sums of their exponentials [n]."""
-        self.lse = self.row_sum.add_(total).log()
+        self.lse: Tensor = self.row_sum.add_(total).log()
 
     def shares(self, weight: Tensor) -> Tensor:
         r"""The shares :math:`w_i / r_i` of anchors [n]."""
@@ -149,7 +152,10 @@ class RowTiles:
     """
 
     def __init__(self, q: Tensor, k: Tensor, exclusion: Exclusion, scale: float = 1.0):
-        self.q, self.k, self.exclusion, self.scale = q, k, exclusion, scale
+        self.q: Tensor = q
+        self.k: Tensor = k
+        self.exclusion: Exclusion = exclusion
+        self.scale: float = scale
         self._kept = None
         high = q.new_full((q.size(0),), float("-inf"))
         total = q.new_zeros(q.size(0))
@@ -177,7 +183,7 @@ class RowTiles:
 
     def add(self, total: Tensor) -> None:
         """Says that each row has further keys, by the logarithms of the sums of their exponentials [n]."""
-        self.lse = torch.logaddexp(self.lse, total)
+        self.lse: Tensor = torch.logaddexp(self.lse, total)
 
     def shares(self, weight: Tensor) -> Tensor:
         r"""The logarithms of the shares :math:`w_i e^{-\ell_i}` of anchors [n]."""

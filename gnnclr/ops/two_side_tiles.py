@@ -31,7 +31,7 @@ class TwoSideTiles(OneSideTiles):
         self, q: Tensor, k: Tensor, exclusion: SampleDiagonals, scale: float | Tensor, shifted: bool, keep: bool
     ):
         self.exclusion = exclusion
-        self.of_cols = k.new_full((k.size(0),), float("-inf")) if shifted else k.new_zeros(k.size(0))
+        self.of_cols: Tensor = k.new_full((k.size(0),), float("-inf")) if shifted else k.new_zeros(k.size(0))
         super().__init__(q, k, slice(0, 0), scale, shifted, keep)
         if shifted:
             self.of_cols.div_(LOG2_E)

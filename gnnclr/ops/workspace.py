@@ -22,7 +22,7 @@ class Scratch:
     def __init__(self, give_back: Callable[[], None]):
         self._give_back = give_back
 
-    def __del__(self):
+    def __del__(self) -> None:
         self._give_back()
 
 

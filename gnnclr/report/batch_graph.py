@@ -1,7 +1,7 @@
 """A picture of one contrastive batch as a graph."""
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Lines of positives.
-OF_SAMPLE = {"color": ATTRACT, "linewidth": 2.0, "linestyle": "-", "alpha": 0.9}
-OF_OTHERS = {"color": NEIGHBOR, "linewidth": 1.3, "linestyle": (0, (4, 2)), "alpha": 0.9}
+OF_SAMPLE: dict[str, Any] = {"color": ATTRACT, "linewidth": 2.0, "linestyle": "-", "alpha": 0.9}
+OF_OTHERS: dict[str, Any] = {"color": NEIGHBOR, "linewidth": 1.3, "linestyle": (0, (4, 2)), "alpha": 0.9}
 
 
 def draw_batch_graph(

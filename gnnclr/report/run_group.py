@@ -49,12 +49,15 @@ class RunGroup:
     """
 
     def __init__(self, name: str, runs: Sequence[Run]) -> None:
-        self.name, self.runs = name, list(runs)
+        self.name: str = name
+        self.runs: list[Run] = list(runs)
         #: The contents of ``metrics.json`` of each run; none of one that is not finished.
-        self.results = [run.result for run in runs]
+        self.results: list[dict[str, Any] | None] = [run.result for run in runs]
         #: The first run that is finished, or else has a checkpoint, or is there.
-        self.first = min(zip(self.runs, self.results), key=lambda x: (x[1] is None, not x[0].checkpoint.is_file()))[0]
-        self.settings = settings_of(self.first)
+        self.first: Run = min(
+            zip(self.runs, self.results), key=lambda x: (x[1] is None, not x[0].checkpoint.is_file())
+        )[0]
+        self.settings: dict[str, Any] = settings_of(self.first)
 
     @property
     def finished(self) -> list[dict[str, Any]]:

@@ -39,7 +39,8 @@ class StepProgress(ProgressBar):
 
     def __init__(self, name: str = "training", interval: float = 10.0) -> None:
         super().__init__()
-        self.name, self.interval = name, interval
+        self.name: str = name
+        self.interval: float = interval
         self.bar: tqdm[Any] | None = None
         self.enabled = True
         self._next = float("inf")
@@ -51,7 +52,7 @@ class StepProgress(ProgressBar):
 
     def disable(self) -> None:
         """Shows nothing from now on (called by Lightning on all ranks but the first)."""
-        self.enabled = False
+        self.enabled: bool = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Opens the bar at the step the run starts from, unless there is none to come."""
@@ -202,7 +203,8 @@ class SaveFiles(Callback):
     """
 
     def __init__(self, folder: Path, texts: dict[str, str]) -> None:
-        self.folder, self.texts = folder, texts
+        self.folder: Path = folder
+        self.texts: dict[str, str] = texts
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the files."""

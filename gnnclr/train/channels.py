@@ -18,12 +18,20 @@ from gnnclr.vision import image_encoder
 from gnnclr.vision.encoders.feature_width import feature_width
 
 #: Stands for what is found: for a number as in PyG, for colors and sizes of images and for propagation nothing.
-FROM_DATA = {"channels": -1, "classes": -1, "mean": None, "std": None, "size": None, "blocks": None, "width": -1}
+FROM_DATA: dict[str, int | None] = {
+    "channels": -1,
+    "classes": -1,
+    "mean": None,
+    "std": None,
+    "size": None,
+    "blocks": None,
+    "width": -1,
+}
 COLORS = {"mean": "mean", "std": "std"}
 #: Why a number is not known.
 WHY = dict.fromkeys(COLORS, "do not say which colors they have") | {"blocks": "have no edges to propagate over"}
 #: What is read, by the part of a method and the argument.
-NUMBERS = {
+NUMBERS: dict[str, dict[str, str]] = {
     "method": {"in_channels": "channels", "num_communities": "classes"},
     "encoder": {"in_channels": "channels", "image_size": "size", "blocks": "blocks"},
     "projector": {"in_features": "width"},

@@ -16,7 +16,7 @@ from gnnclr.ops.read_files import check_archive, read_files
 PARTS = ("state_dict", "epoch", "global_step")
 #: Further keys that a training needs to go on from it.
 OF_TRAINING = ("loops", "optimizer_states", "lr_schedulers", "pytorch-lightning_version")
-KINDS = {"state_dict": dict, "epoch": int, "global_step": int}
+KINDS: dict[str, type] = {"state_dict": dict, "epoch": int, "global_step": int}
 REMEDY = "take another checkpoint, or train anew"
 
 

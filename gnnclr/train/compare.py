@@ -44,7 +44,7 @@ class Comparison:
         self.names = [Path(config).stem for config in configs]
         if not configs or len(set(self.names)) < len(configs):
             raise RecipeError(f"'configs' must be different recipes, at least one (got {', '.join(configs) or 'none'})")
-        self.seeds = {}
+        self.seeds: dict[str, Seeds] = {}
         for name, config in zip(self.names, configs):
             try:
                 self.seeds[name] = Seeds(parse_recipe(config, list(overrides)), self.folder / name, name)

@@ -31,7 +31,8 @@ class Fit:
     """
 
     def __init__(self, run: Run) -> None:
-        self.run, self.folder = run, run.folder
+        self.run: Run = run
+        self.folder: Path = run.folder
 
     @property
     def test(self) -> dict[str, dict[str, float]]:

@@ -49,12 +49,12 @@ class GraphData(ContrastiveData):
         """Loads the graph, once."""
         if self.graph is None:
             self.graph = self.load()
-            self.in_channels = self.graph.num_features
+            self.in_channels: int = self.graph.num_features
             if self.graph.y is not None:
                 y, n = self.graph["y"], self.graph.num_nodes
-                self.labels = y if is_multilabel(y) else class_labels("data.y", y, n, from_zero=True)
-                self.split = probed_split(self.labels, lambda: Split.from_masks(self.graph), "node")
-                self.class_names = self.graph.class_names if "class_names" in self.graph else None
+                self.labels: Tensor | None = y if is_multilabel(y) else class_labels("data.y", y, n, from_zero=True)
+                self.split: Split | None = probed_split(self.labels, lambda: Split.from_masks(self.graph), "node")
+                self.class_names: list[str] | None = self.graph.class_names if "class_names" in self.graph else None
 
     def check(self, method: nn.Module) -> None:
         """Raises a :class:`ValueError` if ``method`` takes images, or its encoder expects inputs of another width."""

@@ -105,7 +105,7 @@ class ImageData(SelectedBatches):
                 "'data.dataset' must be one that fits into memory (got 'folder'): take a recipe for photos, such as "
                 "simclr-folder, or --data=gnnclr.train.PhotoData"
             )
-        self.dataset = check_choice("data.dataset", dataset, DATASETS)
+        self.dataset: str = check_choice("data.dataset", dataset, DATASETS)
         if dataset != "digits" and root is None:
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
         self.step_size = StepSize.given(batch_size, global_batch_size, usual=256)
@@ -116,7 +116,9 @@ class ImageData(SelectedBatches):
         self.size, self.supervised = size, labels
         self.images: Images | None = None
         own, channels = SHAPES[dataset]
-        self.square = CentralSquare(size if size is not None and dataset == "digits" else own, 1.0, channels)
+        self.square: CentralSquare = CentralSquare(
+            size if size is not None and dataset == "digits" else own, 1.0, channels
+        )
 
     def prepare_data(self) -> None:
         """Makes the textures that are missing, on the first process of a machine alone."""
@@ -136,13 +138,13 @@ class ImageData(SelectedBatches):
             "stl10": lambda: torchvision_images("STL10", self.root),
         }
         self.images = load[self.dataset]()
-        self.class_names = list(self.images.classes)
+        self.class_names: list[str] = list(self.images.classes)
         parts = (self.images.train, self.images.val, self.images.test)
-        self.labels = torch.cat([part.labels for part in parts])
-        self.in_channels = self.images.shape[0]
+        self.labels: Tensor = torch.cat([part.labels for part in parts])
+        self.in_channels: int = self.images.shape[0]
         rows = torch.arange(len(self.labels)).split([len(part.labels) for part in parts])
         others = 0 if self.images.extra is None else len(self.images.extra)
-        self.split = probed_split(self.labels, lambda: Split(*rows), "image", others)
+        self.split: Split | None = probed_split(self.labels, lambda: Split(*rows), "image", others)
 
     def training_images(self) -> tuple[Tensor, Tensor | None]:
         """The images to train on, and their labels where batches have them."""

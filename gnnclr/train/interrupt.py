@@ -44,7 +44,7 @@ class ResumableInterrupt(Callback):
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         #: Whether training has begun, so that a signal asks for a checkpoint.
         self.training = False
         self.requested = False
@@ -74,7 +74,8 @@ class ResumableInterrupt(Callback):
         """Asks to stop after this step. Returns whether that is all there is to do: a second request is to be followed
         at once."""
         if not self.requested:
-            self.requested, self._first = True, time.monotonic()
+            self.requested: bool = True
+            self._first = time.monotonic()
             return True
         return time.monotonic() - self._first < SAME_REQUEST
 
@@ -85,7 +86,7 @@ class ResumableInterrupt(Callback):
         complete = (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
         if complete and self._agreed():
             trainer.save_checkpoint(self.path)
-            self.saved = True
+            self.saved: bool = True
 
     def _agreed(self) -> bool:
         if self._group is None:
@@ -107,7 +108,7 @@ class ResumableInterrupt(Callback):
             raise TrainingInterrupted(self.path, trainer.global_step)
 
     def _restore(self) -> None:
-        self.training = False
+        self.training: bool = False
         while self.previous:
             signal.signal(*self.previous.popitem())
 

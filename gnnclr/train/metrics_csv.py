@@ -24,7 +24,7 @@ class MetricsCSV(Logger):
 
     def __init__(self, path: str | Path) -> None:
         super().__init__()
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self.columns: list[str] = []
         self.started = False
 
@@ -47,7 +47,7 @@ class MetricsCSV(Logger):
         row = {"step": 0 if step is None else step, **metrics}
         if not self.started:
             self._rewrite([old for old in read_metrics(self.path) if old["step"] < row["step"]], list(row))
-            self.started = True
+            self.started: bool = True
         elif not set(row) <= set(self.columns):
             self._rewrite(read_metrics(self.path), list(row))
         with naming_file(self.path), self.path.open("a", newline="", encoding="utf-8") as file:

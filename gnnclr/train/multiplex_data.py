@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -52,12 +53,15 @@ class MultiplexNodeData(GraphData):
         undirected: bool = False,
     ) -> None:
         super().__init__(seed)
-        self.file = own_path("data.dataset", dataset, ("acm",))
+        self.file: Path | None = own_path("data.dataset", dataset, ("acm",))
         if root is None and self.file is None:
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
-        self.dataset, self.root = dataset, None if root is None else str(expand_path(root))
-        self.split_seed, self.undirected = check_seed("data.split", split), undirected
-        self.labels_per_class, self.transform = labels_per_class, transform
+        self.dataset: str = dataset
+        self.root: str | None = None if root is None else str(expand_path(root))
+        self.split_seed: int = check_seed("data.split", split)
+        self.undirected: bool = undirected
+        self.labels_per_class: int = labels_per_class
+        self.transform: BaseTransform | None = transform
 
     def own(self, value: Any, name: str, transform: Callable[[Data], Data]) -> Data:
         """A graph of one's own with several relations, without a split."""

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -93,7 +94,7 @@ class NodeData(GraphData):
         undirected: bool = False,
     ) -> None:
         super().__init__(seed)
-        self.file = own_path("data.dataset", dataset, (*GENERATED, *DATASETS))
+        self.file: Path | None = own_path("data.dataset", dataset, (*GENERATED, *DATASETS))
         dataset = dataset.lower() if self.file is None else str(self.file)
         if root is None and dataset in DATASETS:
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
@@ -104,11 +105,15 @@ class NodeData(GraphData):
                 check_count(f"data.{name}", value)
         if loader is not None and not callable(loader):
             raise ValueError(f"'data.loader' must make a loader of a graph (got {describe(loader)})")
-        self.dataset, self.transform = dataset, transform
-        self.root = None if root is None else str(expand_path(root))
-        self.loader, self.size, self.probed = loader, size, probed
-        self.neighbors = check_neighbors(neighbors)
-        self.split_seed, self.undirected = check_seed("data.split", split), undirected
+        self.dataset: str = dataset
+        self.transform: BaseTransform | None = transform
+        self.root: str | None = None if root is None else str(expand_path(root))
+        self.loader: LoaderOfGraph | None = loader
+        self.size: int | None = size
+        self.probed: int | None = probed
+        self.neighbors: DataNeighbors | None = check_neighbors(neighbors)
+        self.split_seed: int = check_seed("data.split", split)
+        self.undirected: bool = undirected
         if undirected and self.file is None:
             raise ValueError(f"'data.undirected' goes with a file (got the data set {dataset!r})")
 
@@ -132,7 +137,7 @@ class NodeData(GraphData):
         super().setup(stage)
         if self.probed is not None and self.split is not None:
             parts = (self.split.train, self.split.val, self.split.test)
-            self.split = Split(*(_some(part, self.probed) for part in parts))
+            self.split: Split = Split(*(_some(part, self.probed) for part in parts))
 
     def check(self, method: nn.Module) -> None:
         """Raises a :class:`ValueError` if the encoder of ``method`` expects inputs of another width, or a step of it

@@ -33,7 +33,7 @@ class OnlineProbe(Callback):
     """
 
     def __init__(self, every_n_epochs: int = 0) -> None:
-        self.every_n_epochs = check_count("watch.every_n_epochs", every_n_epochs, least=0)
+        self.every_n_epochs: int = check_count("watch.every_n_epochs", every_n_epochs, least=0)
         self._warned = False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

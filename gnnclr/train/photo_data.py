@@ -146,8 +146,8 @@ class PhotoData(SelectedBatches):
         train, val, test = _split(self.labels, parts)
         if train.numel() + val.numel() == 0:
             raise ValueError(f"'data.root' must hold photos to train on (got {len(self.rows)}, all of them in test/)")
-        self.split = self._probed(train, val, test)
-        self.watched = val if val.numel() > 1 else torch.cat([train, val])
+        self.split: Split | None = self._probed(train, val, test)
+        self.watched: Tensor = val if val.numel() > 1 else torch.cat([train, val])
         seen = train[self.labels[train] != UNLABELED] if self.supervised else torch.cat([train, val]).sort().values
         classes = self.trained_classes()
         if classes is not None:

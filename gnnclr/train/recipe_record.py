@@ -22,7 +22,7 @@ class RecipeRecord(Callback):
     """
 
     def __init__(self, settings: str) -> None:
-        self.record = _record(settings)
+        self.record: dict[str, Any] = _record(settings)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Adds the settings."""

@@ -65,9 +65,9 @@ class Run:
     """
 
     def __init__(self, recipe: Namespace, folder: str | Path, name: str | None = None, numbered: bool = False) -> None:
-        self.recipe = recipe
+        self.recipe: Namespace = recipe
         self.folder = Path(folder)
-        self.name = self.folder.name if name is None else name
+        self.name: str = self.folder.name if name is None else name
         self.numbered = numbered
 
     @classmethod
@@ -168,7 +168,8 @@ class Run:
             yield
             return
         with claim_number(self.folder) if self.numbered else claim_folder(self.folder, new) as folder:
-            self.folder, self.numbered = folder, False
+            self.folder: Path = folder
+            self.numbered: bool = False
             yield
 
     def train(self, ckpt_path: str | Path | None = None) -> "Trained":

@@ -29,9 +29,9 @@ class Seeds:
     """
 
     def __init__(self, recipe: Namespace, folder: str | Path, name: str | None = None) -> None:
-        self.recipe = recipe
-        self.folder = Path(folder)
-        self.name = self.folder.name if name is None else name
+        self.recipe: Namespace = recipe
+        self.folder: Path = Path(folder)
+        self.name: str = self.folder.name if name is None else name
 
     @names_fields
     def check_data(self) -> None:

@@ -40,10 +40,12 @@ class SelectedBatches(ContrastiveData):
         train_classes: list[str | int] | None = None,
     ) -> None:
         super().__init__(seed)
-        self.train_classes = None if train_classes is None else _class_list(train_classes)
+        self.train_classes: list[str] | None = None if train_classes is None else _class_list(train_classes)
         if selection is not None and not isinstance(selection, BatchSelection):
             raise ValueError(f"'data.selection' must be a BatchSelection (got {describe(selection)})")
-        self.limit, self.selection, self.neighbors = limit, selection, check_neighbors(neighbors)
+        self.limit: int | None = limit
+        self.selection: BatchSelection | None = selection
+        self.neighbors: DataNeighbors | None = check_neighbors(neighbors)
         if selection is not None and selection.needs_neighbors and neighbors is None:
             raise ValueError(f"'data.neighbors' must be DataNeighbors for {type(selection).__name__} (got None)")
 

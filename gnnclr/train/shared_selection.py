@@ -19,7 +19,8 @@ class SharedSelection(BatchSelection):
 
     def __init__(self, selection: BatchSelection, trainer: Trainer) -> None:
         super().__init__()
-        self.selection, self.trainer = selection, trainer
+        self.selection: BatchSelection = selection
+        self.trainer: Trainer = trainer
 
     def num_batches(self, num_samples: int, batch_size: int) -> int:
         """The number of batches of the rule."""

@@ -28,7 +28,8 @@ class ProcessWatch:
     """
 
     def __init__(self, interrupt: ResumableInterrupt, workers: list[subprocess.Popen[bytes]]) -> None:
-        self.interrupt, self.workers = interrupt, workers
+        self.interrupt: ResumableInterrupt = interrupt
+        self.workers: list[subprocess.Popen[bytes]] = workers
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="gnnclr-watch")
         self._failed_at: float | None = None

@@ -29,10 +29,12 @@ class EpochBatches:
     def __init__(self, seed: int = 0, rank: int = 0, world_size: int = 1):
         if check_count("rank", rank, least=0) >= check_count("world_size", world_size):
             raise ValueError(f"'rank' must be at least 0 and below 'world_size' (got {rank!r} and {world_size})")
-        self.seed, self.rank, self.world_size = check_seed("seed", seed), rank, world_size
+        self.seed: int = check_seed("seed", seed)
+        self.rank: int = rank
+        self.world_size: int = world_size
         self._epoch, self._position, self._resume = -1, 0, False
         #: Seconds in which batches were made here, or waited for where other processes make them.
-        self.seconds = 0.0
+        self.seconds: float = 0.0
 
     def epoch_batches(self, generator: torch.Generator) -> Callable[[int], Any]:
         """The batches of an epoch, of which the ``k``-th is made when it is asked for.

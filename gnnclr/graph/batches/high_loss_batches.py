@@ -24,7 +24,9 @@ class HighLossBatches(BatchSelection):
 
     def __init__(self, loss: nn.Module, k: int = 1500, q: int = 150):
         super().__init__()
-        self.loss, self.k, self.q = loss, check_count("k", k), check_count("q", q)
+        self.loss: nn.Module = loss
+        self.k: int = check_count("k", k)
+        self.q: int = check_count("q", q)
         if q > k:
             raise ValueError(f"'q' must be at most 'k' = {k} (got {describe(q)})")
 

@@ -29,7 +29,7 @@ class NeighborhoodBatches(BatchSelection):
 
     def __init__(self, size: int = 32):
         super().__init__()
-        self.size = check_count("size", size)
+        self.size: int = check_count("size", size)
         self.neighbor: Tensor | None = None
 
     def set_neighbors(self, neighbor: Tensor) -> "NeighborhoodBatches":

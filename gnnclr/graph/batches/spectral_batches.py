@@ -37,8 +37,9 @@ class SpectralBatches(BatchSelection):
 
     def __init__(self, k: int = 40, temperature: float = 0.1, seed: int = 0):
         super().__init__()
-        self.k, self.seed = check_count("k", k), check_seed("seed", seed)
-        self.temperature = float(check_positive("temperature", temperature))
+        self.k: int = check_count("k", k)
+        self.seed: int = check_seed("seed", seed)
+        self.temperature: float = float(check_positive("temperature", temperature))
 
     def select(self, order: Tensor, batch_size: int) -> list[Tensor]:
         """Clusters of each chunk; samples that fill no batch are the last one, as they come."""

@@ -37,8 +37,8 @@ class WeighCentroids(CommunityRule):
 
     def __init__(self, community: Tensor, gamma: float = 1.0, features: Tensor | None = None):
         super().__init__(community)
-        self.gamma = float(check_positive("gamma", gamma))
-        self.features = None
+        self.gamma: float = float(check_positive("gamma", gamma))
+        self.features: Tensor | None = None
         if features is not None:
             self.features = check_matrix("features", features, finite=True, rows=self.community.numel()).detach()
 
@@ -80,7 +80,8 @@ class ContrastCentroids(CommunityRule):
         for name, value in (("weight", weight), ("gamma", gamma)):
             if value != 0:
                 check_positive(name, value)
-        self.weight, self.gamma = float(weight), float(gamma)
+        self.weight: float = float(weight)
+        self.gamma: float = float(gamma)
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with centroids as rows of its bank, which take the place of the nodes among the negatives."""

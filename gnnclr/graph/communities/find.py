@@ -27,9 +27,9 @@ class EdgeCommunities:
     """
 
     def __init__(self, method: str = "louvain", resolution: float = 1.0, min_size: int = 0):
-        self.method = check_choice("method", method, tuple(DETECTORS))
-        self.resolution = check_positive("resolution", resolution)
-        self.min_size = check_count("min_size", min_size, least=0)
+        self.method: str = check_choice("method", method, tuple(DETECTORS))
+        self.resolution: float = check_positive("resolution", resolution)
+        self.min_size: int = check_count("min_size", min_size, least=0)
 
     def __call__(self, x: Tensor, edge_index: Edges, seed: int = 0) -> Tensor:
         """The community of each node."""
@@ -55,8 +55,9 @@ class PropagatedCommunities:
     """
 
     def __init__(self, num_communities: int, hops: int = 2, rank: int = 64):
-        self.num_communities = check_count("num_communities", num_communities)
-        self.hops, self.rank = check_count("hops", hops, least=0), check_count("rank", rank)
+        self.num_communities: int = check_count("num_communities", num_communities)
+        self.hops: int = check_count("hops", hops, least=0)
+        self.rank: int = check_count("rank", rank)
 
     def __call__(self, x: Tensor, edge_index: Edges, seed: int = 0) -> Tensor:
         """The community of each node."""

@@ -25,7 +25,7 @@ class CommunityRule(BaseTransform):
 
     def refresh(self, community: Tensor) -> "CommunityRule":
         """Takes new communities [N], as found in embeddings during training, and returns the rule."""
-        self.community = check_community("community", community)
+        self.community: Tensor = check_community("community", community)
         return self
 
     def labels(self, graph: ContrastGraph) -> Tensor:

@@ -26,12 +26,12 @@ class SoftCommunity(BaseTransform):
     """
 
     def __init__(self, columns: Tensor, rho: float = 0.5):
-        self.rho = float(check_positive("rho", rho))
+        self.rho: float = float(check_positive("rho", rho))
         self.refresh(columns)
 
     def refresh(self, columns: Tensor) -> "SoftCommunity":
         """Takes new columns [N, r], and returns the rule."""
-        self.columns = check_matrix("columns", columns, finite=True).detach()
+        self.columns: Tensor = check_matrix("columns", columns, finite=True).detach()
         return self
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:

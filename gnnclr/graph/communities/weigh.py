@@ -32,7 +32,7 @@ class WeighCommunity(CommunityRule):
 
     def __init__(self, community: Tensor, rho: float = 0.5):
         super().__init__(community)
-        self.rho = float(check_positive("rho", rho))
+        self.rho: float = float(check_positive("rho", rho))
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with log-weights added to its negatives."""

@@ -50,7 +50,7 @@ class AttractFalseNegatives(DropFalseNegatives):
         weight: float = 1.0,
     ):
         super().__init__(k, threshold, features, support)
-        self.weight = float(check_positive("weight", weight))
+        self.weight: float = float(check_positive("weight", weight))
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with its likely false negatives as positives."""

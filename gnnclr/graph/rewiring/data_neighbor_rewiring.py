@@ -36,7 +36,8 @@ class DataNeighborRewiring(RuleOfFindings):
     def bind(self, edge_index: Tensor) -> "DataNeighborRewiring":
         """Takes the neighbors [2, e] of samples, from source, the neighbor, to target; returns itself."""
         if self.fitted is None or self.edge_index is None or not torch.equal(self.edge_index, edge_index):
-            self.edge_index, self.fitted = edge_index, self.rule(edge_index)
+            self.edge_index = edge_index
+            self.fitted: BaseTransform = self.rule(edge_index)
         return self
 
     def __getstate__(self) -> dict[str, Any]:

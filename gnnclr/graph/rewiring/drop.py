@@ -29,7 +29,7 @@ class DropPositives(BaseTransform):
     """
 
     def __init__(self, p: float = 0.5):
-        self.p = check_probability("p", p)
+        self.p: float = check_probability("p", p)
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with the positives that are left."""
@@ -71,7 +71,7 @@ class DropNegatives(BaseTransform):
     """
 
     def __init__(self, p: float = 0.5):
-        self.p = check_probability("p", p)
+        self.p: float = check_probability("p", p)
         if self.p > 1 - 1e-6:
             raise ValueError(f"'p' must be a probability below one (got {p})")
 

@@ -48,8 +48,10 @@ class DropFalseNegatives(BaseTransform):
         check_number("threshold", threshold, optional=True)
         if k is None and threshold is None:
             raise ValueError("'k' or 'threshold' must be given (got neither)")
-        self.k, self.threshold, self.features = k, threshold, check_choice("features", features, FEATURES)
-        self.support = check_support(support)
+        self.k: int | None = k
+        self.threshold: float | None = threshold
+        self.features: str = check_choice("features", features, FEATURES)
+        self.support: str | None = check_support(support)
 
     def find(self, data: ContrastGraph) -> Tensor:
         """The likely false negatives of a graph, as candidate and anchor [2, e]."""
@@ -95,7 +97,7 @@ class WeighFalseNegatives(DropFalseNegatives):
         support: str | None = None,
     ):
         super().__init__(k, threshold, features, support)
-        self.weight = float(check_positive("weight", weight))
+        self.weight: float = float(check_positive("weight", weight))
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with its likely false negatives weighed."""

@@ -41,8 +41,9 @@ class MixHardNegatives(BaseTransform):
     """
 
     def __init__(self, k: int = 16, num: int = 16, mode: str = "pairs"):
-        self.k, self.num = check_count("k", k), check_count("num", num)
-        self.mode = check_choice("mode", mode, MODES)
+        self.k: int = check_count("k", k)
+        self.num: int = check_count("num", num)
+        self.mode: str = check_choice("mode", mode, MODES)
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with synthetic negatives; an anchor with fewer than two candidates (one, with ``"anchor"``) gets

@@ -63,8 +63,12 @@ class AddKNNPositives(BaseTransform):
         check_number("min_similarity", min_similarity, optional=True)
         if draw is not None and check_count("draw", draw) > k:
             raise ValueError(f"'draw' must not be above 'k', which is {k} (got {draw})")
-        self.k, self.weight, self.bank = k, check_positive("weight", weight), bank
-        self.mutual, self.min_similarity, self.draw = mutual, min_similarity, draw
+        self.k: int = k
+        self.weight: float = check_positive("weight", weight)
+        self.bank: FeatureBank | None = bank
+        self.mutual: bool = mutual
+        self.min_similarity: float | None = min_similarity
+        self.draw: int | None = draw
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with the neighbors of ``data.x`` added to its positives."""

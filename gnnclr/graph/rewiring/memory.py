@@ -32,7 +32,8 @@ class AddMemoryPositives(BaseTransform):
     def __init__(self, bank: FeatureBank, weight: float = 0.5):
         if not isinstance(bank, FeatureBank) or bank.mode != "sample":
             raise ValueError(f"'bank' must be a FeatureBank with mode='sample' (got {describe(bank)})")
-        self.bank, self.weight = bank, check_positive("weight", weight)
+        self.bank: FeatureBank = bank
+        self.weight: float = check_positive("weight", weight)
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with earlier embeddings as positives of its nodes."""

@@ -64,9 +64,11 @@ class AddNeighborPositives(BaseTransform):
         if not bool(((edge_weight >= 0) & edge_weight.isfinite()).all()):
             raise ValueError("'edge_weight' must not be negative or NaN or infinite")
         edge_index, edge_weight = remove_self_loops(edge_index.detach(), edge_weight.detach())
-        self.edge_index, self.edge_weight = coalesce(edge_index, edge_weight, reduce="max")
-        self.weight = check_positive("weight", weight)
-        self.scope = check_choice("scope", scope, SCOPES)
+        edge_index, edge_weight = coalesce(edge_index, edge_weight, reduce="max")
+        self.edge_index: Tensor = edge_index
+        self.edge_weight: Tensor = edge_weight
+        self.weight: float = check_positive("weight", weight)
+        self.scope: str = check_choice("scope", scope, SCOPES)
         self.in_denominator = in_denominator
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:

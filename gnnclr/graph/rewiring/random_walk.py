@@ -47,7 +47,8 @@ class RandomWalkPositives(BaseTransform):
     """
 
     def __init__(self, steps: int = 2, k: int | None = None, coefficients: list[float] | None = None):
-        self.steps, self.k = check_count("steps", steps), check_count("k", k, optional=True)
+        self.steps: int = check_count("steps", steps)
+        self.k: int | None = check_count("k", k, optional=True)
         numbers = coefficients is None or (
             isinstance(coefficients, (list, tuple)) and all(map(is_number, coefficients))
         )

@@ -35,7 +35,8 @@ class SwapPositives(BaseTransform):
     def __init__(self, bank: FeatureBank, skip_own: bool = False):
         if not isinstance(bank, FeatureBank):
             raise ValueError(f"'bank' must be a FeatureBank (got {describe(bank)})")
-        self.bank, self.skip_own = bank, skip_own
+        self.bank: FeatureBank = bank
+        self.skip_own: bool = skip_own
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with neighbors as sources of its positives."""

@@ -53,7 +53,9 @@ class TransformPositives(BaseTransform):
             raise ValueError(f"'attr' must be the name of an attribute (got {describe(attr)})")
         if fill_value is not None:
             check_positive("fill_value", fill_value)
-        self.transform, self.attr, self.fill_value = transform, attr, fill_value
+        self.transform: Callable[..., Any] = transform
+        self.attr: str = attr
+        self.fill_value: float | None = fill_value
 
     def forward(self, data: ContrastGraph) -> ContrastGraph:
         """The graph with the edges that the transform returns as its positives."""

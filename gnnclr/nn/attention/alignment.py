@@ -54,8 +54,8 @@ class AttentionAlignmentConv(AlignmentConv):
         mean: str = "anchors",
     ):
         super().__init__(temperature, kernel, mean)
-        self.attention = CosineAttention() if attention is None else attention
-        self.weighs = check_choice("weighs", weighs, ("row", "alignment"))
+        self.attention: CosineAttention | PairAttention = CosineAttention() if attention is None else attention
+        self.weighs: str = check_choice("weighs", weighs, ("row", "alignment"))
 
     @property
     def weighs_rows(self) -> bool:

@@ -25,7 +25,7 @@ class CosineAttention(PairAttention):
 
     def __init__(self, beta: float = 1.0):
         super().__init__()
-        self.beta = float(check_number("beta", beta))
+        self.beta: float = float(check_number("beta", beta))
 
     def forward(self, x: Tensor, edge_index: Tensor, weight: Tensor) -> Tensor:
         """See :class:`PairAttention`."""

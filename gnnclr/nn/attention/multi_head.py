@@ -29,10 +29,11 @@ class MultiHeadAttention(PairAttention):
 
     def __init__(self, channels: int, heads: int = 4, head_channels: int = 16):
         super().__init__()
-        self.channels, self.heads = check_count("channels", channels), check_count("heads", heads)
-        self.head_channels = check_count("head_channels", head_channels)
-        self.query = nn.Linear(channels, heads * head_channels, bias=False)
-        self.key = nn.Linear(channels, heads * head_channels, bias=False)
+        self.channels: int = check_count("channels", channels)
+        self.heads: int = check_count("heads", heads)
+        self.head_channels: int = check_count("head_channels", head_channels)
+        self.query: nn.Linear = nn.Linear(channels, heads * head_channels, bias=False)
+        self.key: nn.Linear = nn.Linear(channels, heads * head_channels, bias=False)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

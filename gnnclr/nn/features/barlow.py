@@ -31,7 +31,7 @@ class BarlowTwinsConv(FeatureConv):
 
     def __init__(self, redundancy: float = 0.0051):
         super().__init__()
-        self.redundancy = check_positive("redundancy", redundancy)
+        self.redundancy: float = check_positive("redundancy", redundancy)
 
     def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """See :class:`FeatureConv`."""

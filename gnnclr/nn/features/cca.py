@@ -32,7 +32,7 @@ class CCAConv(FeatureConv):
 
     def __init__(self, decorrelation: float = 1e-3):
         super().__init__()
-        self.decorrelation = check_positive("decorrelation", decorrelation)
+        self.decorrelation: float = check_positive("decorrelation", decorrelation)
 
     def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """See :class:`FeatureConv`."""

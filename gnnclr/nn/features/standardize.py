@@ -20,7 +20,7 @@ class Standardized:
 
     def __init__(self, z: Tensor, unbiased: bool = True, eps: float = 0.0):
         check_number("eps", eps, least=0)
-        self.dof = z.size(0) - int(unbiased)
+        self.dof: int = z.size(0) - int(unbiased)
         # Squares of features far from one would over- or underflow: each has a power of two taken out, which rounds
         # nothing, and which the offset, if any, bounds from below.
         largest = z.abs().amax(dim=0)
@@ -31,9 +31,9 @@ class Standardized:
         sigma = (centered.square().sum(dim=0) / self.dof + offset).sqrt()
         # Rounding leaves features that are constant a tiny spread.
         constant = (offset == 0) & (sigma <= 1e-6 * largest)
-        self.inverse = sigma.reciprocal().masked_fill(constant | (sigma == 0), 0)
+        self.inverse: Tensor = sigma.reciprocal().masked_fill(constant | (sigma == 0), 0)
         #: The standardized view [n, d].
-        self.z = centered * self.inverse
+        self.z: Tensor = centered * self.inverse
 
     def backward(self, grad: Tensor) -> Tensor:
         """The gradient by the view, from that by the standardized view."""

@@ -32,10 +32,10 @@ class VICRegConv(FeatureConv):
 
     def __init__(self, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0, eps: float = 1e-4):
         super().__init__()
-        self.invariance = check_positive("invariance", invariance)
-        self.variance = check_positive("variance", variance)
-        self.covariance = check_positive("covariance", covariance)
-        self.eps = check_positive("eps", eps)
+        self.invariance: float = check_positive("invariance", invariance)
+        self.variance: float = check_positive("variance", variance)
+        self.covariance: float = check_positive("covariance", covariance)
+        self.eps: float = check_positive("eps", eps)
 
     def between(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """See :class:`FeatureConv`."""

@@ -46,7 +46,8 @@ class DirectCopy(SpectralPredictor):
         iterations: int = 8,
     ):
         super().__init__(channels, decay, frequency, centered)
-        self.eps, self.iterations = float(check_number("eps", eps, least=0)), check_count("iterations", iterations)
+        self.eps: float = float(check_number("eps", eps, least=0))
+        self.iterations: int = check_count("iterations", iterations)
         # A generator of its own: all processes start alike, whatever their seeds.
         start = torch.randn(channels, generator=torch.Generator().manual_seed(0))
         self.register_buffer("direction", unit_rows(start))

@@ -50,8 +50,8 @@ class DirectPred(SpectralPredictor):
         centered: bool = False,
     ):
         super().__init__(channels, decay, frequency, centered)
-        self.eps = float(check_number("eps", eps, least=0))
-        self.eps_form = check_choice("eps_form", eps_form, ("outside", "inside", "paper"))
+        self.eps: float = float(check_number("eps", eps, least=0))
+        self.eps_form: str = check_choice("eps_form", eps_form, ("outside", "inside", "paper"))
 
     def filter(self, correlation: Tensor) -> Tensor:
         """The matrix for a correlation [d, d]."""

@@ -43,7 +43,8 @@ class DirectSet(SpectralPredictor):
         centered: bool = False,
     ):
         super().__init__(channels, decay, frequency, centered)
-        self.alpha, self.eps = check_positive("alpha", alpha), float(check_number("eps", eps, least=0))
+        self.alpha: float = check_positive("alpha", alpha)
+        self.eps: float = float(check_number("eps", eps, least=0))
 
     def filter(self, correlation: Tensor) -> Tensor:
         """The matrix for a correlation [d, d]."""

@@ -45,9 +45,11 @@ class SpectralPredictor(nn.Module):
 
     def __init__(self, channels: int, decay: float = 0.3, frequency: int = 1, centered: bool = False):
         super().__init__()
-        self.channels, self.frequency = check_count("channels", channels), check_count("frequency", frequency)
-        self.decay, self.centered = float(check_number("decay", decay, least=0, below=1)), centered
-        self.weight = nn.Parameter(torch.eye(channels), requires_grad=frequency > 1)
+        self.channels: int = check_count("channels", channels)
+        self.frequency: int = check_count("frequency", frequency)
+        self.decay: float = float(check_number("decay", decay, least=0, below=1))
+        self.centered: bool = centered
+        self.weight: nn.Parameter = nn.Parameter(torch.eye(channels), requires_grad=frequency > 1)
         # Moments of rows with a one appended: the correlation, the mean, and in the corner the number of rows.
         self.register_buffer("moments", torch.zeros(channels + 1, channels + 1))  # the average; all zero at the start
         self.register_buffer("pending", torch.zeros(channels + 1, channels + 1))  # sums since the last step

@@ -45,9 +45,10 @@ class ByValidation(FeatureCriterion):
     def __init__(self, graph: Data, y: Tensor, split: Split, most: int = 2000):
         train, val = (_some(part, most) for part in (split.train, split.val))
         seen = torch.cat([train, val])
-        self.graph, self.y = graph, torch.full_like(y, -1).index_copy(0, seen, y[seen])
-        self.split = Split(train, val, split.test)
-        self.title = f"accuracy on {val.numel():,} validation nodes"
+        self.graph: Data = graph
+        self.y: Tensor = torch.full_like(y, -1).index_copy(0, seen, y[seen])
+        self.split: Split = Split(train, val, split.test)
+        self.title: str = f"accuracy on {val.numel():,} validation nodes"
 
     def score(self, z: Tensor) -> float:
         """The accuracy."""
@@ -74,9 +75,9 @@ class ByLinks(FeatureCriterion):
     """
 
     def __init__(self, graph: Data):
-        self.split = LinkSplit.random(graph)
-        self.graph = self.split.train
-        self.title = f"link AUC of {self.split.val_positive.size(1):,} held-out edges"
+        self.split: LinkSplit = LinkSplit.random(graph)
+        self.graph: Data = self.split.train
+        self.title: str = f"link AUC of {self.split.val_positive.size(1):,} held-out edges"
 
     def score(self, z: Tensor) -> float:
         """The area under the ROC curve."""

@@ -141,7 +141,7 @@ class SparseFeatures(BaseTransform):
     """
 
     def __init__(self, max_density: float = 0.05):
-        self.max_density = check_probability("max_density", max_density)
+        self.max_density: float = check_probability("max_density", max_density)
 
     def forward(self, data: Data) -> Data:
         """The graph with ``x`` in the layout that suits it."""

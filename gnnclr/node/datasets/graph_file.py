@@ -18,7 +18,7 @@ from gnnclr.node.datasets.multiplex import MultiplexData
 from gnnclr.ops.read_files import check_archive, read_files
 
 #: The classes that a file may name: those of graphs, and no code.
-SAFE = [
+SAFE: list[Any] = [
     Data,
     DataEdgeAttr,
     DataTensorAttr,

@@ -262,7 +262,7 @@ def _load_pyg(collection: str, name: str, read: Callable[[Path], Data], root: Pa
         ) from error
 
 
-ARXIV_FILES = {
+ARXIV_FILES: dict[str, tuple[str, type[np.generic]]] = {
     "edge": ("raw/edge.csv", np.int64),
     "x": ("raw/node-feat.csv", np.float32),
     "y": ("raw/node-label.csv", np.int64),

@@ -33,7 +33,7 @@ class UnusedEdgeWeights:
             if key != used and key.startswith(ATTRIBUTES) and isinstance(value, Tensor) and value.numel()
         ]
         if found:
-            self.warned = True
+            self.warned: bool = True
             if is_rank_zero():
                 effect = "" if used else ": all edges count alike for its encoder"
                 text = f"{method} does not use {' and '.join(found)} of the graph{effect}"

@@ -51,9 +51,10 @@ class BlocksMLP(PropagatedMLP):
         super().__init__(
             width, hidden_channels, out_channels, num_layers, alpha=alpha, hops=hops, centered=True, **kwargs
         )
-        self.in_channels, self.blocks = in_channels, blocks
+        self.in_channels: int = in_channels
+        self.blocks: tuple[tuple[float, int], ...] = blocks
         #: The propagated features of a graph [n, B F] as they are, remembered.
-        self.features = TensorMemo(self._features)
+        self.features: TensorMemo = TensorMemo(self._features)
 
     def _features(self, x: Tensor, edge_index: Edges) -> Tensor:
         x = encoder_input(x, self.in_channels, self.mlp.layers[0].weight)

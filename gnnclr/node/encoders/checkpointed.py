@@ -31,7 +31,8 @@ class Checkpointed(nn.Module):
 
     def __init__(self, encoder: nn.Module, layers: bool = False):
         super().__init__()
-        self.encoder, self.layers = encoder, layers
+        self.encoder: nn.Module = encoder
+        self.layers: bool = layers
         for name in ("in_channels", "out_channels", "out_features"):
             if hasattr(encoder, name):
                 setattr(self, name, getattr(encoder, name))

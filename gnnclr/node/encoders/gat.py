@@ -58,17 +58,18 @@ class GATEncoder(nn.Module):
         super().__init__()
         sizes = layer_sizes(in_channels, hidden_channels, out_channels, num_layers)
         check_count("heads", heads)
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.dropout = check_probability("dropout", dropout)
+        self.in_channels: int = in_channels
+        self.out_channels: int = out_channels
+        self.dropout: float = check_probability("dropout", dropout)
         check_probability("attention_dropout", attention_dropout)
         for size in sizes[1:]:
             if size % heads:
                 name = "out_channels" if size == out_channels else "hidden_channels"
                 raise ValueError(f"'{name}' must be a multiple of 'heads', {heads} (got {size})")
-        self.edge_dim = check_count("edge_dim", edge_dim, most=1, optional=True)
+        self.edge_dim: int | None = check_count("edge_dim", edge_dim, most=1, optional=True)
         options = {"dropout": attention_dropout, "edge_dim": edge_dim}
-        self.convs = nn.ModuleList(GATConv(a, b // heads, heads, **options) for a, b in pairwise(sizes))
-        self.activations = nn.ModuleList(activation_resolver(act) for _ in sizes[1 if act_last else 2 :])
+        self.convs: nn.ModuleList = nn.ModuleList(GATConv(a, b // heads, heads, **options) for a, b in pairwise(sizes))
+        self.activations: nn.ModuleList = nn.ModuleList(activation_resolver(act) for _ in sizes[1 if act_last else 2 :])
 
     def reset_parameters(self) -> None:
         """Draws new weights."""

@@ -37,10 +37,10 @@ class GCNLayer(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
-        self.in_channels = check_count("in_channels", in_channels)
-        self.out_channels = check_count("out_channels", out_channels)
-        self.weight = nn.Parameter(torch.empty(in_channels, out_channels))
-        self.bias = nn.Parameter(torch.empty(out_channels))
+        self.in_channels: int = check_count("in_channels", in_channels)
+        self.out_channels: int = check_count("out_channels", out_channels)
+        self.weight: nn.Parameter = nn.Parameter(torch.empty(in_channels, out_channels))
+        self.bias: nn.Parameter = nn.Parameter(torch.empty(out_channels))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -112,11 +112,12 @@ class GCNEncoder(nn.Module):
     ):
         super().__init__()
         sizes = layer_sizes(in_channels, hidden_channels, out_channels, num_layers)
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.layers = nn.ModuleList(GCNLayer(a, b) for a, b in pairwise(sizes))
+        self.in_channels: int = in_channels
+        self.out_channels: int = out_channels
+        self.layers: nn.ModuleList = nn.ModuleList(GCNLayer(a, b) for a, b in pairwise(sizes))
         after = sizes[1:] if act_last else sizes[1:-1]
-        self.norms = nn.ModuleList(normalization_resolver(norm, size) or nn.Identity() for size in after)
-        self.activations = nn.ModuleList(activation_resolver(act) for _ in after)
+        self.norms: nn.ModuleList = nn.ModuleList(normalization_resolver(norm, size) or nn.Identity() for size in after)
+        self.activations: nn.ModuleList = nn.ModuleList(activation_resolver(act) for _ in after)
         self._adjacency = TensorMemo(as_adjacency)
 
     def reset_parameters(self) -> None:

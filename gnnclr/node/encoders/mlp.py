@@ -79,12 +79,15 @@ class MLPEncoder(nn.Module):
     ):
         super().__init__()
         sizes = layer_sizes(in_channels, hidden_channels, out_channels, num_layers)
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.dropout = check_probability("dropout", dropout)
-        self.in_dropout = check_probability("in_dropout", in_dropout)
-        self.layers = nn.ModuleList(FeatureLinear(a, b) for a, b in pairwise(sizes))
-        self.norms = nn.ModuleList(normalization_resolver(norm, size) or nn.Identity() for size in sizes[1:-1])
-        self.activations = nn.ModuleList(activation_resolver(act) for _ in sizes[1:-1])
+        self.in_channels: int = in_channels
+        self.out_channels: int = out_channels
+        self.dropout: float = check_probability("dropout", dropout)
+        self.in_dropout: float = check_probability("in_dropout", in_dropout)
+        self.layers: nn.ModuleList = nn.ModuleList(FeatureLinear(a, b) for a, b in pairwise(sizes))
+        self.norms: nn.ModuleList = nn.ModuleList(
+            normalization_resolver(norm, size) or nn.Identity() for size in sizes[1:-1]
+        )
+        self.activations: nn.ModuleList = nn.ModuleList(activation_resolver(act) for _ in sizes[1:-1])
 
     def forward(self, x: Tensor, edge_index: Tensor | None = None) -> Tensor:
         """The embeddings of all nodes."""

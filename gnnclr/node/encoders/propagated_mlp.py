@@ -49,10 +49,12 @@ class PropagatedMLP(nn.Module):
         **kwargs: Any,
     ):
         super().__init__()
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.alpha, self.hops = check_probability("alpha", alpha), check_count("hops", hops, least=0)
+        self.in_channels: int = in_channels
+        self.out_channels: int = out_channels
+        self.alpha: float = check_probability("alpha", alpha)
+        self.hops: int = check_count("hops", hops, least=0)
         self.centered = centered
-        self.mlp = MLPEncoder(in_channels, hidden_channels, out_channels, num_layers, **kwargs)
+        self.mlp: MLPEncoder = MLPEncoder(in_channels, hidden_channels, out_channels, num_layers, **kwargs)
         self._memo = TensorMemo(self.propagate)
 
     def propagate(self, x: Tensor, edge_index: Edges) -> Tensor:

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch_geometric.nn import GAT, GCN, GIN, PNA, EdgeCNN, GraphSAGE
+from torch_geometric.nn.models.basic_gnn import BasicGNN
 
 from gnnclr.graph.weighted_edges import with_weights
 from gnnclr.nn import ContraNorm
@@ -12,7 +13,14 @@ from gnnclr.node.encoders.encode import check_takes_weights, encode, weight_argu
 from gnnclr.node.encoders.encoder_input import encoder_edges, encoder_input, layer_sizes
 from gnnclr.ops.check import check_choice, check_count, check_probability
 
-MODELS = {"gcn": GCN, "gat": GAT, "sage": GraphSAGE, "gin": GIN, "pna": PNA, "edge_cnn": EdgeCNN}
+MODELS: dict[str, type[BasicGNN]] = {
+    "gcn": GCN,
+    "gat": GAT,
+    "sage": GraphSAGE,
+    "gin": GIN,
+    "pna": PNA,
+    "edge_cnn": EdgeCNN,
+}
 
 
 class PyGEncoder(nn.Module):
@@ -63,10 +71,11 @@ class PyGEncoder(nn.Module):
             check_count("in_channels", in_channels)
         layer_sizes(1, hidden_channels, out_channels, num_layers)
         check_probability("dropout", dropout)
-        self.in_channels, self.out_channels = in_channels, out_channels
+        self.in_channels: int = in_channels
+        self.out_channels: int = out_channels
         by_edges = isinstance(norm, ContraNorm)
         kwargs |= {"jk": jk, "act": act, "norm": None if by_edges else norm, "dropout": dropout}
-        self.model = model(in_channels, hidden_channels, num_layers, out_channels, **kwargs)
+        self.model: BasicGNN = model(in_channels, hidden_channels, num_layers, out_channels, **kwargs)
         if by_edges:
             convs = self.model.convs
             for i in range(len(convs) - (jk is None)):  # after the last layer only where others follow it

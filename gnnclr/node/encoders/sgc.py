@@ -32,10 +32,10 @@ class SGCEncoder(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, hops: int = 2):
         super().__init__()
-        self.in_channels = check_count("in_channels", in_channels)
-        self.out_channels = check_count("out_channels", out_channels)
-        self.hops = check_count("hops", hops, least=0)
-        self.linear = FeatureLinear(in_channels, out_channels)
+        self.in_channels: int = check_count("in_channels", in_channels)
+        self.out_channels: int = check_count("out_channels", out_channels)
+        self.hops: int = check_count("hops", hops, least=0)
+        self.linear: FeatureLinear = FeatureLinear(in_channels, out_channels)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """The embeddings of all nodes."""

@@ -54,17 +54,17 @@ class SignedEncoder(nn.Module):
         hops: int = 2,
     ):
         super().__init__()
-        self.in_channels = check_count("in_channels", in_channels)
-        self.out_channels = check_count("out_channels", out_channels)
-        self.dropout = check_probability("dropout", dropout)
+        self.in_channels: int = check_count("in_channels", in_channels)
+        self.out_channels: int = check_count("out_channels", out_channels)
+        self.dropout: float = check_probability("dropout", dropout)
         check_count("hidden_channels", hidden_channels)
-        self.hops = check_count("hops", hops, least=0)
-        self.first = FeatureLinear(in_channels, hidden_channels)
-        self.convs = nn.ModuleList(
+        self.hops: int = check_count("hops", hops, least=0)
+        self.first: FeatureLinear = FeatureLinear(in_channels, hidden_channels)
+        self.convs: nn.ModuleList = nn.ModuleList(
             SignedMessagePassing(hidden_channels, hidden_channels, constraint)
             for _ in range(check_count("num_layers", num_layers))
         )
-        self.last = nn.Linear(hidden_channels, out_channels)
+        self.last: nn.Linear = nn.Linear(hidden_channels, out_channels)
         self._adjacency = TensorMemo(as_adjacency)
 
     def reset_parameters(self) -> None:

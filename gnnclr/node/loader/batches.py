@@ -38,8 +38,9 @@ class SubgraphLoader(EpochBatches):
 
     def __init__(self, data: Data, batch_size: int = 4096, seed: int = 0, rank: int = 0, world_size: int = 1):
         super().__init__(seed, rank, world_size)
-        self.batch_size = check_count("batch_size", batch_size)
-        self.subgraphs, self.num_nodes = InducedSubgraphs(data), int(data.num_nodes)
+        self.batch_size: int = check_count("batch_size", batch_size)
+        self.subgraphs: InducedSubgraphs = InducedSubgraphs(data)
+        self.num_nodes: int = int(data.num_nodes)
         self._length = -(-self.num_nodes // (batch_size * world_size))
         if not 0 < self._length * world_size <= self.num_nodes:
             raise ValueError(f"'data' must have a node for each of {world_size} processes (got {self.num_nodes} nodes)")
@@ -102,7 +103,7 @@ class CommunityLoader(SubgraphLoader):
         super().__init__(data, batch_size, **kwargs)
         if callable(community):
             community = community(data.x, edges_of(data), self.seed)
-        self.community = contiguous(check_community("community", community, self.num_nodes)).cpu()
+        self.community: Tensor = contiguous(check_community("community", community, self.num_nodes)).cpu()
 
     def order(self, generator: torch.Generator) -> Tensor:
         """Communities at random, and their nodes at random."""

@@ -31,7 +31,8 @@ class InducedSubgraphs:
     def __init__(self, data: Data):
         data = check_node_data(data)
         source, target = data.edge_index
-        self.data, self._order = data, None
+        self.data: Data = data
+        self._order = None
         if not bool((target[1:] >= target[:-1]).all()):
             self._order = torch.argsort(target, stable=True)
             source, target = source[self._order], target[self._order]

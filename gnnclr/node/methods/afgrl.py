@@ -95,8 +95,10 @@ class AFGRL(NodeMethod):
             size = width(encoder, "predictor")
             predictor = MLP([size, 2 * size, size], act="prelu", norm="batch_norm")
         self.predictor = predictor
-        self.k, self.num_clusters, self.num_runs = k, num_clusters, num_runs
-        self.target = MomentumEncoder(encoder, momentum, steps)
+        self.k: int = k
+        self.num_clusters: int = num_clusters
+        self.num_runs: int = num_runs
+        self.target: MomentumEncoder = MomentumEncoder(encoder, momentum, steps)
 
     def positives(self, h: Tensor, target: Tensor, edge_index: Tensor) -> Tensor:
         """The pairs of similar nodes [2, m]: neighbors among ``target`` and nodes, each node with itself first.

@@ -28,7 +28,7 @@ class BetaMixture(nn.Module):
     def __init__(self, weight: float = 0.05, iterations: int = 10):
         super().__init__()
         check_number("weight", weight, above=0, below=1)
-        self.iterations = check_count("iterations", iterations)
+        self.iterations: int = check_count("iterations", iterations)
         self.register_buffer("alpha", torch.tensor([1.0, 2.0]))
         self.register_buffer("beta", torch.tensor([2.0, 1.0]))
         self.register_buffer("weight", torch.tensor([1 - weight, weight]))

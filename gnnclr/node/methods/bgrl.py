@@ -55,9 +55,11 @@ class BGRL(NodeMethod):
             size = width(encoder, "predictor")
             predictor = MLP([size, 512, size], act="prelu", norm=None)
         self.predictor = predictor
-        self.views = check_two_views((grace_view(0.5, 0.2), grace_view(0.4, 0.1)) if views is None else views)
-        self.loss = NegativeCosineLoss() if loss is None else loss
-        self.target = MomentumEncoder(encoder, momentum, steps)
+        self.views: tuple[View, View] = check_two_views(
+            (grace_view(0.5, 0.2), grace_view(0.4, 0.1)) if views is None else views
+        )
+        self.loss: nn.Module = NegativeCosineLoss() if loss is None else loss
+        self.target: MomentumEncoder = MomentumEncoder(encoder, momentum, steps)
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two fresh views of the graph, and ``alignment`` and ``uniformity`` of the embeddings."""

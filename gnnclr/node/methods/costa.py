@@ -75,10 +75,13 @@ class COSTA(NodeMethod):
         super().__init__(encoder)
         check_number("ratio", ratio, most=1, above=0)
         check_count("nonzeros", nonzeros)
-        self.projector = nn.Identity() if projector is None else projector
-        self.views = check_two_views((grace_view(0.2, 0.3), grace_view(0.4, 0.3)) if views is None else views)
-        self.loss = InfoNCELoss(temperature=0.4) if loss is None else loss
-        self.ratio, self.nonzeros = ratio, nonzeros
+        self.projector: nn.Module = nn.Identity() if projector is None else projector
+        self.views: tuple[View, View] = check_two_views(
+            (grace_view(0.2, 0.3), grace_view(0.4, 0.3)) if views is None else views
+        )
+        self.loss: nn.Module = InfoNCELoss(temperature=0.4) if loss is None else loss
+        self.ratio: float = ratio
+        self.nonzeros: int = nonzeros
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of sketches of two fresh views, and ``alignment`` and ``uniformity`` of their projections."""

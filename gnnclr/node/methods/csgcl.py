@@ -69,8 +69,10 @@ class CSGCL(StepCounter, GRACE):
         if views is None:
             views = (csgcl_view(0.2, 0.1, detector), csgcl_view(0.7, 0.2, detector))
         super().__init__(encoder, projector, views, NTXentLoss(temperature), self._weigh, batch_size)
-        self.temperature, self.gamma_max = temperature, check_positive("gamma", gamma)
-        self.start, self.detector = check_count("start", start, least=0), detector
+        self.temperature: float = temperature
+        self.gamma_max: float = check_positive("gamma", gamma)
+        self.start: int = check_count("start", start, least=0)
+        self.detector: Detector = detector
         self._strength = TensorMemo(self._compute)
         self._current: Tensor | None = None
 

@@ -76,13 +76,15 @@ class Decoupled(NodeMethod):
         if not isinstance(encoder, PropagatedMLP):
             raise ValueError(f"'encoder' must be a PropagatedMLP (got {type(encoder).__name__})")
         super().__init__(encoder)
-        self.projector = nn.Identity() if projector is None else projector
-        self.view = EdgeDrop(0.5) if view is None else view
-        self.loss = NTXentLoss(temperature=0.5) if loss is None else loss
-        self.feature_p = check_probability("feature_p", feature_p)
-        self.copies, self.seed = check_count("copies", copies, least=2), check_seed("seed", seed)
-        self.batch_size = check_count("batch_size", batch_size)
-        self.rewire, self.chunk_size = rewire, check_chunk_size(chunk_size)
+        self.projector: nn.Module = nn.Identity() if projector is None else projector
+        self.view: View = EdgeDrop(0.5) if view is None else view
+        self.loss: nn.Module = NTXentLoss(temperature=0.5) if loss is None else loss
+        self.feature_p: float = check_probability("feature_p", feature_p)
+        self.copies: int = check_count("copies", copies, least=2)
+        self.seed: int = check_seed("seed", seed)
+        self.batch_size: int = check_count("batch_size", batch_size)
+        self.rewire: Callable[..., Any] | None = rewire
+        self.chunk_size = check_chunk_size(chunk_size)
         self._cached = TensorMemo(self._propagate)
 
     def _propagate(self, x: Tensor, edges: Edges) -> list[Tensor]:

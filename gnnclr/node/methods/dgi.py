@@ -39,7 +39,7 @@ class DGI(NodeMethod):
         if discriminator is None:
             discriminator = BilinearDiscriminator(width(encoder, "discriminator"))
         self.discriminator = discriminator
-        self.corruption = FeatureShuffle() if corruption is None else corruption
+        self.corruption: View = FeatureShuffle() if corruption is None else corruption
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the graph and a fresh corruption of it, and the ``accuracy`` of the discriminator."""

@@ -25,7 +25,7 @@ class BilinearDiscriminator(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         check_count("channels", channels)
-        self.weight = nn.Parameter(torch.empty(channels, channels))
+        self.weight: nn.Parameter = nn.Parameter(torch.empty(channels, channels))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

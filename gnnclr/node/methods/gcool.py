@@ -78,18 +78,20 @@ class GCooL(StepCounter, NodeMethod):
     ):
         super().__init__(encoder)
         check_count("num_communities", num_communities, least=2)
-        self.projector = nn.Identity() if projector is None else projector
+        self.projector: nn.Module = nn.Identity() if projector is None else projector
         if views is None:
             views = (gca_view(0.4, 0.1, "pagerank"), gca_view(0.4, 0.1, "pagerank"))
-        self.views = check_two_views(views)
-        self.node_loss = CLIPLoss(temperature, learnable=False)
-        self.community_loss = ReSCLoss(temperature, similarity, gamma if similarity == "rbf" else 0.0)
-        self.temperature, self.similarity = temperature, check_choice("similarity", similarity, SIMILARITIES)
-        self.deca_weight = check_number("deca_weight", deca_weight, least=0)
+        self.views: tuple[View, View] = check_two_views(views)
+        self.node_loss: CLIPLoss = CLIPLoss(temperature, learnable=False)
+        self.community_loss: ReSCLoss = ReSCLoss(temperature, similarity, gamma if similarity == "rbf" else 0.0)
+        self.temperature: float = temperature
+        self.similarity: str = check_choice("similarity", similarity, SIMILARITIES)
+        self.deca_weight: float = check_number("deca_weight", deca_weight, least=0)
         check_number("gamma", gamma, least=0)
-        self.stride, self.alpha_rate = check_positive("stride", stride), check_positive("alpha_rate", alpha_rate)
+        self.stride: float = check_positive("stride", stride)
+        self.alpha_rate: float = check_positive("alpha_rate", alpha_rate)
         channels = width(encoder, "channels") if channels is None else check_count("channels", channels)
-        self.centers = nn.Parameter(torch.randn(num_communities, channels))
+        self.centers: nn.Parameter = nn.Parameter(torch.randn(num_communities, channels))
 
     def schedule(self) -> tuple[float, float]:
         r"""The weights :math:`\alpha(t)` and :math:`\beta(t)` of the current step."""

@@ -55,9 +55,9 @@ class GGD(NodeMethod):
             size = width(encoder, "projector")
             projector = nn.Linear(size, size)
         self.projector = projector
-        self.view = FeatureMask(0.2) if view is None else view
-        self.corruption = FeatureShuffle() if corruption is None else corruption
-        self.hops = check_count("hops", hops, least=0)
+        self.view: View = FeatureMask(0.2) if view is None else view
+        self.corruption: View = FeatureShuffle() if corruption is None else corruption
+        self.hops: int = check_count("hops", hops, least=0)
         self._adjacency = TensorMemo(as_adjacency)
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:

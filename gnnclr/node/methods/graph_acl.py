@@ -53,8 +53,8 @@ class GraphACL(NodeMethod):
             size = width(encoder, "predictor")
             predictor = nn.Linear(size, size)
         self.predictor = predictor
-        self.temperature = check_positive("temperature", temperature)
-        self.target = MomentumEncoder(encoder, momentum)
+        self.temperature: float = check_positive("temperature", temperature)
+        self.target: MomentumEncoder = MomentumEncoder(encoder, momentum)
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the graph, and the mean cosine ``positive`` of predictions and neighbors."""

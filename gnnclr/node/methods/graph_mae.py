@@ -67,12 +67,12 @@ class GraphMAE(NodeMethod):
     ):
         super().__init__(encoder)
         self.decoder = decoder
-        self.mask_rate = check_probability("mask_rate", mask_rate)
-        self.replace_rate = check_probability("replace_rate", replace_rate)
-        self.exponent = check_positive("exponent", exponent)
+        self.mask_rate: float = check_probability("mask_rate", mask_rate)
+        self.replace_rate: float = check_probability("replace_rate", replace_rate)
+        self.exponent: float = check_positive("exponent", exponent)
         size = width(encoder, "encoder.out_channels")
-        self.token = nn.Parameter(torch.zeros(check_count("in_channels", in_channels)))
-        self.bridge = nn.Linear(size, size, bias=False)
+        self.token: nn.Parameter = nn.Parameter(torch.zeros(check_count("in_channels", in_channels)))
+        self.bridge: nn.Linear = nn.Linear(size, size, bias=False)
 
     def mask(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Features with masked nodes [n, F], and the numbers of those [m].

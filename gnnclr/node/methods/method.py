@@ -1,5 +1,6 @@
 """The base of methods for graphs."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -107,7 +108,7 @@ class NodeMethod(nn.Module):
         return self.encode(check_node_data(data))
 
 
-def check_two_views(views: Any) -> tuple[Any, Any]:
+def check_two_views(views: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Returns ``views`` as a tuple if they are two transforms, and raises a :class:`ValueError` otherwise."""
     if not isinstance(views, (tuple, list)) or len(views) != 2 or not all(map(callable, views)):
         raise ValueError(f"'views' must be two transforms (got {describe(views)})")

@@ -70,13 +70,13 @@ class MultiplexContrast(NodeMethod):
         fusion: str = "mean",
     ):
         super().__init__(encoder if isinstance(encoder, nn.Module) else nn.ModuleList(encoder))
-        self.loss = NTXentLoss(temperature=0.4) if loss is None else loss
-        self.projector = nn.Identity() if projector is None else projector
+        self.loss: nn.Module = NTXentLoss(temperature=0.4) if loss is None else loss
+        self.projector: nn.Module = nn.Identity() if projector is None else projector
         if views is not None and not all(map(callable, views if isinstance(views, (list, tuple)) else [views])):
             raise ValueError(f"'views' must be a transform, or one for each relation (got {describe(views)})")
-        self.views = views
+        self.views: View | Sequence[View] | None = views
         self.rewire = rewire
-        self.fusion = check_choice("fusion", fusion, ("mean", "cat"))
+        self.fusion: str = check_choice("fusion", fusion, ("mean", "cat"))
         self._union = TensorMemo(_union)
 
     def graphs(self, data: MultiplexData) -> list[Data]:

@@ -72,7 +72,7 @@ class MultiplexGCooL(MultiplexContrast):
         settings = {"temperature": temperature, "similarity": similarity, "deca_weight": deca_weight, "gamma": gamma}
         settings |= {"stride": stride, "alpha_rate": alpha_rate, "channels": channels}
         # Centers, assignments and schedule, and no encoder of its own.
-        self.communities = GCooL(nn.Identity(), None, num_communities, **settings)
+        self.communities: GCooL = GCooL(nn.Identity(), None, num_communities, **settings)
 
     def training_step_loss(self, data: MultiplexData) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the relations; ``alignment`` and ``uniformity`` of the projections, and the losses of the

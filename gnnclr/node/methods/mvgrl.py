@@ -58,7 +58,7 @@ class MVGRL(NodeMethod):
         if discriminator is None:
             discriminator = BilinearDiscriminator(width(encoder, "discriminator"))
         self.discriminator = discriminator
-        self.corruption = FeatureShuffle() if corruption is None else corruption
+        self.corruption: View = FeatureShuffle() if corruption is None else corruption
         self._diffusion = TensorMemo(ppr_matrix if diffusion is None else diffusion)
 
     def _encode(self, data: Data) -> tuple[Tensor, Tensor]:

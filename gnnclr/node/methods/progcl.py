@@ -68,9 +68,10 @@ class ProGCL(StepCounter, TwoView):
             views = (gca_view(0.6, 0.2, "eigenvector"), gca_view(0.3, 0.3, "eigenvector"))
         loss = NTXentLoss(check_positive("temperature", temperature))
         super().__init__(encoder, loss, projector, views, batch_size)
-        self.temperature, self.start = temperature, check_count("start", start, least=0)
-        self.num_negatives = check_count("num_negatives", num_negatives, least=2)
-        self.mixture = BetaMixture(weight)
+        self.temperature: float = temperature
+        self.start: int = check_count("start", start, least=0)
+        self.num_negatives: int = check_count("num_negatives", num_negatives, least=2)
+        self.mixture: BetaMixture = BetaMixture(weight)
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two fresh views of the graph, and ``alignment`` and ``uniformity`` of the projections."""

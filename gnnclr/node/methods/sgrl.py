@@ -48,9 +48,10 @@ class SGRL(NodeMethod):
         if predictor is None:
             size = width(encoder, "predictor")
             predictor = nn.Sequential(nn.Linear(size, size), nn.PReLU())
-        self.predictor, self.hops = predictor, check_count("hops", hops, least=0)
-        self.momentum = check_probability("momentum", momentum)
-        self.target = copy.deepcopy(encoder)
+        self.predictor: nn.Module = predictor
+        self.hops: int = check_count("hops", hops, least=0)
+        self.momentum: float = check_probability("momentum", momentum)
+        self.target: nn.Module = copy.deepcopy(encoder)
         self._adjacency = TensorMemo(as_adjacency)
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:

@@ -69,9 +69,11 @@ class SUGRL(NodeMethod):
                 raise ValueError(f"'{name}' must be {size} numbers, none negative (got {describe(value)})")
         for name, value in (("num_negatives", num_negatives), ("num_neighbors", num_neighbors)):
             check_count(name, value)
-        self.margins, self.weights = tuple(margins), tuple(weights)
-        self.num_negatives, self.num_neighbors = num_negatives, num_neighbors
-        self.dropout = check_probability("dropout", dropout)
+        self.margins: tuple[float, ...] = tuple(margins)
+        self.weights: tuple[float, ...] = tuple(weights)
+        self.num_negatives: int = num_negatives
+        self.num_neighbors: int = num_neighbors
+        self.dropout: float = check_probability("dropout", dropout)
         self._adjacency, self._neighbors = TensorMemo(as_adjacency), TensorMemo(_table)
 
     def training_step_loss(self, data: Data) -> tuple[Tensor, dict[str, Tensor]]:

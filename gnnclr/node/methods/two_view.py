@@ -52,8 +52,10 @@ class TwoView(NodeMethod):
         self.batch_size: int | Callable[..., Any] | None = (
             batch_size if draws else check_count("batch_size", batch_size)
         )
-        self.projector = nn.Identity() if projector is None else projector
-        self.views = check_two_views((grace_view(0.2, 0.3), grace_view(0.4, 0.4)) if views is None else views)
+        self.projector: nn.Module = nn.Identity() if projector is None else projector
+        self.views: tuple[View, View] = check_two_views(
+            (grace_view(0.2, 0.3), grace_view(0.4, 0.4)) if views is None else views
+        )
 
     def draw(self, data: Data) -> Tensor | None:
         """The nodes of a step [b], or ``None`` for all."""

@@ -34,8 +34,10 @@ class WithFeatures(NodeMethod):
 
     def __init__(self, method: torch.nn.Module, weight: float = 1.0, alpha: float = 0.1, hops: int = 10):
         super().__init__(torch.nn.Identity())
-        self.method, self.weight = method, check_positive("weight", weight)
-        self.alpha, self.hops = check_probability("alpha", alpha), check_count("hops", hops, least=0)
+        self.method: torch.nn.Module = method
+        self.weight: float = check_positive("weight", weight)
+        self.alpha: float = check_probability("alpha", alpha)
+        self.hops: int = check_count("hops", hops, least=0)
         self._features = TensorMemo(self._propagate)
         if isinstance(method, NodeMethod):
             self._unused = method._unused  # said once for both

@@ -52,14 +52,15 @@ class FittedRewiring(RuleOfFindings):
         if not callable(find):
             raise ValueError(f"'find' must be callable (got {describe(find)})")
         self.find = find
-        self.every, self.seed = check_count("every", every, optional=True), check_seed("seed", seed)
+        self.every: int | None = check_count("every", every, optional=True)
+        self.seed: int = check_seed("seed", seed)
         self.epoch = 0
         self._whole: Data | None = None
         self._made = TensorMemo(self._make)
 
     def start_epoch(self, epoch: int) -> None:
         """Says which epoch begins."""
-        self.epoch = epoch
+        self.epoch: int = epoch
 
     def bind(self, data: Data) -> "FittedRewiring":
         """Takes ``data`` for the graph whose subgraphs the steps see, and returns itself."""
@@ -78,7 +79,7 @@ class FittedRewiring(RuleOfFindings):
         check_features(data)
         data = self._whole if self._whole is not None and "n_id" in data else data
         turn = 0 if self.every is None else self.epoch // self.every
-        self.fitted = self._made(data.x, edges_of(data), self.seed + turn)
+        self.fitted: BaseTransform | None = self._made(data.x, edges_of(data), self.seed + turn)
         return self
 
     def _make(self, x: Tensor, edges: Edges, seed: int) -> BaseTransform:

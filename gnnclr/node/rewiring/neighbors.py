@@ -22,10 +22,10 @@ class NeighborTable:
         if weight is not None:
             edge_index, weight = edge_index[:, weight > 0], weight[weight > 0]
         order = torch.argsort(edge_index[1], stable=True)
-        self.pointer = index2ptr(edge_index[1][order], num_nodes)
-        self.neighbor = edge_index[0][order]
+        self.pointer: Tensor = index2ptr(edge_index[1][order], num_nodes)
+        self.neighbor: Tensor = edge_index[0][order]
         #: The sum of the weights up to each edge, from zero on [e + 1].
-        self.cumulative = None if weight is None else F.pad(weight[order].double().cumsum(0), (1, 0))
+        self.cumulative: Tensor | None = None if weight is None else F.pad(weight[order].double().cumsum(0), (1, 0))
 
 
 def sample_neighbors(table: NeighborTable, k: int) -> Tensor:

@@ -22,7 +22,8 @@ class PropagatedNeighbors:
     """
 
     def __init__(self, k: int = 30, hops: int = 2):
-        self.k, self.hops = check_count("k", k), check_count("hops", hops, least=0)
+        self.k: int = check_count("k", k)
+        self.hops: int = check_count("hops", hops, least=0)
 
     def __call__(self, x: Tensor, edge_index: Edges, seed: int = 0) -> Tensor:
         """The neighbors of all nodes; nothing is drawn, and the seed is not used."""

@@ -32,7 +32,8 @@ class StratifiedNodes:
     def __init__(self, find: Callable[..., Any], size: int = 1024):
         if not callable(find):
             raise ValueError(f"'find' must be callable (got {describe(find)})")
-        self.find, self.size = find, check_count("size", size)
+        self.find: Callable[..., Any] = find
+        self.size: int = check_count("size", size)
         self._found = TensorMemo(find)
 
     def __call__(self, data: Data) -> Tensor | None:

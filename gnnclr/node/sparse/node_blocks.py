@@ -43,9 +43,10 @@ class InEdges:
             assert isinstance(index, Tensor)  # as what it is made of
             edge_index = index
         order = torch.argsort(edge_index[1], stable=True)
-        self.source, self.pointer = edge_index[0, order], index2ptr(edge_index[1, order], num_nodes)
-        self.weight = None if weight is None else weight[order]
-        self.place = torch.full((num_nodes,), -1, device=order.device)
+        self.source: Tensor = edge_index[0, order]
+        self.pointer: Tensor = index2ptr(edge_index[1, order], num_nodes)
+        self.weight: Tensor | None = None if weight is None else weight[order]
+        self.place: Tensor = torch.full((num_nodes,), -1, device=order.device)
 
     def convolve(self, conv: Callable[[Tensor, Edges], Tensor], x: Tensor, batch_size: int) -> Tensor:
         """The output of a layer at all nodes [n, d].

@@ -66,8 +66,9 @@ def feature_weight(x: Tensor, weight: Tensor) -> Tensor:
 
 class _Adaptive(BaseTransform):
     def __init__(self, p: float = 0.3, centrality: str = "degree", threshold: float = 0.7):
-        self.p, self.threshold = check_probability("p", p), check_probability("threshold", threshold)
-        self.centrality = check_choice("centrality", centrality, CENTRALITIES)
+        self.p: float = check_probability("p", p)
+        self.threshold: float = check_probability("threshold", threshold)
+        self.centrality: str = check_choice("centrality", centrality, CENTRALITIES)
         self._probability = TensorMemo(self._compute)
 
     def _compute(self, *parts: Any) -> Tensor:

@@ -69,7 +69,8 @@ class CommunityEdgeDrop(BaseTransform):
     of_whole_graph: ClassVar[bool] = True
 
     def __init__(self, p: float = 0.3, detector: Detector = leiden, threshold: float = 1.0):
-        self.p, self.threshold = check_probability("p", p), check_probability("threshold", threshold)
+        self.p: float = check_probability("p", p)
+        self.threshold: float = check_probability("threshold", threshold)
         self.detector = detector
         self._probability = TensorMemo(self._compute)
 
@@ -115,7 +116,8 @@ class CommunityFeatureMask(BaseTransform):
     of_whole_graph: ClassVar[bool] = True
 
     def __init__(self, p: float = 0.1, detector: Detector = leiden, threshold: float = 0.7):
-        self.p, self.threshold = check_probability("p", p), check_probability("threshold", threshold)
+        self.p: float = check_probability("p", p)
+        self.threshold: float = check_probability("threshold", threshold)
         self.detector = detector
         self._probability = TensorMemo(self._compute)
 

@@ -33,7 +33,8 @@ class CompactFeatures(FittedTransform):
     """
 
     def __init__(self, num_components: int = 512, seed: int = 0):
-        self.num_components, self.seed = check_count("num_components", num_components), check_seed("seed", seed)
+        self.num_components: int = check_count("num_components", num_components)
+        self.seed: int = check_seed("seed", seed)
 
     def fit(self, data: Data) -> tuple[dict[str, Tensor], Tensor]:
         """The weight of each word and the directions [K, F], where they are needed, and the features."""

@@ -137,8 +137,9 @@ class PPRDiffusion(BaseTransform):
     """
 
     def __init__(self, alpha: float = 0.2, k: int = 64, steps: int = 20):
-        self.alpha = check_number("alpha", alpha, least=1e-6, most=1 - 1e-6)
-        self.k, self.steps = check_count("k", k), check_count("steps", steps)
+        self.alpha: float = check_number("alpha", alpha, least=1e-6, most=1 - 1e-6)
+        self.k: int = check_count("k", k)
+        self.steps: int = check_count("steps", steps)
         self._edges = TensorMemo(self._compute)
 
     def forward(self, data: Data) -> Data:

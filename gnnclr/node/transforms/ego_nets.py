@@ -26,7 +26,8 @@ class EgoNets(BaseTransform):
     """
 
     def __init__(self, p: float = 0.1, num_hops: int = 1):
-        self.p, self.num_hops = check_probability("p", p), check_count("num_hops", num_hops)
+        self.p: float = check_probability("p", p)
+        self.num_hops: int = check_count("num_hops", num_hops)
 
     def forward(self, data: Data) -> Data:
         """The graph with the edges of the ego nets; their attributes stay with them."""

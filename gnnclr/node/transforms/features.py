@@ -116,7 +116,8 @@ class SVDFeatures(FittedTransform):
     """
 
     def __init__(self, num_components: int = 512, seed: int = 0):
-        self.num_components, self.seed = check_count("num_components", num_components), check_seed("seed", seed)
+        self.num_components: int = check_count("num_components", num_components)
+        self.seed: int = check_seed("seed", seed)
 
     def fit(self, data: Data) -> tuple[dict[str, Tensor], Tensor]:
         """The directions [K, F], and the features along them."""

@@ -23,7 +23,8 @@ class EdgeDrop(BaseTransform):
     """
 
     def __init__(self, p: float = 0.3, force_undirected: bool = False):
-        self.p, self.force_undirected = check_probability("p", p), force_undirected
+        self.p: float = check_probability("p", p)
+        self.force_undirected: bool = force_undirected
 
     def forward(self, data: Data) -> Data:
         """The graph without the dropped edges; their attributes go with them."""
@@ -48,7 +49,7 @@ class FeatureMask(BaseTransform):
     """
 
     def __init__(self, p: float = 0.3):
-        self.p = check_probability("p", p)
+        self.p: float = check_probability("p", p)
 
     def forward(self, data: Data) -> Data:
         """The graph with masked ``x``, dense or sparse CSR as it was."""

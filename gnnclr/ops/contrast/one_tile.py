@@ -43,13 +43,13 @@ class OneTile:
         self.own = self.pairs(n)
         positive = self.positives()
         self.own.fill_(0.0)
-        self.total = self.totals()
-        self.loss = (self.total / positive).log1p_().sum().div_(count)
+        self.total: Tensor = self.totals()
+        self.loss: Tensor = (self.total / positive).log1p_().sum().div_(count)
         if wanted:
             #: The share of each anchor, and where it has several positives of each of them.
-            self.share = (positive + self.total).reciprocal_()
+            self.share: Tensor = (positive + self.total).reciprocal_()
             #: The gradient over what shares say.
-            self.factor = scale / count
+            self.factor: float = scale / count
 
     @classmethod
     def suits(cls, rows: Tensor, n: int, scale: float | Tensor) -> bool:

@@ -38,11 +38,16 @@ class Pairs:
     one_tile: ClassVar[type[OneTile]]
 
     def __init__(self, z: Tensor, scale: float | Tensor, wanted: bool, joined: Any = None):
-        self.z, self.scale, self.wanted, self.joined = z, scale, wanted, joined
-        self.safe = is_safe(scale)
+        self.z: Tensor = z
+        self.scale: float | Tensor = scale
+        self.wanted: bool = wanted
+        self.joined: Any = joined
+        self.safe: bool = is_safe(scale)
         #: How much the log-partition of an anchor is above the score of its positive, and what their sum is divided by.
-        self.gap, self.count = self.gaps()
-        self.loss = softplus(self.gap, threshold=50.0).sum() / self.count
+        gap, count = self.gaps()
+        self.gap: Tensor = gap
+        self.count: float = count
+        self.loss: Tensor = softplus(self.gap, threshold=50.0).sum() / self.count
 
     @staticmethod
     def suits(x: Tensor, num_views: int, n: int, tau: float | None, joined: bool) -> bool:
@@ -84,7 +89,7 @@ class Pairs:
 class ViewPairs(Pairs):
     """All views of other samples repel."""
 
-    one_tile = ViewTile
+    one_tile: ClassVar[type[OneTile]] = ViewTile
 
     @staticmethod
     def suits(x: Tensor, num_views: int, n: int, tau: float | None, joined: bool) -> bool:
@@ -111,9 +116,9 @@ class ViewPairs(Pairs):
         if joined is not None:
             self.tiles.add(joined.total)
         #: The pairs of views, and the anchors of each, which are both.
-        self.pairs = list(itertools.combinations(range(num_views), 2))
-        self.ends = [slice(a, b + 1, b - a) for a, b in self.pairs]
-        self.lse = self.tiles.lse.view(num_views, n)
+        self.pairs: list[tuple[int, int]] = list(itertools.combinations(range(num_views), 2))
+        self.ends: list[slice] = [slice(a, b + 1, b - a) for a, b in self.pairs]
+        self.lse: Tensor = self.tiles.lse.view(num_views, n)
         score = torch.stack([torch.linalg.vecdot(self.z[a], self.z[b]) for a, b in self.pairs]).mul_(self.scale)
         gap = torch.stack([self.lse[ends] for ends in self.ends]) - score.unsqueeze(1)
         return gap, 2 * len(self.pairs) * (n if joined is None else joined.rows_each / num_views)
@@ -144,7 +149,7 @@ class ViewPairs(Pairs):
 class KeyPairs(Pairs):
     """Rows of the first view are anchors, and keys of others, in the second, repel."""
 
-    one_tile = KeyTile
+    one_tile: ClassVar[type[OneTile]] = KeyTile
 
     @staticmethod
     def suits(x: Tensor, num_views: int, n: int, tau: float | None, joined: bool) -> bool:
@@ -162,8 +167,9 @@ class KeyPairs(Pairs):
         keys, first, count = (k, 0, n) if joined is None else (joined.rows, joined.own.start, joined.rows_each)
         score, options = torch.linalg.vecdot(q, k).mul_(self.scale), {}
         if self.wanted:
-            self.out, share = torch.empty_like(self.z), self.scale / count
-            self.to_keys = self.out[1] if joined is None else torch.zeros_like(keys)
+            self.out: Tensor = torch.empty_like(self.z)
+            share = self.scale / count
+            self.to_keys: Tensor = self.out[1] if joined is None else torch.zeros_like(keys)
             options = {
                 "weigh": lambda lse, rows: torch.sigmoid(lse - score[rows]).mul_(share),
                 "out": (self.out[0], self.to_keys),
@@ -184,7 +190,7 @@ class KeyPairs(Pairs):
 class TowerPairs(Pairs):
     """Rows of both views are anchors, and rows of other samples in the other view repel."""
 
-    one_tile = TowerTile
+    one_tile: ClassVar[type[OneTile]] = TowerTile
 
     @staticmethod
     def join(x: Tensor, num_views: int, sizes: list[int]) -> tuple[JoinedRows, JoinedRows]:
@@ -198,9 +204,9 @@ class TowerPairs(Pairs):
         options = {"shifted": not self.safe, "keep": self.wanted}
         for own, others in zip((b, a), self.joined or ()):
             others.compare(own, self.scale, **options)
-        self.tiles = TwoSideTiles(a, b, SampleDiagonals(n), self.scale, **options)
+        self.tiles: TwoSideTiles = TwoSideTiles(a, b, SampleDiagonals(n), self.scale, **options)
         #: Sums of exponentials, or where they are shifted their logarithms [2, n].
-        self.total = torch.stack([self.tiles.total, self.tiles.of_cols])
+        self.total: Tensor = torch.stack([self.tiles.total, self.tiles.of_cols])
         if self.joined is not None:
             more = torch.stack([others.total for others in reversed(self.joined)])
             self.total = self.total.add_(more) if self.safe else torch.logaddexp(self.total, more)

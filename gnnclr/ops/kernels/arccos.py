@@ -53,7 +53,8 @@ class LogArcCosine(GapKernel):
     def __init__(self, order: int = 1, temperature: float = 0.1):
         if check_positive("temperature", temperature) > 1:
             raise ValueError(f"'temperature' of an arc-cosine kernel must be at most 1 (got {temperature:g})")
-        self.order, self.temperature = check_count("order", order, most=3), temperature
+        self.order: int = check_count("order", order, most=3)
+        self.temperature: float = temperature
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Values and slopes by the gap."""

@@ -82,7 +82,9 @@ class _GaussianSimilarity(DistanceKernel):
     """
 
     def __init__(self, divergence: str, sigma: float = 1.0, mu: float = 1.0, tsallis_alpha: float = 1.5):
-        self.divergence, self.sigma, self.mu = divergence, check_positive("sigma", sigma), check_positive("mu", mu)
+        self.divergence: str = divergence
+        self.sigma: float = check_positive("sigma", sigma)
+        self.mu: float = check_positive("mu", mu)
         self.tsallis_alpha = tsallis_alpha
         self._rate = -1 / (2 * sigma**2)
         f_divergence(divergence, tsallis_alpha)

@@ -1,6 +1,7 @@
 """Mixtures of kernels under one logarithm."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -20,7 +21,9 @@ class LogSum(PairKernel):
     """
 
     def __init__(self, first: PairKernel, second: PairKernel, weight: float = 0.5):
-        self.first, self.second, self.weight = first, second, check_number("weight", weight, above=0, below=1)
+        self.first: PairKernel = first
+        self.second: PairKernel = second
+        self.weight: float = check_number("weight", weight, above=0, below=1)
         #: Whether both read the same argument, such as the squared distance.
         self._one = type(first).tile is type(second).tile
 
@@ -70,7 +73,9 @@ class LogConcatenation(PairKernel):
     """
 
     def __init__(self, first: PairKernel, second: PairKernel, weight: float = 0.5):
-        self.first, self.second, self.weight = first, second, check_number("weight", weight, above=0, below=1)
+        self.first: PairKernel = first
+        self.second: PairKernel = second
+        self.weight: float = check_number("weight", weight, above=0, below=1)
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Values, and slopes by the two arguments, stacked."""
@@ -115,8 +120,9 @@ class OnHalf(PairKernel):
     """
 
     def __init__(self, kernel: PairKernel, half: int):
-        self.kernel, self.half = kernel, check_count("half", half, least=0, most=1)
-        self.evaluate = kernel.evaluate
+        self.kernel: PairKernel = kernel
+        self.half: int = check_count("half", half, least=0, most=1)
+        self.evaluate: Callable[[Tensor], tuple[Tensor, Tensor]] = kernel.evaluate
 
     def tile(self, q: Tensor, k: Tensor) -> Tensor:
         """The argument of all pairs of rows [n, m]."""

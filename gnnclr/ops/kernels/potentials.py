@@ -14,7 +14,7 @@ class Gaussian(DistanceKernel):
     """
 
     def __init__(self, t: float = 2.0):
-        self.t = check_positive("t", t)
+        self.t: float = check_positive("t", t)
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Values and slopes by the squared distance."""
@@ -31,7 +31,8 @@ class Logarithmic(DistanceKernel):
     """
 
     def __init__(self, t: float = 2.0, factor: float = 1.0):
-        self.t, self.factor = check_positive("t", t), check_positive("factor", factor)
+        self.t: float = check_positive("t", t)
+        self.factor: float = check_positive("factor", factor)
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Values and slopes by the squared distance."""
@@ -47,7 +48,7 @@ class InverseMultiquadric(DistanceKernel):
     """
 
     def __init__(self, c: float = 2.0):
-        self.c = check_positive("c", c)
+        self.c: float = check_positive("c", c)
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Values and slopes by the squared distance."""

@@ -19,8 +19,8 @@ class NegativePower(DistanceKernel):
     """
 
     def __init__(self, gamma: float = 2.0, temperature: float = 1.0):
-        self.gamma = check_positive("gamma", gamma)
-        self.temperature = check_positive("temperature", temperature)
+        self.gamma: float = check_positive("gamma", gamma)
+        self.temperature: float = check_positive("temperature", temperature)
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Values and slopes by the squared distance."""

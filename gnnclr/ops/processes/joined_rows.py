@@ -30,20 +30,21 @@ class JoinedRows:
     """
 
     def __init__(self, x: Tensor, sizes: list[int]):
-        self.sizes, rank = sizes, dist.get_rank()
+        self.sizes: list[int] = sizes
+        rank = dist.get_rank()
         joined = gather_rows(x, sizes)
-        self.rows = joined.to(torch.promote_types(x.dtype, torch.float32))
+        self.rows: Tensor = joined.to(torch.promote_types(x.dtype, torch.float32))
         for part in slices(joined.size(0), ROWS):
             self.rows[part] = bring_to_unit(self.rows[part], in_place=True).rows
-        self.own = slice(sum(sizes[:rank]), sum(sizes[: rank + 1]))
-        self.rows_each = sum(sizes) / len(sizes)
+        self.own: slice = slice(sum(sizes[:rank]), sum(sizes[: rank + 1]))
+        self.rows_each: float = sum(sizes) / len(sizes)
 
     def compare(self, own: Tensor, scale: float | Tensor, shifted: bool, keep: bool) -> None:
         """Compares own rows, these or others, with the rows of other processes, all of which repel them; see
         :class:`OneSideTiles`."""
         self._tiles = OneSideTiles(own, self.rows, self.own, scale, shifted, keep)
         #: What others add to the partition of an own row [n].
-        self.total = self._tiles.total
+        self.total: Tensor = self._tiles.total
 
     def message(self, share: Tensor, of_these: Tensor | None = None) -> Tensor:
         """What the own rows that were compared and the rows of others have of each other, for own rows [n, d]; all

@@ -18,11 +18,12 @@ from gnnclr.ops.check import check_count
 from gnnclr.ops.paths import expand_path
 from gnnclr.processes import is_rank_zero
 from gnnclr.train.channels import build_data, build_module
+from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.interrupt import TrainingInterrupted
 from gnnclr.train.named_fields import name_field
 from gnnclr.train.recipe import parse_recipe
 from gnnclr.train.run_folder import claim_folder
-from gnnclr.train.search.criterion import choose_criterion
+from gnnclr.train.search.criterion import Criterion, choose_criterion
 from gnnclr.train.search.space import Space
 from gnnclr.train.search.summary import (
     best_table,
@@ -82,21 +83,22 @@ class Search:
         criterion: str | None = None,
     ) -> None:
         import_optuna()
-        self.configs = [configs] if isinstance(configs, str) else list(configs)
-        self.overrides, self.folder = [ALONE, *overrides], Path(folder)
-        self.recipe = parse_recipe(self.configs, self.overrides)
+        self.configs: list[str] = [configs] if isinstance(configs, str) else list(configs)
+        self.overrides: list[str] = [ALONE, *overrides]
+        self.folder: Path = Path(folder)
+        self.recipe: Namespace = parse_recipe(self.configs, self.overrides)
         if str(self.recipe.trainer.devices) != "1":
             raise RecipeError(
                 f"'trainer.devices' must be 1 in a search (got {self.recipe.trainer.devices}); start the command "
                 f"several times instead: its processes share the trials"
             )
-        self.settings = plain_settings(self.recipe)
-        self.dataset = self.settings["data"].get("init_args", {}).get("dataset")
-        self.space = self._space(space)
-        self.data = build_data(self.recipe)
+        self.settings: dict[str, Any] = plain_settings(self.recipe)
+        self.dataset: str | None = self.settings["data"].get("init_args", {}).get("dataset")
+        self.space: Space = self._space(space)
+        self.data: ContrastiveData = build_data(self.recipe)
         self.data.prepare_data()
         self.data.setup("fit")
-        self.criterion = choose_criterion(criterion, self.data)
+        self.criterion: Criterion = choose_criterion(criterion, self.data)
         for chosen in self.space.corners():
             self._check(self._recipe(chosen))
 

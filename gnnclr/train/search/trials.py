@@ -12,6 +12,7 @@ from gnnclr.train.run_folder import claim_folder
 from gnnclr.train.search.space import Space
 
 if TYPE_CHECKING:
+    from optuna import Study
     from optuna.trial import FrozenTrial, Trial
 
 #: Seconds between two looks at what other processes do.
@@ -41,10 +42,11 @@ class Trials:
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
 
-        self.folder, self.space = Path(folder).resolve(), space
+        self.folder: Path = Path(folder).resolve()
+        self.space: Space = space
         with self._alone():
             storage = JournalStorage(JournalFileBackend(str(self.folder / "journal.log")))
-            self.study = optuna.create_study(
+            self.study: Study = optuna.create_study(
                 storage=storage, study_name="search", direction="maximize", load_if_exists=True
             )
             found = self.study.user_attrs.get("record", record)

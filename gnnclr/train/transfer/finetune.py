@@ -33,7 +33,8 @@ class Classifier(nn.Module):
 
     def __init__(self, backbone: Backbone, width: int, classes: int) -> None:
         super().__init__()
-        self.backbone, self.head = copy.deepcopy(backbone), nn.Linear(width, classes).to(device_of(backbone))
+        self.backbone: Backbone = copy.deepcopy(backbone)
+        self.head: nn.Linear = nn.Linear(width, classes).to(device_of(backbone))
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jsonargparse import Namespace
 from torch import Tensor
 
 from gnnclr.configs import RecipeError
@@ -62,13 +63,14 @@ class Transfer:
     """
 
     def __init__(self, run: Run, overrides: Sequence[str], epochs: int = 0) -> None:
-        self.run, self.epochs = run, check_count("finetune", epochs, least=0)
+        self.run: Run = run
+        self.epochs: int = check_count("finetune", epochs, least=0)
         for word in overrides:
             if word.startswith("--") and not word.startswith("--data."):
                 raise RecipeError(f"only fields of 'data' go with --run and --data.dataset (got {word!r})")
             if re.match(r"--data\.(init_args\.)?(size|labels)\b", word):
                 raise RecipeError(f"{word.split('=')[0][2:]!r} must not be given: it is that of the run (got {word!r})")
-        self.recipe = parse_recipe(RECIPE, [*overrides, "--data.labels=true"])
+        self.recipe: Namespace = parse_recipe(RECIPE, [*overrides, "--data.labels=true"])
 
     @names_fields
     def evaluate(self) -> dict[str, Any]:

@@ -52,7 +52,8 @@ class Backbone(nn.Module):
 
     def __init__(self, features: nn.Module, square: CentralSquare | None = None) -> None:
         super().__init__()
-        self.features, self.square = features, square
+        self.features: nn.Module = features
+        self.square: CentralSquare | None = square
         #: The settings of the encoder and what is known of its training, as plain values, where it is that of a run.
         self.origin: dict[str, Any] | None = None
 

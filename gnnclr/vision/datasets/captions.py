@@ -42,7 +42,8 @@ class Captions:
     """
 
     def __init__(self, length: int = 8, buckets: int = 4096):
-        self.length, self.buckets = check_count("length", length), check_count("buckets", buckets)
+        self.length: int = check_count("length", length)
+        self.buckets: int = check_count("buckets", buckets)
 
     def of_images(self, images: Tensor, labels: Tensor, classes: Sequence[str]) -> list[list[str]]:
         """Captions of each image, the same number for all.

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 #: Names of the folder of a part, in small or capital letters.
-PARTS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+PARTS: dict[str, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
 #: Formats that Pillow knows and does not read, or only with other programs.
 UNREADABLE = ("BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF")
 

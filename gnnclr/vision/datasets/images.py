@@ -39,7 +39,7 @@ class Images:
     classes: list[str]
     extra: Tensor | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("train", "val", "test"):
             images, labels = getattr(self, name)
             if images.dim() != 4 or images.dtype != torch.uint8:

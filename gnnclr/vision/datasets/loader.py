@@ -46,8 +46,10 @@ class SampleLoader(EpochBatches):
         self.num_samples = num_samples
         if labels is not None and labels.shape != (num_samples,):
             raise ValueError(f"'labels' must have shape [{num_samples}] (got {describe(labels)})")
-        self.labels, self.batch_size = labels, check_count("batch_size", batch_size)
-        self.shuffle, self.drop_last = shuffle, shuffle if drop_last is None else drop_last
+        self.labels: Tensor | None = labels
+        self.batch_size: int = check_count("batch_size", batch_size)
+        self.shuffle: bool = shuffle
+        self.drop_last: bool = shuffle if drop_last is None else drop_last
         self.selection = selection
         #: The last epoch whose batches were selected, and their order.
         self._selected: tuple[int, Tensor | None] = (-1, None)

@@ -30,12 +30,15 @@ class SlimResNet(nn.Module):
         if not widths or not all(is_number(size, int) and size > 0 for size in widths):
             raise ValueError(f"'widths' must be positive integers (got {describe(widths)})")
         check_count("stem_stride", stem_stride)
-        self.in_channels, self.out_features = check_count("in_channels", in_channels), widths[-1]
-        self.stem = nn.Sequential(
+        self.in_channels: int = check_count("in_channels", in_channels)
+        self.out_features: int = widths[-1]
+        self.stem: nn.Sequential = nn.Sequential(
             nn.Conv2d(in_channels, widths[0], 3, stem_stride, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(True)
         )
         before = (widths[0], *widths[:-1])
-        self.stages = nn.Sequential(*(BasicBlock(i, o, 1 + (k > 0)) for k, (i, o) in enumerate(zip(before, widths))))
+        self.stages: nn.Sequential = nn.Sequential(
+            *(BasicBlock(i, o, 1 + (k > 0)) for k, (i, o) in enumerate(zip(before, widths)))
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -64,10 +67,10 @@ class BasicBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1):
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(out_channels)
+        self.conv1: nn.Conv2d = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.norm1: nn.BatchNorm2d = nn.BatchNorm2d(out_channels)
+        self.conv2: nn.Conv2d = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.norm2: nn.BatchNorm2d = nn.BatchNorm2d(out_channels)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_channels != out_channels:
             self.shortcut = nn.Sequential(

@@ -25,17 +25,18 @@ class TextEncoder(nn.Module):
 
     def __init__(self, out_channels: int = 64, layers: int = 1, heads: int = 4, length: int = 8, buckets: int = 4096):
         super().__init__()
-        self.out_channels, self.length = check_count("out_channels", out_channels), check_count("length", length)
+        self.out_channels: int = check_count("out_channels", out_channels)
+        self.length: int = check_count("length", length)
         if out_channels % check_count("heads", heads):
             raise ValueError(f"'heads' must divide the {out_channels} channels (got {heads})")
-        self.words = nn.Embedding(check_count("buckets", buckets) + 1, out_channels, padding_idx=0)
-        self.places = nn.Parameter(0.02 * torch.randn(length, out_channels))
+        self.words: nn.Embedding = nn.Embedding(check_count("buckets", buckets) + 1, out_channels, padding_idx=0)
+        self.places: nn.Parameter = nn.Parameter(0.02 * torch.randn(length, out_channels))
         check_count("layers", layers, least=0)
         layer = (
             nn.TransformerEncoderLayer(out_channels, heads, 2 * out_channels, 0.0, batch_first=True)
             for _ in range(layers)
         )
-        self.layers = nn.ModuleList(layer)
+        self.layers: nn.ModuleList = nn.ModuleList(layer)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """The features of texts."""

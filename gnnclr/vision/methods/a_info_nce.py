@@ -74,9 +74,10 @@ class AInfoNCE(VisionMethod):
                 f"(got {describe(views.normalize)})"
             )
         self.projector = projector
-        self.loss = AsymmetricInfoNCELoss() if loss is None else loss
-        self.attack = PGDAttack() if attack is None else attack
-        self.adaptive, self.robust_probe = adaptive, robust_probe
+        self.loss: nn.Module = AsymmetricInfoNCELoss() if loss is None else loss
+        self.attack: PGDAttack = PGDAttack() if attack is None else attack
+        self.adaptive: AdaptiveAlpha | None = adaptive
+        self.robust_probe: RobustProbe | None = robust_probe
         if adaptive is not None and getattr(self.loss, "alpha", None) is None:
             raise ValueError(
                 f"'adaptive' must be None for a loss without inferior positives (got {type(self.loss).__name__})"

@@ -42,16 +42,16 @@ class AdaptiveAlpha(nn.Module):
 
     def __init__(self, alpha: float = 0.2, start_epoch: int = 30, d_min: float = 0.4):
         super().__init__()
-        self.alpha = float(check_number("alpha", alpha, least=0, most=0.5))
-        self.first_epoch = check_count("start_epoch", start_epoch)
-        self.d_min = check_positive("d_min", d_min)
+        self.alpha: float = float(check_number("alpha", alpha, least=0, most=0.5))
+        self.first_epoch: int = check_count("start_epoch", start_epoch)
+        self.d_min: float = check_positive("d_min", d_min)
         self.epoch = 0
         #: The sum of distances in the first epochs, and their number.
         self.register_buffer("distances", torch.zeros(2, dtype=torch.float64))
 
     def start_epoch(self, epoch: int) -> None:
         """Says which epoch begins."""
-        self.epoch = epoch
+        self.epoch: int = epoch
 
     @torch.no_grad()
     def forward(self, clean: Tensor, adversarial: Tensor) -> tuple[float, Tensor]:

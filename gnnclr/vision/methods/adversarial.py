@@ -49,9 +49,11 @@ class PGDAttack(nn.Module):
         random_start: bool = True,
     ):
         super().__init__()
-        self.eps, self.step = check_positive("eps", eps), check_positive("step", step)
-        self.steps, self.random_start = check_count("steps", steps, least=0), random_start
-        self.norm = check_choice("norm", norm, ("linf", "l2"))
+        self.eps: float = check_positive("eps", eps)
+        self.step: float = check_positive("step", step)
+        self.steps: int = check_count("steps", steps, least=0)
+        self.random_start: bool = random_start
+        self.norm: str = check_choice("norm", norm, ("linf", "l2"))
 
     def forward(
         self, images: Tensor, loss_fn: Callable[[Tensor], Tensor], generator: Generator | None = None

@@ -62,7 +62,7 @@ class BYOL(SiameseMethod):
     ):
         super().__init__(encoder, projector, predictor, views, loss, chunk_size)
         check_count("momentum_steps", momentum_steps, optional=True)
-        self.target = MomentumEncoder(self._online(), momentum, momentum_steps)
+        self.target: MomentumEncoder = MomentumEncoder(self._online(), momentum, momentum_steps)
 
     def targets(self, images: Tensor, z: Sequence[Tensor], batch: dict[str, Tensor]) -> Sequence[Tensor]:
         """The embeddings of the views by the copy."""

@@ -117,11 +117,13 @@ class MoCo(VisionMethod):
             raise ValueError(f"'queue' must be a FeatureBank with mode='queue' (got {describe(queue)})")
         if non_semantic is not None and not isinstance(non_semantic, NonSemanticNegatives):
             raise ValueError(f"'non_semantic' must be NonSemanticNegatives (got {describe(non_semantic)})")
-        self.projector, self.queue = projector, queue
-        self.loss = InfoNCELoss(0.2) if loss is None else loss
-        self.symmetric, self.groups = symmetric, check_count("groups", groups)
+        self.projector: nn.Module = projector
+        self.queue: FeatureBank = queue
+        self.loss: nn.Module = InfoNCELoss(0.2) if loss is None else loss
+        self.symmetric: bool = symmetric
+        self.groups: int = check_count("groups", groups)
         self.non_semantic = non_semantic
-        self.target = MomentumEncoder(self._online(), momentum)
+        self.target: MomentumEncoder = MomentumEncoder(self._online(), momentum)
 
     def training_step_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch; its keys enter the queue.

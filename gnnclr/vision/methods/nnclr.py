@@ -64,8 +64,10 @@ class NNCLR(VisionMethod):
         super().__init__(encoder, views, chunk_size)
         if not isinstance(queue, FeatureBank) or queue.mode != "queue":
             raise ValueError(f"'queue' must be a FeatureBank with mode='queue' (got {describe(queue)})")
-        self.projector, self.predictor, self.queue = projector, predictor, queue
-        self.loss = InfoNCELoss(0.1) if loss is None else loss
+        self.projector: nn.Module = projector
+        self.predictor: nn.Module = predictor
+        self.queue: FeatureBank = queue
+        self.loss: nn.Module = InfoNCELoss(0.1) if loss is None else loss
 
     def training_step_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch; the embeddings of its first view enter the queue.

@@ -21,8 +21,8 @@ class RobustProbe:
     """
 
     def __init__(self, attack: PGDAttack | None = None, images: int = 1000):
-        self.attack = PGDAttack(8 / 255, 2 / 255, 20) if attack is None else attack
-        self.images = check_count("images", images)
+        self.attack: PGDAttack = PGDAttack(8 / 255, 2 / 255, 20) if attack is None else attack
+        self.images: int = check_count("images", images)
 
     def __call__(
         self,

@@ -63,9 +63,9 @@ class SAMPCLR(VisionMethod):
     ):
         super().__init__(encoder, views, chunk_size)
         self.gnn = gnn
-        self.loss = PrototypeLoss() if loss is None else loss
-        self.feature_loss = PrototypeLoss(normalized=False) if feature_loss is None else feature_loss
-        self.feature_weight = check_positive("feature_weight", feature_weight)
+        self.loss: nn.Module = PrototypeLoss() if loss is None else loss
+        self.feature_loss: nn.Module = PrototypeLoss(normalized=False) if feature_loss is None else feature_loss
+        self.feature_weight: float = check_positive("feature_weight", feature_weight)
 
     def encode(self, images: Tensor, encoder: nn.Module | None = None) -> Tensor:
         """The features of views, each on its own, as rows."""

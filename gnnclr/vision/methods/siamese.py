@@ -51,8 +51,9 @@ class SiameseMethod(VisionMethod):
         chunk_size: int | None = None,
     ):
         super().__init__(encoder, views, chunk_size)
-        self.projector, self.predictor = projector, predictor
-        self.loss = NegativeCosineLoss() if loss is None else loss
+        self.projector: nn.Module = projector
+        self.predictor: nn.Module = predictor
+        self.loss: nn.Module = NegativeCosineLoss() if loss is None else loss
         if getattr(views, "views", 2) < 2:
             raise ValueError(f"'views' must make two views or more (got {describe(views.views)})")
 

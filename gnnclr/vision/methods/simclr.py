@@ -65,7 +65,7 @@ class SimCLR(VisionMethod):
     ):
         super().__init__(encoder, views, chunk_size)
         self.projector = projector
-        self.loss = self.default_loss() if loss is None else loss
+        self.loss: nn.Module = self.default_loss() if loss is None else loss
         self.rewire = rewire
         if getattr(views, "views", 2) < 2:
             raise ValueError(f"'views' must make two views or more (got {describe(views.views)})")
@@ -75,7 +75,7 @@ class SimCLR(VisionMethod):
             )
         if bank is not None and rewire is None:
             raise ValueError("'bank' must come with a 'rewire' that reads it (got rewire=None)")
-        self.banks = nn.ModuleList(banks_of(rewire) if bank is None else [bank])
+        self.banks: nn.ModuleList = nn.ModuleList(banks_of(rewire) if bank is None else [bank])
 
     def training_step_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch.

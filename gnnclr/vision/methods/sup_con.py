@@ -1,6 +1,8 @@
 """Supervised contrast, on the graph of a batch."""
 
-from torch import Tensor
+from typing import ClassVar
+
+from torch import Tensor, nn
 
 from gnnclr.losses import SupConLoss
 from gnnclr.vision.methods.simclr import SimCLR
@@ -25,7 +27,7 @@ class SupCon(SimCLR):
         - **output:** features :math:`(B, D)`
     """
 
-    default_loss = SupConLoss
+    default_loss: ClassVar[type[nn.Module]] = SupConLoss
 
     def loss_arguments(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The labels of a batch."""

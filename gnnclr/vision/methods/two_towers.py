@@ -55,11 +55,11 @@ class TwoTowers(nn.Module):
         chunk_size: int | None = None,
     ):
         super().__init__()
-        self.encoders = nn.ModuleList(_check_two("encoders", encoders))
-        self.projectors = nn.ModuleList(_check_two("projectors", projectors))
+        self.encoders: nn.ModuleList = nn.ModuleList(_check_two("encoders", encoders))
+        self.projectors: nn.ModuleList = nn.ModuleList(_check_two("projectors", projectors))
         self.modalities = modalities
-        self.loss = CLIPLoss() if loss is None else loss
-        self.chunk_size = check_chunk_size(chunk_size)
+        self.loss: nn.Module = CLIPLoss() if loss is None else loss
+        self.chunk_size: int | None = check_chunk_size(chunk_size)
 
     def forward(self, images: Tensor) -> Tensor:
         """The features of ``images``, without augmentation."""

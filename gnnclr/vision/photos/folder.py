@@ -36,13 +36,13 @@ class PhotoFolder(PhotoSource):
     """
 
     def __init__(self, root: str | Path, classes: bool = True, labels: Tensor | None = None) -> None:
-        self.root = expand_path(root)
+        self.root: Path = expand_path(root)
         if not self.root.exists():
             raise FileNotFoundError(
                 f"'root' must be a folder or a zip file of photos (got '{root}', which does not exist)"
             )
         self._zip: tuple[int, zipfile.ZipFile] | None = None
-        self.is_archive = not self.root.is_dir()
+        self.is_archive: bool = not self.root.is_dir()
         files = self._files() if self.is_archive else (path.relative_to(self.root) for path in walk_files(self.root))
         layout = sort_photos(PurePosixPath(path) for path in files)
         self._rest = printable(layout.describe_rest())
@@ -60,7 +60,7 @@ class PhotoFolder(PhotoSource):
             named = [printable(label) if classes else "" for label in layout.labels]
             self.classes = sorted(set(named) - {""})
             number = {"": UNLABELED} | {name: i for i, name in enumerate(self.classes)}
-            self.labels = torch.tensor([number[name] for name in named])
+            self.labels: Tensor = torch.tensor([number[name] for name in named])
 
     def _files(self) -> list[str]:
         return [info.filename for info in self._archive().infolist() if not info.is_dir()]

@@ -41,7 +41,9 @@ class PhotoLoader(SampleLoader):
         **options: Any,
     ):
         super().__init__(len(rows), labels, batch_size, **options)
-        self.reader, self.rows, self.workers = reader, rows, check_count("workers", workers, least=0)
+        self.reader: PhotoReader = reader
+        self.rows: Tensor = rows
+        self.workers: int = check_count("workers", workers, least=0)
         self._keys = _Keys()
         self._loader: DataLoader[Any] | None = None
 

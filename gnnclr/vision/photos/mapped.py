@@ -45,13 +45,14 @@ class MappedPhotos(PhotoSource):
         names: Sequence[str] | None = None,
         parts: Sequence[str] | None = None,
     ) -> None:
-        self.dataset, self.image = dataset, image
+        self.dataset: Any = dataset
+        self.image: Callable[[Any], Image | bytes | str | Path] | None = image
         count = len(dataset)
         for name, values in (("names", names), ("parts", parts)):
             if values is not None and len(values) != count:
                 raise ValueError(f"'{name}' must have one for each of the {count} photos (got {len(values)})")
-        self.names = [str(i) for i in range(count)] if names is None else list(names)
-        self.parts = ["all"] * count if parts is None else list(parts)
+        self.names: list[str] = [str(i) for i in range(count)] if names is None else list(names)
+        self.parts: list[str] = ["all"] * count if parts is None else list(parts)
         for part in set(self.parts):
             check_choice("parts", part, ("train", "val", "test", "all"))
         self.take_labels(torch.full((count,), UNLABELED) if labels is None else labels)

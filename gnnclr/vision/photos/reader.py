@@ -96,7 +96,9 @@ class PhotoReader(Dataset[Any]):
     """
 
     def __init__(self, source: PhotoSource, make: Callable[..., Tensor], max_pixels: int = MAX_PIXELS) -> None:
-        self.source, self.make, self.max_pixels = source, make, max_pixels
+        self.source: PhotoSource = source
+        self.make: Callable[..., Tensor] = make
+        self.max_pixels: int = max_pixels
 
     def __getitem__(self, key: tuple[int, ...]) -> tuple[int, Tensor | str | PhotoTooLarge]:
         """What is made of a photo, or why it is broken or refused. The last part of the key is its number."""

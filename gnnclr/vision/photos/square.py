@@ -28,8 +28,9 @@ class CentralSquare:
     """
 
     def __init__(self, size: int, share: float = 0.875, channels: int = 3) -> None:
-        self.size, self.share = check_count("size", size), check_number("share", share, above=0, most=1)
-        self.channels = check_count("channels", channels)
+        self.size: int = check_count("size", size)
+        self.share: float = check_number("share", share, above=0, most=1)
+        self.channels: int = check_count("channels", channels)
 
     def __call__(self, image: "Image | Tensor") -> Tensor:
         """The square of an image."""

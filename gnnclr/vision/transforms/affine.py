@@ -39,10 +39,13 @@ class RandomAffine(BatchTransform):
         super().__init__(p)
         check_number("degrees", degrees)
         check_number("shear", shear)
-        self.degrees = check_range("degrees", (-degrees, degrees), -180, 180)[1]
-        self.translate = (check_probability("translate", translate[0]), check_probability("translate", translate[1]))
-        self.scale = check_range("scale", scale)
-        self.shear = check_range("shear", (-shear, shear), -89, 89)[1]
+        self.degrees: float = check_range("degrees", (-degrees, degrees), -180, 180)[1]
+        self.translate: tuple[float, float] = (
+            check_probability("translate", translate[0]),
+            check_probability("translate", translate[1]),
+        )
+        self.scale: tuple[float, float] = check_range("scale", scale)
+        self.shear: float = check_range("shear", (-shear, shear), -89, 89)[1]
 
     def make_params(self, shape: Shape, generator: Generator | None, device: torch.device) -> Params:
         """Draws a rotation, a shift, a scale and a shear for every image."""

@@ -29,7 +29,7 @@ class GaussianBlur(BatchTransform):
         if check_count("kernel_size", kernel_size) % 2 == 0:
             raise ValueError(f"'kernel_size' must be an odd positive integer (got {describe(kernel_size)})")
         self.kernel_size = kernel_size
-        self.sigma = check_range("sigma", sigma)
+        self.sigma: tuple[float, float] = check_range("sigma", sigma)
         if self.sigma[0] <= 0:
             raise ValueError(f"'sigma' must be positive (got {describe(sigma)})")
 

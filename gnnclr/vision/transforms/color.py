@@ -49,10 +49,10 @@ class ColorJitter(BatchTransform):
         p: float = 0.8,
     ):
         super().__init__(p)
-        self.brightness = _bounds("brightness", brightness, 1.0)
-        self.contrast = _bounds("contrast", contrast, 1.0)
-        self.saturation = _bounds("saturation", saturation, 1.0)
-        self.hue = _bounds("hue", hue, 0.0)
+        self.brightness: tuple[float, float] = _bounds("brightness", brightness, 1.0)
+        self.contrast: tuple[float, float] = _bounds("contrast", contrast, 1.0)
+        self.saturation: tuple[float, float] = _bounds("saturation", saturation, 1.0)
+        self.hue: tuple[float, float] = _bounds("hue", hue, 0.0)
 
     def make_params(self, shape: Shape, generator: Generator | None, device: torch.device) -> Params:
         """Draws the factors of every image, the shift of its hue, and their order."""

@@ -45,12 +45,12 @@ class RandomResizedCrop(BatchTransform):
         flip: float = 0.5,
     ):
         super().__init__()
-        self.size = check_count("size", size)
-        self.scale = check_range("scale", scale)
-        self.ratio = check_range("ratio", ratio)
+        self.size: int = check_count("size", size)
+        self.scale: tuple[float, float] = check_range("scale", scale)
+        self.ratio: tuple[float, float] = check_range("ratio", ratio)
         if self.ratio[0] <= 0:
             raise ValueError(f"'ratio' must be positive (got {describe(ratio)})")
-        self.flip = check_probability("flip", flip)
+        self.flip: float = check_probability("flip", flip)
 
     def out_shape(self, shape: Shape) -> Shape:
         """The shape of the crops."""

@@ -49,8 +49,9 @@ class FusedColorJitter(ColorJitter):
         grayscale_p: float = 0.2,
     ):
         super().__init__(brightness, contrast, saturation, hue, p=check_probability("jitter_p", jitter_p))
-        self.jitter_p, self.p = self.p, 1.0  # one map for all samples: those left alone have the identity
-        self.grayscale_p = check_probability("grayscale_p", grayscale_p)
+        self.jitter_p: float = self.p
+        self.p: float = 1.0  # one map for all samples: those left alone have the identity
+        self.grayscale_p: float = check_probability("grayscale_p", grayscale_p)
         self.register_buffer("yiq", torch.tensor(RGB_TO_YIQ), persistent=False)
         self.register_buffer("rgb", torch.linalg.inv(torch.tensor(RGB_TO_YIQ)), persistent=False)
         self.register_buffer("luma", torch.tensor(LUMA), persistent=False)

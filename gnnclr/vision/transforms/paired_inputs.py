@@ -21,7 +21,7 @@ class PairedInputs(nn.Module):
     def __init__(self, views: Views, transform: nn.Module | None = None):
         super().__init__()
         self.views = views
-        self.transform = nn.Identity() if transform is None else transform
+        self.transform: nn.Module = nn.Identity() if transform is None else transform
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The inputs of both towers."""

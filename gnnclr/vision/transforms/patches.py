@@ -31,7 +31,7 @@ class NonSemanticPatches(BatchTransform):
 
     def __init__(self, sizes: tuple[float, float] = (16 / 224, 72 / 224)):
         super().__init__()
-        self.sizes = check_range("sizes", sizes, 0.0, 1.0)
+        self.sizes: tuple[float, float] = check_range("sizes", sizes, 0.0, 1.0)
         if self.sizes[0] <= 0:
             raise ValueError(f"'sizes' must be positive (got {describe(sizes)})")
 

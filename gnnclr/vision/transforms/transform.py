@@ -29,7 +29,7 @@ class BatchTransform(nn.Module):
 
     def __init__(self, p: float = 1.0):
         super().__init__()
-        self.p = check_probability("p", p)
+        self.p: float = check_probability("p", p)
 
     def make_params(self, shape: Shape, generator: Generator | None, device: torch.device) -> Params:
         """Draws the parameters of a batch of images of ``shape``."""

@@ -50,10 +50,10 @@ class Views(nn.Module):
         chunk: int | None = 128,
     ):
         super().__init__()
-        self.parts = nn.ModuleList(parts)
-        self.views = check_count("views", views)
-        self.normalize = nn.Identity() if normalize is None else normalize
-        self.chunk = check_count("chunk", chunk, optional=True)
+        self.parts: nn.ModuleList = nn.ModuleList(parts)
+        self.views: int = check_count("views", views)
+        self.normalize: nn.Module = nn.Identity() if normalize is None else normalize
+        self.chunk: int | None = check_count("chunk", chunk, optional=True)
 
     @torch.no_grad()
     def forward(self, images: Tensor, generator: Generator | None = None) -> list[Tensor]:
