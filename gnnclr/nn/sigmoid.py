@@ -50,6 +50,11 @@ class SigmoidConv(PairConv):
         check_number("bias", number_of(bias))
         self.bias, self.impl = bias, check_choice("impl", impl, SUM_IMPLEMENTATIONS)
 
+    @property
+    def plain(self) -> bool:
+        """See :class:`PairConv`."""
+        return type(self) is SigmoidConv and self.impl == "auto"
+
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
         refuse_extra_negatives(graph, self)
