@@ -129,6 +129,8 @@ class GraphLoss(nn.Module):
     #: needs no graph if the layer is plain. ``None`` where there is no name for it, as in a subclass that says another
     #: rule or graph and states no name.
     pairing: str | None = None
+    #: The bias of pairs that such a batch classifies.
+    plain_bias: float | Tensor | None = None
     #: What has equal weight in the mean over positive pairs, ``"anchors"`` or ``"pairs"``.
     mean: str = "anchors"
 
@@ -272,7 +274,7 @@ class GraphLoss(nn.Module):
         if self.max_views is not None and len(views) > self.max_views:
             return None
         temperature = self.plain_temperature()
-        return None if temperature is None else contrast_views(views, temperature, self.pairing, sizes)
+        return None if temperature is None else contrast_views(views, temperature, self.pairing, sizes, self.plain_bias)
 
     def _way(self, views: list[Tensor]) -> str:
         """How the loss of views alone is computed, in words: what processes exchange follows from it."""

@@ -54,6 +54,7 @@ class SigLIPLoss(LearnedScaleLoss):
         paper="SigLIP, https://arxiv.org/abs/2303.15343",
     )
     rule: Negatives = Negatives(scope="other")
+    pairing = "classified"
 
     def __init__(
         self,
@@ -81,6 +82,11 @@ class SigLIPLoss(LearnedScaleLoss):
         if not views:
             graph.anchor = graph.view == 0  # each pair once: its other side would say the same
         return graph
+
+    @property
+    def plain_bias(self) -> float | Tensor:
+        """See :class:`GraphLoss`: the one that is learned, or that is given with this call."""
+        return cast(SigmoidConv, self.conv).bias if self._logit_bias is None else self._logit_bias
 
     def layer(self) -> SigmoidConv:
         """The layer at the temperature and the bias that are learned, or that are given with this call."""
@@ -116,8 +122,9 @@ class SigLIPLoss(LearnedScaleLoss):
             logit_bias (float or Tensor, optional): The same of the bias. (default: ``None``)
             **kwargs: As of :class:`~gnnclr.losses.GraphLoss`.
         """
-        if logit_bias is not None:
-            check_number("logit_bias", number_of(logit_bias))
+        if logit_bias is None:
+            return super().forward(*args, logit_scale=logit_scale, **kwargs)
+        check_number("logit_bias", number_of(logit_bias))
         self._logit_bias = logit_bias
         try:
             return super().forward(*args, logit_scale=logit_scale, **kwargs)

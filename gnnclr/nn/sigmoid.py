@@ -51,6 +51,11 @@ class SigmoidConv(PairConv):
         self.bias: float | nn.Parameter = bias
         self.impl: str = check_choice("impl", impl, SUM_IMPLEMENTATIONS)
 
+    @property
+    def plain(self) -> bool:
+        """See :class:`PairConv`."""
+        return type(self) is SigmoidConv and self.impl == "auto"
+
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
         refuse_extra_negatives(graph, self)

@@ -1,4 +1,4 @@
-"""NT-Xent, InfoNCE and CLIP of plain views: loss and exact gradient in one autograd function, in linear memory."""
+"""NT-Xent, InfoNCE, CLIP and SigLIP of plain views: loss and exact gradient in one function, in linear memory."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,11 @@ from gnnclr.ops.unit_rows import bring_to_unit
 
 
 def contrast_views(
-    views: Sequence[Tensor], temperature: float | Tensor, pairing: str = "views", sizes: Sequence[int] | None = None
+    views: Sequence[Tensor],
+    temperature: float | Tensor,
+    pairing: str = "views",
+    sizes: Sequence[int] | None = None,
+    bias: float | Tensor | None = None,
 ) -> Tensor | None:
     r"""The mean over anchors and their positives of
 
@@ -24,6 +28,10 @@ def contrast_views(
     repel, InfoNCE where rows of the first view are anchors and the ``"keys"`` of others, in the second, repel, CLIP
     where rows of two ``"towers"`` are anchors and those of others in the other tower repel. The positive is never in
     the log-sum-exp, so loss and gradient keep their digits.
+
+    Of pairs that are ``"classified"`` by themselves, as in SigLIP, it is the mean over rows of the first view of
+
+    .. math:: \operatorname{softplus}(-s_{ip} - b) + \sum_{j \neq p} \operatorname{softplus}(s_{ij} + b)
 
     It needs no graph: where pairs lie is arithmetic. On the CPU data are looked at twice, to refuse what is not finite
     and to read a temperature that is learned; elsewhere they are not looked at.
@@ -37,10 +45,11 @@ def contrast_views(
     Args:
         views (list): Views, two or more; of keys and towers two.
         temperature (float or Tensor): The temperature :math:`\tau > 0`.
-        pairing (str, optional): ``"views"``, ``"keys"`` or ``"towers"``. (default: ``"views"``)
+        pairing (str, optional): ``"views"``, ``"keys"``, ``"towers"`` or ``"classified"``. (default: ``"views"``)
         sizes (list, optional): Samples of each process, from
             :func:`gnnclr.ops.processes.agreement.agree`. (default: ``None``,
             those of this process alone)
+        bias (float or Tensor, optional): The bias :math:`b` of pairs that are classified. (default: ``None``)
 
     Shapes:
         - **input:** matrices :math:`(n, d)`
@@ -53,11 +62,12 @@ def contrast_views(
     n = views[0].size(0) if sizes is None else sum(sizes)
     if not n or not PAIRS[pairing].suits(views[0], len(views), n, tau, sizes is not None):
         return None
+    shift, offset = (bias, None) if isinstance(bias, Tensor) or bias is None else (None, float(bias))
     if torch.is_grad_enabled():
-        for x in views if learned is None else (learned, *views):
-            if x.requires_grad:
-                return _ContrastViews.apply((tau, pairing, sizes), learned, *views)
-    return _contrast_opaque(views, learned, False, tau, pairing, sizes)[0]
+        for x in (*views, learned, shift):
+            if x is not None and x.requires_grad:
+                return _ContrastViews.apply((tau, offset, pairing, sizes), learned, shift, *views)
+    return _contrast_opaque(views, learned, shift, False, tau, offset, pairing, sizes)[0]
 
 
 def in_words(views: Sequence[Tensor], temperature: float | Tensor) -> str | None:
@@ -97,37 +107,38 @@ def _alike(views: Sequence[Tensor]) -> bool:
 
 class _ContrastViews(Function):
     @staticmethod
-    def forward(ctx: Any, how: tuple[Any, ...], temperature: Tensor | None, *views: Tensor) -> Tensor:
-        loss, *saved = _contrast_opaque(views, temperature, True, *how)
+    def forward(
+        ctx: Any, how: tuple[Any, ...], temperature: Tensor | None, bias: Tensor | None, *views: Tensor
+    ) -> Tensor:
+        loss, *saved = _contrast_opaque(views, temperature, bias, True, *how)
         ctx.save_for_backward(*saved)
         ctx.num_views, ctx.dtype = len(views), views[0].dtype
-        ctx.temperature = None if temperature is None else (temperature.shape, temperature.dtype)
         return loss
 
     @staticmethod
     @no_double_backward
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        gradient, by_temperature = ctx.saved_tensors
+        gradient, by_temperature, by_bias = ctx.saved_tensors
+        _, tempered, shifted, *_ = ctx.needs_input_grad
         by_views = (gradient * grad).to(ctx.dtype).chunk(ctx.num_views)
-        if ctx.temperature is not None:
-            shape, dtype = ctx.temperature
-            by_temperature = (by_temperature * grad).to(dtype).view(shape)
-        return None, None if ctx.temperature is None else by_temperature, *by_views
+        return None, by_temperature * grad if tempered else None, by_bias * grad if shifted else None, *by_views
 
 
 def _contrast(
     views: Sequence[Tensor],
     temperature: Tensor | None,
+    bias: Tensor | None,
     wanted: bool,
     tau: float | None,
+    offset: float | None,
     pairing: str,
     sizes: Sequence[int] | None,
 ) -> list[Tensor]:
-    """The loss; and if they are wanted its gradients by all own rows [V n, d] and by the temperature."""
+    """The loss; and if they are wanted its gradients by all own rows [V n, d], by the temperature and by the bias."""
     device = views[0].device.type
     if torch.is_autocast_enabled(device):
         with torch.autocast(device, enabled=False):
-            return _contrast(views, temperature, wanted, tau, pairing, sizes)
+            return _contrast(views, temperature, bias, wanted, tau, offset, pairing, sizes)
     kind, x = PAIRS[pairing], torch.cat(views)
     joined = None if sizes is None else kind.join(x, len(views), sizes)
     unit = bring_to_unit(x, in_place=True)
@@ -136,17 +147,15 @@ def _contrast(
             check_finite(f"views[{i}]", view)
     rows, n = unit.rows, views[0].size(0)
     scale = 1 / tau if tau is not None else temperature.detach().to(rows.dtype).reshape(()).reciprocal()
-    if joined is None and kind.one_tile.suits(rows, n, scale):
-        pairs = kind.one_tile(rows, n, scale, wanted)
-    else:
-        pairs = kind(rows.view(len(views), n, -1), scale, wanted, joined)
+    pairs = kind.of(rows, n, scale, offset if bias is None else bias, wanted, joined)
     if not wanted:
         return [pairs.loss]
     gradient = pairs.gradient()
     along = torch.linalg.vecdot(gradient, rows).unsqueeze(1)
     # All scores grow with the inverse temperature, and every pair counts on both of its sides.
-    by_temperature = pairs.loss.new_empty(0) if temperature is None else along.sum() * (-scale / 2)
-    return [pairs.loss, unit.back(gradient, along, in_place=True), by_temperature]
+    by_temperature = rows.new_empty(0) if temperature is None else (along.sum() * (-scale / 2)).view(temperature.shape)
+    by_bias = rows.new_empty(0) if pairs.by_bias is None else pairs.by_bias
+    return [pairs.loss, unit.back(gradient, along, in_place=True), by_temperature, by_bias]
 
 
 #: :func:`_contrast` as one operation of a compiler, which would unroll the walk over tiles.
@@ -154,13 +163,15 @@ _contrast_compiled = torch.library.custom_op("gnnclr::contrast_views", _contrast
 
 
 @_contrast_compiled.register_fake
-def _(views: Sequence[Tensor], temperature: Tensor | None, wanted: bool, *how: Any) -> list[Tensor]:
+def _(
+    views: Sequence[Tensor], temperature: Tensor | None, bias: Tensor | None, wanted: bool, *how: Any
+) -> list[Tensor]:
     first, dtype = views[0], torch.promote_types(views[0].dtype, torch.float32)
-    out = [first.new_empty((), dtype=dtype)]
+    shapes = [torch.Size()]
     if wanted:
-        out.append(first.new_empty((len(views) * first.size(0), first.size(1)), dtype=dtype))
-        out.append(first.new_empty(() if temperature is not None else 0, dtype=dtype))
-    return out
+        shapes.append(torch.Size((len(views) * first.size(0), first.size(1))))
+        shapes += [torch.Size((0,)) if x is None else x.shape for x in (temperature, bias)]
+    return [first.new_empty(shape, dtype=dtype) for shape in shapes]
 
 
 def _contrast_opaque(*args: Any) -> list[Tensor]:

@@ -33,11 +33,6 @@ def _exponents(x: Tensor) -> Tensor:
     return power_of_two(x.detach().abs().amax(dim=-1, keepdim=True))
 
 
-def _lengths(x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """Lengths of rows [..., 1]."""
-    return torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=dtype)
-
-
 def _are_safe(length: Tensor) -> bool:
     """Whether no length over- or underflowed, by a look at them."""
     if not length.numel():
@@ -57,11 +52,11 @@ def row_lengths(x: Tensor) -> Tensor:
     Args:
         x (Tensor): Rows of any length [..., d], float32 at least.
     """
-    length = _lengths(x)
+    length = x.norm(dim=-1, keepdim=True)
     if looks_at(x) and _are_safe(length.detach()):
         return length
     exponent = _exponents(x)
-    return scale_down(_lengths(scale_down(x, exponent)), -exponent)
+    return scale_down(scale_down(x, exponent).norm(dim=-1, keepdim=True), -exponent)
 
 
 class Unit(NamedTuple):
@@ -109,17 +104,18 @@ def bring_to_unit(x: Tensor, in_place: bool = False) -> Unit:
     # An error of the length is one of all scores of the row, and those are divided by small temperatures.
     wide = torch.float32 if z.device.type == "mps" else torch.float64  # which has no float64
     looked = looks_at(z)
-    length = _lengths(z, None if looked and z.size(-1) <= FEW else wide)
+    dtype = None if looked and z.size(-1) <= FEW else wide
+    length = torch.linalg.vector_norm(z, dim=-1, keepdim=True, dtype=dtype)
     if looked and _are_safe(length):
         if length.dtype != z.dtype:  # asked first: a conversion costs as much as the division where rows are few
             length = length.to(z.dtype)
         return Unit(z.div_(length) if in_place else z / length, length, safe=True)
     if z.dtype != wide:  # which holds the length of any such row
-        length = _inverse(_lengths(z, wide))
+        length = _inverse(torch.linalg.vector_norm(z, dim=-1, keepdim=True, dtype=wide))
         return Unit((z / length).to(z.dtype), length)
     exponent = _exponents(z)
     z = scale_down(z, exponent)
-    length = _inverse(_lengths(z, wide))
+    length = _inverse(torch.linalg.vector_norm(z, dim=-1, keepdim=True, dtype=wide))
     return Unit(z.div_(length), length, exponent)
 
 
@@ -159,10 +155,10 @@ def unit_rows(x: Tensor) -> Tensor:
         x (Tensor): Rows of any length [..., d].
     """
     x = x.to(torch.promote_types(x.dtype, torch.float32))
-    length = _lengths(x)
+    length = x.norm(dim=-1, keepdim=True)
     if not (looks_at(x) and _are_safe(length.detach())):
         x = scale_down(x, _exponents(x))  # the scale is no part of the result: a constant
-        length = _lengths(x)
+        length = x.norm(dim=-1, keepdim=True)
     return x / _inverse(length)
 
 

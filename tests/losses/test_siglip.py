@@ -113,3 +113,22 @@ def test_large_batches_in_tiles():
     views = make_views(1500, 8)
     tiles, dense = (value_and_gradients(SigLIPLoss(0.1, impl=impl), views) for impl in ("tiles", "dense"))
     assert relative(tiles[0], dense[0]) < 1e-6 and relative(tiles[1], dense[1]) < 1e-5
+
+
+@pytest.mark.parametrize("n", [1, 2, 513, 1100])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_views_alone_equal_the_way_through_a_graph(n, dtype):
+    """In value, and in gradients by views, temperature and bias."""
+    views = [view.to(dtype) for view in make_views(n, 8)]
+    found = []
+    for pairing in (SigLIPLoss.pairing, None):
+        loss = SigLIPLoss(0.1, -3.0)
+        loss.pairing = pairing
+        leaves = [view.clone().requires_grad_() for view in views]
+        value = loss(*leaves)
+        with torch.no_grad():
+            assert relative(loss(*views), value) < 1e-6
+        found.append((value.detach(), *torch.autograd.grad(value, [*leaves, loss.log_scale, loss.conv.bias])))
+    for got, expected in zip(*found, strict=True):
+        assert got.dtype == expected.dtype
+        assert relative(got, expected) < (1e-5 if dtype == torch.float32 else 1e-2)

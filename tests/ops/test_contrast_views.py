@@ -8,9 +8,9 @@ from contracts.loss import make_views, relative
 from devices import needs_cuda
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gnnclr.losses import CLIPLoss, InfoNCELoss, NTXentLoss
+from gnnclr.losses import CLIPLoss, InfoNCELoss, NTXentLoss, SigLIPLoss
 from gnnclr.ops import check, one_side_tiles, row_sweep, tiles
-from gnnclr.ops.contrast import pairs
+from gnnclr.ops.contrast import pairs, sigmoid_pairs
 from gnnclr.ops.contrast_views import contrast_views
 from gnnclr.ops.sample_diagonals import SampleDiagonals
 
@@ -20,7 +20,14 @@ def clip(temperature, **options):
     return CLIPLoss(temperature, learnable=isinstance(temperature, torch.Tensor), **options)
 
 
-LOSSES = {"views": NTXentLoss, "keys": InfoNCELoss, "towers": clip}
+def siglip(temperature, **options):
+    """The same of SigLIP, at a bias that is in reach of the scores."""
+    return SigLIPLoss(temperature, BIAS, learnable=isinstance(temperature, torch.Tensor), **options)
+
+
+BIAS = -2.5
+LOSSES = {"views": NTXentLoss, "keys": InfoNCELoss, "towers": clip, "classified": siglip}
+CASES = [("views", 2), ("views", 3), ("keys", 2), ("towers", 2), ("classified", 2)]
 #: What makes the host wait for a device.
 WAITS = ("_local_scalar_dense", "nonzero", "is_nonzero", "masked_select", "_unique2", "unique_dim", "equal")
 VIEWS = ("view", "t", "slice", "select", "unsqueeze", "diagonal", "unbind", "split", "detach", "expand", "transpose")
@@ -75,7 +82,8 @@ def derivatives(loss, views, temperature):
 
 
 def without_graph(pairing, views, temperature):
-    return derivatives(lambda *v: contrast_views(v, temperature, pairing), views, temperature)
+    bias = BIAS if pairing == "classified" else None
+    return derivatives(lambda *v: contrast_views(v, temperature, pairing, bias=bias), views, temperature)
 
 
 def through_graph(pairing, views, temperature):
@@ -85,7 +93,7 @@ def through_graph(pairing, views, temperature):
 
 @pytest.mark.parametrize("temperature", [0.5, 0.03, 0.011])
 @pytest.mark.parametrize("learned", [False, True])
-@pytest.mark.parametrize("pairing,num_views", [("views", 2), ("views", 3), ("keys", 2), ("towers", 2)])
+@pytest.mark.parametrize("pairing,num_views", CASES)
 def test_equals_the_way_through_a_graph(pairing, num_views, learned, temperature):
     for n in (2, 3, 8, 41):
         views = [view.double() for view in make_views(n, 16, num_views)]
@@ -94,12 +102,12 @@ def test_equals_the_way_through_a_graph(pairing, num_views, learned, temperature
             assert relative(got, expected) < 1e-11
 
 
-@pytest.mark.parametrize("pairing,num_views", [("views", 2), ("views", 3), ("keys", 2), ("towers", 2)])
+@pytest.mark.parametrize("pairing,num_views", CASES)
 @pytest.mark.parametrize("temperature", [0.1, 0.011])
 @pytest.mark.parametrize("looked_at", [("cpu",), ()])
 def test_many_tiles(pairing, num_views, temperature, looked_at, monkeypatch):
     """Tiles that cut views anywhere."""
-    for module in (tiles, pairs, one_side_tiles):
+    for module in (tiles, pairs, one_side_tiles, sigmoid_pairs):
         monkeypatch.setattr(module, "tile_size", lambda x: 16)
     monkeypatch.setattr(row_sweep, "TILE_ENTRIES", {"cpu": 33 * 71, "cuda": 0})
     monkeypatch.setattr(row_sweep, "MIN_ROWS", 32)
@@ -173,7 +181,9 @@ def test_a_step_calls_few_functions(pairing):
         finally:
             sys.setprofile(None)
     calls = min(steps, key=len)
-    assert len(calls) <= 60 + 4 * (pairing == "towers"), " ".join(calls)  # some 20 of them are those of torch
+    assert len(calls) <= 60 + 4 * (pairing in ("towers", "classified")), " ".join(
+        calls
+    )  # some 20 of them are those of torch
 
 
 @pytest.mark.parametrize("pairing", LOSSES)
@@ -277,6 +287,9 @@ def test_who_takes_the_short_way(short):
         "none is not given": (NTXentLoss(0.1), {"labels": None}, True),
         "mean": (NTXentLoss(0.1, mean="pairs"), {}, True),
         "towers": (CLIPLoss(0.1), {}, True),
+        "classified": (SigLIPLoss(0.1), {}, True),
+        "classified, by tiles": (SigLIPLoss(0.1, impl="tiles"), {}, False),
+        "a bias of this call": (SigLIPLoss(0.1), {"logit_bias": -1.0}, True),
         "a scale of this call": (CLIPLoss(0.1), {"logit_scale": 3.0}, True),
         "sum": (CLIPLoss(0.1, reduction="sum"), {}, False),
         "labels": (NTXentLoss(0.1), {"labels": labels}, False),

@@ -31,6 +31,8 @@ class OneTile:
 
     #: Whether a side has the rows of all views.
     joins_views = False
+    #: Scores have no bias.
+    by_bias: Tensor | None = None
 
     def __init__(self, rows: Tensor, n: int, scale: float, wanted: bool):
         self.q, self.k, count = self.sides(rows, n)
@@ -89,7 +91,8 @@ class KeyTile(OneTile):
 
     def sides(self, rows: Tensor, n: int) -> tuple[Tensor, Tensor, int]:
         """See :class:`OneTile`."""
-        return *rows.chunk(2), n
+        q, k = rows.chunk(2)
+        return q, k, n
 
     def totals(self) -> Tensor:
         """See :class:`OneTile`."""
@@ -109,7 +112,8 @@ class TowerTile(OneTile):
 
     def sides(self, rows: Tensor, n: int) -> tuple[Tensor, Tensor, int]:
         """See :class:`OneTile`."""
-        return *rows.chunk(2), 2 * n
+        q, k = rows.chunk(2)
+        return q, k, 2 * n
 
     def totals(self) -> Tensor:
         """See :class:`OneTile`."""

@@ -9,6 +9,7 @@ from torch.nn.functional import softplus
 
 from gnnclr.ops.check import looks_at
 from gnnclr.ops.contrast.one_tile import KeyTile, OneTile, TowerTile, ViewTile
+from gnnclr.ops.contrast.sigmoid_pairs import SigmoidPairs
 from gnnclr.ops.processes.joined_rows import JoinedRows
 from gnnclr.ops.row_sweep import RowSweep
 from gnnclr.ops.sample_diagonals import SampleDiagonals
@@ -36,6 +37,8 @@ class Pairs:
 
     #: The same pairs where all of them are one tile.
     one_tile: ClassVar[type[OneTile]]
+    #: Scores have no bias.
+    by_bias: Tensor | None = None
 
     def __init__(self, z: Tensor, scale: float | Tensor, wanted: bool, joined: Any = None):
         self.z: Tensor = z
@@ -48,6 +51,15 @@ class Pairs:
         self.gap: Tensor = gap
         self.count: float = count
         self.loss: Tensor = softplus(self.gap, threshold=50.0).sum() / self.count
+
+    @classmethod
+    def of(
+        cls, rows: Tensor, n: int, scale: float | Tensor, bias: None, wanted: bool, joined: Any
+    ) -> "Pairs | OneTile":
+        """The pairs of rows, view after view [V n, d], of ``n`` samples: in one tile, if that suits them."""
+        if joined is None and cls.one_tile.suits(rows, n, scale):
+            return cls.one_tile(rows, n, scale, wanted)
+        return cls(rows.view(-1, n, rows.size(1)), scale, wanted, joined)
 
     @staticmethod
     def suits(x: Tensor, num_views: int, n: int, tau: float | None, joined: bool) -> bool:
@@ -230,7 +242,12 @@ class TowerPairs(Pairs):
         return gradient.flatten(0, 1)
 
 
-PAIRS: dict[str, type[Pairs]] = {"views": ViewPairs, "keys": KeyPairs, "towers": TowerPairs}
+PAIRS: dict[str, type[Pairs] | type[SigmoidPairs]] = {
+    "views": ViewPairs,
+    "keys": KeyPairs,
+    "towers": TowerPairs,
+    "classified": SigmoidPairs,
+}
 
 
 def is_safe(scale: float | Tensor) -> bool:
