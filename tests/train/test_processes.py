@@ -202,17 +202,20 @@ def test_weights_of_one_process_on_the_joined_batch(tmp_path, one_thread, monkey
         "--model.method.projector.in_features=8",
         "--model.method.projector.out_features=8",
         "--model.method.views=deterministic.ShiftedViews",
+        "--trainer.check_val_every_n_epoch=2",
     ]
     parts = [["--trainer.devices=1", "--data.batch_size=128"], ["--trainer.devices=2", "--data.batch_size=64"]]
-    states = []
+    states, held_out = [], []
     for number, part in enumerate(parts):
         run = Run(parse_recipe("simclr-digits", [*common, *part]), tmp_path / str(number))
         start = run.build().model.state_dict()
         assert run.train().step == 20
         states.append(checkpoint(run.folder)["state_dict"])
         assert any((states[-1][name] - start[name]).abs().max() > 1e-2 for name in start)
+        held_out.append([row["val_loss"] for row in read_metrics(run.folder / "metrics.csv") if "val_loss" in row])
     for name, value in states[0].items():
         torch.testing.assert_close(value, states[1][name], atol=1e-6, rtol=0)
+    assert len(held_out[0]) == 2 and held_out[0] == pytest.approx(held_out[1], abs=1e-5)
 
 
 def test_processes_of_a_launcher(place):
