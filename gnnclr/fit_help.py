@@ -35,6 +35,7 @@ Every setting of a recipe is a field. Those that are changed most:
   --trainer.devices=N               processes on this machine
   --trainer.precision=bf16-mixed    or 16-mixed, 32-true
   --watch.every_n_epochs=N          probes on validation examples while training (default: 0, never)
+  --trainer.check_val_every_n_epoch=N   loss on held-out images, val_loss (default: never)
   --seed_everything=N               the seed of all randomness (default: 0)
   --tensorboard=true                write TensorBoard files as well
   --trainer.logger=CLASS            another logger of Lightning, beside metrics.csv

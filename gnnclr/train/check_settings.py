@@ -42,12 +42,6 @@ def check_trainer(settings: Namespace) -> None:
     if settings.gradient_clip_val is not None and not settings.gradient_clip_val >= 0:
         # A whole number may be read as either type: which one depends on what else was imported.
         raise ValueError(f"'trainer.gradient_clip_val' must not be negative (got {float(settings.gradient_clip_val)})")
-    for name, usual in (("check_val_every_n_epoch", 1), ("val_check_interval", None)):
-        if settings[name] != usual:
-            raise ValueError(
-                f"'trainer.{name}' must stay {'null' if usual is None else usual}, as no loop of Lightning validates: "
-                f"'watch.every_n_epochs' says when features are looked at (got {settings[name]})"
-            )
     for name in ("max_steps", "limit_train_batches"):
         if settings[name] == 0:
             raise ValueError(f"'trainer.{name}' must not be zero, or nothing is trained (got {settings[name]})")

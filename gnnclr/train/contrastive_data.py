@@ -1,7 +1,7 @@
 """The base of data modules: batches, their position in a checkpoint, and labeled examples for probes."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -106,6 +106,19 @@ class ContrastiveData(LightningDataModule):
         if self._state is not None:
             self._batches.load_state_dict(self._state)
         return self._batches
+
+    #: Whether there is a validation part that batches can be made of.
+    can_validate: ClassVar[bool] = False
+    #: Whether it is held out of the training, for Lightning's validation loop; said before :meth:`setup`.
+    validates: bool = False
+
+    def validation_batches(self) -> Any:
+        """The batches of the validation part, the same at each iteration and on any number of processes."""
+        raise NotImplementedError
+
+    def val_dataloader(self) -> Any:
+        """The held-out batches, or none where nothing is held out."""
+        return self.validation_batches() if self.validates else []
 
     @property
     def seconds_waited(self) -> float | None:

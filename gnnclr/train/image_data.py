@@ -16,6 +16,7 @@ from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import device_of
 from gnnclr.train.processes.step_size import StepSize
 from gnnclr.train.selected_batches import SelectedBatches
+from gnnclr.train.validation.held_out import SameEpoch
 from gnnclr.vision import (
     Captions,
     CentralSquare,
@@ -148,7 +149,10 @@ class ImageData(SelectedBatches):
 
     def training_images(self) -> tuple[Tensor, Tensor | None]:
         """The images to train on, and their labels where batches have them."""
-        images = self.images.train.images if self._told else self.images.unlabeled
+        if self._told:
+            images = self.images.train.images
+        else:
+            images = self.images.train_and_extra if self.validates else self.images.unlabeled
         index = self._trained(self._labels_to_train())
         return images[index], self.images.train.labels[index] if self.supervised else None
 
@@ -174,7 +178,8 @@ class ImageData(SelectedBatches):
         parts = [self.images.train.labels]
         if not self._told:
             others = 0 if self.images.extra is None else len(self.images.extra)
-            parts += [self.images.val.labels, torch.full((others,), UNLABELED)]
+            parts += [] if self.validates else [self.images.val.labels]
+            parts += [torch.full((others,), UNLABELED)]
         return torch.cat(parts)
 
     def colors(self) -> tuple[list[float], list[float]]:
@@ -199,6 +204,18 @@ class ImageData(SelectedBatches):
         texture = None if self.textures is None else self.textures.of_images(images)
         options = {"seed": self.seed, "rank": rank, "world_size": world_size, "selection": selection}
         return TensorLoader(images, labels, batch_size, other=other, texture=texture, **options)
+
+    def validation_batches(self) -> SameEpoch:
+        """Batches of the validation images, as those of the training are."""
+        images, labels = self.images.val
+        classes = self.trained_classes()
+        if classes is not None:
+            images, labels = (part[torch.isin(labels, classes)] for part in (images, labels))
+        rank, world_size = self.ranks
+        other = None if self.caption_source is None else self._tokens(images, labels)
+        options = {"seed": self.seed, "rank": rank, "world_size": world_size, "other": other}
+        told = labels if self.supervised else None
+        return SameEpoch(TensorLoader(images, told, self.held_out_size(len(images)), **options))
 
     def captions(self, index: Tensor) -> Tensor | None:
         """The captions of some of the images, as numbers of words [k, K, L]; ``None`` where there are none."""

@@ -46,7 +46,8 @@ class MetricsCSV(Logger):
         """Appends one line."""
         row = {"step": 0 if step is None else step, **metrics}
         if not self.started:
-            self._rewrite([old for old in read_metrics(self.path) if old["step"] < row["step"]], list(row))
+            kept = [old for old in read_metrics(self.path) if old["step"] < row["step"] or _beside(old, row)]
+            self._rewrite(kept, list(row))
             self.started: bool = True
         elif not set(row) <= set(self.columns):
             self._rewrite(read_metrics(self.path), list(row))
@@ -60,6 +61,11 @@ class MetricsCSV(Logger):
             writer = csv.DictWriter(file, self.columns, restval="")
             writer.writeheader()
             writer.writerows(rows)
+
+
+def _beside(old: dict[str, float], row: dict[str, float]) -> bool:
+    """Whether a line says something else of the same step, as a held-out loss does."""
+    return old["step"] == row["step"] and not (set(old) & set(row)) - {"step", "epoch"}
 
 
 def read_metrics(path: str | Path) -> list[dict[str, float]]:

@@ -14,6 +14,7 @@ from gnnclr.graph import FeatureBank
 from gnnclr.ops.check import check_count, check_probability
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.optim import parameter_groups, warmup_cosine
+from gnnclr.train.validation.held_out import HeldOutLoss
 
 
 class ContrastiveModule(LightningModule):
@@ -23,6 +24,9 @@ class ContrastiveModule(LightningModule):
     :class:`gnnclr.node.GRACE`; this class adds the optimizer, the schedule and the logging. If the method has
     ``start_epoch(epoch)``, it is called before each epoch, and ``after_optimizer_step()`` after each step: memories
     change there, and momentum encoders move.
+
+    Where data give held-out batches (``limit_val_batches`` of a recipe), the loss of the method on them is logged as
+    ``val_loss``, for callbacks that monitor it.
 
     Only every ``log_every_n_steps``-th step of the trainer is logged, or each one of a training that has fewer steps.
     Lightning's own cost is 0.6 ms a step on one
@@ -59,6 +63,7 @@ class ContrastiveModule(LightningModule):
         self.warmup_steps = warmup_steps
         self.final_lr = final_lr
         self._epoch: int | None = None
+        self._held_out: HeldOutLoss | None = None
         # All processes hold the same banks: to send them with each step would cost more than the step.
         self._ddp_params_and_buffers_to_ignore = [
             f"{name}.{buffer}"
@@ -108,6 +113,25 @@ class ContrastiveModule(LightningModule):
             self.log("loss", loss.detach(), prog_bar=True, batch_size=1)
             self.log_dict(metrics, batch_size=1)
         return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Copies the method, so that nothing of what follows is left in it."""
+        seed = getattr(getattr(self.trainer, "datamodule", None), "seed", 0)
+        self._held_out = HeldOutLoss(self.method, seed, self.global_rank)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """The loss of one held-out batch, in evaluation mode."""
+        self._held_out.add(batch, batch_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs ``val_loss``, the mean over the batches of all processes, with the step that it is after."""
+        loss = self.trainer.strategy.reduce(self._held_out.mean(), reduce_op="mean")
+        self._held_out = None
+        self.log("val_loss", loss, logger=False, prog_bar=True)
+        if not self.trainer.sanity_checking:
+            row = {"val_loss": float(loss), "epoch": self.current_epoch}
+            for logger in self.trainer.loggers:
+                logger.log_metrics(row, step=max(self.global_step - 1, 0))
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """One step of the optimizer, and the updates of the method after it."""

@@ -18,6 +18,7 @@ from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import check_embedding, device_of
 from gnnclr.train.processes.step_size import StepSize
 from gnnclr.train.selected_batches import SelectedBatches
+from gnnclr.train.validation.held_out import SameEpoch
 from gnnclr.vision import CentralSquare, PhotoCrops, PhotoSource, RandomResizedCrop
 from gnnclr.vision.photos.decode import MAX_PIXELS
 from gnnclr.vision.photos.inspect import Inspection, inspect_photos
@@ -110,6 +111,7 @@ class PhotoData(SelectedBatches):
         self.inspection: Inspection | None = None
         #: What crops photos for the views of a method, and how many it makes.
         self._crops: list[tuple[RandomResizedCrop, int]] = []
+        self._held_out: PhotoLoader | None = None
         self.in_channels = 3
 
     @classmethod
@@ -148,14 +150,20 @@ class PhotoData(SelectedBatches):
             raise ValueError(f"'data.root' must hold photos to train on (got {len(self.rows)}, all of them in test/)")
         self.split: Split | None = self._probed(train, val, test)
         self.watched: Tensor = val if val.numel() > 1 else torch.cat([train, val])
-        seen = train[self.labels[train] != UNLABELED] if self.supervised else torch.cat([train, val]).sort().values
+        if self.validates and val.numel() < 2:  # no folder and no class says which
+            val, train = _held_out(train)
+        seen = train if self.validates else torch.cat([train, val]).sort().values
+        seen, val = (self._trainable(part) for part in (train if self.supervised else seen, val))
+        if self.train_classes is not None and seen.numel() < 2:
+            got = f"{seen.numel()} of {self.train_classes}"
+            raise ValueError(f"'data.train_classes' must have two photos to train on (got {got})")
+        self._train, self._val = seen[self.limited(len(seen))], val
+
+    def _trainable(self, rows: Tensor) -> Tensor:
+        """Those photos that training may see, by their labels."""
+        rows = rows[self.labels[rows] != UNLABELED] if self.supervised else rows
         classes = self.trained_classes()
-        if classes is not None:
-            seen = seen[torch.isin(self.labels[seen], classes)]
-            if seen.numel() < 2:
-                got = f"{seen.numel()} of {self.train_classes}"
-                raise ValueError(f"'data.train_classes' must have two photos to train on (got {got})")
-        self._train = seen[self.limited(len(seen))]
+        return rows if classes is None else rows[torch.isin(self.labels[rows], classes)]
 
     def _say_what_was_found(self, source: PhotoSource, broken: dict[int, str]) -> None:
         if broken:
@@ -203,7 +211,7 @@ class PhotoData(SelectedBatches):
     def batches(self) -> PhotoLoader:
         """Shuffled batches of the photos that are not of the test: crops of the views of the method that :meth:`check`
         saw, or central squares."""
-        rank, world_size = self.ranks
+        world_size = self.ranks[1]
         batch_size, count = self.batch_size, len(self._train)
         if count < batch_size * world_size:
             batch_size = count // world_size
@@ -211,17 +219,17 @@ class PhotoData(SelectedBatches):
                 raise ValueError(f"'data.root' must hold two photos to train on for each process (got {count})")
             asked = f"'{self.step_size.field}' is {self.step_size.size}"
             notice(f"batches have {batch_size} photos, as there are no more ({asked})")
-        return PhotoLoader(
-            self._reader(),
-            self.rows[self._train],
-            self.labels[self._train] if self.supervised else None,
-            batch_size,
-            self._workers,
-            seed=self.seed,
-            rank=rank,
-            world_size=world_size,
-            selection=self.shared_selection,
-        )
+        return self._loader(self._train, batch_size, selection=self.shared_selection)
+
+    def _loader(self, rows: Tensor, batch_size: int, **options: Any) -> PhotoLoader:
+        labels, (rank, world_size) = self.labels[rows] if self.supervised else None, self.ranks
+        options |= {"seed": self.seed, "rank": rank, "world_size": world_size}
+        return PhotoLoader(self._reader(), self.rows[rows], labels, batch_size, self._workers, **options)
+
+    def validation_batches(self) -> SameEpoch:
+        """Batches of the photos that are held out: those of the validation part, or a tenth where there is none."""
+        self._held_out = self._loader(self._val, self.held_out_size(len(self._val)))
+        return SameEpoch(self._held_out)
 
     def _reader(self) -> PhotoReader:
         """Reads what the views of the method take."""
@@ -238,8 +246,9 @@ class PhotoData(SelectedBatches):
 
     def teardown(self, stage: str) -> None:
         """Ends the processes that read."""
-        if isinstance(self._batches, PhotoLoader):
-            self._batches.close()
+        for loader in (self._batches, self._held_out):
+            if isinstance(loader, PhotoLoader):
+                loader.close()
 
     def training_labels(self) -> Tensor | None:
         """The labels of the photos to train on, ``-1`` where one is missing, for what is logged."""
@@ -300,6 +309,13 @@ class PhotoData(SelectedBatches):
     def _check_sound(self, read: Read) -> None:
         for i, reason in read.checked().broken:
             raise ValueError(f"'{self.source.names[i]}' must stay as it was when the run began ({reason})")
+
+
+def _held_out(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """A tenth of some photos, two at least, and the others; the same ones for all seeds."""
+    order = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))]
+    count = max(2, round(HELD_OUT * len(rows)))
+    return order[:count].sort().values, order[count:].sort().values
 
 
 def _split(labels: Tensor, parts: list[str]) -> tuple[Tensor, Tensor, Tensor]:

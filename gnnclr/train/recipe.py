@@ -2,7 +2,7 @@
 
 import re
 from argparse import ArgumentError
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, reduce
 from typing import Any
 
@@ -18,8 +18,11 @@ from gnnclr.train.module import ContrastiveModule
 from gnnclr.train.online_probe import OnlineProbe
 from gnnclr.train.processes.step_size import other_step_size
 from gnnclr.train.recipe_errors import explain
+from gnnclr.train.validation.asked import validation_overrides
 
 PRINT = "--print_config"
+#: Fields of the trainer that are a number of batches, or a share of them.
+OF_BATCHES = ("limit_train_batches", "limit_val_batches", "overfit_batches", "val_check_interval")
 SEED = "the seed of the data is the seed of the run; did you mean '--seed_everything'?"
 
 
@@ -43,6 +46,8 @@ def recipe_parser() -> ArgumentParser:
             "trainer.log_every_n_steps": 10,
             "trainer.enable_model_summary": False,
             "trainer.use_distributed_sampler": False,
+            "trainer.limit_val_batches": 0.0,
+            "trainer.num_sanity_val_steps": 0,
             "checkpoint.filename": "last",
             "checkpoint.enable_version_counter": False,
             # Another optimizer would get the arguments of the default one; parse_recipe gives it where none is named.
@@ -75,7 +80,11 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
     settings = open_channels(_merged(configs, dataset))
     if "seed" in _arguments_of_data(settings):
         raise RecipeError(f"{', '.join(configs)}: {SEED}")
-    overrides = [*overrides, *other_step_size(_arguments_of_data(settings), overrides)]
+    overrides = [
+        *overrides,
+        *other_step_size(_arguments_of_data(settings), overrides),
+        *validation_overrides(settings.get("trainer") or {}, overrides),
+    ]
     parser = recipe_parser()
     arguments = ["--config", yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)]
     try:
@@ -93,7 +102,7 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
     if parsed is not None:
         if parsed.model.optimizer is None:
             raise RecipeError("'model.optimizer' must be an optimizer (got null)")
-        return parsed
+        return _whole_numbers(parsed, settings.get("trainer") or {}, overrides)
     if "required: dataset" in str(failure):
         raise RecipeError(
             f"'data.dataset' must be given (got none): {', '.join(configs)} is a method without data; give "
@@ -108,6 +117,19 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
     except ArgumentError as error:
         raise RecipeError(f"{', '.join(configs)}: {explain(error, _options(parser))}") from None
     raise RecipeError(explain(failure, _options(parser, recipe), overrides))
+
+
+def _whole_numbers(recipe: Namespace, trainer: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
+    """Numbers of batches as they were written: to Lightning 1 is one batch, and 1.0 are all. Which of both types the
+    parser takes a number for depends on what else was imported."""
+    words = zip(overrides, [*overrides[1:], ""])
+    given = {word.partition("=")[0]: word.partition("=")[2] or following for word, following in words}
+    for name in OF_BATCHES:
+        text = given.get(f"--trainer.{name}")
+        written = trainer.get(name) if text is None else yaml.safe_load(text)
+        if type(written) is int:
+            recipe.trainer[name] = written
+    return recipe
 
 
 def _merged(configs: Sequence[str], dataset: str | None = None) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord, check_recipe
 from gnnclr.train.run_folder import claim_folder, claim_number
 from gnnclr.train.run_result import read_result, versions
+from gnnclr.train.validation.asked import check_can_validate, hold_out
 from gnnclr.train.workers import FromRankZero, several_processes
 
 
@@ -186,11 +187,14 @@ class Run:
             self._check_checkpoint(Path(ckpt_path), settings, module, built.trainer.max_epochs)
         check_processes(trainer, built.trainer.sync_batchnorm)
         data.check_processes(trainer.world_size)
+        hold_out(data, built.trainer)
         data.prepare_data()
         data.setup("fit")
         data.check(module.method)
         files.texts |= data.records()
         check_parts(module)
+        if data.validates:
+            check_can_validate(module.method)
         say_what_is_contrasted(module.method, trainer.world_size)
         if (reason := data.needs_no_training(module.method)) is not None:
             notice(reason)
@@ -327,6 +331,8 @@ class Run:
     def _trainer(self, settings: dict[str, Any], checkpoint: dict[str, Any], own: list[Callback]) -> Trainer:
         for name in ("lightning.pytorch", "lightning.fabric"):
             logging.getLogger(name).setLevel(logging.ERROR)
+        if checkpoint["monitor"] is None and checkpoint["save_on_train_epoch_end"] is None:
+            checkpoint["save_on_train_epoch_end"] = True  # whether anything is validated or not
         loggers: list[Logger] = [MetricsCSV(self.folder / "metrics.csv"), *_listed(settings.pop("logger", None))]
         if self.recipe.tensorboard:
             loggers.append(TensorBoardLogger(self.folder, name="tensorboard", version=""))

@@ -30,6 +30,7 @@ class SelectedBatches(ContrastiveData):
     """
 
     step_size: StepSize
+    can_validate = True
 
     def __init__(
         self,
@@ -84,6 +85,20 @@ class SelectedBatches(ContrastiveData):
     def ranks(self) -> tuple[int, int]:
         """The number of this process, and the number of all."""
         return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+
+    def held_out_size(self, count: int) -> int:
+        """The samples of a held-out batch of this process: those of a batch, or of fewer that there are.
+
+        Args:
+            count (int): The samples of the validation part.
+        """
+        size = min(self.batch_size, count // self.ranks[1])
+        if size < 2:
+            raise ValueError(
+                f"'trainer.limit_val_batches' must be 0 with fewer than two validation samples for each process "
+                f"(got {count} on {self.ranks[1]})"
+            )
+        return size
 
     def trained_classes(self) -> Tensor | None:
         """The numbers of the classes that are trained on; ``None`` for all images.

@@ -206,6 +206,7 @@ def test_weights_of_one_process_on_the_joined_batch(tmp_path, one_thread, monkey
         "--model.method.projector.in_features=8",
         "--model.method.projector.out_features=8",
         "--model.method.views=deterministic.ShiftedViews",
+        "--trainer.check_val_every_n_epoch=2",
     ]
     joined = [*common, "--trainer.devices=2", "--data.batch_size=64", f"--out={tmp_path / 'joined'}"]
     command = Command("fit", "--config=simclr-digits", *joined, cwd=tmp_path)
@@ -219,6 +220,11 @@ def test_weights_of_one_process_on_the_joined_batch(tmp_path, one_thread, monkey
     assert any((one["state_dict"][name] - start[name]).abs().max() > 1e-2 for name in start)
     for name, value in one["state_dict"].items():
         torch.testing.assert_close(value, two["state_dict"][name], atol=1e-6, rtol=0)
+    held_out = [
+        [row["val_loss"] for row in read_metrics(folder / "metrics.csv") if "val_loss" in row]
+        for folder in (run.folder, tmp_path / "joined")
+    ]
+    assert len(held_out[0]) == 2 and held_out[0] == pytest.approx(held_out[1], abs=1e-5)
 
 
 def test_processes_of_a_launcher(place):

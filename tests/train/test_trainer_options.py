@@ -129,12 +129,6 @@ def test_waiting_is_shown(tmp_path, capsys, monkeypatch):
     assert int(shown.rpartition("images/s, ")[2].partition("% waiting for data")[0]) > 50
 
 
-@pytest.mark.parametrize("option", ["check_val_every_n_epoch=2", "val_check_interval=0.5"])
-def test_what_says_when_features_are_looked_at(option, tmp_path):
-    with pytest.raises(ValueError, match=r"'trainer\.\w+' must stay \w+, as no .*'watch\.every_n_epochs' says"):
-        Run(parse_recipe("simclr-digits", [*SMALL, f"--trainer.{option}"]), tmp_path).fit()
-
-
 def test_watching_by_epochs(tmp_path):
     run, _ = train(tmp_path, "--watch.every_n_epochs=2", "--trainer.limit_train_batches=2")
     looked = [row["epoch"] for row in read_metrics(run.folder / "metrics.csv") if "val_knn" in row]

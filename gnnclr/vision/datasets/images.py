@@ -91,6 +91,11 @@ class Images:
         return torch.cat(parts if self.extra is None else [*parts, self.extra])
 
     @property
+    def train_and_extra(self) -> Tensor:
+        """The same without those of ``val``, which are held out."""
+        return self.train.images if self.extra is None else torch.cat([self.train.images, self.extra])
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the images."""
         channels, height, width = self.train.images.shape[1:]
