@@ -135,6 +135,14 @@ class ContrastiveData(LightningDataModule):
                 f"(got {expected})"
             )
 
+    def check_processes(self, method: nn.Module, count: int) -> None:
+        """Raises a :class:`ValueError` if so many processes cannot share the batches of an epoch.
+
+        Args:
+            method (torch.nn.Module): The method.
+            count (int): The number of processes.
+        """
+
     def choose_blocks(self) -> list[list[float]] | None:
         """How features are propagated where a recipe leaves that to the data; ``None`` where they are of no graph."""
         return None

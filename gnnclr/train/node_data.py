@@ -142,6 +142,13 @@ class NodeData(GraphData):
             bind_rewirings(method, self.graph)
             check_takes_subgraphs(method)
 
+    share_hint = "; with --data.loader=gnnclr.node.RandomNodeLoader, or CommunityLoader, each has its own batches"
+
+    def check_processes(self, method: nn.Module, count: int) -> None:
+        """As for any graph, where there is no loader whose batches processes share."""
+        if self.loader is None:
+            super().check_processes(method, count)
+
     def start_epoch(self, method: nn.Module, epoch: int) -> None:
         """Finds the neighbors that are due, and tells rewirings the graph of the batches; in each process, as methods
         that are sent lose it."""

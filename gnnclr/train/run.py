@@ -185,11 +185,12 @@ class Run:
         data.prepare_data()
         data.setup("fit")
         data.check(module.method)
+        data.check_processes(module.method, trainer.world_size)
         files.texts |= data.records()
         check_parts(module)
         if (reason := data.needs_no_training(module.method)) is not None:
             notice(reason)
-            trainer.callbacks.insert(0, NoTraining())
+            trainer.callbacks.insert(0, NoTraining())  # pyright: ignore[reportAttributeAccessIssue]
         untrained = copy.deepcopy(module.method)
         if is_rank_zero():
             save_fitted(self.folder, data.fitted())
