@@ -143,3 +143,15 @@ def agreement(rank, given):
         return agree(check)[1]
     except ValueError as error:
         return str(error)
+
+
+def layer_wise(rank, encoders, data, batch_size):
+    """The embeddings of several encoders, of which each process computes some nodes, and what is refused."""
+    from gnnclr.node import layer_wise_embed
+
+    found = [layer_wise_embed(encoder, data, batch_size, over_processes=True) for encoder in encoders]
+    part = data.clone() if rank else data.subgraph(torch.arange(data.num_nodes - 1))
+    cases = [[((encoders[0], part, batch_size), {"over_processes": True})] * dist.get_world_size()]
+    single = data.subgraph(torch.tensor([0]))
+    cases.append([((encoders[0], single, batch_size), {"over_processes": True})] * dist.get_world_size())
+    return found, refusals(rank, layer_wise_embed, cases)

@@ -28,7 +28,7 @@ PAGES = {
     "auto": {"auto": "auto"},
     "few_labels": {"few_labels": "few_labels"},
     "communities": {"communities": "communities"},
-    "large": {"large": "large", "full_batch": "full_batch"},
+    "large": {"large": "large", "full_batch": "full_batch", "processes": "processes"},
     "neighbors": {"neighbors": "neighbors"},
     "distributed": {"distributed": "distributed"},
     "dynamics": {

@@ -21,6 +21,7 @@ from gnnclr.node.encoders.signed import SignedEncoder
 from gnnclr.node.loader.batches import CommunityLoader, RandomNodeLoader, SubgraphLoader
 from gnnclr.node.loader.induced_subgraphs import InducedSubgraphs
 from gnnclr.node.loader.neighbor_batches import neighbor_batches
+from gnnclr.node.loader.neighborhoods import NeighborhoodLoader
 from gnnclr.node.methods.afgrl import AFGRL
 from gnnclr.node.methods.auto_graph import AutoGraph
 from gnnclr.node.methods.beta_mixture import BetaMixture
@@ -115,6 +116,7 @@ __all__ = [
     "MultiplexData",
     "MultiplexGCooL",
     "MultiplexScores",
+    "NeighborhoodLoader",
     "NodeMethod",
     "PPRDiffusion",
     "ProGCL",

@@ -167,7 +167,9 @@ def samples(batch: Any) -> tuple[int, str]:
 
 
 class StepSeed(Callback):
-    """Seeds the generators of torch before every batch from ``(seed, epoch, batch, rank)``.
+    """Seeds the generators of torch before every batch from ``(seed, epoch, number of the batch)``; the batches that
+    processes have at a step are numbered one after the other, as those of one process that accumulates gradients over
+    as many are.
 
     A run that was killed and resumed then draws the same views, masks and dropped edges as one that was not, without
     the state of any generator in the checkpoint.
@@ -181,7 +183,8 @@ class StepSeed(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Seeds torch for this batch."""
-        torch.manual_seed(mixed_seed(self.seed, trainer.current_epoch, batch_idx, trainer.global_rank))
+        number = batch_idx * trainer.world_size + trainer.global_rank
+        torch.manual_seed(mixed_seed(self.seed, trainer.current_epoch, number, 0))
 
 
 class NoTraining(Callback):

@@ -148,11 +148,12 @@ class ContrastiveData(LightningDataModule):
                 f"(got {expected})"
             )
 
-    def check_processes(self, processes: int) -> None:
+    def check_processes(self, method: nn.Module, count: int) -> None:
         """Raises a :class:`ValueError` if so many processes cannot share the batches, before anything is read.
 
         Args:
-            processes (int): Their number.
+            method (torch.nn.Module): The method.
+            count (int): The number of processes.
         """
 
     def choose_blocks(self) -> list[list[float]] | None:

@@ -18,6 +18,7 @@ from gnnclr.node.transforms.fitted import apply_transform, fitted_transforms
 from gnnclr.ops.labels import class_labels, is_multilabel
 from gnnclr.ops.notice import notice
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
+from gnnclr.train.method_parts import method_parts
 from gnnclr.vision.methods.method import VisionMethod
 
 
@@ -36,6 +37,8 @@ class GraphData(ContrastiveData):
     transform: Callable[..., Any] | None = None
     #: Whether the other direction of each edge of a file is added.
     undirected: bool = False
+    #: What several processes can share instead, for the message that refuses them.
+    share_hint: str = ""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
@@ -61,6 +64,16 @@ class GraphData(ContrastiveData):
         if isinstance(method, VisionMethod):
             raise ValueError(f"'model.method' must take graphs, which 'data' are (got {type(method).__name__})")
         super().check(method)
+
+    def check_processes(self, method: nn.Module, count: int) -> None:
+        """Raises a :class:`ValueError` if several processes would do the same whole graph each; methods that draw the
+        nodes of a step themselves share it."""
+        draws = any(isinstance(part, nn.Module) and getattr(part, "batch_size", None) for part in method_parts(method))
+        if count > 1 and not draws:
+            raise ValueError(
+                f"'trainer.devices' must be 1 where a step is the whole graph, which processes cannot share "
+                f"(got {count}){self.share_hint}"
+            )
 
     def batches(self) -> Iterable[Data]:
         """The graph: an epoch is one step."""

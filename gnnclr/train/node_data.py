@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch_geometric.transforms import BaseTransform
 from gnnclr.eval import Split
 from gnnclr.graph import DataNeighbors, edges_of
 from gnnclr.node import (
+    NeighborhoodLoader,
     NodeMethod,
     SubgraphLoader,
     layer_wise_embed,
@@ -61,17 +62,17 @@ class NodeData(GraphData):
         transform (BaseTransform, optional): A PyG transform, such as
             :class:`torch_geometric.transforms.NormalizeFeatures`. (default: ``None``)
         seed (int, optional): The seed of the order of batches, and of what chooses them. (default: ``0``)
-        loader (callable, optional): Makes batches of the graph: :class:`gnnclr.node.RandomNodeLoader` or
-            :class:`gnnclr.node.CommunityLoader` in recipes, in Python also ``partial(RandomNodeLoader,
-            batch_size=2048)``. The data's seed and processes are passed on. (default: ``None``, an epoch is one step on
-            the whole graph)
+        loader (callable, optional): Makes batches of the graph: :class:`gnnclr.node.RandomNodeLoader`,
+            :class:`gnnclr.node.CommunityLoader` or, with ``neighbors``, :class:`gnnclr.node.NeighborhoodLoader` in
+            recipes, in Python also ``partial(RandomNodeLoader, batch_size=2048)``. The data's seed and processes are
+            passed on. (default: ``None``, an epoch is one step on the whole graph)
         size (int, optional): Nodes of a generated graph; the mean degree stays. (default: that of its name)
         probed (int, optional): Probes see this many nodes of each part of the split at most, the same ones for all
             seeds. On graphs as large as ogbn-arxiv regressions on all nodes take longer than the training.
             (default: ``None``, all nodes)
         neighbors (DataNeighbors, optional): Finds the nearest neighbors of all nodes, by the embeddings that they have
-            when an epoch begins, for :class:`~gnnclr.graph.DataNeighborRewiring`. The share of them within a class is
-            logged as ``neighbors_within_class``. (default: ``None``)
+            when an epoch begins, for :class:`~gnnclr.graph.DataNeighborRewiring` and for batches in which they meet.
+            The share of them within a class is logged as ``neighbors_within_class``. (default: ``None``)
         split (int, optional): The seed of a random split, or the number of one of several in the masks, which are
             [n, s] then. (default: ``0``)
         undirected (bool, optional): Whether to add the other direction of each edge of a file. (default: ``False``)
@@ -112,6 +113,8 @@ class NodeData(GraphData):
         self.size: int | None = size
         self.probed: int | None = probed
         self.neighbors: DataNeighbors | None = check_neighbors(neighbors)
+        if neighbors is None and self.batches_by_neighbors:
+            raise ValueError(f"'data.neighbors' must be DataNeighbors for {_class_of(loader).__name__} (got None)")
         self.split_seed: int = check_seed("data.split", split)
         self.undirected: bool = undirected
         if undirected and self.file is None:
@@ -147,12 +150,26 @@ class NodeData(GraphData):
             bind_rewirings(method, self.graph)
             check_takes_subgraphs(method)
 
+    share_hint = "; with --data.loader=gnnclr.node.RandomNodeLoader, or CommunityLoader, each has its own batches"
+
+    def check_processes(self, method: nn.Module, count: int) -> None:
+        """As for any graph, where there is no loader whose batches processes share."""
+        if self.loader is None:
+            super().check_processes(method, count)
+
     def start_epoch(self, method: nn.Module, epoch: int) -> None:
         """Finds the neighbors that are due, and tells rewirings the graph of the batches; in each process, as methods
         that are sent lose it."""
         super().start_epoch(method, epoch)
         if self.loader is not None:
             bind_rewirings(method, self.graph)
+        if self.batches_by_neighbors and isinstance(self._batches, NeighborhoodLoader):
+            self._batches.set_neighbors(self.neighbors.neighbor)
+
+    @property
+    def batches_by_neighbors(self) -> bool:
+        """Whether the loader makes batches of the neighbors."""
+        return getattr(_class_of(self.loader), "needs_neighbors", False)
 
     def batches(self) -> Iterable[Data]:
         """The graph, or subgraphs of it."""
@@ -187,6 +204,12 @@ class NodeData(GraphData):
             "raw": lambda: graph.x.to_dense(),
             "A²X": lambda: propagate_features(graph.x, edges_of(graph)),
         }
+
+
+def _class_of(loader: Any) -> Any:
+    """The class of what makes a loader, which is that class or, of a recipe, a partial function with it."""
+    parts = (loader, getattr(loader, "func", None), *getattr(loader, "args", ()))
+    return next((part for part in parts if isinstance(part, type) and issubclass(part, SubgraphLoader)), None)
 
 
 def _some(index: Tensor, count: int) -> Tensor:

@@ -186,7 +186,7 @@ class Run:
         if ckpt_path is not None and is_rank_zero():
             self._check_checkpoint(Path(ckpt_path), settings, module, built.trainer.max_epochs)
         check_processes(trainer, built.trainer.sync_batchnorm)
-        data.check_processes(trainer.world_size)
+        data.check_processes(module.method, trainer.world_size)
         hold_out(data, built.trainer)
         data.prepare_data()
         data.setup("fit")
@@ -198,7 +198,7 @@ class Run:
         say_what_is_contrasted(module.method, trainer.world_size)
         if (reason := data.needs_no_training(module.method)) is not None:
             notice(reason)
-            trainer.callbacks.insert(0, NoTraining())
+            trainer.callbacks.insert(0, NoTraining())  # pyright: ignore[reportAttributeAccessIssue]
         untrained = copy.deepcopy(module.method)
         if is_rank_zero():
             save_fitted(self.folder, data.fitted())

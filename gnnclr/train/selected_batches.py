@@ -55,9 +55,9 @@ class SelectedBatches(ContrastiveData):
         """The samples of a batch of this process."""
         return self.step_size.of_each(self.ranks[1])
 
-    def check_processes(self, processes: int) -> None:
+    def check_processes(self, method: nn.Module, count: int) -> None:
         """Raises a :class:`ValueError` if so many processes cannot share a batch evenly."""
-        self.step_size.of_each(processes)
+        self.step_size.of_each(count)
 
     def training_chunks(self, epoch: int) -> Iterator[Tensor]:
         """The images to train on, in order, as the views of a method take them."""

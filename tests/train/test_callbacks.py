@@ -62,8 +62,8 @@ def test_short_runs_are_logged_step_by_step(steps, logged, tmp_path):
     assert [row["step"] for row in rows] == logged and all("loss" in row for row in rows)
 
 
-def draw(seed, epoch, batch, rank=0):
-    trainer = SimpleNamespace(current_epoch=epoch, global_rank=rank)
+def draw(seed, epoch, batch, rank=0, world=1):
+    trainer = SimpleNamespace(current_epoch=epoch, global_rank=rank, world_size=world)
     StepSeed(seed).on_train_batch_start(trainer, None, None, batch)
     return torch.rand(3)
 
@@ -75,5 +75,11 @@ def test_depends_on_the_step_alone():
 
 
 def test_every_step_seed_and_rank_differs():
-    draws = [draw(0, 0, 0), draw(0, 0, 1), draw(0, 1, 0), draw(1, 0, 0), draw(0, 0, 0, rank=1)]
+    draws = [draw(0, 0, 0), draw(0, 0, 1), draw(0, 1, 0), draw(1, 0, 0)]
+    draws += [draw(0, 0, batch, rank, world=2) for batch in (1, 2) for rank in (0, 1)]
     assert len({tuple(d.tolist()) for d in draws}) == len(draws)
+
+
+def test_batches_of_processes_are_numbered_as_those_that_one_accumulates():
+    for batch, rank in ((0, 0), (0, 1), (3, 1)):
+        assert torch.equal(draw(0, 1, batch, rank, world=2), draw(0, 1, 2 * batch + rank))

@@ -8,8 +8,9 @@ import torch
 
 from gnnclr.graph import DataNeighborRewiring, DataNeighbors
 from gnnclr.graph.batches import NeighborhoodBatches
-from gnnclr.node import GRACE, GCNEncoder, RandomNodeLoader
+from gnnclr.node import GRACE, GCNEncoder, NeighborhoodLoader, RandomNodeLoader, sbm
 from gnnclr.train import ImageData, NodeData, Run, TrainingInterrupted, parse_recipe, read_metrics
+from gnnclr.train.channels import build_data
 from gnnclr.vision import BatchViews, MLPHead, SimCLR, SlimResNet
 
 SMALL = [
@@ -24,6 +25,13 @@ SMALL = [
     "--trainer.accelerator=cpu",
     "--trainer.max_epochs=4",
     "--trainer.log_every_n_steps=1",
+]
+#: Nodes, in batches in which they meet their neighbors.
+NODES = [
+    "--data.loader=gnnclr.node.NeighborhoodLoader",
+    "--data.neighbors=gnnclr.graph.DataNeighbors",
+    "--data.neighbors.every=2",
+    "--model.method.rewire=gnnclr.graph.DataNeighborRewiring",
 ]
 
 
@@ -98,6 +106,52 @@ def test_nodes_follow_their_embeddings(loader):
     assert method.training and 0 < data.logs["neighbors_within_class"] <= 1
     for batch in data.batches():
         assert method.training_step_loss(batch)[0].isfinite()
+
+
+@pytest.mark.parametrize("rewire", [DataNeighborRewiring(), None], ids=["positives", "batches alone"])
+def test_nodes_meet_their_neighbors(rewire):
+    data, plain = (
+        NodeData("sbm", size=300, neighbors=DataNeighbors(k=4), loader=partial(kind, batch_size=50))
+        for kind in (NeighborhoodLoader, RandomNodeLoader)
+    )
+    method = GRACE(GCNEncoder(512, 8, 8), rewire=rewire)
+    data.setup("fit")
+    data.check(method)
+    batches, shares = data.train_dataloader(), []
+    data.start_epoch(method, 0)
+    source, target = data.neighbors.edge_index
+    plain.setup("fit")
+    for loader in (batches, plain.batches()):
+        place = torch.full((300,), -1)
+        for number, batch in enumerate(loader):
+            place[batch.n_id] = number
+            assert method.training_step_loss(batch)[0].isfinite()
+        assert place.min() == 0
+        shares.append(float((place[source] == place[target]).double().mean()))
+    assert shares[0] > 1.5 * shares[1]  # a random batch holds a sixth
+
+
+def test_batches_of_neighborhoods_need_neighbors():
+    with pytest.raises(ValueError, match=r"'data\.neighbors' must be DataNeighbors for NeighborhoodLoader"):
+        NodeData("sbm", loader=partial(NeighborhoodLoader, batch_size=50))
+    with pytest.raises(ValueError, match=r"'data\.neighbors' must be DataNeighbors for NeighborhoodLoader"):
+        build_data(parse_recipe("grace-sbm", NODES[:1]))
+    with pytest.raises(ValueError, match="'neighbor' must have the 60 rows of the graph"):
+        NeighborhoodLoader(sbm(60)).set_neighbors(torch.zeros(59, 2, dtype=torch.long))
+
+
+def test_nodes_resume_bit_for_bit_within_an_epoch(tmp_path):
+    """On the neighbors of the epoch, whose embeddings are gone."""
+    settings = [*NODES, "--data.size=160", "--data.loader.batch_size=50", "--trainer.max_epochs=3"]
+    settings += ["--checkpoint.filename={step}", "--checkpoint.save_top_k=-1", "--checkpoint.every_n_train_steps=6"]
+    settings += ["--checkpoint.every_n_epochs=null", "--trainer.accelerator=cpu"]
+    run = Run(parse_recipe("grace-sbm", settings), tmp_path / "run")
+    assert run.train().step == 12
+    whole = saved(run)["state_dict"]
+    within = run.checkpoint.with_name("step=6.ckpt")
+    assert torch.load(within, weights_only=True)["NodeData"]["batches"]["position"] == 2
+    run.train(within)
+    assert all(torch.equal(value, saved(run)["state_dict"][name]) for name, value in whole.items())
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,9 @@ DIGITS = [
     "--trainer.max_epochs=8",
 ]
 STEPS = 32
-GRAPH = ["--config=grace-sbm", "--data.size=120", "--trainer.max_epochs=2"]
+#: Batches of nodes, which processes share.
+NODES = ["--data.loader=gnnclr.node.RandomNodeLoader", "--data.loader.batch_size=40"]
+GRAPH = ["--config=grace-sbm", "--data.size=160", *NODES, "--trainer.max_epochs=2"]
 
 
 class Command(forked.Forked):
@@ -227,6 +229,45 @@ def test_weights_of_one_process_on_the_joined_batch(tmp_path, one_thread, monkey
     assert len(held_out[0]) == 2 and held_out[0] == pytest.approx(held_out[1], abs=1e-5)
 
 
+COMMUNITIES = [
+    "--data.loader=gnnclr.node.CommunityLoader",
+    "--data.loader.community=gnnclr.graph.communities.EdgeCommunities",
+    "--data.loader.community.method=louvain",
+    "--data.loader.batch_size=40",
+]
+ACCUMULATED = ["--trainer.accumulate_grad_batches=2", "--trainer.devices=1"]
+
+
+def test_batches_of_a_graph_give_the_weights_of_one_process_that_accumulates(tmp_path, one_thread, monkeypatch):
+    """Random views and all, also after a stop within an epoch."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    common = ["--data.size=240", *COMMUNITIES, "--trainer.accelerator=cpu", "--trainer.max_epochs=3"]
+    common += ["--checkpoint.filename={step}", "--checkpoint.save_top_k=-1", "--checkpoint.every_n_train_steps=4"]
+    common += ["--checkpoint.every_n_epochs=null"]
+    one, two = (
+        Run(parse_recipe("grace-sbm", [*common, *processes]), tmp_path / name)
+        for name, processes in (("one", ACCUMULATED), ("two", TWO))
+    )
+    start = one.build().model.state_dict()
+    assert one.train().step == two.train().step == 9
+    states = [checkpoint(run.folder)["state_dict"] for run in (one, two)]
+    within = two.checkpoint.with_name("step=4.ckpt")
+    assert torch.load(within, weights_only=True)["NodeData"]["batches"]["position"] == 1
+    assert two.train(within).step == 9
+    for name, value in states[0].items():
+        assert (value - start[name]).abs().max() > 1e-3
+        torch.testing.assert_close(value, states[1][name], atol=1e-5, rtol=1e-4)
+        assert torch.equal(states[1][name], checkpoint(two.folder)["state_dict"][name])
+
+
+@pytest.mark.parametrize("name", ["grace-sbm", "ccassg-sbm"])
+def test_a_whole_graph_is_not_shared(name, tmp_path):
+    run = Run(parse_recipe(name, ["--data.size=150", "--trainer.max_epochs=1", *TWO]), tmp_path / name)
+    with pytest.raises(ValueError, match=r"'trainer.devices' must be 1 where .*\(got 2\); with .*CommunityLoader"):
+        run.train()
+    assert not run.folder.exists()
+
+
 def test_processes_of_a_launcher(place):
     """One folder and one table, and the runs of all seeds."""
     out, _ = Command(2, "evaluate", *GRAPH, *TWO, "--seeds=2", cwd=place, program=forked.launched).finish()
@@ -239,7 +280,7 @@ def test_processes_of_a_launcher(place):
 def test_processes_end_together(place):
     """By a signal before the training, by a second one while a process hangs, and when one is killed."""
     folders = [place / name for name in ("before", "twice", "worker")]
-    long = ["--config=grace-sbm", "--data.size=120", "--trainer.max_epochs=100000", *TWO]
+    long = [*GRAPH[:-1], "--trainer.max_epochs=100000", *TWO]
     programs = [forked.gnnclr, forked.gnnclr_in_forks, forked.gnnclr_in_forks]
     runs = [Command("fit", *long, f"--out={path}", cwd=place, program=each) for path, each in zip(folders, programs)]
     before, twice, worker = runs

@@ -12,7 +12,7 @@ from gnnclr.node.encoders.encoder_input import encoder_input, layer_sizes
 from gnnclr.node.sparse.adjacency import as_adjacency
 from gnnclr.node.sparse.csr import spmm
 from gnnclr.node.sparse.csr_rows import select_rows
-from gnnclr.node.sparse.node_blocks import activate
+from gnnclr.node.sparse.node_blocks import activate, are_shared, map_blocks
 from gnnclr.ops.check import check_count
 from gnnclr.ops.memo import TensorMemo
 
@@ -67,11 +67,12 @@ class GCNLayer(nn.Module):
         """
         if before:
             x = spmm(x, self.weight) if x.layout == torch.sparse_csr else x @ self.weight
-        out = x.new_empty(x.size(0), self.out_channels)
-        for rows in torch.arange(x.size(0), device=x.device).split(batch_size):
+
+        def block(rows: Tensor) -> Tensor:
             h = spmm(select_rows(adjacency, rows), x)
-            torch.add(h if before else h @ self.weight, self.bias, out=out[rows[0] : rows[-1] + 1])
-        return out
+            return (h if before else h @ self.weight) + self.bias
+
+        return map_blocks(block, x.size(0), batch_size, x.device)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.in_channels}, {self.out_channels})"
@@ -148,8 +149,10 @@ class GCNEncoder(nn.Module):
         x = encoder_input(x, self.in_channels, self.layers[0].weight)
         adjacency = as_adjacency(with_weights(edge_index, edge_weight), x.size(0))
         for i, layer in enumerate(self.layers):
-            # Narrow features are cheaper to send, but in later layers they would be a third matrix of all nodes.
-            before = x.layout == torch.sparse_csr or (i == 0 and layer.in_channels >= layer.out_channels)
+            # Narrow features are cheaper to send, but in later layers they would be a third matrix of all nodes; and
+            # each of several processes would map those of all.
+            narrow = i == 0 and layer.in_channels >= layer.out_channels and not are_shared()
+            before = x.layout == torch.sparse_csr or narrow
             x = layer.in_blocks(x, adjacency, batch_size, before)
             if i < len(self.activations):
                 x = activate(self.activations[i], self.norms[i](x), batch_size)

@@ -4,6 +4,7 @@ import copy
 from functools import partial
 
 import torch
+import torch.distributed as dist
 import torch_geometric.nn.norm
 from torch import Tensor, nn
 from torch_geometric.data import Data
@@ -16,7 +17,7 @@ from gnnclr.node.encoders.checkpointed import Checkpointed
 from gnnclr.node.encoders.encode import encode, weight_argument
 from gnnclr.node.encoders.encoder_input import encoder_input
 from gnnclr.node.encoders.pyg_encoder import PyGEncoder
-from gnnclr.node.sparse.node_blocks import InEdges, activate
+from gnnclr.node.sparse.node_blocks import InEdges, activate, blocks_over_processes
 from gnnclr.ops.check import check_count, describe
 from gnnclr.ops.eval_mode import eval_mode
 
@@ -25,7 +26,7 @@ LOCAL = (EdgeConv, GATConv, GATv2Conv, GCNConv, GINConv, PNAConv, SAGEConv)
 
 
 @torch.no_grad()
-def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) -> Tensor:
+def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384, over_processes: bool = False) -> Tensor:
     r"""The embeddings of all nodes in evaluation mode, equal to ``encoder(data.x, data.edge_index)``,
     with the weights of edges where there are some and the encoder takes them: each layer is
     computed for all nodes before the next, block by block of nodes, as in :meth:`BasicGNN.inference
@@ -43,16 +44,26 @@ def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) ->
             the mode it is in.
         data (Data): The graph, with ``x`` and ``edge_index`` on the device of the encoder.
         batch_size (int, optional): Nodes of a block. (default: ``16384``)
+        over_processes (bool, optional): Whether the processes of :mod:`torch.distributed`, which all call with the same
+            graph and encoder, compute a range of the nodes each. After each layer they exchange its rows, so that all
+            of them have all embeddings, equal up to rounding to those of one process. An encoder with a ``layer_wise``
+            of its own computes all nodes in each, unless it takes its blocks from the same functions.
+            (default: ``False``)
 
     Shapes:
         - **input:** a graph with features :math:`(n, F)` and edges :math:`(2, e)`
         - **output:** embeddings :math:`(n, d)`
 
     Raises:
-        ValueError: For another encoder, or one with a layer that looks at all nodes at once.
+        ValueError: For another encoder, or one with a layer that looks at all nodes at once; where processes share the
+            nodes also for graphs or widths that differ between them, or fewer nodes than processes.
     """
     check_features(data)
     check_count("batch_size", batch_size)
+    if over_processes:
+        _check_alike(encoder, data)
+        with blocks_over_processes():
+            return layer_wise_embed(encoder, data, batch_size)
     model = _unwrapped(encoder)
     run = partial(_pyg, model) if isinstance(model, BasicGNN) else getattr(model, "layer_wise", None)
     if run is None:
@@ -66,6 +77,20 @@ def layer_wise_embed(encoder: nn.Module, data: Data, batch_size: int = 16384) ->
         if isinstance(model, BasicGNN):
             return run(data.x, edges, batch_size)
         return run(data.x, index_of(edges), batch_size, **weight)
+
+
+def _check_alike(encoder: nn.Module, data: Data) -> None:
+    """Raises the same error on all processes if they were given graphs or encoders of different sizes."""
+    if not (dist.is_available() and dist.is_initialized()):
+        raise ValueError("'over_processes' must be False without a process group of torch.distributed (got True)")
+    own = [int(data.num_nodes or 0), data.num_edges, sum(p.numel() for p in encoder.parameters())]
+    found: list[list[int]] = [own] * dist.get_world_size()
+    dist.all_gather_object(found, own)
+    if any(other != found[0] for other in found):
+        wanted = "a graph and an encoder of the same size on all processes"
+        raise ValueError(f"'data' must be {wanted} (got nodes, edges and parameters {found})")
+    if own[0] < len(found):
+        raise ValueError(f"'data' must have a node for each of {len(found)} processes (got {own[0]} nodes)")
 
 
 def has_layers(encoder: nn.Module) -> bool:

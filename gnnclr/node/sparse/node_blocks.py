@@ -1,8 +1,11 @@
 """Parts of a layer that are computed block by block of nodes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch_geometric.index import index2ptr
 from torch_geometric.nn import GCNConv
@@ -10,6 +13,47 @@ from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from gnnclr.graph.weighted_edges import Edges, check_weighted_edges, with_weights
 from gnnclr.node.sparse.csr_rows import entries_of
+from gnnclr.ops.processes.gather_rows import gather_rows
+
+#: Whether processes share the blocks of nodes.
+_shared: ContextVar[bool] = ContextVar("shared", default=False)
+
+
+@contextmanager
+def blocks_over_processes() -> Iterator[None]:
+    """While the block runs, each process computes the blocks of a range of the nodes, and has the rows of all
+    afterwards; all processes do the same."""
+    token = _shared.set(True)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def are_shared() -> bool:
+    """Whether processes share the blocks of nodes."""
+    return _shared.get()
+
+
+def map_blocks(block: Callable[[Tensor], Tensor], num_nodes: int, batch_size: int, device: torch.device) -> Tensor:
+    """The rows of all nodes [n, d], of blocks of them.
+
+    Args:
+        block (callable): Makes the rows of some nodes, of their numbers.
+        num_nodes (int): The number of nodes, of which there is one for each process at least.
+        batch_size (int): Nodes of a block.
+        device (torch.device): Where the numbers are.
+    """
+    ranges = torch.arange(num_nodes, device=device).tensor_split(dist.get_world_size() if are_shared() else 1)
+    own = ranges[dist.get_rank() if are_shared() else 0]
+    out, done = None, 0
+    for rows in own.split(batch_size):
+        h = block(rows)
+        out = h.new_empty(own.numel(), h.size(1)) if out is None else out
+        out[done : done + rows.numel()] = h
+        done += rows.numel()
+    assert out is not None  # the blocks of no nodes are one of none
+    return gather_rows(out, [part.numel() for part in ranges]) if are_shared() else out
 
 
 def activate(activation: nn.Module, x: Tensor, batch_size: int) -> Tensor:
@@ -56,12 +100,9 @@ class InEdges:
             x (Tensor): Features [n, F].
             batch_size (int): Nodes of a block.
         """
-        out = None
-        for rows in torch.arange(x.size(0), device=x.device).split(batch_size):
-            h = self._block(conv, x, rows)
-            out = h.new_empty(x.size(0), h.size(1)) if out is None else out
-            out[rows[0] : rows[-1] + 1] = h
-        return x if out is None else out
+        if x.size(0) == 0:
+            return x
+        return map_blocks(lambda rows: self._block(conv, x, rows), x.size(0), batch_size, x.device)
 
     def _block(self, conv: Callable[[Tensor, Edges], Tensor], x: Tensor, rows: Tensor) -> Tensor:
         entry, target = entries_of(self.pointer, rows)

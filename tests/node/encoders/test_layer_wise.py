@@ -1,3 +1,4 @@
+import distributed_workers
 import pytest
 import torch
 from contracts.discovery import cases
@@ -150,3 +151,29 @@ def test_width_and_precision_of_features(data, encoder):
     assert torch.allclose(layer_wise_embed(encoder, double, 10), z)
     with pytest.raises(ValueError, match=r"'x' must have shape \[n, 24\]"):
         layer_wise_embed(encoder, data.clone().update({"x": data.x[:, :9]}), 10)
+
+
+@pytest.mark.parametrize("batch_size", [7, 1000])
+def test_processes_share_the_nodes(data, gloo, batch_size):
+    """An odd number of them, of which each computes a range; sparse features and weights too."""
+    torch.manual_seed(0)
+    encoders = [
+        GCNEncoder(24, 16, 8),
+        GCNEncoder(24, 40, 40, num_layers=3, norm="batch_norm"),
+        GATEncoder(24, 16, 8),
+        PyGEncoder("sage", 24, 16, 8, jk="cat"),
+    ]
+    weighted = data.clone()
+    weighted.edge_weight = torch.rand(data.num_edges) + 0.1
+    for given in (data, weighted):
+        expected = [layer_wise_embed(encoder, given, batch_size) for encoder in encoders]
+        for found, refused in gloo(distributed_workers.layer_wise, encoders, given, batch_size):
+            for z, wanted in zip(found, expected):
+                torch.testing.assert_close(z, wanted, atol=1e-5, rtol=1e-5)
+            assert refused[0].startswith("'data' must be a graph and an encoder of the same size on all processes")
+            assert refused[1] == "'data' must have a node for each of 2 processes (got 1 nodes)"
+
+
+def test_processes_must_be_joined(data):
+    with pytest.raises(ValueError, match="'over_processes' must be False without a process group"):
+        layer_wise_embed(GCNEncoder(24, 16, 8), data, over_processes=True)
