@@ -113,8 +113,8 @@ class ImageData(SelectedBatches):
         self.square = CentralSquare(size if size is not None and dataset == "digits" else own, 1.0, channels)
 
     def prepare_data(self) -> None:
-        """Makes the textures that are missing, on the first process of a machine alone."""
-        if self.textures is not None:
+        """Makes the textures that a training lacks, on the first process of a machine alone."""
+        if self.textures is not None and self.trainer is not None:
             self.setup("fit")
             self.textures.of_images(self.training_images()[0])
 
