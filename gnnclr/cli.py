@@ -161,6 +161,10 @@ def _add_evaluate(parsers: Any) -> None:
     evaluate.add_argument("--seeds", type=int, metavar="N", help="with --config: train seeds 0 to N-1 (default: 5)")
     what = "with --run and --data.dataset: train the whole encoder on these images for N epochs, too"
     evaluate.add_argument("--finetune", type=int, metavar="N", help=what)
+    what = (
+        "with --run: accuracy on N test images, corrupted at five strengths and in textures of others (default: 1000)"
+    )
+    evaluate.add_argument("--corruptions", type=int, nargs="?", const=1000, metavar="N", help=what)
     evaluate.set_defaults(function=commands.evaluate, takes_recipe=True)
 
 

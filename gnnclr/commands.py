@@ -83,12 +83,19 @@ def evaluate(arguments: argparse.Namespace, overrides: list[str]) -> int:
         for name in ("seeds", "out"):
             if (value := getattr(arguments, name)) is not None:
                 raise ValueError(f"'--{name}' goes with --config; --run evaluates one run in its folder (got {value})")
-        if any(word.startswith(("--data.dataset", "--data.init_args.dataset")) for word in overrides):
+        elsewhere = any(word.startswith(("--data.dataset", "--data.init_args.dataset")) for word in overrides)
+        if elsewhere and arguments.corruptions is None:
             return _evaluate_elsewhere(arguments, overrides)
         _check_no_finetune(arguments, "--run FOLDER --data.dataset=NAME")
+        if arguments.corruptions is not None:
+            if elsewhere:
+                raise ValueError(f"'--corruptions' goes with the data of the run, not with others (got {overrides})")
+            return _evaluate_out_of_domain(arguments, overrides)
         _print_result(Run.open(arguments.run, overrides).evaluate())
         return 0
     _check_no_finetune(arguments, "--run FOLDER --data.dataset=NAME")
+    if arguments.corruptions is not None:
+        raise ValueError(f"'--corruptions' goes with --run FOLDER (got {arguments.corruptions})")
     _check_no_seed(overrides)
     name, count = _name(arguments.config), 5 if arguments.seeds is None else arguments.seeds
     seeds = Seeds(parse_recipe(arguments.config, overrides), arguments.out or f"runs/{name}/seeds", name)
@@ -118,6 +125,23 @@ def _evaluate_elsewhere(arguments: argparse.Namespace, overrides: list[str]) -> 
     print(f"\n{results_table(result['test'], corner='test')}\n")
     print(f"{about['train']} training, {about['val']} validation and {about['test']} test images of", end=" ")
     print(f"{about['classes']} classes; {few} of the training images. All is in {result['path']}")
+    return 0
+
+
+def _evaluate_out_of_domain(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    """Evaluates a run on corrupted test images, and on shapes in the textures of others."""
+    from gnnclr.eval import results_table
+    from gnnclr.train import Run
+    from gnnclr.train.transfer import OutOfDomain
+
+    result = OutOfDomain(Run.open(arguments.run, overrides), arguments.corruptions).evaluate()
+    columns = {f"{row} {probe}": of for row, probes in result["test"].items() for probe, of in probes.items()}
+    cells = {name: {head: of[name] for head, of in columns.items()} for name in next(iter(columns.values()))}
+    print(f"\n{results_table(cells, corner='test')}\n")
+    print(
+        f"Accuracy in percent on {result['images']} test images by probes of clean ones; of those with the texture of"
+    )
+    print(f"another class, shares that are told by shape and by texture. All is in {result['path']}")
     return 0
 
 

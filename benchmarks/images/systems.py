@@ -14,9 +14,10 @@ from benchmarks.images.training import train
 from benchmarks.pages import publish
 from benchmarks.pages.systems import system_records
 from gnnclr.train import ContrastiveData, Run, parse_recipe
+from gnnclr.train.transfer import Pixels
 
-#: The row whose method is judged as it is drawn.
-UNTRAINED = "untrained"
+#: The row whose method is judged as it is drawn, and the one that has pixels in the place of a method.
+UNTRAINED, RAW = "untrained", "raw"
 
 
 def run(row: str, chosen: Settings, seed: int, args: argparse.Namespace, measure: Callable) -> dict[str, float]:
@@ -24,6 +25,8 @@ def run(row: str, chosen: Settings, seed: int, args: argparse.Namespace, measure
     built = Run(parse_recipe(chosen.recipe, [*chosen.overrides, f"--seed_everything={seed}"]), args.out).build()
     method, data = built.model.method, built.data
     data.setup("fit")
+    if row == RAW:
+        return measure(Pixels(), data)
     trained = {} if row == UNTRAINED else train(built.model, data, seed, args.epochs, bf16=False)
     return trained | measure(method.eval(), data)
 

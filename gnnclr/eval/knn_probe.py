@@ -66,9 +66,10 @@ def knn_probe(
     # Class ids need not be small or consecutive, so the votes are counted over their ranks.
     classes, rank = torch.unique(labels, return_inverse=True)
 
-    def correct(rows: Tensor, settings: list[tuple[int, str]]) -> Tensor:
-        hits = torch.zeros(len(settings), dtype=torch.int64)
-        most = max(s[0] for s in settings)
+    def predicted(rows: Tensor, settings: list[tuple[int, str]]) -> Tensor:
+        """The ranks of classes that each setting gives to rows."""
+        found = torch.empty(len(settings), rows.numel(), dtype=torch.int64)
+        most, start = max(s[0] for s in settings), 0
         bank = features[split.train]
         for chunk in rows.split(max(1, block // bank.size(0))):
             similarity, neighbor = (features[chunk] @ bank.t()).topk(most, dim=1)
@@ -78,16 +79,19 @@ def knn_probe(
             for i, (size, vote) in enumerate(settings):
                 w = weight[:, :size] if vote == "similarity" else torch.ones_like(weight[:, :size])
                 score = torch.zeros(chunk.numel(), classes.numel()).scatter_add_(1, neighbor[:, :size], w)
-                hits[i] += (score.argmax(dim=1) == rank[chunk]).sum()
-        return hits
+                found[i, start : start + chunk.numel()] = score.argmax(dim=1)
+            start += chunk.numel()
+        return found
 
     settings = [(size, vote) for size in ks for vote in votes]
     if split.val.numel():
-        hits = correct(split.val, settings)
+        hits = (predicted(split.val, settings) == rank[split.val]).sum(dim=1)
         # torch.argmax does not promise the first of equal maxima.
         best = next(i for i, h in enumerate(hits) if h == hits.max())
         val = int(hits[best]) / split.val.numel()
     else:
         best, val = 0, math.nan
-    test = int(correct(split.test, [settings[best]])) / split.test.numel()
-    return ProbeResult(test=test, val=val, settings={"k": settings[best][0], "votes": settings[best][1]})
+    of_test = predicted(split.test, [settings[best]])[0]
+    test = int((of_test == rank[split.test]).sum()) / split.test.numel()
+    chosen = {"k": settings[best][0], "votes": settings[best][1]}
+    return ProbeResult(test=test, val=val, settings=chosen, predicted=classes[of_test])

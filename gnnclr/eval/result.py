@@ -16,8 +16,8 @@ class ProbeResult:
         test (float): Share of test rows that are classified correctly, in [0, 1].
         val (float): The same on the validation rows; NaN if there are none.
         settings (dict, optional): The chosen settings, by name.
-        predicted (Tensor, optional): The labels that the linear probe gives the test rows, in the order of the split;
-            rows without a label are left out.
+        predicted (Tensor, optional): The labels that a probe gives the test rows, in the order of the split; rows
+            without a label are left out.
         head (LinearHead, optional): The classifier of the linear probe.
     """
 

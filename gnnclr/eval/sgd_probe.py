@@ -81,18 +81,21 @@ def sgd_probe(
             weight.sub_(moved * (rates * cosine).view(-1, 1, 1))
             step += 1
 
-    def accuracies(index: Tensor) -> Tensor:
-        """The accuracy of each learning rate."""
-        hits = torch.zeros(len(rates), dtype=torch.float64)
-        for part in index.split(4 * batch_size):
-            predicted = classes[_scores(weight, rows_of(part)).argmax(dim=2).cpu()]
-            hits += (predicted == labels[part]).sum(dim=1)
-        return hits / len(index)
+    def predicted(index: Tensor) -> Tensor:
+        """The labels that each learning rate gives to rows."""
+        parts = [_scores(weight, rows_of(part)).argmax(dim=2).cpu() for part in index.split(4 * batch_size)]
+        return classes[torch.cat(parts, dim=1)]
 
-    val = accuracies(split.val) if split.val.numel() else torch.full((len(rates),), math.nan)
+    def accuracies(found: Tensor, index: Tensor) -> Tensor:
+        return (found == labels[index]).double().mean(dim=1)
+
+    rows = split.val
+    val = accuracies(predicted(rows), rows) if rows.numel() else torch.full((len(rates),), math.nan)
     best = int(val.nan_to_num(0.0).argmax())
     settings = {"lr": lrs[best], "epochs": epochs}
-    return ProbeResult(test=float(accuracies(split.test)[best]), val=float(val[best]), settings=settings)
+    of_test = predicted(split.test)
+    test = float(accuracies(of_test, split.test)[best])
+    return ProbeResult(test=test, val=float(val[best]), settings=settings, predicted=of_test[best])
 
 
 def _scores(weight: Tensor, x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from gnnclr.report.page import Section, write_report
 from gnnclr.report.run_group import RunGroup, by_data, group_runs
 from gnnclr.report.sections.batch import batch_section
 from gnnclr.report.sections.curves import curves_section
+from gnnclr.report.sections.data_graph import data_graph_section
 from gnnclr.report.sections.embeddings import embeddings_section
 from gnnclr.report.sections.neighbors import neighbors_section
 from gnnclr.report.sections.probes import probes_section
@@ -27,8 +28,9 @@ def report_runs(
     projection: str = "tsne",
 ) -> Path:
     """Writes a page about runs, side by side: what was trained on what, probes beside baselines, curves, a batch as a
-    graph, embeddings and neighbors before and after the training, and the settings that differ. Runs that differ in
-    the seed alone are summed up. What needs data or weights that are gone is left out, and the page says why.
+    graph, embeddings and neighbors before and after the training, the graph of neighbors of all training examples where
+    runs found one, and the settings that differ. Runs that differ in the seed alone are summed up. What needs data or
+    weights that are gone is left out, and the page says why.
 
     Args:
         folders (sequence): Folders of runs, or folders that hold some, as those of ``gnnclr evaluate --seeds`` and
@@ -67,11 +69,13 @@ def report_runs(
 
 def _of_data(groups: Sequence[RunGroup], projection: str) -> list[Section]:
     """The sections about recipes on the same data."""
-    return [
+    made = [
         probes_section(groups),
         curves_section(groups),
         batch_section(groups),
         embeddings_section(groups, projection),
         neighbors_section(groups),
+        data_graph_section(groups, projection),
         settings_section(groups),
     ]
+    return [section for section in made if section is not None]

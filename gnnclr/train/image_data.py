@@ -122,8 +122,8 @@ class ImageData(SelectedBatches):
         )
 
     def prepare_data(self) -> None:
-        """Makes the textures that are missing, on the first process of a machine alone."""
-        if self.textures is not None:
+        """Makes the textures that a training lacks, on the first process of a machine alone."""
+        if self.textures is not None and self.trainer is not None:
             self.setup("fit")
             self.textures.of_images(self.training_images()[0])
 

@@ -36,6 +36,7 @@ from gnnclr.vision.photos.square import CentralSquare
 from gnnclr.vision.transforms.affine import RandomAffine
 from gnnclr.vision.transforms.blur import GaussianBlur
 from gnnclr.vision.transforms.color import ColorJitter, Grayscale
+from gnnclr.vision.transforms.corruptions import corrupt, corruptions_of
 from gnnclr.vision.transforms.crop import HorizontalFlip, RandomResizedCrop
 from gnnclr.vision.transforms.fused import FusedColorJitter
 from gnnclr.vision.transforms.luminance_chrominance import LuminanceChrominance
@@ -99,6 +100,8 @@ __all__ = [
     "Views",
     "VisionMethod",
     "cifar10",
+    "corrupt",
+    "corruptions_of",
     "decode_photo",
     "digits",
     "digits_canvas",

@@ -1,4 +1,5 @@
 import os
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -45,6 +46,9 @@ def test_labels_come_with_training_images_alone():
 def test_textures_come_with_their_images(tmp_path):
     textures = Textures(cache=str(tmp_path))
     data = ImageData("digits", batch_size=64, limit=128, textures=textures)
+    data.prepare_data()
+    assert not list(tmp_path.iterdir())  # nothing is trained
+    data.trainer = SimpleNamespace(global_rank=0, world_size=1)
     data.prepare_data()
     made = set(tmp_path.iterdir())
     batch = next(iter(data.batches()))
