@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.losses.graph_loss import GraphLoss
-from gnnclr.losses.key_memory import KeyMemory, key_memory
+from gnnclr.losses.key_memory import key_memory
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv
 from gnnclr.ops.check import check_count
