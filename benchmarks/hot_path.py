@@ -2,6 +2,10 @@
 
     python -m benchmarks.hot_path --old v0.1.0                    # against the working tree
     python -m benchmarks.hot_path --old HEAD~20 --new HEAD --pairs 256 1024
+    python -m benchmarks.hot_path --old graph --losses all    # views alone beside the way through their graph
+
+Losses are compared at plain settings, at a low temperature, with three views, in float64 and in bfloat16. Rows of
+``--old graph`` are printed alone.
 
 Both versions stay loaded, a process each, and take turns: old and new, then new and old, so that a machine that slows
 down slows both. A turn is the fastest of some steps (loss and gradient). The ratio of a pair of turns is new over old;
@@ -21,6 +25,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from scipy.stats import quantile_test
 
@@ -30,32 +35,61 @@ from benchmarks.pages import publish
 from benchmarks.pages.hot_path import hot_path_records
 
 ROOT = Path(__file__).resolve().parent.parent
+#: The way through a graph, in place of an older version.
+GRAPH = "graph"
+
+
+class Case(NamedTuple):
+    """A loss as it is called."""
+
+    loss: str
+    views: int = 2
+    dtype: str = "float32"
+
+
 LOSSES = {
-    "NT-Xent": "NTXentLoss(0.2)",
-    "InfoNCE": "InfoNCELoss(0.2)",
-    "DCL": "DCLLoss(0.2)",
-    "CLIP": "CLIPLoss(0.07)",
+    "NT-Xent": Case("NTXentLoss(0.2)"),
+    "InfoNCE": Case("InfoNCELoss(0.2)"),
+    "DCL": Case("DCLLoss(0.2)"),
+    "CLIP": Case("CLIPLoss(0.07)"),
+    "SigLIP": Case("SigLIPLoss()"),
+    "NT-Xent at 0.02": Case("NTXentLoss(0.02)"),
+    "InfoNCE at 0.02": Case("InfoNCELoss(0.02)"),
+    "CLIP at 0.02": Case("CLIPLoss(0.02)"),
+    "NT-Xent of three views": Case("NTXentLoss(0.2)", views=3),
+    "NT-Xent of three views at 0.02": Case("NTXentLoss(0.02)", views=3),
+} | {
+    f"{name} in {dtype}": Case(loss, dtype=dtype)
+    for dtype in ("float64", "bfloat16")
+    for name, loss in (
+        ("NT-Xent", "NTXentLoss(0.2)"),
+        ("InfoNCE", "InfoNCELoss(0.2)"),
+        ("CLIP", "CLIPLoss(0.07)"),
+        ("SigLIP", "SigLIPLoss()"),
+    )
 }
-#: A turn: reads a loss and a size from the standard input, writes the seconds of the fastest step.
+#: A turn: reads a case and a size from the standard input, writes the seconds of the fastest step.
 TURN = """
-import sys, time
+import json, sys, time
 import torch
 import gnnclr.losses
 torch.set_num_threads(int(sys.argv[1]))
 losses, views = {}, {}
 for line in sys.stdin:
-    text, n = line.rsplit(maxsplit=1)
-    loss = losses.setdefault(text, eval(text, vars(gnnclr.losses)))
-    if n not in views:
+    text, count, dtype, n = case = tuple(json.loads(line))
+    if case not in views:
         torch.manual_seed(0)
-        views[n] = [torch.randn(int(n), 128, requires_grad=True) for _ in range(2)]
-        loss(*views[n]).backward()
-    best, begin, steps = float("inf"), time.perf_counter(), 0
+        losses[case] = eval(text, vars(gnnclr.losses))
+        if sys.argv[2] == "graph":
+            losses[case].pairing = None
+        views[case] = [torch.randn(n, 128).to(getattr(torch, dtype)).requires_grad_() for _ in range(count)]
+        losses[case](*views[case]).backward()
+    loss, best, begin, steps = losses[case], float("inf"), time.perf_counter(), 0
     while steps < 2 or (time.perf_counter() - begin < 0.3 and steps < 200):
-        for view in views[n]:
+        for view in views[case]:
             view.grad = None
         start = time.perf_counter()
-        loss(*views[n]).backward()
+        loss(*views[case]).backward()
         best, steps = min(best, time.perf_counter() - start), steps + 1
     print(best, flush=True)
 """
@@ -75,18 +109,19 @@ def package(revision: str | None) -> Iterator[Path]:
 
 
 class Version:
-    """A process that holds one version of the package, and takes turns when it is asked."""
+    """A process that holds one version of the package, and takes turns when it is asked; with the way ``"graph"`` its
+    views go through a graph."""
 
-    def __init__(self, folder: Path, threads: int):
+    def __init__(self, folder: Path, threads: int, way: str = ""):
         environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": str(threads)}
-        command = [sys.executable, "-c", TURN, str(threads)]
+        command = [sys.executable, "-c", TURN, str(threads), way]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         # In the folder: the working directory comes before everything else on the path.
         self.process = subprocess.Popen(command, env=environment, cwd=folder, **pipes)
 
-    def turn(self, loss: str, pairs: int) -> float:
+    def turn(self, case: Case, pairs: int) -> float:
         """Seconds of the fastest step."""
-        self.process.stdin.write(f"{loss} {pairs}\n")
+        self.process.stdin.write(json.dumps([*case, pairs]) + "\n")
         self.process.stdin.flush()
         return float(self.process.stdout.readline())
 
@@ -95,13 +130,13 @@ class Version:
         self.process.wait()
 
 
-def compare(old: Version, new: Version, loss: str, pairs: int, turns: int) -> dict[str, float]:
+def compare(old: Version, new: Version, case: Case, pairs: int, turns: int) -> dict[str, float]:
     """The median seconds of both versions, and the median of the ratios with its interval."""
-    old.turn(loss, pairs), new.turn(loss, pairs)
+    old.turn(case, pairs), new.turn(case, pairs)
     times = []
     for k in range(turns):
         order = (old, new) if k % 2 == 0 else (new, old)
-        first, second = (version.turn(loss, pairs) for version in order)
+        first, second = (version.turn(case, pairs) for version in order)
         times.append((first, second) if k % 2 == 0 else (second, first))
     ratios = [b / a for a, b in times]
     low, high = quantile_test(ratios, q=statistics.median(ratios), p=0.5).confidence_interval(0.95)
@@ -117,24 +152,27 @@ def compare(old: Version, new: Version, loss: str, pairs: int, turns: int) -> di
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--old", required=True, metavar="REVISION")
+    parser.add_argument("--old", required=True, metavar="REVISION", help="or 'graph': the new one through a graph")
     parser.add_argument("--new", metavar="REVISION", help="default: the working tree")
     parser.add_argument("--pairs", type=int, nargs="+", default=[256, 1024, 8192])
-    parser.add_argument("--losses", nargs="+", default=["NT-Xent"], choices=list(LOSSES))
+    parser.add_argument("--losses", nargs="+", default=["NT-Xent"], choices=[*LOSSES, "all"])
     parser.add_argument("--turns", type=int, default=15, help="of each version; default: 15")
     parser.add_argument("--threads", type=int, default=1)
     add_out(parser)
     args = parser.parse_args()
-    rows = []
-    with package(args.old) as old_folder, package(args.new) as new_folder:
-        versions = [Version(folder, args.threads) for folder in (old_folder, new_folder)]
-        for loss in args.losses:
+    names = list(LOSSES) if "all" in args.losses else args.losses
+    through, rows = args.old == GRAPH, []
+    with package(args.new) as new_folder, package(args.new if through else args.old) as old_folder:
+        versions = [Version(old_folder, args.threads, GRAPH if through else ""), Version(new_folder, args.threads)]
+        for name in names:
             for pairs in args.pairs:
-                found = compare(*versions, LOSSES[loss], pairs, args.turns)
-                rows.append({"loss": loss, "pairs": pairs, "turns": args.turns} | found)
+                found = compare(*versions, LOSSES[name], pairs, args.turns)
+                rows.append({"loss": name, "pairs": pairs, "turns": args.turns} | found)
                 print(json.dumps(rows[-1]), flush=True)
         for version in versions:
             version.close()
+    if through:
+        return
     env = environment(args.threads)
     hot_path_records(args.out).put(row | env for row in rows)
     note_origin(args.out, "hot_path", ["benchmarks.hot_path", *words_of(sys.argv[1:])], env)

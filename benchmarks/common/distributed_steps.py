@@ -14,7 +14,7 @@ from gnnclr.losses import CLIPLoss, InfoNCELoss, NTXentLoss
 TEMPERATURE = 0.1
 LOSSES = {"nt_xent": NTXentLoss, "info_nce": InfoNCELoss, "clip": CLIPLoss}
 #: The methods of each loss.
-METHODS = {"nt_xent": [OURS, SUMMED, LIGHTLY], "info_nce": [OURS, SUMMED], "clip": [OURS, OPEN_CLIP]}
+METHODS = {"nt_xent": [OURS, SUMMED, LIGHTLY], "info_nce": [OURS, SUMMED], "clip": [OURS, SUMMED, OPEN_CLIP]}
 
 Step = Callable[[Tensor, Tensor], Tensor]
 

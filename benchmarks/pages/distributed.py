@@ -28,8 +28,8 @@ def text(folder: Path, name: str) -> str:
         "Loss and gradient of one batch, d = 128, on one process and on two of the same machine, each on one thread; "
         "pairs are those of all processes. Seconds are those of the processor, of the process that takes longest, and "
         "peak memory is over its inputs. Received is what a process gets from the other in a step, and rows of others "
-        "is that over the size of the other's rows: one where each arrives once. CLIP goes through its graph, with "
-        "gradients summed. Cores were shared with other work: small differences of time mean nothing."
+        "is that over the size of the other's rows: one where each arrives once. Cores were shared with "
+        "other work: small differences of time mean nothing."
     )
     parts = ["## One and two processes", about, origin(folder, name)]
     for family, title in FAMILIES.items():

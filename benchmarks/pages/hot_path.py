@@ -24,5 +24,8 @@ def text(folder: Path, name: str) -> str:
         old, new, ratio, low, high = (float(row[key]) for key in ("old ms", "new ms", "ratio", "low", "high"))
         cells = (row["loss"], f"{int(row['pairs']):,}", f"{old:.3g}", f"{new:.3g}", f"{ratio:.3f}")
         lines.append(f"| {' | '.join(cells)} | {low:.3f} to {high:.3f} |")
-    about = "Loss and gradient of two views of width 128; the ratio is the median over pairs of turns."
+    about = (
+        "Loss and gradient of two views of width 128 in float32, where the loss says nothing else; the ratio is the "
+        "median over pairs of turns."
+    )
     return "\n\n".join(["## Two versions of the package", about, origin(folder, name), "\n".join(lines)])
