@@ -23,6 +23,7 @@ PAGES = {
         "objectives": "objectives",
         "variants": "variants",
     },
+    "pipeline": {"pipeline": "pipeline"},
     "systems": {"false_negatives": "systems", "few_shot": "systems", "robust": "systems", "captions": "systems"},
     "graphs": {"methods": "methods", "grace": "grace", "multiplex": "multiplex"},
     "auto": {"auto": "auto"},

@@ -16,6 +16,7 @@ from gnnclr.vision.datasets.walk import walk_files
 from gnnclr.vision.photos.decode import BrokenPhoto
 from gnnclr.vision.photos.layout import Layout, sort_photos
 from gnnclr.vision.photos.source import PhotoSource
+from gnnclr.vision.photos.text_column import TextColumn
 
 
 class PhotoFolder(PhotoSource):
@@ -49,8 +50,8 @@ class PhotoFolder(PhotoSource):
         if not layout.names:
             rest = self._rest or "; it is empty"
             raise FileNotFoundError(f"'root' must hold photos (got '{root}', which holds none{rest})")
-        self._paths, self.parts = [str(name) for name in layout.names], layout.parts
-        self.names = [printable(path) for path in self._paths]
+        self._paths, self.parts = TextColumn.of(str(name) for name in layout.names), layout.parts
+        self.names = TextColumn.of(map(printable, self._paths))
         self._label(layout, classes, labels)
 
     def _label(self, layout: Layout, classes: bool, labels: Tensor | None) -> None:
