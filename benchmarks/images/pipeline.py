@@ -288,10 +288,14 @@ def main() -> None:
     torch.set_num_threads(1)
     env = environment(1, packages=PACKAGES)
     with tempfile.TemporaryDirectory() as scratch:
-        write_photos(Path(scratch, "photos"), max(args.photos, 2 * BATCH))
-        measure(args, Path(scratch, "photos"), env)
-        measure_memory(args, Path(scratch), env)
-    note_origin(args.out, "pipeline", ["benchmarks.images.pipeline", *words_of(sys.argv[1:])], env)
+        if args.sizes:
+            write_photos(Path(scratch, "photos"), max(args.photos, BATCH))
+            measure(args, Path(scratch, "photos"), env)
+        if args.counts:
+            measure_memory(args, Path(scratch), env)
+    for result, wanted in {"pipeline": args.sizes, "pipeline_memory": args.counts}.items():
+        if wanted:
+            note_origin(args.out, result, ["benchmarks.images.pipeline", *words_of(sys.argv[1:])], env)
     print(publish("pipeline", args.out))
 
 

@@ -35,7 +35,7 @@ def text(folder: Path, name: str) -> str:
     ):
         parts += [title, _rates([row for row in rows if row["workers"] == workers], sizes)]
     if memory:
-        parts += ["## Memory by the number of photos", _memory(memory)]
+        parts += ["## Memory by the number of photos", origin(folder, f"{name}_memory"), _memory(memory)]
     return "\n\n".join(parts)
 
 
