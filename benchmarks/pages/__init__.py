@@ -23,6 +23,7 @@ PAGES = {
         "objectives": "objectives",
         "variants": "variants",
     },
+    "pipeline": {"pipeline": "pipeline"},
     "systems": {
         "false_negatives": "systems",
         "semantics": "systems",

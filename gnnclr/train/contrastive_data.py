@@ -1,6 +1,6 @@
 """The base of data modules: batches, their position in a checkpoint, and labeled examples for probes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -41,7 +41,7 @@ class ContrastiveData(LightningDataModule):
     #: What is seen of an image where nothing is random, known before anything is read; of images alone.
     square: CentralSquare | None = None
     #: The names of the examples that :meth:`embed` embeds, where they have some.
-    names: list[str] | None = None
+    names: Sequence[str] | None = None
     #: The name of each class, where they have some.
     class_names: list[str] | None = None
 

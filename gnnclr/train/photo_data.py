@@ -25,6 +25,7 @@ from gnnclr.vision.photos.inspect import Inspection, inspect_photos
 from gnnclr.vision.photos.loader import PhotoLoader
 from gnnclr.vision.photos.open_photos import open_photos
 from gnnclr.vision.photos.reader import MOST_AT_ONCE, PhotoReader, Read, SquareOf, read_squares, usual_workers
+from gnnclr.vision.photos.text_column import TextColumn
 
 #: Height and width of the pixels that are a baseline: those of the whole square would be too many to probe.
 THUMBNAIL = 32
@@ -141,7 +142,7 @@ class PhotoData(SelectedBatches):
         self._say_what_was_found(source, self.inspection.broken)
         #: The numbers of the photos that can be read.
         self.rows = torch.tensor([i for i in range(len(source)) if i not in self.inspection.broken])
-        self.names = [str(source.names[i]) for i in self.rows.tolist()]
+        self.names = TextColumn.of(str(source.names[i]) for i in self.rows.tolist())
         self.labels = source.labels[self.rows]
         self.class_names = source.classes or None
         parts = [source.parts[i] for i in self.rows.tolist()]
@@ -238,8 +239,7 @@ class PhotoData(SelectedBatches):
 
     def training_chunks(self, epoch: int) -> Iterator[Tensor]:
         """The photos to train on, in order, as crops of an epoch or as squares."""
-        keys = [(epoch, i) for i in self.rows[self._train].tolist()]
-        batches = [keys[start : start + MOST_AT_ONCE] for start in range(0, len(keys), MOST_AT_ONCE)]
+        batches = ([(epoch, i) for i in some.tolist()] for some in self.rows[self._train].split(MOST_AT_ONCE))
         for read in self._reader().loader(batches, self._workers):
             self._check_sound(read)
             yield read.images

@@ -66,13 +66,24 @@ def images_among(names: Iterable[PurePosixPath]) -> tuple[list[PurePosixPath], C
     """
     extensions, passed_over, images = image_extensions(), Counter(), []
     for name in sorted(names):
-        if any(part.startswith(".") or part == "__MACOSX" for part in name.parts):
-            passed_over["hidden"] += 1
-        elif name.suffix.lower() not in extensions:
-            passed_over[f"with no extension of an image ({name.suffix.lower() or 'none'})"] += 1
-        else:
+        if (reason := why_passed_over(name, extensions)) is None:
             images.append(name)
+        else:
+            passed_over[reason] += 1
     return images, passed_over
+
+
+def why_passed_over(name: PurePosixPath, extensions: frozenset[str]) -> str | None:
+    """Why a file is no image by its name; ``None`` if it is one.
+
+    Args:
+        name (PurePosixPath): The name, relative to the folder of all.
+        extensions (frozenset): Those of :func:`image_extensions`.
+    """
+    if any(part.startswith(".") or part == "__MACOSX" for part in name.parts):
+        return "hidden"
+    end = name.suffix.lower()
+    return None if end in extensions else f"with no extension of an image ({end or 'none'})"
 
 
 def find_images(names: Iterable[PurePosixPath]) -> ImageFiles:

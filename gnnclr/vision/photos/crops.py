@@ -78,11 +78,9 @@ def crops_of(image: Tensor, crop: RandomResizedCrop, views: int, generator: Gene
     """
     from torchvision.transforms.v2 import functional
 
-    params, size = crop.sample((views, *image.shape), generator), [crop.size] * 2
-    made = []
-    for top, left, height, width, flip in zip(
-        *(params[n].tolist() for n in ("top", "left", "height", "width", "flip"))
-    ):
-        view = functional.resized_crop(image, top, left, height, width, size, antialias=True)
-        made.append(functional.horizontal_flip(view) if flip else view)
+    size, made = [crop.size] * 2, []
+    _, height, width = image.shape
+    for top, left, h, w, flip in crop.boxes((views, 3, height, width), generator):
+        view = functional.resize_image(image[:, top : top + h, left : left + w], size, antialias=True)
+        made.append(functional.horizontal_flip_image(view) if flip else view)
     return torch.stack(made)

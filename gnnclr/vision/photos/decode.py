@@ -66,7 +66,8 @@ def decode_photo(file: bytes | str | Path, name: str | None = None, max_pixels: 
                     f"'{name}' must have at most {max_pixels:,} pixels (got {image.width:,} × {image.height:,}); leave "
                     f"it out, or raise 'max_pixels'"
                 )
-            return upright_rgb(image)
+            image.load()
+            return upright_rgb(image, ours=True)
     except (FileNotFoundError, IsADirectoryError, PermissionError, MemoryError, PhotoTooLarge):
         raise
     except UnidentifiedImageError:
@@ -76,15 +77,17 @@ def decode_photo(file: bytes | str | Path, name: str | None = None, max_pixels: 
         raise BrokenPhoto(name, f"got {type(error).__name__}: {' '.join(str(error).split())}") from error
 
 
-def upright_rgb(image: "Image") -> "Image":
+def upright_rgb(image: "Image", ours: bool = False) -> "Image":
     """The first frame of an open image in mode ``RGB``, turned upright as its EXIF data say.
 
     Args:
         image (PIL.Image.Image): The image, in any mode.
+        ours (bool, optional): Nobody else has the image, so that it need not be copied. (default: ``False``)
     """
     from PIL.Image import Transpose
 
-    rgb, orientation = eight_bit_rgb(image), 1
+    ready = ours and image.mode == "RGB" and not image.has_transparency_data  # as nearly all photos are
+    rgb, orientation = image if ready else eight_bit_rgb(image), 1
     with suppress(Exception):  # damaged EXIF data of a sound image
         orientation = image.getexif().get(ORIENTATION, 1)  # read last: TIFF files are turned while they load
     turn = TURNS.get(orientation)

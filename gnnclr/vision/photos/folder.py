@@ -3,7 +3,8 @@
 import hashlib
 import os
 import zipfile
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from gnnclr.vision.datasets.walk import walk_files
 from gnnclr.vision.photos.decode import BrokenPhoto
 from gnnclr.vision.photos.layout import Layout, sort_photos
 from gnnclr.vision.photos.source import PhotoSource
+from gnnclr.vision.photos.text_column import TextColumn
 
 
 class PhotoFolder(PhotoSource):
@@ -43,14 +45,13 @@ class PhotoFolder(PhotoSource):
             )
         self._zip: tuple[int, zipfile.ZipFile] | None = None
         self.is_archive: bool = not self.root.is_dir()
-        files = self._files() if self.is_archive else (path.relative_to(self.root) for path in walk_files(self.root))
-        layout = sort_photos(PurePosixPath(path) for path in files)
+        layout = sort_photos(self._files() if self.is_archive else self._walk())
         self._rest = printable(layout.describe_rest())
         if not layout.names:
             rest = self._rest or "; it is empty"
             raise FileNotFoundError(f"'root' must hold photos (got '{root}', which holds none{rest})")
-        self._paths, self.parts = [str(name) for name in layout.names], layout.parts
-        self.names = [printable(path) for path in self._paths]
+        self._paths, self.parts = TextColumn.of(layout.names), layout.parts
+        self.names = TextColumn.of(map(printable, self._paths))
         self._label(layout, classes, labels)
 
     def _label(self, layout: Layout, classes: bool, labels: Tensor | None) -> None:
@@ -61,6 +62,9 @@ class PhotoFolder(PhotoSource):
             self.classes = sorted(set(named) - {""})
             number = {"": UNLABELED} | {name: i for i, name in enumerate(self.classes)}
             self.labels: Tensor = torch.tensor([number[name] for name in named])
+
+    def _walk(self) -> Iterator[str]:
+        return (path.relative_to(self.root).as_posix() for path in walk_files(self.root))
 
     def _files(self) -> list[str]:
         return [info.filename for info in self._archive().infolist() if not info.is_dir()]

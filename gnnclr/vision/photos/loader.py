@@ -50,19 +50,20 @@ class PhotoLoader(SampleLoader):
     def epoch_batches(self, generator: torch.Generator) -> Callable[[int], dict[str, Tensor]]:
         """Photos of the order of the epoch, of which those to come are read meanwhile."""
         order, epoch = self.epoch_order(generator), self._epoch
-        batches = [self.batch_index(order, k) for k in range(len(self))]
         reads: Iterator[Read] | None = None
 
         def make(k: int) -> dict[str, Tensor]:
             nonlocal reads
             if reads is None:  # the first batch that is asked for, which of a resumed epoch is not the first there is
-                self._keys.batches = [[(epoch, i) for i in self.rows[index].tolist()] for index in batches[k:]]
+                self._keys.make = lambda: (
+                    [(epoch, i) for i in self.rows[self.batch_index(order, j)].tolist()] for j in range(k, len(self))
+                )
                 reads = iter(self._open())
             read = next(reads).checked()
             for index, reason in read.broken:
                 name = self.reader.source.names[index]
                 raise ValueError(f"'{name}' must stay as it was when the run began ({reason})")
-            return self.batch(read.images, batches[k])
+            return self.batch(read.images, self.batch_index(order, k))
 
         return make
 
@@ -77,13 +78,10 @@ class PhotoLoader(SampleLoader):
 
 
 class _Keys:
-    """The keys of the batches of an epoch: the processes stay, and read others in the next one."""
+    """The keys of the batches of an epoch, made as they are read. The processes stay, and read others in the next."""
 
     def __init__(self) -> None:
-        self.batches: list[list[tuple[int, int]]] = []
+        self.make: Callable[[], Iterator[list[tuple[int, int]]]] = lambda: iter(())
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return iter(self.batches)
-
-    def __len__(self) -> int:
-        return len(self.batches)
+        return self.make()

@@ -151,8 +151,8 @@ def read_squares(
         batch_size (int, optional): Photos at a time. (default: ``64``)
     """
     batch_size = MOST_AT_ONCE if batch_size is None else batch_size
-    numbers = range(len(source)) if index is None else index.tolist()
-    batches = [[(i,) for i in numbers[start : start + batch_size]] for start in range(0, len(numbers), batch_size)]
+    numbers = torch.arange(len(source)) if index is None else index
+    batches = ([(i,) for i in some.tolist()] for some in numbers.split(batch_size))
     reader = PhotoReader(source, SquareOf(square), max_pixels)
     # Processes that are not needed take longer to start than they save.
     workers = workers if len(numbers) > batch_size else 0

@@ -1,5 +1,6 @@
 """Many texts in one array."""
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import overload
 
@@ -7,8 +8,8 @@ import numpy as np
 
 
 class TextColumn(Sequence[str]):
-    """A sequence of texts that lie in one array of bytes, so that a million names take what their letters take, and
-    processes that read share them.
+    """A sequence of texts, such as paths in any encoding, that lie in one array of bytes: a million names take what
+    their letters take, and processes that read share them.
 
     Args:
         letters (numpy.ndarray): The bytes of all texts, one after the other, ``uint8``.
@@ -27,7 +28,7 @@ class TextColumn(Sequence[str]):
         """
         letters, ends = bytearray(), []
         for text in texts:
-            letters += text.encode()
+            letters += os.fsencode(text)
             ends.append(len(letters))
         return cls(np.frombuffer(bytes(letters), np.uint8), np.array(ends, np.int64))
 
@@ -41,6 +42,14 @@ class TextColumn(Sequence[str]):
         begins = np.cumsum([0, *(len(column.letters) for column in columns[:-1])])
         ends = [column.ends + begin for column, begin in zip(columns, begins)]
         return cls(np.concatenate([column.letters for column in columns]), np.concatenate(ends))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and not isinstance(other, str) and list(self) == list(other)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)})"
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -57,4 +66,4 @@ class TextColumn(Sequence[str]):
             return [self[i] for i in range(*index.indices(len(self)))]
         index = range(len(self))[index]
         start = self.ends[index - 1] if index else 0
-        return self.letters[start : self.ends[index]].tobytes().decode()
+        return os.fsdecode(self.letters[start : self.ends[index]].tobytes())

@@ -4,7 +4,7 @@ from photo_files import KINDS, picture, save
 from PIL import Image
 
 from gnnclr.vision import decode_photo
-from gnnclr.vision.photos.decode import TURNS, BrokenPhoto, PhotoTooLarge
+from gnnclr.vision.photos.decode import TURNS, BrokenPhoto, PhotoTooLarge, upright_rgb
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -74,3 +74,12 @@ def test_a_bomb_is_not_decoded(tmp_path, recwarn):
 def test_damaged_exif_data_do_not_matter(tmp_path):
     save(tmp_path / "0.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     assert decode_photo(tmp_path / "0.jpg").size == (56, 40)
+
+
+def test_images_of_others_stay_as_they_are():
+    image = Image.fromarray(np.zeros((4, 6, 3), np.uint8))
+    image.info["dpi"] = (72, 72)
+    for ours in (False, True):
+        found = upright_rgb(image, ours)
+        assert (found is image) == ours and found.info == {}
+        assert image.info == ({} if ours else {"dpi": (72, 72)})

@@ -2,7 +2,6 @@ import os
 import pickle
 import sys
 import zipfile
-from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
@@ -28,12 +27,13 @@ from gnnclr.vision.photos.square import CentralSquare
         (["data/Train/a/0.png", "data/valid/b/0.png"], ["train:a", "val:b"]),
         (["train/0.png", "bus/0.png"], ["all:bus", "all:train"]),  # classes, one of which is called as a part
         (["test/0.png", "0.png"], ["all:", "all:test"]),
+        (["all/b.png", "all/a/0.png", "all/a-b/0.png"], ["all:a", "all:a-b", "all:"]),  # by folders, then by names
         (["train/a/0.png", "test/a/0.png", "extra/0.png"], ["test:a", "train:a"]),
         ([], []),
     ],
 )
 def test_layouts(names, expected):
-    layout = sort_photos(map(PurePosixPath, names))
+    layout = sort_photos(names)
     assert [f"{part}:{label}" for part, label in zip(layout.parts, layout.labels)] == expected
 
 

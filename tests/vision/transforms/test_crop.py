@@ -68,6 +68,19 @@ def test_boxes_are_distributed_as_torchvision(height, width, scale, ratio):
     assert inside.all()
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "scale"),
+    [(40, 60, (0.2, 1.0)), (375, 500, (0.05, 0.4)), (9, 200, (0.9, 1.0)), (1, 1, (1.0, 1.0))],
+)
+def test_boxes_of_an_image_are_what_is_sampled(height, width, scale):
+    crop = RandomResizedCrop(8, scale=scale)
+    for seed in range(40):
+        found = crop.boxes((3, 3, height, width), torch.Generator().manual_seed(seed))
+        params = crop.sample((3, 3, height, width), torch.Generator().manual_seed(seed))
+        names = ("top", "left", "height", "width", "flip")
+        assert found == [tuple(params[name][i].item() for name in names) for i in range(3)]
+
+
 @pytest.mark.parametrize(("height", "width"), [(10, 100), (100, 10), (10, 10)])
 def test_central_box(height, width):
     scale = (3.0, 3.0)  # larger than any image: all ten tries fail
