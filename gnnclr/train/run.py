@@ -175,10 +175,11 @@ class Run:
         built = self.build()
         module, data = built.model, built.data
         check_trainer(built.trainer)
-        timer, interrupt = Timer(), ResumableInterrupt(self.checkpoint)
+        timer, interrupt = Timer(built.trainer.max_time), ResumableInterrupt(self.checkpoint)
         files = SaveFiles(self.folder, {"config.yaml": self.settings()})
         own = [timer, interrupt, files, built.watch]
-        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), own)
+        settings = built.trainer.as_dict() | {"max_time": None}  # or Lightning ignores it, as there is a timer
+        trainer = self._trainer(settings, built.checkpoint.as_dict(), own)
         if ckpt_path is not None and is_rank_zero():
             self._check_checkpoint(Path(ckpt_path), module, built.trainer.max_epochs)
         check_processes(trainer, built.trainer.sync_batchnorm)
