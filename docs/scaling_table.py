@@ -4,6 +4,7 @@ python docs/scaling_table.py    # writes the tables anew, as `make docs` does
 """
 
 import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,15 @@ from generated_table import with_table, write
 
 PAGE = Path(__file__).parent / "scaling.md"
 BEGIN = "<!-- table: python docs/scaling_table.py -->\n"
+BEGIN_IMAGENET = "<!-- imagenet: python docs/scaling_table.py -->\n"
 BEGIN_CHECK = "<!-- check: python docs/scaling_table.py -->\n"
 RESULTS = PAGE.parents[1] / "benchmarks" / "results" / "distributed.csv"
+#: Training images of ImageNet-1k, and their mean size as JPEG in bytes.
+IMAGENET, JPEG = 1_281_167, 110e3
+#: Images a second that a core decodes and crops twice, measured, and bytes of the two crops of 224×224 pixels.
+CORE, CROPS = 493, 2 * 3 * 224 * 224
+#: Bytes that a ResNet-50 keeps of a view of 224×224 pixels for the backward pass, in bfloat16.
+VIEW = 43.8e6
 #: Width of rows, and bytes of an entry.
 WIDTH, BYTES = 128, 4
 MB = 2**20
@@ -110,6 +118,24 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def imagenet() -> str:
+    """Steps, hours, cores and memory of ImageNet-1k on eight GPUs, by what a GPU trains."""
+    columns = ["views/s of a GPU", "global batch", "steps of an epoch", "epoch", "100 epochs", "cores for a GPU"]
+    columns += ["read by all", "to a GPU", "activations", "batches on the host"]
+    lines = [f"| {' | '.join(columns)} |", "|" + "---:|" * len(columns)]
+    for views in (1_000, 2_500, 5_000):
+        for batch in (1_024, 4_096):
+            rate, steps = views / 2, IMAGENET // batch
+            epoch = steps * batch / (8 * rate)
+            cores = rate / CORE
+            cells = [f"{views:,}", f"{batch:,}", f"{steps:,}", f"{epoch / 60:.1f} min", f"{epoch / 36:.1f} h"]
+            cells += [f"{cores:.1f}", f"{8 * rate * JPEG / 1e6:,.0f} MB/s", f"{rate * CROPS / 1e6:,.0f} MB/s"]
+            each, workers = batch // 8, math.ceil(cores) + 1
+            cells += [f"{2 * each * VIEW / 1e9:.1f} GB", f"{2 * workers * each * CROPS / 1e9:.1f} GB"]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def measured() -> str:
     """What two processes take, beside what follows from the time of one."""
     with RESULTS.open(newline="", encoding="utf-8") as file:
@@ -145,7 +171,9 @@ def size(value: float) -> str:
 
 def page(text: str) -> str:
     """The page with the tables as they are now."""
-    return with_table(with_table(text, BEGIN, table()), BEGIN_CHECK, measured())
+    for begin, made in ((BEGIN, table()), (BEGIN_IMAGENET, imagenet()), (BEGIN_CHECK, measured())):
+        text = with_table(text, begin, made)
+    return text
 
 
 if __name__ == "__main__":

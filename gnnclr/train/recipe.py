@@ -2,9 +2,9 @@
 
 import re
 from argparse import ArgumentError
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache, reduce
-from typing import Any
+from typing import Any, Union
 
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
@@ -21,8 +21,13 @@ from gnnclr.train.recipe_errors import explain
 from gnnclr.train.validation.asked import validation_overrides
 
 PRINT = "--print_config"
-#: Fields of the trainer that are a number of batches, or a share of them.
-OF_BATCHES = ("limit_train_batches", "limit_val_batches", "overfit_batches", "val_check_interval")
+#: Fields of the trainer that are a number of batches, or a share of them: 1 is one batch, and 1.0 are all. Lightning's
+#: own types are in an order that depends on what else was imported.
+OF_BATCHES = {
+    "limit_train_batches": "How much of the training dataset to use: a number of batches, or a share as 0.5.",
+    "limit_val_batches": "How much of the held-out samples to use for val_loss; 0 computes none, and holds none out.",
+    "overfit_batches": "Train and validate on this number of batches, or this share, alone.",
+}
 SEED = "the seed of the data is the seed of the run; did you mean '--seed_everything'?"
 
 
@@ -37,7 +42,9 @@ def recipe_parser() -> ArgumentParser:
     parser.add_class_arguments(ContrastiveModule, "model")
     parser.add_subclass_arguments(ContrastiveData, "data", required=True)
     skip = {"plugins", "default_root_dir", "enable_checkpointing", "enable_progress_bar", "barebones"}
-    parser.add_class_arguments(Trainer, "trainer", instantiate=False, skip=skip)
+    parser.add_class_arguments(Trainer, "trainer", instantiate=False, skip=skip | OF_BATCHES.keys())
+    for name, text in OF_BATCHES.items():
+        parser.add_argument(f"--trainer.{name}", type=Union[int, float, None], default=None, help=text)  # noqa: UP007
     parser.add_class_arguments(OnlineProbe, "watch")
     parser.add_class_arguments(ModelCheckpoint, "checkpoint", instantiate=False, skip={"dirpath"})
     parser.link_arguments("seed_everything", "data.init_args.seed")
@@ -46,7 +53,8 @@ def recipe_parser() -> ArgumentParser:
             "trainer.log_every_n_steps": 10,
             "trainer.enable_model_summary": False,
             "trainer.use_distributed_sampler": False,
-            "trainer.limit_val_batches": 0.0,
+            "trainer.limit_val_batches": 0,
+            "trainer.overfit_batches": 0,
             "trainer.num_sanity_val_steps": 0,
             "checkpoint.filename": "last",
             "checkpoint.enable_version_counter": False,
@@ -102,7 +110,7 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
     if parsed is not None:
         if parsed.model.optimizer is None:
             raise RecipeError("'model.optimizer' must be an optimizer (got null)")
-        return _whole_numbers(parsed, settings.get("trainer") or {}, overrides)
+        return parsed
     if "required: dataset" in str(failure):
         raise RecipeError(
             f"'data.dataset' must be given (got none): {', '.join(configs)} is a method without data; give "
@@ -117,19 +125,6 @@ def parse_recipe(config: str | Sequence[str], overrides: Sequence[str] = ()) -> 
     except ArgumentError as error:
         raise RecipeError(f"{', '.join(configs)}: {explain(error, _options(parser))}") from None
     raise RecipeError(explain(failure, _options(parser, recipe), overrides))
-
-
-def _whole_numbers(recipe: Namespace, trainer: Mapping[str, Any], overrides: Sequence[str]) -> Namespace:
-    """Numbers of batches as they were written: to Lightning 1 is one batch, and 1.0 are all. Which of both types the
-    parser takes a number for depends on what else was imported."""
-    words = zip(overrides, [*overrides[1:], ""])
-    given = {word.partition("=")[0]: word.partition("=")[2] or following for word, following in words}
-    for name in OF_BATCHES:
-        text = given.get(f"--trainer.{name}")
-        written = trainer.get(name) if text is None else yaml.safe_load(text)
-        if type(written) is int:
-            recipe.trainer[name] = written
-    return recipe
 
 
 def _merged(configs: Sequence[str], dataset: str | None = None) -> dict[str, Any]:

@@ -179,10 +179,12 @@ class Run:
         built = self.build()
         module, data = built.model, built.data
         check_trainer(built.trainer)
-        timer, interrupt, settings = Timer(), ResumableInterrupt(self.checkpoint), self.settings()
+        timer, interrupt = Timer(built.trainer.max_time), ResumableInterrupt(self.checkpoint)
+        settings = self.settings()
         files = SaveFiles(self.folder, {"config.yaml": settings})
         own = [timer, interrupt, files, built.watch, RecipeRecord(settings)]
-        trainer = self._trainer(built.trainer.as_dict(), built.checkpoint.as_dict(), own)
+        flags = built.trainer.as_dict() | {"max_time": None}  # or Lightning ignores it, as there is a timer
+        trainer = self._trainer(flags, built.checkpoint.as_dict(), own)
         if ckpt_path is not None and is_rank_zero():
             self._check_checkpoint(Path(ckpt_path), settings, module, built.trainer.max_epochs)
         check_processes(trainer, built.trainer.sync_batchnorm)

@@ -133,3 +133,38 @@ def test_watching_by_epochs(tmp_path):
     run, _ = train(tmp_path, "--watch.every_n_epochs=2", "--trainer.limit_train_batches=2")
     looked = [row["epoch"] for row in read_metrics(run.folder / "metrics.csv") if "val_knn" in row]
     assert looked == [1]
+
+
+def test_a_whole_number_of_batches_is_no_share(tmp_path):
+    """One batch is 1, and all are 1.0, also in the settings that a run writes and its further processes read."""
+    for text, steps in (("1", 2), ("1.0", 2 * BATCHES)):
+        run, trained = train(tmp_path / text, f"--trainer.limit_train_batches={text}")
+        written = parse_recipe(str(run.folder / "config.yaml")).trainer.limit_train_batches
+        assert trained.step == steps and repr(written) == text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--trainer.num_nodes=1", "--trainer.devices=1", "--trainer.strategy=ddp"],
+        ["--trainer.accelerator=auto", "--trainer.strategy=auto", "--trainer.num_nodes=1"],
+    ],
+)
+def test_where_it_runs(options, tmp_path):
+    assert train(tmp_path, *TWO, *options)[1].step == 2
+
+
+def test_gradients_are_clipped(tmp_path):
+    options = ["--trainer.max_steps=1", "--model.optimizer=torch.optim.SGD", "--model.optimizer.lr=1.0"]
+    options += ["--model.optimizer.momentum=0.0", "--model.optimizer.weight_decay=0.0", "--model.warmup_steps=0"]
+    moved = []
+    for clip in ("0.001", "null"):
+        _, trained = train(tmp_path / clip, *options, f"--trainer.gradient_clip_val={clip}")
+        pairs = zip(trained.method.parameters(), trained.untrained.parameters())
+        moved.append(torch.cat([(a - b).detach().flatten() for a, b in pairs]).norm().item())
+    assert moved[0] == pytest.approx(1e-3, rel=0.05) and moved[1] > 1e-2
+
+
+def test_a_training_ends_in_time(tmp_path):
+    run, trained = train(tmp_path, "--trainer.max_epochs=100000", "--trainer.max_time=00:00:00:01")
+    assert 0 < trained.step < 100000 and run.checkpoint.exists()

@@ -25,8 +25,8 @@ def validation_overrides(trainer: Mapping[str, Any], overrides: Sequence[str]) -
     """
     words = list(zip(overrides, [*overrides[1:], ""]))
     given = {word.partition("=")[0]: word.partition("=")[2] or following for word, following in words}
-    if f"--trainer.{LIMIT}" in given:
-        return []
+    if f"--trainer.{LIMIT}" in given:  # null is all to Lightning
+        return [f"--trainer.{LIMIT}=1.0"] if given[f"--trainer.{LIMIT}"] == "null" else []
     if any(given.get(f"--trainer.{name}", "0") not in ("0", "null") for name in ASKS):
         return [f"--trainer.{LIMIT}=1.0"]
     if LIMIT in trainer:  # all fields stand in the settings of a run: null is from before there was a loop

@@ -12,6 +12,7 @@ def test_what_asks():
     assert limit({}) == limit({}, "--trainer.num_sanity_val_steps=0") == limit({}, "--trainer.max_epochs=2") == []
     assert limit({}, "--trainer.check_val_every_n_epoch", "2") == limit({"val_check_interval": 0.5}) == on
     assert limit({}, "--trainer.limit_val_batches=3", "--trainer.check_val_every_n_epoch=2") == []
+    assert limit({}, "--trainer.limit_val_batches=null") == on
     whole = {"check_val_every_n_epoch": 1, "val_check_interval": None}
     assert limit({**whole, "limit_val_batches": 0}) == limit({**whole, "limit_val_batches": 2}) == []
     assert limit({**whole, "limit_val_batches": None}) == off  # as runs wrote it before there was a loop
