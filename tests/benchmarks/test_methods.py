@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+import shlex
 import sys
 from functools import partial
 
@@ -18,7 +19,8 @@ from benchmarks.graphs.features import BASELINES, GRIDS, SEARCHED, SETTINGS, joi
 from benchmarks.graphs.inputs import FEATURES, BenchmarkGraph, _unlabeled
 from benchmarks.graphs.recipes import CHOOSING, METHODS, settings_of, transform_of
 from benchmarks.graphs.training import train
-from benchmarks.pages.methods import PUBLISHED
+from benchmarks.pages.methods import PUBLISHED, compare_command
+from gnnclr.cli import _parser
 from gnnclr.configs.layers import names
 from gnnclr.eval import linear_probe
 from gnnclr.node import NodeMethod, UnitFeatures, sbm
@@ -385,6 +387,18 @@ def test_settings_are_those_of_the_recipe_for_the_data():
     assert changed.hash != settings_of("dgi", "cora").hash == Settings("dgi-cora").hash
     with pytest.raises(ValueError, match="grace-communities-arxiv trains on batches"):
         transform_of(settings_of("grace-communities", "arxiv"))
+
+
+def test_the_command_of_a_table_is_one():
+    line = {"seed": "0"}
+    rows = {"raw": [line], "grace + PX": [line] * 9, "ccassg": [line] * 3, "grace": [line] * 2, "own": [line] * 20}
+    command = compare_command("cora", rows, ["--model.method.loss.temperature=[0.1, 0.2]"])
+    assert command == (
+        "gnnclr compare --configs=grace,ccassg --data.dataset=cora --data.root=DATA "
+        "'--model.method.loss.temperature=[0.1, 0.2]' --seeds=3"
+    )
+    options, rest = _parser()[0].parse_known_args(shlex.split(command)[1:])
+    assert options.configs == "grace,ccassg" and options.seeds == 3 and len(rest) == 3
 
 
 def test_rows_without_training_have_settings():
