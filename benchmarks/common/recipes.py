@@ -56,7 +56,9 @@ class Settings:
     def written(self) -> dict[str, Any]:
         """What is written in the recipe that results depend on, and the overrides."""
         recipe = recipe_settings(self.recipe)
-        kept = {"model": recipe["model"], "transform": recipe["data"].get("init_args", {}).get("transform")}
+        data = recipe["data"].get("init_args", {})
+        kept = {"model": recipe["model"], "transform": data.get("transform")}
+        kept |= {"textures": data["textures"]} if "textures" in data else {}
         kept["max_epochs"] = recipe["trainer"]["max_epochs"]
         return {"recipe": kept, "overrides": list(self.overrides)}
 
