@@ -19,7 +19,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.setdefault("MPLBACKEND", "agg")
 
 
+#: What takes long, and shares trained runs: first, as parallel processes take work from each other at the end, and what
+#: two of them have a part of they both make.
+FIRST = ("tests/train/", "tests/report/", "tests/test_")
+
+
 def pytest_collection_modifyitems(items):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
     for item in items:
         if item.get_closest_marker("data") and not os.environ.get("GNNCLR_DATA"):
             item.add_marker(pytest.mark.skip(reason="needs real data: GNNCLR_DATA is not set"))
