@@ -6,7 +6,7 @@ import gnnclr.report.demo as demo
 def test_demo_writes_table_and_report(tmp_path, monkeypatch, one_probe):
     # t-SNE of six panels takes longer than all the rest.
     monkeypatch.setattr(demo, "report_runs", partial(demo.report_runs, projection="pca"))
-    images = ["--trainer.max_epochs=1", "--data.batch_size=512", "--trainer.log_every_n_steps=1"]
+    images = ["--trainer.max_epochs=1", "--data.limit=256", "--data.batch_size=128", "--trainer.log_every_n_steps=1"]
     graph = ["--trainer.max_epochs=2", "--trainer.log_every_n_steps=1"]
     names = {name: images for name in demo.RECIPES["images"].values()} | {
         name: graph for name in demo.RECIPES["graph"].values()
