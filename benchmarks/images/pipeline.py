@@ -1,7 +1,7 @@
 """From files of photos to SimCLR's views: images a second on one core and with two workers, and memory by their number.
 
     python -m benchmarks.images.pipeline
-    python -m benchmarks.images.pipeline --turns 3 --sizes 224 --counts 1000 10000
+    python -m benchmarks.images.pipeline --sizes 224 --workers 0 --counts  # one core alone, without memory
 
 Photos are JPEGs of five sizes around 500×400, of about 57 kB, made by a seed. Every pipeline decodes a file and makes
 two views of it: a random resized crop, a flip, jitter of .4/.4/.4/.1 at p = .8, grayscale at p = .2, at 224 pixels blur
@@ -44,7 +44,7 @@ PACKAGES = ("torch", "torchvision", "pillow", "lightly")
 SHAPES = ((375, 500), (500, 375), (333, 500), (480, 640), (400, 400))
 BATCH = 64
 #: The batches that workers read, of which the first are for warming up.
-BATCHES, WARM = 24, 4
+BATCHES, WARM = 16, 4
 #: The different photos of the listing.
 DIFFERENT = 300
 SHARDS = 10
@@ -191,33 +191,37 @@ def clock(make: Callable[[], Iterator[Any]]) -> float:
     return taken * BATCH / (time.perf_counter() - start)
 
 
+def on_one_core(folder: Path, size: int, turns: int) -> dict[str, float]:
+    """Milliseconds of the processor for an image, by pipeline: the median of turns, after one for warming up."""
+    runs = dict(one_core(folder, size))
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(turns + 1):
+        for name, run in runs.items():
+            torch.manual_seed(turn)
+            found = seconds_of(run)
+            if turn:
+                seconds[name].append(found)
+    return {name: 1000 * statistics.median(found) / BATCH for name, found in seconds.items()}
+
+
+def with_two_workers(folder: Path, size: int, turns: int) -> dict[str, float]:
+    """Milliseconds of the clock for an image, by pipeline: the median of turns."""
+    rates: dict[str, list[float]] = {}
+    for _ in range(turns):
+        for name, make in two_workers(folder, size):
+            rates.setdefault(name, []).append(clock(make))
+    return {name: 1000 / statistics.median(found) for name, found in rates.items()}
+
+
 def measure(args: argparse.Namespace, folder: Path, env: dict[str, str]) -> None:
     records = pipeline_records(args.out)
     for size in args.sizes:
-        runs = dict(one_core(folder, size))
-        seconds: dict[str, list[float]] = {name: [] for name in runs}
-        for turn in range(args.turns + 1):
-            for name, run in runs.items():
-                torch.manual_seed(turn)
-                found = seconds_of(run)
-                if turn:  # the first is for warming up
-                    seconds[name].append(found)
-        rows = [
-            {"workers": 0, "pipeline": name, "ms": 1000 * statistics.median(found) / BATCH, "turns": args.turns}
-            for name, found in seconds.items()
-        ]
-        rates: dict[str, list[float]] = {}
-        for _ in range(args.turns):
-            for name, make in two_workers(folder, size):
-                rates.setdefault(name, []).append(clock(make))
-        for name, found in rates.items():
-            rate = statistics.median(found)
-            rows.append({"workers": 2, "pipeline": name, "ms": 1000 / rate, "turns": args.turns})
-        records.put(row | {"size": size} | env for row in rows)
-        for row in rows:
-            print(
-                f"{size} px, {row['workers']} workers, {row['pipeline']}: {1000 / row['ms']:,.0f} images/s", flush=True
-            )
+        for workers in args.workers:
+            found = (with_two_workers if workers else on_one_core)(folder, size, args.turns)
+            about = {"size": size, "workers": workers, "turns": args.turns} | env
+            records.put({"pipeline": name, "ms": ms} | about for name, ms in found.items())
+            for name, ms in found.items():
+                print(f"{size} px, {workers} workers, {name}: {1000 / ms:,.0f} images/s", flush=True)
 
 
 def write_many(folder: Path, source: str, count: int) -> None:
@@ -275,8 +279,10 @@ def measure_memory(args: argparse.Namespace, scratch: Path, env: dict[str, str])
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="*", default=[224, 32], help="height and width of views")
-    parser.add_argument("--photos", type=int, default=384, help="photos of several sizes")
-    parser.add_argument("--turns", type=int, default=7, help="turns of each pipeline")
+    parser.add_argument("--photos", type=int, default=192, help="photos of several sizes")
+    what = "0 is one core, and 2 are two workers beside it"
+    parser.add_argument("--workers", type=int, nargs="*", choices=(0, 2), default=[0, 2], help=what)
+    parser.add_argument("--turns", type=int, default=5, help="turns of each pipeline")
     parser.add_argument("--counts", type=int, nargs="*", default=[1000, 10_000, 100_000], help="photos in memory")
     parser.add_argument("--take", metavar="ROOT", help=argparse.SUPPRESS)
     add_out(parser)

@@ -33,7 +33,8 @@ def text(folder: Path, name: str) -> str:
         ("0", "One core; milliseconds are those of the processor."),
         ("2", "Two workers, on the two cores of the machine; milliseconds are those of the clock."),
     ):
-        parts += [title, _rates([row for row in rows if row["workers"] == workers], sizes)]
+        if own := [row for row in rows if row["workers"] == workers]:
+            parts += [title, _rates(own, sizes)]
     if memory:
         parts += ["## Memory by the number of photos", origin(folder, f"{name}_memory"), _memory(memory)]
     return "\n\n".join(parts)

@@ -16,6 +16,8 @@ from gnnclr.vision.transforms.transform import BatchTransform, check_images
 
 #: The pixels of the images that a chunk is the number of.
 PIXELS = 32 * 32
+#: The fewest images of a chunk: of fewer, operations on tensors take longer to begin than what the cache saves.
+LEAST = 4
 
 
 class Views(nn.Module):
@@ -34,7 +36,7 @@ class Views(nn.Module):
         normalize (torch.nn.Module, optional): The map from :math:`[0, 1]` to the encoder's range, at the end of every
             view. (default: :obj:`None`, the identity)
         chunk (int, optional): The number of images made at a time on a CPU, if they have 32×32 pixels; fewer of larger
-            ones. :obj:`None` makes all at once. (default: ``128``)
+            ones, at least four. :obj:`None` makes all at once. (default: ``128``)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`; or the crops of all
@@ -95,7 +97,9 @@ class Views(nn.Module):
             shape = part.out_shape(shape)
         n = len(images)
         pixels = max(images.shape[-2] * images.shape[-1], shape[-2] * shape[-1])
-        chunk = n if self.chunk is None or images.is_cuda else max(1, min(self.chunk, self.chunk * PIXELS // pixels))
+        chunk = n
+        if self.chunk is not None and not images.is_cuda:
+            chunk = min(self.chunk, max(LEAST, self.chunk * PIXELS // pixels))
         out = torch.empty(shape, dtype=torch.float32, device=images.device)
         for start in range(0, n, max(chunk, 1)):
             rows = slice(start, start + chunk)
@@ -132,7 +136,8 @@ class BatchViews(Views):
             (default: CIFAR-10's)
         hue (str, optional): ``"hsv"``: colors exactly as torchvision's (:class:`ColorJitter`); ``"yiq"``: one color
             matrix per image, faster and slightly different (:class:`FusedColorJitter`). (default: ``"hsv"``)
-        chunk (int, optional): The number of images of 32×32 made at a time on a CPU. (default: ``128``)
+        chunk (int, optional): The number of images of 32×32 made at a time on a CPU; of larger ones fewer, at least
+            four. (default: ``128``)
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`
