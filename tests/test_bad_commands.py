@@ -56,10 +56,11 @@ OF_GRAPHS = {
     "nothing": "unknown option 'nothing'",
 }
 OF_IMAGES = {
-    "--data.batch_size=abc": r"'data.batch_size' must be an integer \(got abc\)",
+    "--data.batch_size=abc": r"'data.batch_size' must be an integer or null \(got abc\)",
     "--data.batch_size=0": r"'data.batch_size' must be an integer of at least 2 \(got int 0\)",
     "--data.batch_size=100000": r"'data.batch_size' must be at most the 1347 images \(got 100000\)",
-    "--data.batch_size=null": r"'data.batch_size' must be an integer of at least 2 \(got NoneType None\)",
+    "--data.global_batch_size=1": r"'data.global_batch_size' must be an integer of at least 2 \(got int 1\)",
+    "--data.global_batch_size=3000": r"'data.global_batch_size' must be at most the 1347 images \(got 3000\)",
     "--model.method=gnnclr.node.GRACE": r"'model.method' must take images, which 'data' are \(got GRACE\)",
     "--model.method.views=[]": r"'model.method.views' must be a Views \(got \[\]\)",
     "--data.size=3": r"'data.size' must be an integer of at least 8 \(got int 3\)",

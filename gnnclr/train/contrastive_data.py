@@ -109,8 +109,12 @@ class ContrastiveData(LightningDataModule):
 
     #: Whether there is a validation part that batches can be made of.
     can_validate: ClassVar[bool] = False
-    #: Whether it is held out of the training, for Lightning's validation loop; said before :meth:`setup`.
+    #: Whether it is held out of the training, for Lightning's validation loop.
     validates: bool = False
+
+    def hold_out(self) -> None:
+        """Takes the validation part out of the training, before batches are made."""
+        self.validates = True
 
     def validation_batches(self) -> Any:
         """The batches of the validation part, the same at each iteration and on any number of processes."""

@@ -151,6 +151,18 @@ class PhotoData(SelectedBatches):
             raise ValueError(f"'data.root' must hold photos to train on (got {len(self.rows)}, all of them in test/)")
         self.split: Split | None = self._probed(train, val, test)
         self.watched: Tensor = val if val.numel() > 1 else torch.cat([train, val])
+        self._parts = train, val
+        self._divide()
+
+    def hold_out(self) -> None:
+        """Takes the validation part, or a tenth where there is none, out of the training."""
+        super().hold_out()
+        if self.inspection is not None:
+            self._divide()
+
+    def _divide(self) -> None:
+        """Says which photos are trained on, and which are held out."""
+        train, val = self._parts
         if self.validates and val.numel() < 2:  # no folder and no class says which
             val, train = _held_out(train)
         seen = train if self.validates else torch.cat([train, val]).sort().values

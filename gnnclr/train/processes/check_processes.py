@@ -19,9 +19,9 @@ def check_processes(trainer: Trainer, sync_batchnorm: bool) -> None:
     """
     if sync_batchnorm and trainer.world_size > 1 and isinstance(trainer.accelerator, CPUAccelerator):
         raise ValueError(
-            f"'trainer.sync_batchnorm' must be false on CPU processes, as PyTorch synchronizes on GPUs alone: take "
-            f"GroupNorm, or one process and 'model.method.chunk_size' for batches beyond memory (got true on "
-            f"{trainer.world_size} processes)"
+            f"'trainer.sync_batchnorm' must be false on CPU processes, as PyTorch synchronizes on GPUs alone: take an "
+            f"encoder with GroupNorm or LayerNorm, or one process and 'model.method.chunk_size' for batches beyond "
+            f"memory (got true on {trainer.world_size} processes)"
         )
 
 

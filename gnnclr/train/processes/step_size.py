@@ -31,8 +31,10 @@ class StepSize(NamedTuple):
         Raises:
             ValueError: If both are given, or one is no integer of at least 2.
         """
-        batch_size = check_count(f"data.{EACH}", batch_size, least=2, optional=True)
-        global_batch_size = check_count(f"data.{ALL}", global_batch_size, least=2, optional=True)
+        if batch_size is not None:
+            batch_size = check_count(f"data.{EACH}", batch_size, least=2)
+        if global_batch_size is not None:
+            global_batch_size = check_count(f"data.{ALL}", global_batch_size, least=2)
         if batch_size is not None and global_batch_size is not None:
             raise ValueError(
                 f"'data.{ALL}' must be None beside a 'data.{EACH}', which is that of each process (got "

@@ -38,18 +38,20 @@ def hold_out(data: ContrastiveData, trainer: Namespace) -> None:
     """Tells data to hold their validation part out, if the loop is asked for.
 
     Args:
-        data (ContrastiveData): The data, which have read nothing yet.
+        data (ContrastiveData): The data, which have made no batches yet.
         trainer (Namespace): The settings of the trainer.
 
     Raises:
         ValueError: If they have no part to hold out.
     """
-    data.validates = trainer[LIMIT] != 0
-    if data.validates and not data.can_validate:
+    if trainer[LIMIT] == 0:
+        return
+    if not data.can_validate:
         raise ValueError(
             f"'trainer.{LIMIT}' must be 0 for a graph, which has no held-out batches: 'watch.every_n_epochs' looks at "
             f"validation nodes, and 'trainer.{ASKS[0]}' and the like ask for the loop (got {trainer[LIMIT]})"
         )
+    data.hold_out()
 
 
 def check_can_validate(method: nn.Module) -> None:

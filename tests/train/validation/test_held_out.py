@@ -1,7 +1,6 @@
 """Lightning's validation loop: what is held out, what is logged, and that the training keeps no trace of it."""
 
 import json
-from contextlib import suppress
 
 import pytest
 import torch
@@ -67,7 +66,7 @@ def test_the_training_keeps_no_trace(tmp_path, one_thread):
 
 def test_the_loss_is_that_of_held_out_images():
     data = ImageData("digits", size=8, batch_size=50)
-    data.validates = True
+    data.hold_out()
     data.setup("fit")
     trained, held_out = data.training_images()[0], data.images.val.images
     assert len(trained) == len(data.images.train.images) and len(data.training_labels()) == len(trained)
@@ -88,7 +87,7 @@ def test_the_loss_is_that_of_held_out_images():
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(value, state[name]) for name, value in method.state_dict().items())
     supervised = ImageData("digits", batch_size=50, labels=True, train_classes=["3", "7"])
-    supervised.validates = True
+    supervised.hold_out()
     supervised.setup("fit")
     assert {int(y) for batch in supervised.val_dataloader() for y in batch["label"]} == {3, 7}
 
@@ -98,8 +97,9 @@ def test_photos_that_are_held_out(folders, tmp_path, monkeypatch):
     monkeypatch.setenv("GNNCLR_CACHE", str(tmp_path / "cache"))
     photo_folder(tmp_path / "photos", 40, folders, kinds=False)
     data = PhotoData(str(tmp_path / "photos"), size=8, global_batch_size=4, workers=0)
-    data.validates = True
-    data.setup("fit")
+    data.setup("fit")  # as where channels or colors are read from the data
+    assert data.val_dataloader() == []
+    data.hold_out()
     data.check(SimCLR(SlimResNet((4, 8)), MLPHead(8, 8, 4), BatchViews(8, mean=0.5, std=0.2)))
     tested = data.split.test if data.split is not None else torch.tensor([], dtype=torch.long)
     assert len(data._val) == (20 if "val/a" in folders else 4)
@@ -126,28 +126,43 @@ def test_callbacks_that_monitor_it(tmp_path):
     assert [path.name for path in (tmp_path / "best").iterdir()] == ["best.ckpt"]
 
 
-@pytest.mark.parametrize("stop", [6, 8], ids=["within an epoch", "at its end"])
-def test_a_stopped_run_goes_on_alike(stop, tmp_path, one_thread):
+def test_a_stopped_run_goes_on_alike(tmp_path, one_thread):
+    """Within an epoch, and at its end, where the loss of held-out images is still to come."""
     options = ["--trainer.val_check_interval=0.5", "--trainer.max_epochs=3"]
     whole, _ = train(tmp_path / "whole", *options)
-    run = Run(parse_recipe("simclr-digits", [*SMALL, *options]), tmp_path / "stopped")
-    callback = {"class_path": "seen_batches.SeenBatches", "init_args": {"folder": str(tmp_path), "steps": stop}}
-    run.recipe = parse_recipe("simclr-digits", [*SMALL, *options, f"--trainer.callbacks={json.dumps([callback])}"])
-    with suppress(TrainingInterrupted):
-        run.train()
-    saved = torch.load(run.checkpoint, weights_only=True)
-    assert saved["global_step"] == stop
-    run, _ = train(run.folder, *options, checkpoint=run.checkpoint)
-    one, other = (torch.load(x.checkpoint, weights_only=True)["state_dict"] for x in (whole, run))
-    assert all(torch.equal(value, other[name]) for name, value in one.items())
-    rows = [sorted(map(sorted, map(dict.items, read_metrics(x.folder / "metrics.csv")))) for x in (whole, run)]
-    assert rows[0] == rows[1]
+    states, rows = [], []
+    for stop in (6, 8):
+        callback = {"class_path": "seen_batches.SeenBatches", "init_args": {"folder": str(tmp_path), "steps": stop}}
+        folder = tmp_path / str(stop)
+        with pytest.raises(TrainingInterrupted):
+            train(folder, *options, f"--trainer.callbacks={json.dumps([callback])}")
+        assert torch.load(Run.open(folder).checkpoint, weights_only=True)["global_step"] == stop
+        train(folder, *options, checkpoint=Run.open(folder).checkpoint)
+    for folder in (whole.folder, tmp_path / "6", tmp_path / "8"):
+        states.append(torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"])
+        rows.append(sorted(sorted(row.items()) for row in read_metrics(folder / "metrics.csv")))
+    for state in states[1:]:
+        assert all(torch.equal(value, state[name]) for name, value in states[0].items())
+    assert rows[0] == rows[1] == rows[2] and len(rows[0]) == 12 + 6
 
 
 def test_too_few_held_out_images():
     data = ImageData("digits", batch_size=50, train_classes=["3"])
-    data.validates = True
+    data.hold_out()
     data.setup("fit")
     data.images.val.labels[:] = 0
     with pytest.raises(ValueError, match="with fewer than two validation samples for each process"):
         data.val_dataloader()
+
+
+def test_a_training_on_photos_holds_a_tenth_out(tmp_path, monkeypatch):
+    """Also where colors were measured before the recipe was known to validate."""
+    monkeypatch.setenv("GNNCLR_CACHE", str(tmp_path / "cache"))
+    photo_folder(tmp_path / "photos", 30, kinds=False)
+    options = [f"--data.root={tmp_path / 'photos'}", "--data.workers=0", "--data.size=8", "--data.batch_size=8"]
+    options += ["--model.method.views.size=8", "--model.method.encoder=deterministic.GroupNormNet"]
+    options += ["--model.method.encoder.channels=3", "--model.method.projector.in_features=8"]
+    options += ["--trainer.accelerator=cpu", "--trainer.max_epochs=1", "--trainer.check_val_every_n_epoch=1"]
+    run = Run(parse_recipe("simclr-folder", options), tmp_path / "run")
+    trained = run.train()
+    assert trained.step == 27 // 8 and list(losses(run)) == [2]
