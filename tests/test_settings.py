@@ -126,6 +126,7 @@ BY_CLASS = {
     "AttractFalseNegatives": {"k": 1, "threshold": 0.5},
     "GATEncoder": {"heads": 2},
     "TensorLoader": {"batch_size": 4},
+    "corrupt": {"name": "noise"},
     "transfer_texture": {name: lambda: torch.zeros(2, 1, 4, 4) for name in ("shapes", "textures")}
     | {"quilting": ImageQuilting},
     "PhotoCrops": {"views": 2},

@@ -29,6 +29,7 @@ STRENGTHS = MappingProxyType(
 
 def corruptions_of(channels: int) -> tuple[str, ...]:
     """The names of the corruptions of images with so many channels: gray ones have no saturation."""
+    check_count("channels", channels)
     return tuple(name for name in STRENGTHS if channels == 3 or name != "saturation")
 
 

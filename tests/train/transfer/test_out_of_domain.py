@@ -3,15 +3,16 @@ import shutil
 
 import pytest
 import torch
+from photo_files import photo_folder
 from torch import nn
 
 from gnnclr.cli import main
 from gnnclr.configs import RecipeError
 from gnnclr.eval import knn_probe, linear_probe
-from gnnclr.train import ImageData, Run
+from gnnclr.train import ImageData, PhotoData, Run
 from gnnclr.train.transfer import OutOfDomain, Pixels, out_of_domain, shape_texture_conflict
 from gnnclr.train.transfer import out_of_domain as function
-from gnnclr.vision import corrupt
+from gnnclr.vision import CentralSquare, corrupt
 
 module = __import__("sys").modules[function.__module__]
 
@@ -82,6 +83,17 @@ def test_shape_and_texture_are_of_two_classes(data):
     # Most images are of one class: the others are as many as can be paired.
     some = shape_texture_conflict(images[:5], torch.tensor([0, 0, 0, 0, 1]))
     assert len(some.images) == 2 and len(shape_texture_conflict(images[:3], torch.zeros(3).long()).images) == 0
+
+
+def test_photos(tmp_path, monkeypatch, quick):
+    monkeypatch.setenv("GNNCLR_CACHE", str(tmp_path / "cache"))
+    photo_folder(tmp_path / "photos", 40, ("a", "b"), kinds=False)
+    photos = PhotoData(str(tmp_path / "photos"), workers=0)
+    photos.square = CentralSquare(16)
+    photos.setup("evaluate")
+    measures = out_of_domain({"raw": Pixels()}, photos)["raw"]["linear"][1]
+    assert len([name for name in measures if name.split()[-1].isdigit()]) == 35  # colored ones have a seventh
+    assert all(0 <= value <= 1 for value in measures.values())
 
 
 def test_large_images_are_averaged():
