@@ -61,7 +61,7 @@ class Comparison:
             parallel (int, optional): The number of runs at a time. With more than one, or a limit, each is a process of
                 its own, with as many threads as this one and the same result. (default: ``1``)
             memory_limit (float, optional): The resident memory of all processes together in GB: runs wait for each
-                other where they would exceed it, see :class:`~gnnclr.train.parallel.jobs.Jobs`. (default: ``None``)
+                other where they would exceed it, see :class:`~gnnclr.train.parallel.Jobs`. (default: ``None``)
 
         Returns:
             str: The table; on all but the first process of a launcher an empty text.
