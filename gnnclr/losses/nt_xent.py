@@ -65,7 +65,7 @@ class NTXentLoss(GraphLoss):
         paper="SimCLR, https://arxiv.org/abs/2002.05709",
     )
 
-    pairing: str = "views"
+    pairing: str | None = "views"
 
     def __init__(
         self,
