@@ -50,8 +50,8 @@ for number, name in enumerate(names):
 # 32 × 32 pixels of them, and 15 epochs take seconds. Without these settings it is a ResNet-18 at 128 × 128.
 run = Path(mkdtemp()) / "run"
 command = f"fit --config simclr-folder --data.root={folder} --out={run} --data.size=32 --model.method.views.size=32 "
-command += "--model.method.encoder=gnnclr.vision.SlimResNet --model.method.encoder.widths=[16,32,64] "
-command += "--trainer.max_epochs=15 --model.optimizer.lr=0.003 --data.batch_size=32 --data.workers=0 --seed_everything=0"
+command += "--model.method.encoder=gnnclr.vision.SlimResNet --model.method.encoder.widths=[16,32,64] --seed_everything=0 "
+command += "--trainer.max_epochs=15 --model.optimizer.lr=0.003 --data.batch_size=32 --data.workers=0"
 said = io.StringIO()
 with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
     failed = main(command.split())
