@@ -49,9 +49,10 @@ for number, name in enumerate(names):
 # The training is a command; in a notebook it is called by its words. These photos are simple, so a small network sees
 # 32 × 32 pixels of them, and 15 epochs take seconds. Without these settings it is a ResNet-18 at 128 × 128.
 run = Path(mkdtemp()) / "run"
-command = f"fit --config simclr-folder --data.root={folder} --out={run} --data.size=32 --model.method.views.size=32 "
-command += "--model.method.encoder=gnnclr.vision.SlimResNet --model.method.encoder.widths=[16,32,64] --seed_everything=0 "
-command += "--trainer.max_epochs=15 --model.optimizer.lr=0.003 --data.batch_size=32 --data.workers=0"
+command = f"fit --config simclr-folder --data.root={folder} --out={run} --seed_everything=0 --data.workers=0"
+command += " --data.size=32 --model.method.views.size=32 --data.batch_size=32"
+command += " --model.method.encoder=gnnclr.vision.SlimResNet --model.method.encoder.widths=[16,32,64]"
+command += " --trainer.max_epochs=15 --model.optimizer.lr=0.003"
 said = io.StringIO()
 with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
     failed = main(command.split())
