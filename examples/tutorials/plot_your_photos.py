@@ -36,7 +36,7 @@ def photo(pattern):
     y, x = np.mgrid[:height, :width]
     angle, period = random.uniform(0, np.pi), random.uniform(2.0, 3.5)
     turned = (x * np.cos(angle) + y * np.sin(angle)) / period, (y * np.cos(angle) - x * np.sin(angle)) / period
-    colors = np.uint8([[70], [180]] + random.uniform(-40, 40, size=(2, 3)))
+    colors = np.uint8(random.uniform([[30], [140]], [[110], [220]], size=(2, 3)))
     return Image.fromarray(colors[PATTERNS[pattern](*turned).astype(int)])
 
 
