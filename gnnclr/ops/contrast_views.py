@@ -145,9 +145,9 @@ def _contrast(
     if not unit.safe and looks_at(x):
         for i, view in enumerate(views):
             check_finite(f"views[{i}]", view)
-    rows, n = unit.rows, views[0].size(0)
+    rows = unit.rows
     scale = 1 / tau if tau is not None else temperature.detach().to(rows.dtype).reshape(()).reciprocal()
-    pairs = kind.of(rows, n, scale, offset if bias is None else bias, wanted, joined)
+    pairs = kind.of(rows, len(views), scale, offset if bias is None else bias, wanted, joined)
     if not wanted:
         return [pairs.loss]
     gradient = pairs.gradient()

@@ -101,7 +101,8 @@ class KeyTile(OneTile):
     def gradient(self) -> Tensor:
         """See :class:`OneTile`."""
         torch.neg(self.total, out=self.own)
-        share, (to_q, to_k) = self.share.unsqueeze(1), (out := self.q.new_empty(2, *self.q.shape))
+        share, out = self.share.unsqueeze(1), self.q.new_empty(2, *self.q.shape)
+        to_q, to_k = out.unbind()
         to_q.addmm_(self.tile, self.k, beta=0, alpha=self.factor).mul_(share)
         to_k.addmm_(self.tile.t(), self.q * share, beta=0, alpha=self.factor)
         return out.flatten(0, 1)

@@ -54,12 +54,14 @@ class Pairs:
 
     @classmethod
     def of(
-        cls, rows: Tensor, n: int, scale: float | Tensor, bias: None, wanted: bool, joined: Any
+        cls, rows: Tensor, num_views: int, scale: float | Tensor, bias: None, wanted: bool, joined: Any
     ) -> "Pairs | OneTile":
-        """The pairs of rows, view after view [V n, d], of ``n`` samples: in one tile, if that suits them."""
+        """The pairs of rows, view after view [V n, d]: in one tile, if that suits them. Of several processes this one
+        may have no sample."""
+        n = rows.size(0) // num_views
         if joined is None and cls.one_tile.suits(rows, n, scale):
             return cls.one_tile(rows, n, scale, wanted)
-        return cls(rows.view(-1, n, rows.size(1)), scale, wanted, joined)
+        return cls(rows.view(num_views, n, rows.size(1)), scale, wanted, joined)
 
     @staticmethod
     def suits(x: Tensor, num_views: int, n: int, tau: float | None, joined: bool) -> bool:

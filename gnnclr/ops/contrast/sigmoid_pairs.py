@@ -51,9 +51,9 @@ class SigmoidPairs:
 
     @classmethod
     def of(
-        cls, rows: Tensor, n: int, scale: float | Tensor, bias: float | Tensor, wanted: bool, joined: None
+        cls, rows: Tensor, num_views: int, scale: float | Tensor, bias: float | Tensor, wanted: bool, joined: None
     ) -> "SigmoidPairs":
-        """The pairs of rows, view after view."""
+        """The pairs of rows, those of two views one after the other."""
         return cls(rows, scale, bias, wanted)
 
     @staticmethod
