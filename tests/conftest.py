@@ -1,4 +1,5 @@
 import gc
+import multiprocessing
 import os
 import signal
 import threading
@@ -88,9 +89,24 @@ def processes(world, path):
         ranks.put(rank)
     with context.Pool(world, distributed_workers.start, (ranks, path, world)) as pool:
 
+        hung = []
+
         def run(function, *arguments):
-            results = pool.map_async(distributed_workers.run, [(function, arguments)] * world, chunksize=1)
-            return [result for _, result in sorted(results.get(timeout=120), key=lambda pair: pair[0])]
+            if hung:
+                pytest.fail(f"processes wait for each other since {hung[0]}")
+            results, errors = [], []
+            tasks = pool.imap_unordered(distributed_workers.run, [(function, arguments)] * world)
+            for _ in range(world):
+                try:
+                    results.append(tasks.next(timeout=20 if errors else 120))
+                except multiprocessing.TimeoutError:  # of one that failed others may wait forever
+                    hung.append(os.environ["PYTEST_CURRENT_TEST"])
+                    break
+                except Exception as error:
+                    errors.append(error)
+            if errors or hung:
+                raise errors[0] if errors else TimeoutError("processes wait for each other")
+            return [result for _, result in sorted(results, key=lambda pair: pair[0])]
 
         yield run
         # They end by themselves, as what measures coverage writes at the end of a process; one that hangs is killed.
