@@ -241,7 +241,7 @@ ACCUMULATED = ["--trainer.accumulate_grad_batches=2", "--trainer.devices=1"]
 def test_batches_of_a_graph_give_the_weights_of_one_process_that_accumulates(tmp_path, one_thread, monkeypatch):
     """Random views and all, also after a stop within an epoch."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    common = ["--data.size=240", *COMMUNITIES, "--trainer.accelerator=cpu", "--trainer.max_epochs=3"]
+    common = ["--data.size=240", *COMMUNITIES, "--trainer.accelerator=cpu", "--trainer.max_epochs=2"]
     common += ["--checkpoint.filename={step}", "--checkpoint.save_top_k=-1", "--checkpoint.every_n_train_steps=4"]
     common += ["--checkpoint.every_n_epochs=null"]
     one, two = (
@@ -249,11 +249,11 @@ def test_batches_of_a_graph_give_the_weights_of_one_process_that_accumulates(tmp
         for name, processes in (("one", ACCUMULATED), ("two", TWO))
     )
     start = one.build().model.state_dict()
-    assert one.train().step == two.train().step == 9
+    assert one.train().step == two.train().step == 6
     states = [checkpoint(run.folder)["state_dict"] for run in (one, two)]
     within = two.checkpoint.with_name("step=4.ckpt")
     assert torch.load(within, weights_only=True)["NodeData"]["batches"]["position"] == 1
-    assert two.train(within).step == 9
+    assert two.train(within).step == 6
     for name, value in states[0].items():
         assert (value - start[name]).abs().max() > 1e-3
         torch.testing.assert_close(value, states[1][name], atol=1e-5, rtol=1e-4)

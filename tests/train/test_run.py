@@ -162,7 +162,8 @@ def test_an_interrupted_evaluation_says_how_to_go_on(small_graph, tmp_path, monk
     assert run.fit(run.checkpoint)["steps"] == 3
 
 
-def test_processes_that_are_no_commands_are_refused(small_graph, tmp_path):
-    small_graph.trainer.devices, small_graph.trainer.strategy = 2, "ddp_spawn"
+def test_processes_that_are_no_commands_are_refused(tmp_path):
+    batches = ["--data.size=60", "--data.loader=gnnclr.node.RandomNodeLoader", "--data.loader.batch_size=20"]
+    recipe = parse_recipe("grace-sbm", [*batches, "--trainer.devices=2", "--trainer.strategy=ddp_spawn"])
     with pytest.raises(RecipeError, match=r"'trainer.strategy' must be one that starts processes as commands"):
-        Run(small_graph, tmp_path).fit()
+        Run(recipe, tmp_path).fit()
