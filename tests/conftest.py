@@ -94,7 +94,6 @@ def processes(world, path):
     for rank in range(world):
         ranks.put(rank)
     with context.Pool(world, distributed_workers.start, (ranks, path, world)) as pool:
-
         hung = []
 
         def run(function, *arguments):

@@ -43,7 +43,7 @@ def photo(pattern):
 names = list(PATTERNS) * 80
 for number, name in enumerate(names):
     photo(name).save(folder / f"{number:03}-{name}.jpg")
-(folder / "broken.jpg").write_bytes(b"no photo")
+Path(folder, "broken.jpg").touch()
 
 # %%
 # The training is a command; in a notebook it is called by its words. These photos are simple, so a small network sees
