@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph
 from gnnclr.losses.graph_loss import GraphLoss
-from gnnclr.losses.key_memory import key_memory
+from gnnclr.losses.key_memory import KeyMemory, key_memory
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, ContrastiveConv
 from gnnclr.ops.check import check_count
@@ -81,8 +81,9 @@ class NTXentLoss(GraphLoss):
         super().__init__(
             ContrastiveConv(temperature, alignment, denominator="pair", impl=impl), gather_distributed, reduction
         )
-        self.mean, self.memory = mean, key_memory(memory_bank_size)
-        self.anchor_views = check_count("anchor_views", anchor_views, optional=True)
+        self.mean: str = mean
+        self.memory: KeyMemory | None = key_memory(memory_bank_size)
+        self.anchor_views: int | None = check_count("anchor_views", anchor_views, optional=True)
         if anchor_views is not None:
             self.pairing = None
 

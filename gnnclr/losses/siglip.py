@@ -54,7 +54,7 @@ class SigLIPLoss(LearnedScaleLoss):
         paper="SigLIP, https://arxiv.org/abs/2303.15343",
     )
     rule: Negatives = Negatives(scope="other")
-    pairing = "classified"
+    pairing: str = "classified"
 
     def __init__(
         self,

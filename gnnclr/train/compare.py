@@ -39,9 +39,10 @@ class Comparison:
     """
 
     def __init__(self, configs: Sequence[str], overrides: Sequence[str], folder: str | Path) -> None:
-        self.folder = Path(folder)
-        self.configs, self.overrides = list(configs), list(overrides)
-        self.names = [Path(config).stem for config in configs]
+        self.folder: Path = Path(folder)
+        self.configs: list[str] = list(configs)
+        self.overrides: list[str] = list(overrides)
+        self.names: list[str] = [Path(config).stem for config in configs]
         if not configs or len(set(self.names)) < len(configs):
             raise RecipeError(f"'configs' must be different recipes, at least one (got {', '.join(configs) or 'none'})")
         self.seeds: dict[str, Seeds] = {}

@@ -100,7 +100,8 @@ class ImageData(SelectedBatches):
             raise ValueError(f"'data.captions' must be Captions, such as DigitCaptions (got {describe(captions)})")
         if textures is not None and not isinstance(textures, Textures):
             raise ValueError(f"'data.textures' must be Textures (got {describe(textures)})")
-        self.caption_source, self.textures = captions, textures
+        self.caption_source: Captions | None = captions
+        self.textures: Textures | None = textures
         if dataset == "folder":
             raise ValueError(
                 "'data.dataset' must be one that fits into memory (got 'folder'): take a recipe for photos, such as "
@@ -109,12 +110,13 @@ class ImageData(SelectedBatches):
         self.dataset: str = check_choice("data.dataset", dataset, DATASETS)
         if dataset != "digits" and root is None:
             raise ValueError(f"'data.root' must be the folder with the files of {dataset!r} (got none)")
-        self.step_size = StepSize.given(batch_size, global_batch_size, usual=256)
+        self.step_size: StepSize = StepSize.given(batch_size, global_batch_size, usual=256)
         if limit is not None and check_count("data.limit", limit) < self.step_size.size:
             least = f"the batch size of {self.step_size.size}"
             raise ValueError(f"'data.limit' must be at least {least} (got {describe(limit)})")
-        self.root = None if root is None else str(expand_path(root))
-        self.size, self.supervised = size, labels
+        self.root: str | None = None if root is None else str(expand_path(root))
+        self.size: int | None = size
+        self.supervised: bool = labels
         self.images: Images | None = None
         own, channels = SHAPES[dataset]
         self.square: CentralSquare = CentralSquare(

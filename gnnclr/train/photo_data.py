@@ -100,14 +100,15 @@ class PhotoData(SelectedBatches):
     ) -> None:
         limit = check_count("data.limit", limit, least=2, optional=True)
         super().__init__(seed, limit, selection, neighbors, train_classes)
-        self.dataset = check_choice("data.dataset", dataset, ("folder",))
-        self.root = None if root is None else str(expand_path(root))
-        self.square = CentralSquare(check_count("data.size", size))
-        self.step_size = StepSize.given(batch_size, global_batch_size, usual=64)
-        self.supervised, self.classes = labels, classes
-        self.broken = check_choice("data.broken", broken, ("skip", "refuse"))
-        self.max_pixels = check_count("data.max_pixels", max_pixels)
-        self.workers = check_count("data.workers", workers, least=0, optional=True)
+        self.dataset: str = check_choice("data.dataset", dataset, ("folder",))
+        self.root: str | None = None if root is None else str(expand_path(root))
+        self.square: CentralSquare = CentralSquare(check_count("data.size", size))
+        self.step_size: StepSize = StepSize.given(batch_size, global_batch_size, usual=64)
+        self.supervised: bool = labels
+        self.classes: bool = classes
+        self.broken: str = check_choice("data.broken", broken, ("skip", "refuse"))
+        self.max_pixels: int = check_count("data.max_pixels", max_pixels)
+        self.workers: int | None = check_count("data.workers", workers, least=0, optional=True)
         self.source: PhotoSource | None = None
         self.inspection: Inspection | None = None
         #: What crops photos for the views of a method, and how many it makes.
@@ -141,10 +142,10 @@ class PhotoData(SelectedBatches):
         self.inspection = inspect_photos(source, self.square, self._workers, self.max_pixels)
         self._say_what_was_found(source, self.inspection.broken)
         #: The numbers of the photos that can be read.
-        self.rows = torch.tensor([i for i in range(len(source)) if i not in self.inspection.broken])
-        self.names = TextColumn.of(str(source.names[i]) for i in self.rows.tolist())
-        self.labels = source.labels[self.rows]
-        self.class_names = source.classes or None
+        self.rows: Tensor = torch.tensor([i for i in range(len(source)) if i not in self.inspection.broken])
+        self.names: TextColumn = TextColumn.of(str(source.names[i]) for i in self.rows.tolist())
+        self.labels: Tensor = source.labels[self.rows]
+        self.class_names: list[str] | None = source.classes or None
         parts = [source.parts[i] for i in self.rows.tolist()]
         train, val, test = _split(self.labels, parts)
         if train.numel() + val.numel() == 0:

@@ -32,7 +32,7 @@ class NeighborhoodLoader(SubgraphLoader):
 
     def __init__(self, data: Data, size: int = 32, batch_size: int = 4096, **kwargs: int):
         super().__init__(data, batch_size, **kwargs)
-        self.selection = NeighborhoodBatches(size)
+        self.selection: NeighborhoodBatches = NeighborhoodBatches(size)
 
     def set_neighbors(self, neighbor: Tensor) -> "NeighborhoodLoader":
         """Takes the neighbors of each node, nearest first and -1 where there are fewer [n, k], and returns itself."""

@@ -35,14 +35,16 @@ class OneTile:
     by_bias: Tensor | None = None
 
     def __init__(self, rows: Tensor, n: int, scale: float, wanted: bool):
-        self.q, self.k, count = self.sides(rows, n)
+        q, k, count = self.sides(rows, n)
+        self.q: Tensor = q
+        self.k: Tensor = k
         height, width = self.q.size(0), self.k.size(0)
         self._loan = MEMORY.lend(rows, height * width) if height * width > FEW else None
         memory = rows.new_empty(height, width) if self._loan is None else self._loan.memory.view(height, width)
         #: Exponentials, those of one sample zero.
-        self.tile = memory.addmm_(self.q, self.k.t(), beta=0, alpha=scale * LOG2_E).exp2_()
+        self.tile: Tensor = memory.addmm_(self.q, self.k.t(), beta=0, alpha=scale * LOG2_E).exp2_()
         #: Those of one sample in the tile; a view.
-        self.own = self.pairs(n)
+        self.own: Tensor = self.pairs(n)
         positive = self.positives()
         self.own.fill_(0.0)
         self.total: Tensor = self.totals()

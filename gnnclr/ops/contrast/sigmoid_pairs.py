@@ -28,13 +28,18 @@ class SigmoidPairs:
     """
 
     def __init__(self, rows: Tensor, scale: float | Tensor, bias: float | Tensor, wanted: bool):
-        self.a, self.b = rows.chunk(2)
-        n, self.number = self.a.size(0), scale if isinstance(scale, float) else 1.0
+        a, b = rows.chunk(2)
+        self.a: Tensor = a
+        self.b: Tensor = b
+        n = self.a.size(0)
+        self.number: float = scale if isinstance(scale, float) else 1.0
         #: Rows of the first view, times the scale where that is no number.
-        self.scaled = self.a if isinstance(scale, float) else self.a * scale
-        self.bias = bias.detach().to(rows.dtype).view(()) if isinstance(bias, Tensor) else rows.new_full((), bias)
-        self.loss = rows.new_zeros(())
-        self.by_bias = rows.new_zeros(bias.shape) if wanted and isinstance(bias, Tensor) else None
+        self.scaled: Tensor = self.a if isinstance(scale, float) else self.a * scale
+        self.bias: Tensor = (
+            bias.detach().to(rows.dtype).view(()) if isinstance(bias, Tensor) else rows.new_full((), bias)
+        )
+        self.loss: Tensor = rows.new_zeros(())
+        self.by_bias: Tensor | None = rows.new_zeros(bias.shape) if wanted and isinstance(bias, Tensor) else None
         if wanted:
             self._gradient, self._factor = torch.empty_like(rows), scale / n
             to_a, to_b = self._gradient.chunk(2)

@@ -69,8 +69,8 @@ class Jobs:
     """
 
     def __init__(self, processes: int, memory_limit: float | None = None) -> None:
-        self.processes = check_count("parallel", processes)
-        self.limit = None if memory_limit is None else check_positive("memory_limit", memory_limit)
+        self.processes: int = check_count("parallel", processes)
+        self.limit: float | None = None if memory_limit is None else check_positive("memory_limit", memory_limit)
         self._needs: dict[str, float] = {}
         self._alone: set[str] = set()
         self._refused: dict[str, str] = {}

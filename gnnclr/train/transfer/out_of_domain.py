@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
+from jsonargparse import Namespace
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -58,7 +59,7 @@ class Pixels(nn.Module):
 
     def __init__(self, side: int = 32) -> None:
         super().__init__()
-        self.side = check_count("side", side)
+        self.side: int = check_count("side", side)
 
     def forward(self, images: Tensor) -> Tensor:
         """The pixels, in a row."""
@@ -87,7 +88,9 @@ class OutOfDomain:
     """
 
     def __init__(self, run: Run, images: int = 1000) -> None:
-        self.run, self.recipe, self.images = run, run.recipe, check_count("corruptions", images)
+        self.run: Run = run
+        self.recipe: Namespace = run.recipe
+        self.images: int = check_count("corruptions", images)
 
     @names_fields
     def evaluate(self) -> dict[str, Any]:

@@ -164,7 +164,8 @@ class TensorLoader(SampleLoader):
         texture: Tensor | None = None,
     ):
         super().__init__(len(images), labels, batch_size, shuffle, drop_last, seed, rank, world_size, selection)
-        self.images, self.beside = images, {}
+        self.images: Tensor = images
+        self.beside: dict[str, Tensor] = {}
         for name, rows in (("other", other), ("texture", texture)):
             if rows is None:
                 continue

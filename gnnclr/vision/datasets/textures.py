@@ -43,11 +43,11 @@ class Textures:
     """
 
     def __init__(self, transform: BatchTransform | None = None, seed: int = 0, cache: str | None = None):
-        self.transform = ImageQuilting() if transform is None else transform
+        self.transform: ImageQuilting | BatchTransform = ImageQuilting() if transform is None else transform
         if not isinstance(self.transform, BatchTransform):
             raise ValueError(f"'transform' must be a BatchTransform, such as ImageQuilting (got {describe(transform)})")
-        self.seed = check_seed("seed", seed)
-        self.cache = None if cache is None else str(expand_path(cache))
+        self.seed: int = check_seed("seed", seed)
+        self.cache: str | None = None if cache is None else str(expand_path(cache))
 
     def of_images(self, images: Tensor) -> Tensor:
         """The textures ``uint8`` [n, c, h, w].

@@ -42,8 +42,9 @@ class VisionMethod(nn.Module):
         sizes = {crop.size for crop, _ in getattr(views, "photo_crops", [])}
         if len(sizes) > 1 and not self.takes_sizes:
             raise ValueError(f"'views' must have one size for {type(self).__name__} (got {sorted(sizes)})")
-        self.encoder, self.views = encoder, views
-        self.chunk_size = check_chunk_size(chunk_size)
+        self.encoder: nn.Module = encoder
+        self.views: Views = views
+        self.chunk_size: int | None = check_chunk_size(chunk_size)
 
     if TYPE_CHECKING:  # torch says that any module returns anything
 

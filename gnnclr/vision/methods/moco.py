@@ -34,8 +34,9 @@ class NonSemanticNegatives(nn.Module):
 
     def __init__(self, transform: nn.Module | None = None, alpha: float = 2.0, count: int = 1):
         super().__init__()
-        self.transform, self.alpha = transform, check_positive("alpha", alpha)
-        self.count = check_count("count", count)
+        self.transform: nn.Module | None = transform
+        self.alpha: float = check_positive("alpha", alpha)
+        self.count: int = check_count("count", count)
         if transform is None and count > 1:
             raise ValueError(f"'count' must be 1 without a 'transform': images have one texture each (got {count})")
 

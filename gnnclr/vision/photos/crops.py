@@ -43,7 +43,8 @@ class PhotoCrops:
     """
 
     def __init__(self, crop: RandomResizedCrop, views: int, seed: int = 0) -> None:
-        self.kinds, self.seed = [(crop, check_count("views", views))], check_seed("seed", seed)
+        self.kinds: list[tuple[RandomResizedCrop, int]] = [(crop, check_count("views", views))]
+        self.seed: int = check_seed("seed", seed)
 
     @classmethod
     def of_kinds(cls, kinds: Sequence[tuple[RandomResizedCrop, int]], seed: int = 0) -> "PhotoCrops":

@@ -50,8 +50,9 @@ class PhotoFolder(PhotoSource):
         if not layout.names:
             rest = self._rest or "; it is empty"
             raise FileNotFoundError(f"'root' must hold photos (got '{root}', which holds none{rest})")
-        self._paths, self.parts = TextColumn.of(layout.names), layout.parts
-        self.names = TextColumn.of(map(printable, self._paths))
+        self._paths = TextColumn.of(layout.names)
+        self.parts: list[str] = layout.parts
+        self.names: TextColumn = TextColumn.of(map(printable, self._paths))
         self._label(layout, classes, labels)
 
     def _label(self, layout: Layout, classes: bool, labels: Tensor | None) -> None:
@@ -59,7 +60,7 @@ class PhotoFolder(PhotoSource):
             self.take_labels(labels)
         else:
             named = [printable(label) if classes else "" for label in layout.labels]
-            self.classes = sorted(set(named) - {""})
+            self.classes: list[str] = sorted(set(named) - {""})
             number = {"": UNLABELED} | {name: i for i, name in enumerate(self.classes)}
             self.labels: Tensor = torch.tensor([number[name] for name in named])
 

@@ -11,6 +11,7 @@ from gnnclr.vision.photos.decode import BrokenPhoto
 from gnnclr.vision.photos.shard_files import find_shards, parts_of_shards
 from gnnclr.vision.photos.shard_table import shard_table, shards_key
 from gnnclr.vision.photos.source import PhotoSource
+from gnnclr.vision.photos.text_column import TextColumn
 
 
 class PhotoShards(PhotoSource):
@@ -38,16 +39,18 @@ class PhotoShards(PhotoSource):
     """
 
     def __init__(self, root: str | Path, classes: bool = True, labels: Tensor | None = None) -> None:
-        self.root, self.shards = expand_path(root), find_shards(root)
+        self.root: Path = expand_path(root)
+        self.shards: list[Path] = find_shards(root)
         self._key, table = shards_key(self.shards), shard_table(self.shards)
-        self._places, self.names = table.places, table.names
+        self._places = table.places
+        self.names: TextColumn = table.names
         passed_over = ", ".join(f"{count:,} {why}" for why, count in table.passed_over.items())
         self._rest = f"; passed over {passed_over}" if passed_over else ""
         if not len(self.names):
             rest = self._rest or "; they are empty"
             raise FileNotFoundError(f"'root' must hold photos (got '{root}', shards which hold none{rest})")
         parts = parts_of_shards(self.shards, root)
-        self.parts = [parts[shard] for shard in self._places[:, 0].tolist()]
+        self.parts: list[str] = [parts[shard] for shard in self._places[:, 0].tolist()]
         if labels is not None:
             self.take_labels(labels)
         else:
@@ -58,9 +61,9 @@ class PhotoShards(PhotoSource):
         if 0 < len(numbers) < len(texts):
             other = next(text for text in texts if text not in numbers)
             raise ValueError(f"'root' must have labels that are all numbers or all names (got {numbers[0]}, {other!r})")
-        self.classes = sorted(texts)
+        self.classes: list[str] = sorted(texts)
         classes = [int(text) if numbers else self.classes.index(text) for text in texts]
-        self.labels = torch.tensor([*classes, UNLABELED])[label if texts else torch.full_like(label, -1)]
+        self.labels: Tensor = torch.tensor([*classes, UNLABELED])[label if texts else torch.full_like(label, -1)]
         if numbers:
             self.take_labels(self.labels)
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import overload
+from typing import ClassVar, overload
 
 import numpy as np
 
@@ -17,7 +17,8 @@ class TextColumn(Sequence[str]):
     """
 
     def __init__(self, letters: np.ndarray, ends: np.ndarray) -> None:
-        self.letters, self.ends = letters, ends
+        self.letters: np.ndarray = letters
+        self.ends: np.ndarray = ends
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "TextColumn":
@@ -46,7 +47,7 @@ class TextColumn(Sequence[str]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and not isinstance(other, str) and list(self) == list(other)
 
-    __hash__ = None  # pyright: ignore[reportAssignmentType]
+    __hash__: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)})"

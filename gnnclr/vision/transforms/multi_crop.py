@@ -69,7 +69,7 @@ class MultiCropViews(Views):
                 field = next((field for field in FIELDS if text.startswith(f"'{field}'")), None)
                 raise ValueError(f"'crops[{i}].{text[1:]}" if field else text) from error
         super().__init__((), sum(kind.views for kind in kinds), kinds[0].normalize, chunk)
-        self.kinds = nn.ModuleList(kinds)
+        self.kinds: nn.ModuleList = nn.ModuleList(kinds)
 
     @torch.no_grad()
     def forward(self, images: Tensor, generator: Generator | None = None) -> list[Tensor]:

@@ -89,11 +89,11 @@ class ImageQuilting(BatchTransform):
         p: float = 1.0,
     ):
         super().__init__(p)
-        self.block = check_number("block", block, above=0, most=1)
-        self.overlap = check_probability("overlap", overlap)
-        self.source = check_number("source", source, above=0, most=1)
-        self.sources = check_count("sources", sources)
-        self.tolerance = check_number("tolerance", tolerance, least=0)
+        self.block: float = check_number("block", block, above=0, most=1)
+        self.overlap: float = check_probability("overlap", overlap)
+        self.source: float = check_number("source", source, above=0, most=1)
+        self.sources: int = check_count("sources", sources)
+        self.tolerance: float = check_number("tolerance", tolerance, least=0)
 
     def sizes(self, shape: Shape) -> QuiltSizes:
         """Sizes in pixels, for images of ``shape``."""
