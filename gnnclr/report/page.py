@@ -40,6 +40,7 @@ section { background: var(--paper); border: 1px solid var(--line); border-radius
 .figures { display: flex; flex-wrap: wrap; justify-content: center; gap: 0.5rem 1.5rem; margin-bottom: 0.75rem; }
 figure { margin: 0.75rem 0 0.25rem; max-width: 100%; overflow-x: auto; }
 figure img { display: block; max-width: max(100%, 30rem); height: auto; margin: 0 auto; }
+figure.narrow img { max-width: 100%; }
 .note { color: var(--muted); border-left: 3px solid var(--line); padding-left: 0.8rem; overflow-wrap: anywhere; }
 figcaption { color: var(--muted); font-size: 0.9rem; margin-top: 0.4rem; }
 .scroll { overflow-x: auto; margin-bottom: 0.75rem; }
@@ -112,7 +113,9 @@ def _figure(figure: "Figure", caption: str, title: str) -> str:
     source = f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">'
     image = f'<img src="{light}" alt="{html.escape(caption or title)}">'
     note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-    return f"<figure><picture>{source}{image}</picture>{note}</figure>"
+    # Wide figures scroll on a phone, as they would be too small to read.
+    kind = ' class="narrow"' if figure.get_figwidth() < 5 else ""
+    return f"<figure{kind}><picture>{source}{image}</picture>{note}</figure>"
 
 
 def html_table(rows: Rows, best: bool = True) -> str:
