@@ -1,5 +1,6 @@
 """Pictures for pages of the gallery: also figures that gnnclr.report returns, which matplotlib.pyplot does not know."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from matplotlib.animation import Animation
 from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst, matplotlib_scraper
 
+# It says which writer draws the frames.
+logging.getLogger("matplotlib.animation").setLevel(logging.WARNING)
 SHOWN = "shown on its page"
 
 
