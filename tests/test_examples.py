@@ -39,6 +39,7 @@ def test_distributed():
     assert float(out.split("relative gradient error")[1]) < 1e-5
 
 
+@pytest.mark.slow
 def test_gallery_sphere():
     out = run(str(EXAMPLES / "gallery" / "plot_sphere.py"))
     rank = {line.split(" energies")[0].strip(): float(line.split("rank")[1]) for line in out.splitlines()}
@@ -62,6 +63,7 @@ def test_learned_update(tmp_path):
     assert len(out.splitlines()) == 4 and figure.stat().st_size > 50_000
 
 
+@pytest.mark.slow
 def test_gallery_spectrum():
     temperatures = {"(4.0, 2.0, 1.0, 0.7, 0.5, 0.35, 0.25)": "(4.0, 2.0)"}
     out = run_shortened("gallery/plot_spectrum.py", temperatures)
@@ -130,6 +132,7 @@ def test_tutorial_your_graph():
     assert linear["trained"] > linear["raw"] + 20 and "embeddings (400, " in out
 
 
+@pytest.mark.slow
 def test_tutorial_new_variant():
     lines = run_shortened("tutorials/plot_new_variant.py", {"range(8)": "range(4)"}).splitlines()
     for line in lines[-2:]:

@@ -163,7 +163,7 @@ def test_an_interrupted_evaluation_says_how_to_go_on(small_graph, tmp_path, monk
 
 
 def test_processes_that_are_no_commands_are_refused(tmp_path):
-    batches = ["--data.size=60", "--data.loader=gnnclr.node.RandomNodeLoader", "--data.loader.batch_size=20"]
+    batches = ["--data.size=120", "--data.loader=gnnclr.node.RandomNodeLoader", "--data.loader.batch_size=20"]
     recipe = parse_recipe("grace-sbm", [*batches, "--trainer.devices=2", "--trainer.strategy=ddp_spawn"])
     with pytest.raises(RecipeError, match=r"'trainer.strategy' must be one that starts processes as commands"):
         Run(recipe, tmp_path).fit()
