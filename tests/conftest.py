@@ -72,12 +72,6 @@ def quick_probes():
         yield
 
 
-@pytest.hookimpl(optionalhook=True)  # without xdist nobody asks
-def pytest_xdist_auto_num_workers():
-    """``-n auto`` is one more than there are cores: tests of several processes wait for these."""
-    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else None
-
-
 def pytest_generate_tests(metafunc):
     """Tests of the loss contract run at the temperatures and with the implementations that the loss has."""
     if hasattr(metafunc.cls, "temperatures"):
