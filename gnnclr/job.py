@@ -10,8 +10,7 @@ import sys
 
 from gnnclr.cli import ignore_library_warnings
 from gnnclr.messages import explain_system_error, explain_unexpected
-from gnnclr.processes import STOPPED, end_with_parent
-from gnnclr.worker import take_signals
+from gnnclr.processes import STOPPED, end_with_parent, take_signals
 
 
 def main() -> int:

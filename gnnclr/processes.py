@@ -32,6 +32,18 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True, name="gnnclr-parent").start()
 
 
+def take_signals() -> None:
+    """From now on a signal ends this process at once, without a traceback; a training takes them over."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    if hasattr(signal, "pthread_sigmask"):  # held back since the process was started
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    os._exit(STOPPED)
+
+
 @contextmanager
 def sigterm_interrupts() -> Iterator[None]:
     """While the block runs, a request to terminate ends it like Ctrl-C, by a :class:`KeyboardInterrupt`: the block

@@ -6,15 +6,13 @@ asked to.
 
 import json
 import os
-import signal
 import sys
 import time
 import traceback
 from contextlib import suppress
-from types import FrameType
 
 from gnnclr.cli import ignore_library_warnings
-from gnnclr.processes import STOPPED, end_with_parent
+from gnnclr.processes import end_with_parent, take_signals
 
 #: Seconds in which the first process, if it fails alike, says so for all.
 PATIENCE = 2.0
@@ -42,18 +40,6 @@ def main() -> int:
             print(f"gnnclr: error in process {os.environ.get('LOCAL_RANK')}: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def take_signals() -> None:
-    """From now on a signal ends this process at once, without a traceback; a training takes them over."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
-    if hasattr(signal, "pthread_sigmask"):  # held back since the process was started
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    os._exit(STOPPED)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,11 @@ from typing import Any
 import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
+from torch import nn
 
 from gnnclr.configs import RecipeError
+from gnnclr.ops.notice import notice
+from gnnclr.train.checkpoint import OF_TRAINING, PARTS, check_weights, read_checkpoint
 
 #: Where a checkpoint holds the settings of its recipe.
 KEY = "gnnclr_recipe"
@@ -62,6 +65,26 @@ def check_recipe(path: str | Path, checkpoint: dict[str, Any], settings: str, me
             f"'{path}' is a checkpoint of another recipe: {field!r} must be {_shown(wanted)}, as when it was written "
             f"(got {_shown(got)})"
         )
+
+
+def check_resumes(path: Path, settings: str, module: nn.Module, max_epochs: int | None) -> None:
+    """Raises a :class:`RecipeError` if a training cannot go on from a file, before anything of its run is touched.
+
+    Args:
+        path (Path): The file.
+        settings (str): The settings of the run as YAML.
+        module (torch.nn.Module): What is trained.
+        max_epochs (int, optional): The epochs of the whole training.
+    """
+    checkpoint = read_checkpoint(path, PARTS + OF_TRAINING)
+    check_recipe(path, checkpoint, settings)
+    check_weights(path, checkpoint["state_dict"], module)
+    epoch = checkpoint["epoch"]
+    if max_epochs is not None and 0 <= max_epochs < epoch:
+        raise RecipeError(f"{path} has had {epoch} epochs: 'trainer.max_epochs' must not be less (got {max_epochs})")
+    if epoch == max_epochs:
+        more = f"for more, give --trainer.max_epochs={2 * epoch}"
+        notice(f"{path} has had all of its {epoch} epochs and is evaluated alone; {more}")
 
 
 def _record(settings: str) -> dict[str, Any]:

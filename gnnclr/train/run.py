@@ -24,7 +24,7 @@ from gnnclr.processes import is_rank_zero
 from gnnclr.train.callbacks import NoTraining, SaveFiles, StepProgress, StepSeed
 from gnnclr.train.channels import read_from_data, without_weights
 from gnnclr.train.check_settings import check_parts, check_trainer
-from gnnclr.train.checkpoint import OF_TRAINING, PARTS, AtomicCheckpointIO, check_weights, read_checkpoint
+from gnnclr.train.checkpoint import AtomicCheckpointIO, check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.fitted_file import FITTED, save_fitted
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
@@ -33,9 +33,9 @@ from gnnclr.train.named_fields import names_fields
 from gnnclr.train.parallel.memory import PeakMemory
 from gnnclr.train.processes.check_processes import check_processes, say_what_is_contrasted
 from gnnclr.train.recipe import parse_recipe, recipe_parser
-from gnnclr.train.recipe_record import RecipeRecord, check_recipe
+from gnnclr.train.recipe_record import RecipeRecord, check_recipe, check_resumes
 from gnnclr.train.run_folder import claim_folder, claim_number
-from gnnclr.train.run_result import read_result, versions
+from gnnclr.train.run_result import Cost, make_result, read_result
 from gnnclr.train.validation.asked import check_can_validate, hold_out
 from gnnclr.train.workers import FromRankZero, several_processes
 
@@ -186,7 +186,7 @@ class Run:
         flags = built.trainer.as_dict() | {"max_time": None}  # or Lightning ignores it, as there is a timer
         trainer = self._trainer(flags, built.checkpoint.as_dict(), own)
         if ckpt_path is not None and is_rank_zero():
-            self._check_checkpoint(Path(ckpt_path), settings, module, built.trainer.max_epochs)
+            check_resumes(Path(ckpt_path), settings, module, built.trainer.max_epochs)
         check_processes(trainer, built.trainer.sync_batchnorm)
         data.check_processes(module.method, trainer.world_size)
         hold_out(data, built.trainer)
@@ -297,38 +297,15 @@ class Run:
             return self._evaluate(data, untrained, trained, step, cost)
 
     def _evaluate(
-        self, data: ContrastiveData, untrained: nn.Module, trained: nn.Module, step: int, cost: "Cost"
+        self, data: ContrastiveData, untrained: nn.Module, trained: nn.Module, step: int, cost: Cost
     ) -> dict[str, Any]:
         methods = {"untrained": untrained, "trained": trained}
         results = data.evaluate(methods)
-        result = {
-            "seed": self.recipe.seed_everything,
-            "steps": step,
-            "seconds": round(cost.seconds, 1),
-            "memory_gb": None if cost.memory_gb is None else round(cost.memory_gb, 3),
-            "test": {row: {probe: r.test for probe, r in probes.items()} for row, probes in results.items()},
-            "validation": {row: {probe: r.val for probe, r in probes.items()} for row, probes in results.items()},
-            "settings": {row: {probe: r.settings for probe, r in probes.items()} for row, probes in results.items()},
-            "versions": versions(),
-        }
+        result = make_result(self.recipe.seed_everything, step, cost, results)
         if not results:
             result["geometry"] = data.geometry(methods)
         write_text(self.folder / "metrics.json", json.dumps(result, indent=2) + "\n")
         return result
-
-    def _check_checkpoint(self, path: Path, settings: str, module: nn.Module, max_epochs: int | None) -> None:
-        """Refuses a file that is no checkpoint of this recipe, before anything of the run is touched."""
-        checkpoint = read_checkpoint(path, PARTS + OF_TRAINING)
-        check_recipe(path, checkpoint, settings)
-        check_weights(path, checkpoint["state_dict"], module)
-        epoch = checkpoint["epoch"]
-        if max_epochs is not None and 0 <= max_epochs < epoch:
-            raise RecipeError(
-                f"{path} has had {epoch} epochs: 'trainer.max_epochs' must not be less (got {max_epochs})"
-            )
-        if epoch == max_epochs:
-            more = f"for more, give --trainer.max_epochs={2 * epoch}"
-            notice(f"{path} has had all of its {epoch} epochs and is evaluated alone; {more}")
 
     def _trainer(self, settings: dict[str, Any], checkpoint: dict[str, Any], own: list[Callback]) -> Trainer:
         for name in ("lightning.pytorch", "lightning.fabric"):
@@ -354,14 +331,6 @@ def _listed(logger: Any) -> list[Logger]:
     if logger is None or isinstance(logger, bool):
         return []
     return [logger] if isinstance(logger, Logger) else list(logger)
-
-
-class Cost(NamedTuple):
-    """The seconds of a training, those before a stop too, and the largest resident memory of its process since the
-    last start, in GB, where the system tells it."""
-
-    seconds: float
-    memory_gb: float | None
 
 
 class Trained(NamedTuple):
