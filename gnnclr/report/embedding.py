@@ -10,7 +10,7 @@ from torch import Tensor
 from gnnclr.ops.check import check_choice, check_matrix, describe
 from gnnclr.ops.labels import class_labels
 from gnnclr.ops.unit_rows import unit_rows
-from gnnclr.report.figure import INK, class_color, new_figure
+from gnnclr.report.figure import as_picture, class_color, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,8 +74,5 @@ def scatter_embedding(
     for axis, (title, z) in zip(axes, embeddings.items()):
         position = project(z[rows], method, seed)
         axis.scatter(*position.t(), s=9, c=colors, linewidths=0, alpha=0.85, rasterized=True)
-        axis.set_title(title, color=INK, fontsize=11)
-        axis.set_xticks([])
-        axis.set_yticks([])
-        axis.spines[:].set_visible(False)
+        as_picture(axis, title)
     return figure

@@ -61,6 +61,18 @@ def new_figure(columns: int = 1, width: float = 4.2, height: float = 3.6) -> "tu
     return figure, axes
 
 
+def as_picture(axis: "Axes", title: str) -> None:
+    """Leaves nothing of the frame of a panel but a title: positions in it mean nothing by themselves.
+
+    Args:
+        axis (matplotlib.axes.Axes): The panel.
+        title (str): The title.
+    """
+    axis.set_title(title, color=INK, fontsize=11)
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+
+
 def data_uri(figure: "Figure", kind: str = "svg", dpi: int = 160) -> str:
     """The figure as the ``src`` of an HTML image, without a background of its own.
 

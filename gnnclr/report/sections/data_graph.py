@@ -10,7 +10,7 @@ from torch import Tensor
 from gnnclr.graph import DataNeighbors
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.report.embedding import project
-from gnnclr.report.figure import INK, MUTED, class_color, new_figure
+from gnnclr.report.figure import INK, MUTED, as_picture, class_color, new_figure
 from gnnclr.report.page import Section
 from gnnclr.report.run_group import RunGroup, where_possible
 from gnnclr.train.checkpoint import read_checkpoint
@@ -135,10 +135,7 @@ def _graph(position: Tensor, edges: Tensor, labels: Tensor, title: str) -> "Figu
         axis.add_collection(LineCollection(lines, colors=color, linewidths=width, alpha=alpha, rasterized=True))
     colors = [class_color(label) for label in labels.tolist()]
     axis.scatter(*position.t(), s=12, c=colors, linewidths=0, zorder=2, rasterized=True)
-    axis.set_title(title, color=INK, fontsize=11)
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.spines[:].set_visible(False)
+    as_picture(axis, title)
     return figure
 
 
