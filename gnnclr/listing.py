@@ -58,7 +58,7 @@ def _overview() -> str:
             for variant in names(kind, "variants"):
                 if method == RecipeName(kind, variant).method:
                     groups.setdefault(", ".join(layer(kind, "variants", variant)["card"]["data"]), []).append(variant)
-            for data, variants in groups.items():
+            for data, variants in sorted(groups.items(), key=lambda group: -len(group[1])):  # the usual data first
                 # The first line has data beside it, others the whole width.
                 first, *rest = textwrap.wrap("  ".join(variants), 82, initial_indent=" " * 42, break_on_hyphens=False)
                 lines += [_row("", first.strip(), data, sizes), *(_row("", line) for line in rest)]

@@ -19,8 +19,12 @@ KINDS = {
     "tuple": "a list",
     "dict": "fields and their values",
 }
-#: Fields that only some methods have, and why.
-ONLY_FOR = {"chunk_size": ": only methods for images, and Decoupled, embed rows that do not depend on each other"}
+#: Fields that only some methods or data have, and why.
+ONLY_FOR = {
+    "chunk_size": ": only methods for images, and Decoupled, embed rows that do not depend on each other",
+    "textures": ": only images in memory, such as cifar10, have textures that are made once",
+    "captions": ": only images in memory, such as digits, have captions",
+}
 #: The first words of jsonargparse's message where none of several types fits.
 NO_TYPE_FITS = "Does not validate against any of the Union subtypes"
 
@@ -46,7 +50,7 @@ def explain(error: ArgumentError, options: Sequence[str], overrides: Sequence[st
         return f"'{found[1]}' must be fields and their values (got {_short(found[2])})"
     found = re.search(r"(?:Option|option|Key) '([\w.]+)'(?: is not (?:accepted|expected))?", text)
     if found and "required" not in text:
-        reason = ONLY_FOR.get(found[1].rpartition(".")[2])
+        reason = next((ONLY_FOR[part] for part in found[1].split(".") if part in ONLY_FOR), None)
         return f"unknown field {found[1]!r}{reason or did_you_mean(found[1], options)}"
     field, message = _innermost(error)
     required = re.match(r"the following arguments are required: (.*)", message)

@@ -92,6 +92,12 @@ def test_unknown_fields_name_the_nearest(override, meant):
         parse_recipe("simclr-digits", [override])
 
 
+@pytest.mark.parametrize("config", ["moco-quilt-folder", "clip-captions-folder"])
+def test_recipes_of_images_in_memory_say_so_of_photos(config):
+    with pytest.raises(RecipeError, match=r"unknown field '(textures|captions).*': only images in memory"):
+        parse_recipe(config, ["--data.root=photos"])
+
+
 def test_unknown_fields_of_a_method_without_data():
     with pytest.raises(RecipeError, match=r"unknown option '--trainer.max_epoch'; did you mean '--trainer.max_epochs'"):
         parse_recipe("grace", ["--data.dataset=sbm", "--trainer.max_epoch=3"])
