@@ -14,11 +14,11 @@ PAGE = Path(__file__).parent / "scaling.md"
 BEGIN = "<!-- table: python docs/scaling_table.py -->\n"
 BEGIN_IMAGENET = "<!-- imagenet: python docs/scaling_table.py -->\n"
 BEGIN_CHECK = "<!-- check: python docs/scaling_table.py -->\n"
-RESULTS = PAGE.parents[1] / "benchmarks" / "results" / "distributed.csv"
+RESULTS = PAGE.parents[1] / "benchmarks" / "results"
 #: Training images of ImageNet-1k, and their mean size as JPEG in bytes.
 IMAGENET, JPEG = 1_281_167, 110e3
-#: Images a second that a core decodes and crops twice, measured, and bytes of the two crops of 224×224 pixels.
-CORE, CROPS = 493, 2 * 3 * 224 * 224
+#: Bytes of two crops of 224×224 pixels.
+CROPS = 2 * 3 * 224 * 224
 #: Bytes that a ResNet-50 keeps of a view of 224×224 pixels for the backward pass, in bfloat16.
 VIEW = 43.8e6
 #: Width of rows, and bytes of an entry.
@@ -127,7 +127,7 @@ def imagenet() -> str:
         for batch in (1_024, 4_096):
             rate, steps = views / 2, IMAGENET // batch
             epoch = steps * batch / (8 * rate)
-            cores = rate / CORE
+            cores = rate * worker_seconds()
             cells = [f"{views:,}", f"{batch:,}", f"{steps:,}", f"{epoch / 60:.1f} min", f"{epoch / 36:.1f} h"]
             cells += [f"{cores:.1f}", f"{8 * rate * JPEG / 1e6:,.0f} MB/s", f"{rate * CROPS / 1e6:,.0f} MB/s"]
             each, workers = batch // 8, math.ceil(cores) + 1
@@ -136,9 +136,16 @@ def imagenet() -> str:
     return "\n".join(lines) + "\n"
 
 
+def worker_seconds() -> float:
+    """Seconds of a core in which a worker decodes a photo and crops it twice, from ``benchmarks.images.pipeline``."""
+    with (RESULTS / "pipeline.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if (row["size"], row["workers"]) == ("224", "0")]
+    return next(float(row["ms"]) / 1e3 for row in rows if row["pipeline"].endswith("what a worker does"))
+
+
 def measured() -> str:
     """What two processes take, beside what follows from the time of one."""
-    with RESULTS.open(newline="", encoding="utf-8") as file:
+    with (RESULTS / "distributed.csv").open(newline="", encoding="utf-8") as file:
         rows = {
             (row["method"], int(row["pairs"]), int(row["processes"])): row
             for row in csv.DictReader(file)

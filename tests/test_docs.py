@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torchvision
 import yaml
 from contracts.discovery import public
 from contracts.loss import make_views, unit
@@ -59,6 +60,33 @@ def test_tables_of_the_package_are_up_to_date(name):
     module = generator(name)
     text = module.PAGE.read_text(encoding="utf-8")
     assert text == module.page(text), f"run: make docs, or python docs/{name}.py"
+
+
+@pytest.mark.parametrize(
+    "dtype,megabytes", [pytest.param(torch.bfloat16, 43.8, marks=pytest.mark.slow), (torch.float32, 85.9)]
+)
+def test_activations_on_the_page_of_scaling_are_those_of_a_resnet_50(dtype, megabytes):
+    """What it keeps of one more view for the backward pass, weights aside."""
+    network = torchvision.models.resnet50()
+    network.fc = torch.nn.Identity()
+    weights = {tensor.untyped_storage().data_ptr() for tensor in network.state_dict().values()}
+
+    def kept(views):
+        sizes = {}
+
+        def note(tensor):
+            storage = tensor.untyped_storage()
+            sizes[storage.data_ptr()] = 0 if storage.data_ptr() in weights else storage.nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), torch.autocast("cpu", dtype):
+            output = network(torch.randn(views, 3, 224, 224))
+        assert output.requires_grad  # what it keeps lives until here
+        return sum(sizes.values())
+
+    assert (kept(3) - kept(2)) / 1e6 == pytest.approx(megabytes, rel=2e-3)
+    assert f"{megabytes} MB" in (DOCS / "scaling.md").read_text(encoding="utf-8")
+    assert generator("scaling_table").VIEW == 43.8e6
 
 
 def test_table_names_every_objective_and_its_file():
