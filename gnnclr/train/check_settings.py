@@ -2,12 +2,15 @@
 
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.callbacks import Timer
 from torch import Tensor, nn
+from torch.backends.cpu import get_cpu_capability
 from torch.nn.parameter import is_lazy
 
 from gnnclr.ops.check import check_choice, check_count
+from gnnclr.ops.notice import notice
 from gnnclr.train.module import ContrastiveModule
 from gnnclr.train.optim import parameter_groups
 
@@ -45,6 +48,20 @@ def check_trainer(settings: Namespace) -> None:
     for name in ("max_steps", "limit_train_batches"):
         if settings[name] == 0:
             raise ValueError(f"'trainer.{name}' must not be zero, or nothing is trained (got {settings[name]})")
+
+
+def say_what_is_slow(trainer: Trainer) -> None:
+    """Prints a line where half precision costs time instead of saving it.
+
+    Args:
+        trainer (lightning.pytorch.Trainer): The trainer.
+    """
+    on_cpu = trainer.strategy.root_device.type == "cpu"
+    if on_cpu and trainer.precision in ("bf16-mixed", "16-mixed") and get_cpu_capability() == "AVX2":
+        notice(
+            "this processor has no instructions for half precision, which may take ten times as long here: "
+            "--trainer.precision=32-true avoids it"
+        )
 
 
 def _is_available(accelerator: str) -> bool:

@@ -23,7 +23,7 @@ from gnnclr.ops.notice import notice
 from gnnclr.processes import is_rank_zero
 from gnnclr.train.callbacks import NoTraining, SaveFiles, StepProgress, StepSeed
 from gnnclr.train.channels import read_from_data, without_weights
-from gnnclr.train.check_settings import check_parts, check_trainer
+from gnnclr.train.check_settings import check_parts, check_trainer, say_what_is_slow
 from gnnclr.train.checkpoint import AtomicCheckpointIO, check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.fitted_file import FITTED, save_fitted
@@ -198,6 +198,7 @@ class Run:
         if data.validates:
             check_can_validate(module.method)
         say_what_is_contrasted(module.method, trainer.world_size)
+        say_what_is_slow(trainer)
         if (reason := data.needs_no_training(module.method)) is not None:
             notice(reason)
             trainer.callbacks.insert(0, NoTraining())  # pyright: ignore[reportAttributeAccessIssue]

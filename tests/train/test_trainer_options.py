@@ -4,7 +4,7 @@ import pytest
 import torch
 from lightning.pytorch.loggers import Logger
 
-from gnnclr.train import Run, parse_recipe, read_metrics
+from gnnclr.train import Run, check_settings, parse_recipe, read_metrics
 
 SMALL = ["--model.method.encoder.widths=[4,8]", "--model.method.projector.in_features=8", "--data.batch_size=256"]
 SMALL += ["--trainer.accelerator=cpu", "--trainer.max_epochs=2", "--trainer.log_every_n_steps=1"]
@@ -70,13 +70,15 @@ def single(tmp_path_factory):
 
 @pytest.mark.filterwarnings("ignore:.*AMP with fp16 is not supported on CPU.*")
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed", "64-true"])
-def test_precision(precision, single, tmp_path):
+def test_precision(precision, single, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(check_settings, "get_cpu_capability", lambda: "AVX2")
     run, trained = train(tmp_path, f"--trainer.precision={precision}", *TWO)
     loss = read_metrics(run.folder / "metrics.csv")[0]["loss"]
     # With numbers of 64 bits the views are drawn from other ones.
     assert loss != single and loss == pytest.approx(single, rel=0.1 if precision == "64-true" else 0.02)
     dtype = next(trained.method.parameters()).dtype
     assert dtype == (torch.float64 if precision == "64-true" else torch.float32)
+    assert ("--trainer.precision=32-true avoids it" in capsys.readouterr().out) == (precision != "64-true")
     method, _ = run.load_method()
     assert next(method.parameters()).dtype == torch.float32
 
