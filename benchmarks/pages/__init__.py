@@ -12,8 +12,10 @@ PAGES = {
     "losses": {
         "losses": "losses",
         "losses_small": "losses_small",
+        "losses_products": "losses_products",
         "losses_cuda": "losses",
         "losses_small_cuda": "losses_small",
+        "losses_products_cuda": "losses_products",
         "hot_path": "hot_path",
     },
     "images": {

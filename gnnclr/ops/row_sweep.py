@@ -10,8 +10,8 @@ from gnnclr.ops.sample_diagonals import SampleDiagonals
 from gnnclr.ops.tiles import LEAST, LOG2_E, MEMORY, SAFE_RANGE, scaled_product, slices
 from gnnclr.ops.value_only import value_only
 
-#: Entries of a tile, which holds whole rows of the similarity matrix: 16 MB in float32, 256 MB on a GPU.
-TILE_ENTRIES = {"cpu": 1 << 22, "cuda": 1 << 26}
+#: Entries of a tile, which holds whole rows of the similarity matrix: 8 MB in float32, 256 MB on a GPU.
+TILE_ENTRIES = {"cpu": 1 << 21, "cuda": 1 << 26}
 #: Of fewer rows the matrix products are slow: then a tile has up to twice the entries.
 MANY_ROWS = 512
 #: Fewer rows would leave the matrix products too thin.
@@ -90,7 +90,7 @@ class RowSweep:
     @staticmethod
     def worthwhile(k: Tensor, m: int | None = None) -> bool:
         """Whether tiles of whole rows stay small, against the keys or ``m`` of their kind."""
-        return (k.size(0) if m is None else m) <= _entries(k) // MIN_ROWS
+        return (k.size(0) if m is None else m) <= 2 * _entries(k) // MIN_ROWS
 
     @staticmethod
     def _safe(q: Tensor, k: Tensor, scale: float) -> bool:
