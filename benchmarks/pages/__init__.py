@@ -37,7 +37,7 @@ PAGES = {
     "auto": {"auto": "auto"},
     "few_labels": {"few_labels": "few_labels"},
     "communities": {"communities": "communities"},
-    "large": {"large": "large", "full_batch": "full_batch", "processes": "processes"},
+    "large": {"large": "large", "full_batch": "full_batch", "processes": "processes", "scatter": "scatter"},
     "neighbors": {"neighbors": "neighbors"},
     "distributed": {"distributed": "distributed"},
     "dynamics": {

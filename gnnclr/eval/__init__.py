@@ -1,6 +1,6 @@
 """Probes of frozen features, measures of their geometry, tables of results."""
 
-from gnnclr.eval.baselines import evaluate_features
+from gnnclr.eval.baselines import Probe, evaluate_features
 from gnnclr.eval.clustering import ClusteringResult, clustering_scores
 from gnnclr.eval.few_labels import few_labels
 from gnnclr.eval.few_shot import FewShotResult, few_shot
@@ -14,6 +14,7 @@ from gnnclr.eval.geometry import (
 )
 from gnnclr.eval.knn_probe import knn_probe
 from gnnclr.eval.linear_head import LinearHead
+from gnnclr.eval.linear_of_any_size import linear_of_any_size
 from gnnclr.eval.linear_probe import linear_probe
 from gnnclr.eval.link_prediction import LinkResult, LinkSplit, link_prediction
 from gnnclr.eval.multilabel_probe import MultilabelScores, multilabel_probe
@@ -38,6 +39,7 @@ __all__ = [
     "LinkResult",
     "LinkSplit",
     "MultilabelScores",
+    "Probe",
     "ProbeResult",
     "RetrievalResult",
     "RobustResult",
@@ -49,6 +51,7 @@ __all__ = [
     "few_labels",
     "few_shot",
     "knn_probe",
+    "linear_of_any_size",
     "linear_probe",
     "link_prediction",
     "multilabel_probe",

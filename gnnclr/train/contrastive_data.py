@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor, nn
 
-from gnnclr.eval import ProbeResult, Split, effective_rank, evaluate_features, negative_similarity, uniformity
+from gnnclr.eval import Probe, ProbeResult, Split, effective_rank, evaluate_features, negative_similarity, uniformity
 from gnnclr.graph import DataNeighbors
 from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.train.follow_neighbors import check_rewirings, follow_neighbors
@@ -223,6 +223,11 @@ class ContrastiveData(LightningDataModule):
         """What a run keeps about its data beside the settings: names of files and their text."""
         return {}
 
+    @property
+    def probes(self) -> dict[str, Probe] | None:
+        """What features are probed by; ``None`` for both probes at their defaults."""
+        return None
+
     def evaluate(self, methods: Mapping[str, nn.Module]) -> dict[str, dict[str, ProbeResult]]:
         """Probes the baselines and the features of ``methods`` alike.
 
@@ -235,7 +240,8 @@ class ContrastiveData(LightningDataModule):
         self.setup("evaluate")
         if self.split is None:
             return {}
-        return self.with_own_probes(methods, evaluate_features(self.features(methods), self.labels, self.split))
+        results = evaluate_features(self.features(methods), self.labels, self.split, self.probes)
+        return self.with_own_probes(methods, results)
 
     def with_own_probes(
         self, methods: Mapping[str, nn.Module], results: dict[str, dict[str, ProbeResult]]

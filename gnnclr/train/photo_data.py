@@ -297,7 +297,7 @@ class PhotoData(SelectedBatches):
         self.setup("evaluate")
         if self.split is None:
             return {}
-        results = evaluate_features(self.baselines() | self.embed_all(methods), self.labels, self.split)
+        results = evaluate_features(self.baselines() | self.embed_all(methods), self.labels, self.split, self.probes)
         return self.with_own_probes(methods, results)
 
     def inputs(self, index: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from gnnclr.eval import Probe, knn_probe, linear_of_any_size
 from gnnclr.graph import DataNeighbors
 from gnnclr.graph.batches import BatchSelection
 from gnnclr.node import NodeMethod
@@ -54,6 +55,11 @@ class SelectedBatches(ContrastiveData):
     def batch_size(self) -> int:
         """The samples of a batch of this process."""
         return self.step_size.of_each(self.ranks[1])
+
+    @property
+    def probes(self) -> dict[str, Probe]:
+        """What features are probed by: many pixels take too long to be fitted to convergence."""
+        return {"linear": linear_of_any_size, "kNN": knn_probe}
 
     def check_processes(self, method: nn.Module, count: int) -> None:
         """Raises a :class:`ValueError` if so many processes cannot share a batch evenly."""

@@ -238,26 +238,27 @@ COMMUNITIES = [
 ACCUMULATED = ["--trainer.accumulate_grad_batches=2", "--trainer.devices=1"]
 
 
-def test_batches_of_a_graph_give_the_weights_of_one_process_that_accumulates(tmp_path, one_thread, monkeypatch):
+def test_batches_of_a_graph_give_the_weights_of_one_process_that_accumulates(tmp_path, one_thread):
     """Random views and all, also after a stop within an epoch."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     common = ["--data.size=240", *COMMUNITIES, "--trainer.accelerator=cpu", "--trainer.max_epochs=2"]
     common += ["--checkpoint.filename={step}", "--checkpoint.save_top_k=-1", "--checkpoint.every_n_train_steps=4"]
     common += ["--checkpoint.every_n_epochs=null"]
-    one, two = (
-        Run(parse_recipe("grace-sbm", [*common, *processes]), tmp_path / name)
-        for name, processes in (("one", ACCUMULATED), ("two", TWO))
-    )
+    one = Run(parse_recipe("grace-sbm", [*common, *ACCUMULATED]), tmp_path / "one")
     start = one.build().model.state_dict()
-    assert one.train().step == two.train().step == 6
-    states = [checkpoint(run.folder)["state_dict"] for run in (one, two)]
-    within = two.checkpoint.with_name("step=4.ckpt")
+    assert one.train().step == 6
+    Command("fit", "--config=grace-sbm", *common, *TWO, "--out=two", cwd=tmp_path).finish()
+    states = [checkpoint(tmp_path / name) for name in ("one", "two")]
+    within = tmp_path / "two" / "checkpoints" / "step=4.ckpt"
     assert torch.load(within, weights_only=True)["NodeData"]["batches"]["position"] == 1
-    assert two.train(within).step == 6
-    for name, value in states[0].items():
+    (tmp_path / "two" / "checkpoints" / "last.ckpt").unlink()
+    Command("fit", f"--ckpt_path={within}", cwd=tmp_path).finish()
+    states.append(checkpoint(tmp_path / "two"))
+    assert [state["global_step"] for state in states] == [6, 6, 6]
+    one, two, resumed = (state["state_dict"] for state in states)
+    for name, value in one.items():
         assert (value - start[name]).abs().max() > 1e-3
-        torch.testing.assert_close(value, states[1][name], atol=1e-5, rtol=1e-4)
-        assert torch.equal(states[1][name], checkpoint(two.folder)["state_dict"][name])
+        torch.testing.assert_close(value, two[name], atol=1e-5, rtol=1e-4)
+        assert torch.equal(two[name], resumed[name])
 
 
 @pytest.mark.parametrize("name", ["grace-sbm", "ccassg-sbm"])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from gnnclr.configs import RecipeError
-from gnnclr.eval import ProbeResult, Split, knn_probe
+from gnnclr.eval import ProbeResult, Split, knn_probe, linear_of_any_size
 from gnnclr.ops.atomic import write_text
 from gnnclr.ops.check import check_count
 from gnnclr.ops.eval_mode import eval_mode
@@ -23,7 +23,7 @@ from gnnclr.train.named_fields import names_fields
 from gnnclr.train.photo_data import PhotoData
 from gnnclr.train.run import Run
 from gnnclr.train.run_result import versions
-from gnnclr.train.transfer.transfer import FOLDER, linear_of_any_size
+from gnnclr.train.transfer.transfer import FOLDER
 from gnnclr.vision import ImageQuilting, corrupt, corruptions_of, transfer_texture
 
 #: How much the shape counts in an image that has another's texture.

@@ -13,7 +13,7 @@ from jsonargparse import Namespace
 from torch import Tensor
 
 from gnnclr.configs import RecipeError
-from gnnclr.eval import ProbeResult, Split, few_labels, knn_probe, linear_probe, retrieval, sgd_probe
+from gnnclr.eval import ProbeResult, Split, few_labels, knn_probe, linear_of_any_size, retrieval
 from gnnclr.ops.atomic import write_text
 from gnnclr.ops.check import check_count
 from gnnclr.ops.labels import UNLABELED
@@ -32,8 +32,6 @@ RECIPE = "simclr-cpu"
 #: The shares of labels that are known, as columns.
 SHARES = {"1 % labels": 0.01, "10 % labels": 0.1}
 DRAWS = 5
-#: The most training rows times features times classes that are fitted to convergence, in a minute or two of one core.
-CONVERGED = 1 << 28
 FOLDER = "evaluations"
 
 
@@ -154,21 +152,6 @@ class Transfer:
 
     def _say(self, row: str, column: str) -> None:
         print(f"evaluation: {row}, {column}", file=sys.stderr, flush=True)
-
-
-def linear_of_any_size(x: Tensor, y: Tensor, split: Split, device: str = "cpu") -> ProbeResult:
-    """A linear classifier, fitted to convergence where that takes minutes, and by stochastic gradients otherwise.
-
-    Args:
-        x (Tensor): Features of all rows [n, d].
-        y (Tensor): Integer labels [n].
-        split (Split): The rows to train on, to choose by and to test on.
-        device (str, optional): Where stochastic gradients are computed. (default: ``"cpu"``)
-    """
-    work = len(split.train) * x.flatten(1).size(1) * len(y[split.train].unique())
-    return (
-        linear_probe(x.flatten(1), y, split) if work <= CONVERGED else sgd_probe(x.flatten(1), y, split, device=device)
-    )
 
 
 def _of_all(columns: dict[str, dict[str, Any]], part: str) -> dict[str, dict[str, Any]]:

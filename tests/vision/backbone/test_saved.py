@@ -38,7 +38,7 @@ def small_run(folder, *options):
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "secret-place"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gnnclr.eval.baselines.linear_probe", partial(linear_probe, C=(1.0,), tol=1e-3))
+        make_quick(patch)
         small_run(folder, "--model.method.encoder.widths=[4,8]").fit()
     return folder
 
