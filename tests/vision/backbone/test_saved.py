@@ -2,15 +2,14 @@
 
 import json
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from probes import make_quick
 from torch import nn
 
 import gnnclr
-from gnnclr.eval import linear_probe
 from gnnclr.train import Run, parse_recipe
 from gnnclr.vision import Backbone, CentralSquare
 from gnnclr.vision.backbone.saved import read_backbone, save_backbone
