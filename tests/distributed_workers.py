@@ -102,12 +102,13 @@ def small_tiles(rank, cases, size, kept, looked_at):
     """What :func:`each_loss_gradient` gives where tiles cut rows anywhere, are kept or computed twice, and entries are
     looked at or not."""
     from gnnclr.ops import check, one_side_tiles, row_sweep, tiles
-    from gnnclr.ops.contrast import pairs
+    from gnnclr.ops.contrast import pairs, sigmoid_pairs
     from gnnclr.ops.workspace import Workspace
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (one_side_tiles, tiles, pairs):
+        for module in (one_side_tiles, tiles, pairs, sigmoid_pairs):
             patch.setattr(module, "tile_size", lambda x: size)
+        patch.setattr(sigmoid_pairs, "MEMORY", Workspace(0))
         for module in (one_side_tiles, tiles):
             patch.setattr(module, "MEMORY", Workspace(0))
             patch.setattr(module, "kept_entries", lambda x: kept)

@@ -7,7 +7,7 @@ from contracts.discovery import by_kind, public
 from contracts.loss import LossContract, make_views
 
 from gnnclr.graph import FeatureBank
-from gnnclr.losses import CLIPLoss, GraphLoss, InfoNCELoss, NTXentLoss
+from gnnclr.losses import CLIPLoss, GraphLoss, InfoNCELoss, NTXentLoss, SigLIPLoss
 
 #: Samples of each process.
 UNEVEN, EVEN = {2: (7, 2), 4: (4, 0, 2, 3)}, {2: (4, 4), 4: (2, 2, 2, 2)}
@@ -92,7 +92,7 @@ def test_even_batches_and_banks(world, run):
 @pytest.mark.parametrize("kept,looked_at", [(0, ("cpu",)), (10**6, ())])
 def test_tiles_that_cut_rows_anywhere(gloo_of_four, kept, looked_at):
     cases = []
-    for kind, views in ((NTXentLoss, 2), (NTXentLoss, 3), (InfoNCELoss, 2), (CLIPLoss, 2)):
+    for kind, views in ((NTXentLoss, 2), (NTXentLoss, 3), (InfoNCELoss, 2), (CLIPLoss, 2), (SigLIPLoss, 2)):
         data = [view.double() for view in make_views(57, views=views)]
         for tau in (0.1, 0.011, "learned"):
             losses = [kind(learned(0.05) if tau == "learned" else tau, gather_distributed=x) for x in (True, False)]
@@ -103,16 +103,16 @@ def test_tiles_that_cut_rows_anywhere(gloo_of_four, kept, looked_at):
 @WORLDS
 def test_processes_exchange_rows_once_and_a_number_a_row(world, run):
     """Where a gradient of all rows is summed over processes it is three times the rows."""
-    kinds = (NTXentLoss, CLIPLoss, InfoNCELoss)
+    kinds = (NTXentLoss, CLIPLoss, InfoNCELoss, SigLIPLoss)
     losses, through_graphs = ([kind(0.2, gather_distributed=True) for kind in kinds] for _ in range(2))
     for loss in through_graphs:
         loss.pairing = None
     n, d = 640 // world, 256
-    for views, towers, keys, *others in run(distributed_workers.traffic, [*losses, *through_graphs], n, d):
+    for views, towers, keys, classified, *others in run(distributed_workers.traffic, [*losses, *through_graphs], n, d):
         agreement = 2300 / (2 * n * d * 4)  # what processes compare before they gather
         assert [views - agreement, towers - agreement] == pytest.approx([1 + 1 / d] * 2, abs=1e-3)
-        assert keys - agreement == pytest.approx(1, abs=1e-3)
-        assert [share - agreement for share in others] == pytest.approx([3, 3, 3], abs=1e-3)
+        assert [keys - agreement, classified - agreement] == pytest.approx([1, 1], abs=1e-3)
+        assert [share - agreement for share in others] == pytest.approx([3, 3, 3, 3], abs=1e-3)
 
 
 def test_processes_that_compute_in_other_ways_do_not_wait_for_each_other(gloo):
