@@ -22,6 +22,7 @@ PAGES = {
         "views": "views",
         "chunks": "chunks",
         "cifar10": "cifar10",
+        "beside_lightly": "beside_lightly",
         "objectives": "objectives",
         "variants": "variants",
     },
