@@ -13,7 +13,7 @@ from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.train.follow_neighbors import check_neighbors
 from gnnclr.train.processes.step_size import StepSize
-from gnnclr.train.shared_selection import SharedSelection
+from gnnclr.train.processes.shared_selection import SharedSelection
 
 
 class SelectedBatches(ContrastiveData):
