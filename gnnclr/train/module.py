@@ -120,7 +120,7 @@ class ContrastiveModule(LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Copies the method, so that nothing of what follows is left in it."""
         seed = getattr(getattr(self.trainer, "datamodule", None), "seed", 0)
-        self._held_out = HeldOutLoss(self.method, seed, self.global_rank)
+        self._held_out = HeldOutLoss(self.method, seed, self.global_rank, self.trainer.world_size)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """The loss of one held-out batch, in evaluation mode."""

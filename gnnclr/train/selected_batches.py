@@ -12,8 +12,8 @@ from gnnclr.ops.check import describe
 from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.train.follow_neighbors import check_neighbors
-from gnnclr.train.processes.step_size import StepSize
 from gnnclr.train.processes.shared_selection import SharedSelection
+from gnnclr.train.processes.step_size import StepSize
 
 
 class SelectedBatches(ContrastiveData):

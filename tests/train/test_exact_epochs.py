@@ -99,12 +99,13 @@ class Ends(Callback):
         trainer.should_stop = trainer.global_step == 4
 
 
-def test_a_stop_within_an_epoch(tmp_path, one_thread):
-    whole = train(tmp_path / "whole", DIGITS, 3)
-    made = recipe(*DIGITS, f'--trainer.callbacks=[{{"class_path": "{__name__}.Ends"}}]').clone()
+def test_a_stop_within_an_epoch_that_is_watched(tmp_path, one_thread):
+    settings = [*DIGITS, "--watch.every_n_epochs=2"]
+    whole = train(tmp_path / "whole", settings, 3)
+    made = recipe(*settings, f'--trainer.callbacks=[{{"class_path": "{__name__}.Ends"}}]').clone()
     made.trainer.max_epochs = 3
     Run(made, tmp_path / "ended").train()
-    ended = train(tmp_path / "ended", DIGITS, 3, ckpt="last.ckpt")
+    ended = train(tmp_path / "ended", settings, 3, ckpt="last.ckpt")
     assert_same(tmp_path / "ended", ended, tmp_path / "whole", whole)
 
 

@@ -169,9 +169,7 @@ class MoCo(VisionMethod):
                 "'batch' must have a 'texture' of each image, or 'non_semantic' a 'transform'; give the data "
                 f"--data.textures=gnnclr.vision.Textures (got {', '.join(map(repr, batch))})"
             )
-        seed = int(torch.randint(2**62, ()))
-        made = [batch["image"], batch["texture"]]
-        views, textures = (self.views(x, torch.Generator(x.device).manual_seed(seed)) for x in made)
+        views, textures = self.views.alike(batch["image"], batch["texture"])
         return views, textures
 
     def graph(self, query: Tensor, key: Tensor, apart: Tensor | None = None) -> ContrastGraph:
