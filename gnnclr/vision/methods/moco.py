@@ -124,6 +124,8 @@ class MoCo(VisionMethod):
         self.symmetric: bool = symmetric
         self.groups: int = check_count("groups", groups)
         self.non_semantic = non_semantic
+        # A texture is one of the whole image: both are cropped alike.
+        self.takes_crops: bool = non_semantic is None or non_semantic.transform is not None
         self.target: MomentumEncoder = MomentumEncoder(self._online(), momentum)
 
     def training_step_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
