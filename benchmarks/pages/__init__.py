@@ -35,7 +35,12 @@ PAGES = {
     "auto": {"auto": "auto"},
     "few_labels": {"few_labels": "few_labels"},
     "communities": {"communities": "communities"},
-    "large": {"large": "large", "full_batch": "full_batch", "processes": "processes"},
+    "large": {
+        "large": "large",
+        "full_batch": "full_batch",
+        "processes": "processes",
+        "neighborhoods": "neighborhoods",
+    },
     "neighbors": {"neighbors": "neighbors"},
     "distributed": {"distributed": "distributed"},
     "dynamics": {

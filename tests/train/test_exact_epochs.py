@@ -24,6 +24,8 @@ PHOTOS = ["simclr-folder", "--data.batch_size=4", "--data.limit=12", "--data.siz
 PHOTOS += ["--model.method.views.size=8", "--model.method.encoder=deterministic.GroupNormNet"]
 PHOTOS += ["--model.method.encoder.channels=3", "--model.method.projector.in_features=8"]
 NODES = ["grace-sbm", "--data.size=120", "--data.loader=gnnclr.node.RandomNodeLoader", "--data.loader.batch_size=40"]
+NEIGHBORS = ["grace-neighbors-sbm", "--data.size=120", "--data.loader.batch_size=40", "--data.loader.size=8"]
+NEIGHBORS += ["--data.neighbors.every=2", "--data.neighbors.k=3"]
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +64,12 @@ def assert_same(folder, ended, whole_folder, whole):
     assert (folder / "metrics.csv").read_text() == (whole_folder / "metrics.csv").read_text()
 
 
-@pytest.mark.parametrize("kind", ["digits", "photos", "nodes"])
+@pytest.mark.parametrize("kind", ["digits", "photos", "nodes", "neighbors"])
 def test_a_training_that_a_limit_ended_goes_on(kind, tmp_path, root, one_thread):
     """Within an epoch and at its end, by a limit of steps or of epochs."""
-    settings = {"digits": DIGITS, "photos": [*PHOTOS, f"--data.root={root}"], "nodes": NODES}[kind]
+    settings = {"digits": DIGITS, "photos": [*PHOTOS, f"--data.root={root}"], "nodes": NODES, "neighbors": NEIGHBORS}[
+        kind
+    ]
     whole = train(tmp_path / "whole", settings, 3)
     assert whole["epoch"] == 3 and whole["global_step"] == 9
     ends = [{"max_steps": 4}, {"max_steps": 5}, {"max_epochs": 2}, {"max_steps": 8}, {"max_epochs": 3}]
