@@ -49,7 +49,8 @@ def _overview() -> str:
     for kind in KINDS:
         usual, shown = layer(kind, "", "base").get("size"), set()
         sizes = ", ".join(sorted(names(kind, "size"), key=lambda size: size != usual))
-        lines += ["", _row(kind.upper(), "method, variants", "data", "size" if sizes else "")]
+        lines += [""] if len(lines) > 2 else []  # a screen has sixty lines
+        lines.append(_row(kind.upper(), "method, variants", "data", "size" if sizes else ""))
         for method in names(kind, "methods"):
             card = layer(kind, "methods", method)["card"]
             lines.append(_row(method, card["title"].rstrip(","), ", ".join(card["data"]), sizes))

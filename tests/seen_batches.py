@@ -12,14 +12,18 @@ from gnnclr.train import ResumableInterrupt, Run, TrainingInterrupted, parse_rec
 
 
 class SeenBatches(Callback):
-    """Writes a line for each batch: its epoch and number, the samples, and a hash of the crops of each. After so many
-    steps the last process is asked to stop, as by a signal."""
+    """Writes a line for each batch: its epoch and number, the samples, and a hash of the crops of each and of the views
+    that are made of them. After so many steps the last process is asked to stop, as by a signal."""
 
     def __init__(self, folder: str, steps: int):
-        self.folder, self.steps = folder, steps
+        self.folder, self.steps, self.views = folder, steps, []
+
+    def on_train_start(self, trainer, pl_module):
+        pl_module.method.views.register_forward_hook(lambda part, images, views: setattr(self, "views", views))
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        crops = [hashlib.md5(image.numpy().tobytes()).hexdigest() for image in batch["image"]]
+        rows = zip(batch["image"], *self.views)
+        crops = [[hashlib.md5(image.numpy().tobytes()).hexdigest() for image in row] for row in rows]
         line = [trainer.current_epoch, batch_idx, batch["index"].tolist(), crops]
         with Path(self.folder, f"{trainer.global_rank}-of-{trainer.world_size}.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
@@ -53,7 +57,9 @@ def train(root, folder, steps, workers, checkpoint=""):
         "--model.method.views.size=8",
         "--model.method.encoder=deterministic.GroupNormNet",
         "--model.method.encoder.channels=3",
+        "--model.method.projector=torch.nn.Linear",
         "--model.method.projector.in_features=8",
+        "--model.method.projector.out_features=8",
     ]
     run = Run(parse_recipe("simclr-folder", options), Path(folder, "run"))
     with suppress(TrainingInterrupted):

@@ -38,7 +38,13 @@ PAGES = {
     "auto": {"auto": "auto"},
     "few_labels": {"few_labels": "few_labels"},
     "communities": {"communities": "communities"},
-    "large": {"large": "large", "full_batch": "full_batch", "processes": "processes", "scatter": "scatter"},
+    "large": {
+        "large": "large",
+        "full_batch": "full_batch",
+        "processes": "processes",
+        "neighborhoods": "neighborhoods",
+        "scatter": "scatter",
+    },
     "neighbors": {"neighbors": "neighbors"},
     "distributed": {"distributed": "distributed"},
     "dynamics": {

@@ -20,6 +20,7 @@ from gnnclr.eval.link_prediction import LinkResult, LinkSplit, link_prediction
 from gnnclr.eval.multilabel_probe import MultilabelScores, multilabel_probe
 from gnnclr.eval.neighborhood import neighborhood_overlap
 from gnnclr.eval.paired import Difference, paired_difference
+from gnnclr.eval.prototype_tuning import PrototypeTuning
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.retrieval import RetrievalResult, retrieval
 from gnnclr.eval.retrieval_recall import retrieval_recall
@@ -27,6 +28,7 @@ from gnnclr.eval.robust_accuracy import RobustResult, robust_accuracy
 from gnnclr.eval.sgd_probe import sgd_probe
 from gnnclr.eval.similarity_search import similarity_search
 from gnnclr.eval.split import Split
+from gnnclr.eval.support_transport import SupportTransport
 from gnnclr.eval.table import results_table
 from gnnclr.eval.wasserstein import wasserstein_uniformity
 from gnnclr.eval.zero_shot import zero_shot_accuracy
@@ -41,9 +43,11 @@ __all__ = [
     "MultilabelScores",
     "Probe",
     "ProbeResult",
+    "PrototypeTuning",
     "RetrievalResult",
     "RobustResult",
     "Split",
+    "SupportTransport",
     "alignment",
     "clustering_scores",
     "effective_rank",

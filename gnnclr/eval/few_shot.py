@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from gnnclr.eval.labels import labeled_rows
-from gnnclr.ops.check import check_count, check_matrix, check_positive, describe
+from gnnclr.eval.prototype_tuning import PrototypeTuning
+from gnnclr.eval.support_transport import SupportTransport
+from gnnclr.ops.check import check_count, check_matrix, describe
 from gnnclr.ops.mixed_seed import mixed_seed
 from gnnclr.ops.unit_rows import unit_rows
 
@@ -42,12 +44,8 @@ def few_shot(
     shots: int = 1,
     queries: int = 15,
     episodes: int = 600,
-    transport: bool = False,
-    reg: float = 0.05,
-    tol: float = 1e-4,
-    max_iter: int = 1000,
-    tune_epochs: int = 0,
-    tune_lr: float = 1e-3,
+    transport: SupportTransport | None = None,
+    tuning: PrototypeTuning | None = None,
     transform: Transform | None = None,
     normalize: bool = True,
     seed: int = 0,
@@ -58,16 +56,9 @@ def few_shot(
     .. math:: \hat y(\mathbf{q}) = \operatorname*{argmin}_c \|\mathbf{q} - \mathbf{p}_c\|, \qquad
         \mathbf{p}_c = \frac{1}{K} \sum_{i \in \text{support}(c)} \mathbf{s}_i
 
-    With ``transport`` the support is first carried to where the queries are, as in the first stage of OpT-Tune of
-    `"Self-Attention Message Passing for Contrastive Few-Shot Learning" <https://arxiv.org/abs/2210.06339>`_:
-    :math:`\mathbf{s}_i \leftarrow \sum_j \Pi_{ij} \mathbf{q}_j / \sum_j \Pi_{ij}` with the entropic
-    :func:`transport_plan` :math:`\Pi` of squared distances. It assumes that classes are equally frequent among the
-    queries, which holds here.
-
-    With ``tune_epochs`` the prototypes are then trained on the support, as in its second stage: they begin as the
-    linear classifier :math:`\mathbf{q}^\top 2 \mathbf{p}_c - \|\mathbf{p}_c\|^2`, which chooses the nearest prototype,
-    and follow the cross-entropy of the support, in random batches of :math:`N` rows, by Adam; the authors take 15
-    epochs. Their encoder may move as well; here features are what they are.
+    Both stages of OpT-Tune of `"Self-Attention Message Passing for Contrastive Few-Shot Learning"
+    <https://arxiv.org/abs/2210.06339>`_ may come before: the support is carried to where the queries are
+    (:class:`SupportTransport`), and prototypes are trained on it (:class:`PrototypeTuning`).
 
     Args:
         x (Tensor): Features of all rows; detached and read in float32 at least.
@@ -77,12 +68,8 @@ def few_shot(
         shots (int, optional): Labeled rows of a class, :math:`K`. (default: ``1``)
         queries (int, optional): Rows of a class to be classified. (default: ``15``)
         episodes (int, optional): Number of episodes. (default: ``600``)
-        transport (bool, optional): Whether the support is moved by optimal transport. (default: ``False``)
-        reg (float, optional): See :func:`transport_plan`. (default: ``0.05``)
-        tol (float, optional): See :func:`transport_plan`. (default: ``1e-4``)
-        max_iter (int, optional): See :func:`transport_plan`. (default: ``1000``)
-        tune_epochs (int, optional): Epochs of training of the prototypes. (default: ``0``)
-        tune_lr (float, optional): Its learning rate. (default: ``1e-3``)
+        transport (SupportTransport, optional): Moves the support. (default: ``None``)
+        tuning (PrototypeTuning, optional): Trains the prototypes. (default: ``None``)
         transform (callable, optional): Maps the features of support :math:`(b, NK, d)` and queries :math:`(b, NQ, d)`
             of :math:`b` episodes to new ones, for example :meth:`gnnclr.nn.SelfAttentionMessagePassing.adapt`.
             (default: ``None``)
@@ -96,12 +83,13 @@ def few_shot(
         ValueError: If features are not finite, shapes do not fit, there are fewer classes than ``ways``, or a class has
             fewer rows than ``shots + queries``.
     """
+    for name, part, kind in (("transport", transport, SupportTransport), ("tuning", tuning, PrototypeTuning)):
+        if part is not None and not isinstance(part, kind):
+            raise ValueError(f"'{name}' must be a {kind.__name__} (got {describe(part)})")
     x, y = labeled_rows("y", y, check_matrix("x", x, finite=True))
     y, x = y.cpu(), x.detach().to(torch.promote_types(x.dtype, torch.float32))
     check_count("episodes", episodes)
-    check_count("tune_epochs", tune_epochs, least=0)
-    check_positive("tune_lr", tune_lr)
-    tuning = torch.Generator().manual_seed(mixed_seed(seed, 1))
+    generator = torch.Generator().manual_seed(mixed_seed(seed, 1))
     size = _class_sizes(y, ways, shots, queries)
     accuracies = []
     for rows in _episodes(y, size, ways, shots + queries, episodes, x.size(1), seed):
@@ -111,60 +99,17 @@ def few_shot(
             support, query = _transformed(transform, support, query)
         if normalize:
             support, query = unit_rows(support), unit_rows(query)
-        if transport:
-            plan = transport_plan(torch.cdist(support, query).square(), reg, tol, max_iter)
-            support = plan @ query / plan.sum(dim=-1, keepdim=True)
+        if transport is not None:
+            support = transport(support, query)
         support = support.unflatten(1, (ways, shots))
-        if tune_epochs:
-            scores = _tuned_scores(support, query, tune_epochs, tune_lr, tuning)
+        if tuning is not None:
+            scores = tuning.scores(support, query, generator)
         else:
             scores = -torch.cdist(query, support.mean(dim=2))
         accuracies.append(_accuracies(scores).cpu())
     accuracy = torch.cat(accuracies)
     interval = 1.96 * float(accuracy.std()) / math.sqrt(episodes) if episodes > 1 else math.nan
     return FewShotResult(float(accuracy.mean()), interval, episodes)
-
-
-def transport_plan(cost: Tensor, reg: float = 0.05, tol: float = 1e-4, max_iter: int = 1000) -> Tensor:
-    r"""The entropic optimal transport between uniform weights on rows and on columns, by Sinkhorn's iteration on
-    logarithms: `"Sinkhorn Distances: Lightspeed Computation of Optimal Transport" <https://arxiv.org/abs/1306.0895>`_.
-    Written out here, for many problems at once, as no dependency has it.
-
-    .. math::
-        \min_{\Pi \ge 0} \sum_{ij} \Pi_{ij} C_{ij} + \varepsilon C_{\max} \sum_{ij} \Pi_{ij} \log \Pi_{ij}
-        \quad \text{with} \quad \sum_j \Pi_{ij} = \tfrac{1}{n}, \; \sum_i \Pi_{ij} = \tfrac{1}{m}
-
-    Args:
-        cost (Tensor): Costs :math:`C \ge 0` of one or more problems.
-        reg (float, optional): The regularization :math:`\varepsilon`, in units of a problem's largest cost.
-            (default: ``0.05``)
-        tol (float, optional): The iteration ends when row sums are off by less than that, in total. Column sums are
-            exact. (default: ``1e-4``)
-        max_iter (int, optional): Most iterations. (default: ``1000``)
-
-    Shapes:
-        - **input:** costs :math:`(*, n, m)`
-        - **output:** plans :math:`(*, n, m)`
-    """
-    if not isinstance(cost, Tensor) or not cost.is_floating_point() or cost.dim() < 2 or 0 in cost.shape:
-        raise ValueError(
-            f"'cost' must be a non-empty floating point tensor of shape [..., n, m] (got {describe(cost)})"
-        )
-    check_positive("reg", reg)
-    check_positive("tol", tol)
-    check_count("max_iter", max_iter)
-    n, m = cost.shape[-2:]
-    peak = cost.amax(dim=(-2, -1), keepdim=True)
-    logit = cost / -(reg * peak.clamp(min=torch.finfo(cost.dtype).tiny))
-    row, column = logit.new_zeros((*cost.shape[:-1], 1)), logit.new_zeros((*cost.shape[:-2], 1, m))
-    for step in range(max_iter + 1):
-        total = (logit + column).logsumexp(dim=-1, keepdim=True)
-        off = ((row + total).exp() - 1 / n).abs().sum(dim=(-2, -1))
-        if step == max_iter or (step and float(off.max()) < tol):
-            break
-        row = -math.log(n) - total
-        column = -math.log(m) - (logit + row).logsumexp(dim=-2, keepdim=True)
-    return (logit + row + column).exp()
 
 
 def _class_sizes(y: Tensor, ways: int, shots: int, queries: int) -> Tensor:
@@ -186,27 +131,6 @@ def _accuracies(scores: Tensor) -> Tensor:
     rows, ways = scores.shape[1:]
     truth = torch.arange(ways, device=scores.device).repeat_interleave(rows // ways)
     return (scores.argmax(dim=-1) == truth).double().mean(dim=-1)
-
-
-def _tuned_scores(support: Tensor, query: Tensor, epochs: int, lr: float, generator: torch.Generator) -> Tensor:
-    """Scores of queries [b, ways * queries, d] by linear classifiers, one for each episode, that begin as the
-    prototypes of the support [b, ways, shots, d] and are trained on it."""
-    b, ways, shots, _ = support.shape
-    prototype = support.mean(dim=2)
-    weight, bias = 2 * prototype, -prototype.square().sum(dim=-1)
-    optimizer = torch.optim.Adam([weight, bias], lr=lr)
-    rows = support.flatten(1, 2)
-    label = torch.arange(ways, device=rows.device).repeat_interleave(shots)
-    for _ in range(epochs):
-        order = torch.rand(b, ways * shots, generator=generator).argsort(dim=1).to(rows.device)
-        for index in order.split(ways, dim=1):
-            x = rows.gather(1, index.unsqueeze(-1).expand(-1, -1, rows.size(-1)))
-            error = (x @ weight.mT + bias.unsqueeze(1)).softmax(dim=-1)
-            error -= torch.nn.functional.one_hot(label[index], ways)
-            error /= index.size(1)  # the gradient of the mean cross-entropy by the scores
-            weight.grad, bias.grad = error.mT @ x, error.sum(dim=1)
-            optimizer.step()
-    return query @ weight.mT + bias.unsqueeze(1)
 
 
 def _episodes(y: Tensor, size: Tensor, ways: int, rows: int, episodes: int, d: int, seed: int) -> Iterator[Tensor]:

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tqdm import tqdm
 from gnnclr.ops.atomic import write_text
 from gnnclr.ops.mixed_seed import mixed_seed
 from gnnclr.train.metrics_csv import MetricsCSV
+from gnnclr.vision.transforms.batch_share import BatchShare
 
 
 class StepProgress(ProgressBar):
@@ -169,7 +171,9 @@ def samples(batch: Any) -> tuple[int, str]:
 class StepSeed(Callback):
     """Seeds the generators of torch before every batch from ``(seed, epoch, number of the batch)``; the batches that
     processes have at a step are numbered one after the other, as those of one process that accumulates gradients over
-    as many are.
+    as many are. Views of images are drawn for all that processes have at a step, see
+    :class:`~gnnclr.vision.transforms.batch_share.BatchShare`: they are a function of ``(seed, epoch, step, place in the
+    global batch)``, and the same for any number of processes.
 
     A run that was killed and resumed then draws the same views, masks and dropped edges as one that was not, without
     the state of any generator in the checkpoint.
@@ -180,11 +184,30 @@ class StepSeed(Callback):
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+        self._step = ExitStack()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Seeds torch for this batch."""
-        number = batch_idx * trainer.world_size + trainer.global_rank
-        torch.manual_seed(mixed_seed(self.seed, trainer.current_epoch, number, 0))
+        self._step.close()
+        rank, processes = trainer.global_rank, trainer.world_size
+        # What processes draw on their own has other numbers than their views.
+        own = int(processes > 1 and isinstance(batch, Mapping))
+        torch.manual_seed(mixed_seed(self.seed, trainer.current_epoch, batch_idx * processes + rank, own))
+        if processes > 1:
+            seed = mixed_seed(self.seed, trainer.current_epoch, batch_idx, 0)
+            self._step.enter_context(BatchShare(seed, rank, processes))
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        """Ends the step."""
+        self._step.close()
+
+    def on_train_end(self, *args: Any) -> None:
+        """Ends a step that was left out."""
+        self._step.close()
+
+    def on_exception(self, *args: Any) -> None:
+        """Ends the step."""
+        self._step.close()
 
 
 class NoTraining(Callback):

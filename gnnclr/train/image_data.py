@@ -15,7 +15,7 @@ from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import device_of
 from gnnclr.train.processes.step_size import StepSize
-from gnnclr.train.selected_batches import SelectedBatches
+from gnnclr.train.selected_batches import SelectedBatches, check_textures
 from gnnclr.train.validation.held_out import SameEpoch
 from gnnclr.vision import (
     Captions,
@@ -98,10 +98,8 @@ class ImageData(SelectedBatches):
         super().__init__(seed, limit, selection, neighbors, train_classes)
         if captions is not None and not isinstance(captions, Captions):
             raise ValueError(f"'data.captions' must be Captions, such as DigitCaptions (got {describe(captions)})")
-        if textures is not None and not isinstance(textures, Textures):
-            raise ValueError(f"'data.textures' must be Textures (got {describe(textures)})")
         self.caption_source: Captions | None = captions
-        self.textures: Textures | None = textures
+        self.textures: Textures | None = check_textures(textures)
         if dataset == "folder":
             raise ValueError(
                 "'data.dataset' must be one that fits into memory (got 'folder'): take a recipe for photos, such as "
@@ -215,7 +213,8 @@ class ImageData(SelectedBatches):
             images, labels = (part[torch.isin(labels, classes)] for part in (images, labels))
         rank, world_size = self.ranks
         other = None if self.caption_source is None else self._tokens(images, labels)
-        options = {"seed": self.seed, "rank": rank, "world_size": world_size, "other": other}
+        texture = None if self.textures is None else self.textures.of_images(images)
+        options = {"seed": self.seed, "rank": rank, "world_size": world_size, "other": other, "texture": texture}
         told = labels if self.supervised else None
         return SameEpoch(TensorLoader(images, told, self.held_out_size(len(images)), **options))
 

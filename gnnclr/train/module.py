@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gnnclr.graph import FeatureBank
 from gnnclr.ops.check import check_count, check_probability
 from gnnclr.train.contrastive_data import ContrastiveData
-from gnnclr.train.optim import parameter_groups, warmup_cosine
+from gnnclr.train.optim import follow_schedule, parameter_groups, warmup_cosine
 from gnnclr.train.validation.held_out import HeldOutLoss
 
 
@@ -74,9 +74,12 @@ class ContrastiveModule(LightningModule):
 
     def on_train_start(self) -> None:
         """Begins the epoch: a run that is resumed within one, or at its end, is not told by the next hook. A training
-        that ends before the first step that would be logged is logged step by step."""
+        that ends before the first step that would be logged is logged step by step. One that goes on to another end
+        has the learning rates of its own schedule from the first step on."""
         if self.trainer.estimated_stepping_batches < self.trainer.log_every_n_steps:
             self.trainer.log_every_n_steps = 1
+        for config in self.trainer.lr_scheduler_configs:
+            follow_schedule(config.scheduler)
         self._epoch = None
         self._begin_epoch()
 
@@ -117,7 +120,7 @@ class ContrastiveModule(LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Copies the method, so that nothing of what follows is left in it."""
         seed = getattr(getattr(self.trainer, "datamodule", None), "seed", 0)
-        self._held_out = HeldOutLoss(self.method, seed, self.global_rank)
+        self._held_out = HeldOutLoss(self.method, seed, self.global_rank, self.trainer.world_size)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """The loss of one held-out batch, in evaluation mode."""

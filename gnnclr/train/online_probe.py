@@ -39,7 +39,7 @@ class OnlineProbe(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks at the features, on the first process, if it is time to."""
         due = self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0
-        if not due or not trainer.is_global_zero:
+        if not due or not trainer.is_global_zero or not trainer.is_last_batch:  # a limit may end an epoch early
             return
         data = getattr(trainer, "datamodule", None)
         assert isinstance(data, ContrastiveData) and isinstance(pl_module, ContrastiveModule)

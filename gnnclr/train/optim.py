@@ -142,3 +142,15 @@ def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup_steps: int = 0,
         return final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
     return LambdaLR(optimizer, factor)
+
+
+def follow_schedule(scheduler: LambdaLR) -> None:
+    """Sets the learning rates of an optimizer to those of its schedule at the step it is at: those of a checkpoint are
+    of the schedule of the run that wrote it, which may end elsewhere.
+
+    Args:
+        scheduler (torch.optim.lr_scheduler.LambdaLR): The schedule.
+    """
+    factors = zip(scheduler.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas)
+    for group, rate, factor in factors:
+        group["lr"] = rate * factor(scheduler.last_epoch)

@@ -17,9 +17,9 @@ from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import check_embedding, device_of
 from gnnclr.train.processes.step_size import StepSize
-from gnnclr.train.selected_batches import SelectedBatches
+from gnnclr.train.selected_batches import SelectedBatches, check_textures
 from gnnclr.train.validation.held_out import SameEpoch
-from gnnclr.vision import CentralSquare, PhotoCrops, PhotoSource, RandomResizedCrop
+from gnnclr.vision import CentralSquare, PhotoCrops, PhotoSource, RandomResizedCrop, Textures
 from gnnclr.vision.photos.decode import MAX_PIXELS
 from gnnclr.vision.photos.inspect import Inspection, inspect_photos
 from gnnclr.vision.photos.loader import PhotoLoader
@@ -75,6 +75,8 @@ class PhotoData(SelectedBatches):
             (default: ``None``, on all)
         global_batch_size (int, optional): Photos in a batch of all processes, in the place of ``batch_size``; each
             gets an equal share. (default: ``None``)
+        textures (Textures, optional): Gives batches a ``texture`` of the central square of each photo for
+            :class:`gnnclr.vision.NonSemanticNegatives`, made once and kept in a file. (default: ``None``)
 
     Raises:
         ValueError: If there is no ``root``, or an argument does not fit.
@@ -97,6 +99,7 @@ class PhotoData(SelectedBatches):
         neighbors: DataNeighbors | None = None,
         train_classes: list[str | int] | None = None,
         global_batch_size: int | None = None,
+        textures: Textures | None = None,
     ) -> None:
         limit = check_count("data.limit", limit, least=2, optional=True)
         super().__init__(seed, limit, selection, neighbors, train_classes)
@@ -109,6 +112,7 @@ class PhotoData(SelectedBatches):
         self.broken: str = check_choice("data.broken", broken, ("skip", "refuse"))
         self.max_pixels: int = check_count("data.max_pixels", max_pixels)
         self.workers: int | None = check_count("data.workers", workers, least=0, optional=True)
+        self.textures: Textures | None = check_textures(textures)
         self.source: PhotoSource | None = None
         self.inspection: Inspection | None = None
         #: What crops photos for the views of a method, and how many it makes.
@@ -129,6 +133,13 @@ class PhotoData(SelectedBatches):
         data = cls(**options)
         data.source = source
         return data
+
+    def prepare_data(self) -> None:
+        """Makes the textures that a training lacks, on the first process of a machine alone."""
+        if self.textures is not None and self.trainer is not None:
+            self.setup("fit")
+            for rows in (self._train, self._val) if self.validates else (self._train,):
+                self._texture(rows)
 
     def setup(self, stage: str) -> None:
         """Lists the photos and looks at each, once."""
@@ -238,7 +249,14 @@ class PhotoData(SelectedBatches):
     def _loader(self, rows: Tensor, batch_size: int, **options: Any) -> PhotoLoader:
         labels, (rank, world_size) = self.labels[rows] if self.supervised else None, self.ranks
         options |= {"seed": self.seed, "rank": rank, "world_size": world_size}
+        options["beside"] = {"texture": self._texture(rows)}
         return PhotoLoader(self._reader(), self.rows[rows], labels, batch_size, self._workers, **options)
+
+    def _texture(self, rows: Tensor) -> Tensor | None:
+        """A texture of each of some photos, mapped into memory; ``None`` without textures."""
+        if self.textures is None or len(rows) == 0:
+            return None
+        return self.textures.of_photos(self.source, self.square, self.rows[rows], self._workers, self.max_pixels)
 
     def validation_batches(self) -> SameEpoch:
         """Batches of the photos that are held out: those of the validation part, or a tenth where there is none."""

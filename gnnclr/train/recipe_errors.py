@@ -22,7 +22,7 @@ KINDS = {
 #: Fields that only some methods or data have, and why.
 ONLY_FOR = {
     "chunk_size": ": only methods for images, and Decoupled, embed rows that do not depend on each other",
-    "textures": ": only images in memory, such as cifar10, have textures that are made once",
+    "textures": ": only images have textures that are made once",
     "captions": ": only images in memory, such as digits, have captions",
 }
 #: The first words of jsonargparse's message where none of several types fits.

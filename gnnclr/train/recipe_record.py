@@ -67,24 +67,29 @@ def check_recipe(path: str | Path, checkpoint: dict[str, Any], settings: str, me
         )
 
 
-def check_resumes(path: Path, settings: str, module: nn.Module, max_epochs: int | None) -> None:
+def check_resumes(
+    path: Path, settings: str, module: nn.Module, max_epochs: int | None = None, max_steps: int = -1
+) -> None:
     """Raises a :class:`RecipeError` if a training cannot go on from a file, before anything of its run is touched.
 
     Args:
         path (Path): The file.
         settings (str): The settings of the run as YAML.
         module (torch.nn.Module): What is trained.
-        max_epochs (int, optional): The epochs of the whole training.
+        max_epochs (int, optional): The epochs of the whole training. (default: ``None``, any number)
+        max_steps (int, optional): Its steps. (default: ``-1``, any number)
     """
     checkpoint = read_checkpoint(path, PARTS + OF_TRAINING)
     check_recipe(path, checkpoint, settings)
     check_weights(path, checkpoint["state_dict"], module)
-    epoch = checkpoint["epoch"]
-    if max_epochs is not None and 0 <= max_epochs < epoch:
-        raise RecipeError(f"{path} has had {epoch} epochs: 'trainer.max_epochs' must not be less (got {max_epochs})")
-    if epoch == max_epochs:
-        more = f"for more, give --trainer.max_epochs={2 * epoch}"
-        notice(f"{path} has had all of its {epoch} epochs and is evaluated alone; {more}")
+    limits = (("epochs", checkpoint["epoch"], max_epochs), ("steps", checkpoint["global_step"], max_steps))
+    for what, had, most in limits:
+        if most is not None and 0 <= most < had:
+            raise RecipeError(f"{path} has had {had} {what}: 'trainer.max_{what}' must not be less (got {most})")
+    for what, had, most in limits:
+        if had == most:
+            more = f"for more, give --trainer.max_{what}={2 * had}"
+            notice(f"{path} has had all of its {had} {what} and is evaluated alone; {more}")
 
 
 def _record(settings: str) -> dict[str, Any]:

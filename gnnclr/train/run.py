@@ -26,6 +26,7 @@ from gnnclr.train.channels import read_from_data, without_weights
 from gnnclr.train.check_settings import check_parts, check_trainer, say_what_is_slow
 from gnnclr.train.checkpoint import AtomicCheckpointIO, check_weights, read_checkpoint
 from gnnclr.train.contrastive_data import ContrastiveData
+from gnnclr.train.exact_epochs import ExactEpochs
 from gnnclr.train.fitted_file import FITTED, save_fitted
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
 from gnnclr.train.metrics_csv import MetricsCSV
@@ -186,7 +187,7 @@ class Run:
         flags = built.trainer.as_dict() | {"max_time": None}  # or Lightning ignores it, as there is a timer
         trainer = self._trainer(flags, built.checkpoint.as_dict(), own)
         if ckpt_path is not None and is_rank_zero():
-            check_resumes(Path(ckpt_path), settings, module, built.trainer.max_epochs)
+            check_resumes(Path(ckpt_path), settings, module, built.trainer.max_epochs, built.trainer.max_steps)
         check_processes(trainer, built.trainer.sync_batchnorm)
         data.check_processes(module.method, trainer.world_size)
         hold_out(data, built.trainer)
@@ -324,7 +325,11 @@ class Run:
             ModelCheckpoint(dirpath=self.checkpoint.parent, **checkpoint),
         ]
         plugins = [AtomicCheckpointIO()]
-        return Trainer(**settings, default_root_dir=self.folder, logger=loggers, callbacks=callbacks, plugins=plugins)
+        trainer = Trainer(
+            **settings, default_root_dir=self.folder, logger=loggers, callbacks=callbacks, plugins=plugins
+        )
+        trainer.fit_loop = ExactEpochs.of(trainer)
+        return trainer
 
 
 def _listed(logger: Any) -> list[Logger]:

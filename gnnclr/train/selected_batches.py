@@ -1,6 +1,7 @@
 """The base of data modules of images, whose batches a rule may select."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +14,9 @@ from gnnclr.ops.check import describe
 from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.train.follow_neighbors import check_neighbors
+from gnnclr.train.processes.shared_selection import SharedSelection
 from gnnclr.train.processes.step_size import StepSize
-from gnnclr.train.shared_selection import SharedSelection
+from gnnclr.vision import Textures
 
 
 class SelectedBatches(ContrastiveData):
@@ -150,6 +152,13 @@ class SelectedBatches(ContrastiveData):
             views = (method.views(chunk.to(device), generator)[:2] for chunk in self.training_chunks(epoch))
             z = [[method.projector(method.encoder(chunk)).float().cpu() for chunk in view] for view in views]
         self.selection.set_embeddings(*map(torch.cat, zip(*z)))
+
+
+def check_textures(textures: Any) -> Textures | None:
+    """Returns ``textures``, or raises a :class:`ValueError` if they are something else."""
+    if textures is not None and not isinstance(textures, Textures):
+        raise ValueError(f"'data.textures' must be Textures (got {describe(textures)})")
+    return textures
 
 
 def _class_list(names: list[str | int]) -> list[str]:

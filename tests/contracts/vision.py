@@ -2,13 +2,15 @@
 
 import copy
 import functools
+from contextlib import nullcontext
 
 import pytest
 import torch
 from devices import needs_cuda
 from torch import nn
 
-from gnnclr.vision import BatchViews, TensorLoader, digits
+from gnnclr.vision import BatchViews, TensorLoader, Views, digits
+from gnnclr.vision.transforms.batch_share import BatchShare
 
 
 def views_of_digits(**kwargs):
@@ -18,6 +20,17 @@ def views_of_digits(**kwargs):
 @functools.cache
 def unlabeled_digits():
     return digits().unlabeled
+
+
+def views_of_a_step(method, batch, share):
+    """All views that a step makes, in order."""
+    method, made = copy.deepcopy(method), []
+    for part in method.modules():
+        if isinstance(part, Views):
+            part.register_forward_hook(lambda part, images, views: made.extend(views))
+    with share:
+        method.training_step_loss(batch)
+    return made
 
 
 def queue_after_a_step(rank, method, batches):
@@ -84,6 +97,19 @@ class VisionMethodContract:
         for name, p in method.named_parameters():
             assert not p.requires_grad or (p.grad is not None and p.grad.isfinite().all()), name
         assert sum(float(p.grad.abs().sum()) > 0 for p in method.parameters() if p.requires_grad) > 4
+
+    def test_views_of_two_processes_are_those_of_one(self):
+        method, batch = self.make(), self.batch()
+        whole = views_of_a_step(method, batch, BatchShare(3, 0, 1))
+        torch.manual_seed(3)
+        assert all(map(torch.equal, views_of_a_step(method, batch, nullcontext()), whole))
+        shares = []
+        for rank in range(2):
+            torch.manual_seed(100 + rank)
+            rows = slice(6 * rank, 6 * rank + 6)
+            own = {name: value[rows] for name, value in batch.items()}
+            shares.append(views_of_a_step(method, own, BatchShare(3, rank, 2)))
+        assert len(whole) > 0 and all(map(torch.equal, map(torch.cat, zip(*shares, strict=True)), whole))
 
     @needs_cuda
     def test_trains_on_cuda(self):

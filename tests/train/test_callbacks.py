@@ -7,6 +7,8 @@ from torch_geometric.data import Data
 
 from gnnclr.train import Run, StepProgress, StepSeed, parse_recipe, read_metrics
 from gnnclr.train.callbacks import samples
+from gnnclr.vision import BatchViews
+from gnnclr.vision.transforms.batch_share import BatchShare
 
 SMALL = ["--trainer.accelerator=cpu"]
 
@@ -64,7 +66,9 @@ def test_short_runs_are_logged_step_by_step(steps, logged, tmp_path):
 
 def draw(seed, epoch, batch, rank=0, world=1):
     trainer = SimpleNamespace(current_epoch=epoch, global_rank=rank, world_size=world)
-    StepSeed(seed).on_train_batch_start(trainer, None, None, batch)
+    step = StepSeed(seed)
+    step.on_train_batch_start(trainer, None, None, batch)
+    step.on_train_batch_end()
     return torch.rand(3)
 
 
@@ -83,3 +87,21 @@ def test_every_step_seed_and_rank_differs():
 def test_batches_of_processes_are_numbered_as_those_that_one_accumulates():
     for batch, rank in ((0, 0), (0, 1), (3, 1)):
         assert torch.equal(draw(0, 1, batch, rank, world=2), draw(0, 1, 2 * batch + rank))
+
+
+def test_views_of_a_step_are_drawn_for_all_processes():
+    images, views = torch.rand(12, 3, 8, 8), BatchViews(8)
+    drawn = []
+    for processes in (1, 2):
+        step, shares = StepSeed(4), []
+        for rank in range(processes):
+            trainer = SimpleNamespace(current_epoch=1, global_rank=rank, world_size=processes)
+            own = {"image": images.tensor_split(processes)[rank]}
+            step.on_train_batch_start(trainer, None, own, 7)
+            shares.append([*views(own["image"]), torch.rand(3)])
+            (step.on_exception if rank else step.on_train_batch_end)(trainer, None)
+            assert BatchShare.current() is None
+        drawn.append(list(zip(*shares)))
+    assert all(torch.equal(torch.cat(a), torch.cat(b)) for a, b in zip(drawn[0][:2], drawn[1][:2], strict=True))
+    others = {tuple(numbers.tolist()) for some in drawn for numbers in some[2]}
+    assert len(others) == 3  # what is drawn beside views is of each process

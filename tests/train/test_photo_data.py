@@ -21,6 +21,7 @@ from gnnclr.vision import (
     PhotoFolder,
     SimCLR,
     SlimResNet,
+    Textures,
     decode_photo,
 )
 from gnnclr.vision.photos.decode import PhotoTooLarge
@@ -296,3 +297,31 @@ def test_a_photo_that_breaks_meanwhile_is_named(tmp_path):
         list(data.batches())
     with pytest.raises(ValueError, match="must stay as it was when the run began"):
         data.embed(method())
+
+
+def test_quilted_textures_of_photos(tmp_path, one_thread, capsys):
+    """Photos of many sizes, a broken one among them: the run goes on within an epoch, and textures are kept."""
+    root = tmp_path / "photos"
+    photo_folder(root, 19)
+    (root / "bad.jpg").write_bytes(b"no image")
+    options = ["--data.batch_size=6", "--data.limit=18", "--model.method.queue.size=24", "--model.final_lr=1.0"]
+    options += ["--model.warmup_steps=0", "--trainer.log_every_n_steps=1", "--trainer.limit_val_batches=1.0"]
+    ends = {"whole": [("--trainer.max_epochs=2", None)]}
+    ends["ended"] = [("--trainer.max_steps=2", None), ("--trainer.max_epochs=2", "last.ckpt")]
+    for name, parts in ends.items():
+        for limit, checkpoint in parts:
+            run = fit(root, tmp_path / name, *options, limit, name="moco-quilt-folder")
+            run.train(run.folder / "checkpoints" / checkpoint if checkpoint else None)
+    out = capsys.readouterr().out
+    assert out.count("textures made in") == 2 and "passed over 1 broken" in out  # of both parts, in the first run
+    whole, ended = (torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True) for name in ends)
+    assert whole["global_step"] == ended["global_step"] == 4
+    assert all(torch.equal(value, ended["state_dict"][name]) for name, value in whole["state_dict"].items())
+    data = make_data(root, textures=Textures(seed=3))
+    data.check(run.load_method()[0])
+    batch = next(iter(data.batches()))
+    assert batch["image"].shape == batch["texture"].shape == (4, 3, 16, 16)  # squares, and no crops
+    expected = Textures(seed=3).of_images(batch["image"])
+    assert torch.equal(batch["texture"], expected) and not torch.equal(batch["texture"], batch["image"])
+    with pytest.raises(ValueError, match=r"'data\.textures' must be Textures \(got str 'x'\)"):
+        make_data(root, textures="x")

@@ -92,10 +92,11 @@ def test_unknown_fields_name_the_nearest(override, meant):
         parse_recipe("simclr-digits", [override])
 
 
-@pytest.mark.parametrize("config", ["moco-quilt-folder", "clip-captions-folder"])
-def test_recipes_of_images_in_memory_say_so_of_photos(config):
-    with pytest.raises(RecipeError, match=r"unknown field '(textures|captions).*': only images in memory"):
-        parse_recipe(config, ["--data.root=photos"])
+def test_fields_that_only_some_data_have_say_so():
+    with pytest.raises(RecipeError, match=r"unknown field 'captions.*': only images in memory"):
+        parse_recipe("clip-captions-folder", ["--data.root=photos"])
+    with pytest.raises(RecipeError, match=r"unknown field 'textures': only images have textures"):
+        parse_recipe("grace-sbm", ["--data.textures=gnnclr.vision.Textures"])
 
 
 def test_unknown_fields_of_a_method_without_data():

@@ -9,16 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.configs import RecipeError
-from gnnclr.eval import FewShotResult, few_shot
+from gnnclr.eval import FewShotResult, PrototypeTuning, SupportTransport, few_shot
 from gnnclr.ops.atomic import write_text
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.notice import notice
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.run import Run
 from gnnclr.train.selected_batches import SelectedBatches
-
-#: The epochs in which prototypes are trained, as the authors of OpT-Tune do.
-TUNE_EPOCHS = 15
 
 Table = dict[str, dict[str, FewShotResult]]
 
@@ -96,8 +93,8 @@ def _variants(features: dict[str, Tensor], method: nn.Module) -> list[tuple[str,
     trained = features["trained"]
     forms: dict[str, dict[str, Any]] = {
         "": {},
-        "transport": {"transport": True},
-        "OpT-Tune": {"transport": True, "tune_epochs": TUNE_EPOCHS},
+        "transport": {"transport": SupportTransport()},
+        "OpT-Tune": {"transport": SupportTransport(), "tuning": PrototypeTuning()},
     }
     variants = [(name, x, {}) for name, x in features.items() if name != "trained"]
     variants += [(_join("trained", form), trained, options) for form, options in forms.items()]

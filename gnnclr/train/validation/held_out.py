@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gnnclr.ops.mixed_seed import mixed_seed
 from gnnclr.vision.datasets.loader import SampleLoader
+from gnnclr.vision.transforms.batch_share import BatchShare
 
 
 class SameEpoch:
@@ -39,13 +40,14 @@ class HeldOutLoss:
     Args:
         method (torch.nn.Module): The method.
         seed (int): The seed of the run.
-        rank (int): The number of this process.
+        rank (int, optional): The number of this process. (default: ``0``)
+        world_size (int, optional): The number of processes. (default: ``1``)
     """
 
-    def __init__(self, method: nn.Module, seed: int, rank: int) -> None:
+    def __init__(self, method: nn.Module, seed: int, rank: int = 0, world_size: int = 1) -> None:
         with torch.inference_mode(False):  # or weights could have no gradients, as attacks on images need
             self._method = copy.deepcopy(method).eval()
-        self._seed, self._rank = seed, rank
+        self._seed, self._rank, self._world_size = seed, rank, world_size
         self._losses: list[Tensor] = []
 
     def add(self, batch: Any, number: int) -> None:
@@ -59,7 +61,13 @@ class HeldOutLoss:
         with torch.inference_mode(False), torch.no_grad(), _own_random_numbers(device):
             torch.manual_seed(mixed_seed(self._seed, number, self._rank))
             own = {name: value.clone() for name, value in batch.items()}
-            self._losses.append(self._method.training_step_loss(own)[0].detach().float())
+            with self._share(number):
+                self._losses.append(self._method.training_step_loss(own)[0].detach().float())
+
+    def _share(self, number: int) -> AbstractContextManager[Any]:
+        if self._world_size == 1:
+            return nullcontext()
+        return BatchShare(mixed_seed(self._seed, number, 0), self._rank, self._world_size)
 
     def mean(self) -> Tensor:
         """The mean over the batches so far, which are of one size."""

@@ -1,6 +1,6 @@
 """Batches of numbered images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -28,6 +28,8 @@ class SampleLoader(EpochBatches):
         selection (BatchSelection, optional): Makes the global batches of an epoch from its order, by embeddings that it
             is given before the epoch begins, the same on all processes: it stands in :attr:`selection`.
             (default: :obj:`None`, slices of the order)
+        beside (Mapping[str, torch.Tensor], optional): What else batches have of each sample, by name, with a row for
+            each; what is :obj:`None` is left out. (default: :obj:`None`, nothing)
     """
 
     def __init__(
@@ -41,12 +43,19 @@ class SampleLoader(EpochBatches):
         rank: int = 0,
         world_size: int = 1,
         selection: BatchSelection | None = None,
+        beside: Mapping[str, Tensor | None] | None = None,
     ):
         super().__init__(seed, rank, world_size)
         self.num_samples = num_samples
         if labels is not None and labels.shape != (num_samples,):
             raise ValueError(f"'labels' must have shape [{num_samples}] (got {describe(labels)})")
         self.labels: Tensor | None = labels
+        self.beside: dict[str, Tensor] = {name: x for name, x in (beside or {}).items() if x is not None}
+        for name, rows in self.beside.items():
+            if len(rows) != num_samples:
+                raise ValueError(
+                    f"'{name}' must have a row for each of the {num_samples} images (got {describe(rows)})"
+                )
         self.batch_size: int = check_count("batch_size", batch_size)
         self.shuffle: bool = shuffle
         self.drop_last: bool = shuffle if drop_last is None else drop_last
@@ -78,8 +87,8 @@ class SampleLoader(EpochBatches):
         return order[k * self.global_batch : (k + 1) * self.global_batch].tensor_split(self.world_size)[self.rank]
 
     def batch(self, images: Tensor, index: Tensor) -> dict[str, Tensor]:
-        """A batch of images, with their numbers, and labels where they are given."""
-        batch = {"image": images, "index": index}
+        """A batch of images, with their numbers, labels where they are given, and what else there is of them."""
+        batch = {"image": images, "index": index} | {name: rows[index] for name, rows in self.beside.items()}
         return batch if self.labels is None else batch | {"label": self.labels[index]}
 
     def set_epoch(self, epoch: int) -> None:
@@ -163,17 +172,10 @@ class TensorLoader(SampleLoader):
         other: Tensor | None = None,
         texture: Tensor | None = None,
     ):
-        super().__init__(len(images), labels, batch_size, shuffle, drop_last, seed, rank, world_size, selection)
+        beside = {"other": other, "texture": texture}
+        options = (shuffle, drop_last, seed, rank, world_size, selection, beside)
+        super().__init__(len(images), labels, batch_size, *options)
         self.images: Tensor = images
-        self.beside: dict[str, Tensor] = {}
-        for name, rows in (("other", other), ("texture", texture)):
-            if rows is None:
-                continue
-            if len(rows) != len(images):
-                raise ValueError(
-                    f"'{name}' must have a row for each of the {len(images)} images (got {describe(rows)})"
-                )
-            self.beside[name] = rows
 
     def epoch_batches(self, generator: torch.Generator) -> Callable[[int], dict[str, Tensor]]:
         """Rows of the images, by slices of the order of the epoch."""
@@ -181,7 +183,6 @@ class TensorLoader(SampleLoader):
 
         def make(k: int) -> dict[str, Tensor]:
             index = self.batch_index(order, k)
-            beside = {name: rows[index] for name, rows in self.beside.items()}
-            return self.batch(self.images[index], index) | beside
+            return self.batch(self.images[index], index)
 
         return make

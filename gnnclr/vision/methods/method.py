@@ -33,7 +33,7 @@ class VisionMethod(nn.Module):
     """
 
     #: Whether a step sees nothing of an image but its views: then photos come as crops.
-    takes_crops: ClassVar[bool] = True
+    takes_crops: bool = True
     #: Whether views may have several sizes.
     takes_sizes: ClassVar[bool] = False
 

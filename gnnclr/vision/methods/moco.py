@@ -124,6 +124,8 @@ class MoCo(VisionMethod):
         self.symmetric: bool = symmetric
         self.groups: int = check_count("groups", groups)
         self.non_semantic = non_semantic
+        # A texture is one of the whole image: both are cropped alike.
+        self.takes_crops: bool = non_semantic is None or non_semantic.transform is not None
         self.target: MomentumEncoder = MomentumEncoder(self._online(), momentum)
 
     def training_step_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -169,9 +171,7 @@ class MoCo(VisionMethod):
                 "'batch' must have a 'texture' of each image, or 'non_semantic' a 'transform'; give the data "
                 f"--data.textures=gnnclr.vision.Textures (got {', '.join(map(repr, batch))})"
             )
-        seed = int(torch.randint(2**62, ()))
-        made = [batch["image"], batch["texture"]]
-        views, textures = (self.views(x, torch.Generator(x.device).manual_seed(seed)) for x in made)
+        views, textures = self.views.alike(batch["image"], batch["texture"])
         return views, textures
 
     def graph(self, query: Tensor, key: Tensor, apart: Tensor | None = None) -> ContrastGraph:

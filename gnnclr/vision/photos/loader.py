@@ -23,12 +23,12 @@ class PhotoLoader(SampleLoader):
         labels (torch.Tensor, optional): Their labels :math:`(N)`. (default: :obj:`None`)
         batch_size (int, optional): Photos of a batch, on every process that trains. (default: ``64``)
         workers (int, optional): The number of processes that read; with 0 it is this one. (default: ``0``)
-        options: ``seed``, ``rank``, ``world_size`` and ``selection`` of
+        options: ``seed``, ``rank``, ``world_size``, ``selection`` and ``beside`` of
             :class:`~gnnclr.vision.datasets.loader.SampleLoader`.
 
     Returns:
         Iterating gives dictionaries of ``image`` :math:`(B, *)`, ``index`` :math:`(B)`, places in :obj:`rows`, and,
-        where labels are given, ``label`` :math:`(B)`.
+        where labels are given, ``label`` :math:`(B)`; and what else there is of each photo, by its name.
     """
 
     def __init__(

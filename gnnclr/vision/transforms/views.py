@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from gnnclr.ops.check import check_choice, check_count, check_number, check_probability, describe
+from gnnclr.vision.transforms.batch_share import BatchShare, draw
 from gnnclr.vision.transforms.blur import GaussianBlur
 from gnnclr.vision.transforms.color import ColorJitter, Grayscale
 from gnnclr.vision.transforms.crop import RandomResizedCrop
@@ -24,7 +25,8 @@ class Views(nn.Module):
     r"""Makes random views of a batch of images by a chain of batch transforms.
 
     Parameters are drawn for all samples of a view at once, images are made in chunks that fit the processor's cache.
-    The result depends on the generator's state alone, not on the size of the chunks.
+    The result depends on the generator's state alone, not on the size of the chunks. In a training on several processes
+    each makes the views that one process would make of its samples among those of all.
 
     Photos of many sizes are cropped one by one, where they are read (:class:`~gnnclr.vision.PhotoCrops`). Such crops
     are ``uint8`` of five dimensions, and are put through all parts but the first, which must be the
@@ -65,6 +67,16 @@ class Views(nn.Module):
         _check_input(images)
         return [self._view(images, self.parts, generator) for _ in range(self.views)]
 
+    def alike(self, *batches: Tensor) -> list[list[Tensor]]:
+        """The same random views of several batches whose rows belong together, such as images and their textures.
+
+        Args:
+            batches (torch.Tensor): Images, as many in each.
+        """
+        share = BatchShare.current()
+        seed = int(torch.randint(2**62, (), generator=None if share is None else share.generator(torch.device("cpu"))))
+        return [self(images, Generator(images.device).manual_seed(seed)) for images in batches]
+
     @property
     def crop(self) -> RandomResizedCrop | None:
         """The first part, if it is a random crop: then images may come as crops."""
@@ -93,7 +105,7 @@ class Views(nn.Module):
     def _view(self, images: Tensor, parts: Iterable[Any], generator: Generator | None) -> Tensor:
         shape, params = tuple(images.shape), []
         for part in parts:
-            params.append(part.sample(shape, generator, images.device))
+            params.append(draw(part, shape, generator, images.device))
             shape = part.out_shape(shape)
         n = len(images)
         pixels = max(images.shape[-2] * images.shape[-1], shape[-2] * shape[-1])

@@ -5,7 +5,7 @@ import torch
 
 from gnnclr.cli import main
 from gnnclr.configs import RecipeError
-from gnnclr.eval import few_shot
+from gnnclr.eval import PrototypeTuning, SupportTransport, few_shot
 from gnnclr.train import Run, parse_recipe
 from gnnclr.train.embedding import few_shot_episodes
 
@@ -39,7 +39,7 @@ def test_the_table_is_few_shot_on_the_other_classes(run):
     for name, k in (("1-shot", 1), ("3-shot", 3)):
         expected = few_shot(x[rows], data.labels[rows], ways=4, shots=k, episodes=20)
         assert table["trained"][name] == expected
-        options = {"transport": True, "tune_epochs": 15, "transform": trained.eval().gnn.adapt}
+        options = {"transport": SupportTransport(), "tuning": PrototypeTuning(), "transform": trained.eval().gnn.adapt}
         expected = few_shot(x[rows], data.labels[rows], ways=4, shots=k, episodes=20, **options)
         assert table["trained, messages, OpT-Tune"][name] == expected
     assert list(table)[:3] == ["raw", "untrained", "trained"] and len(table) == 8

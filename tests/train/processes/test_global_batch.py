@@ -1,4 +1,4 @@
-"""Samples, order and crops of global batches do not depend on how many processes train and read."""
+"""Samples, order, crops and views of global batches do not depend on how many processes train and read."""
 
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def run(folder, processes, *arguments):
 
 def test_trainings_hand_on_to_another_number_of_processes(root, tmp_path, one_thread):
     """Each is stopped within an epoch, and the next one goes on there."""
-    run(tmp_path / "whole", 1, root, tmp_path / "whole", 9, 0)
+    whole = run(tmp_path / "whole", 1, root, tmp_path / "whole", 9, 0)
     wanted = seen(tmp_path / "whole", 1)
     assert [(epoch, k) for epoch, k, _ in wanted] == [(step // 3, step % 3) for step in range(9)]
     found, checkpoint = [], ""
@@ -111,3 +111,6 @@ def test_trainings_hand_on_to_another_number_of_processes(root, tmp_path, one_th
         checkpoint = run(folder, processes, root, folder, steps, processes - 1, checkpoint)
         found += seen(folder, processes)
     assert found == wanted
+    a, b = (torch.load(path, weights_only=True)["state_dict"] for path in (whole, checkpoint))
+    for name, value in a.items():
+        torch.testing.assert_close(b[name], value, atol=1e-6, rtol=0)

@@ -1,8 +1,10 @@
 import pytest
 import torch
+from photo_files import photo_folder
 
-from gnnclr.vision import ImageQuilting, NonSemanticPatches, Textures
+from gnnclr.vision import CentralSquare, ImageQuilting, MappedPhotos, NonSemanticPatches, PhotoFolder, Textures
 from gnnclr.vision.datasets import textures as module
+from gnnclr.vision.photos.reader import read_squares
 
 
 def images_of(n=10, channels=3, side=8, seed=0):
@@ -94,3 +96,56 @@ def test_errors(tmp_path):
         Textures(seed=-1)
     with pytest.raises(ValueError, match=r"'images' must be uint8 of shape \[n, c, h, w\]"):
         Textures(cache=str(tmp_path)).of_images(torch.rand(2, 1, 8, 8))
+
+
+def squares_of(source, square, index):
+    return torch.stack([next(read_squares(source, square, row.view(1))).images[0] for row in index])
+
+
+def test_textures_of_photos_are_those_of_their_squares(tmp_path, capsys):
+    """Of photos of any size and mode, whoever reads; they are made once, and again where a photo is another one."""
+    names = photo_folder(tmp_path / "photos", 12)
+    source, square = PhotoFolder(tmp_path / "photos"), CentralSquare(12)
+    index = torch.tensor([3, 0, 7, 11, 4])
+    textures = Textures(cache=str(tmp_path / "cache"))
+    found = textures.of_photos(source, square, index)
+    images = squares_of(source, square, index)
+    assert torch.equal(found, Textures(cache=str(tmp_path / "others")).of_images(images))
+    assert "5 textures made in" in capsys.readouterr().out
+    assert torch.equal(textures.of_photos(PhotoFolder(tmp_path / "photos"), square, index, workers=1), found)
+    assert "made in" not in capsys.readouterr().out
+    assert not torch.equal(textures.of_photos(source, square, index.flip(0)), found)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+    name = sorted(names)[3]
+    (tmp_path / "photos" / name).write_bytes((tmp_path / "photos" / sorted(names)[1]).read_bytes())
+    again = textures.of_photos(PhotoFolder(tmp_path / "photos"), square, index)
+    assert torch.equal(again[1:], found[1:]) and not torch.equal(again[0], found[0])
+
+
+def test_textures_of_photos_without_files(tmp_path):
+    """They are known by their pixels."""
+    from PIL import Image
+
+    images = [Image.effect_noise((20, 15 + i), 90) for i in range(4)]
+    textures, square, index = Textures(cache=str(tmp_path)), CentralSquare(8), torch.arange(4)
+    mapped = [MappedPhotos([(image,) for image in some]) for some in (images, images, images[::-1])]
+    found = [textures.of_photos(photos, square, index) for photos in mapped]
+    assert torch.equal(found[0], found[1]) and torch.equal(found[2], found[0].flip(0))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_photo_that_is_gone_is_named(tmp_path):
+    photo_folder(tmp_path / "photos", 3, kinds=False)
+    source = PhotoFolder(tmp_path / "photos")
+    (tmp_path / "photos" / source.names[1]).unlink()
+    with pytest.raises(ValueError, match=f"'{source.names[1]}' must stay as it was when the run began"):
+        Textures(cache=str(tmp_path / "cache")).of_photos(source, CentralSquare(8), torch.arange(3))
+
+
+@pytest.mark.parametrize(
+    ("side", "threads", "expected"), [(32, 4, (128, 4)), (64, 4, (8, 4)), (128, 4, (1, 2)), (224, 4, (1, 1))]
+)
+def test_large_images_are_quilted_few_at_a_time(side, threads, expected, monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 128)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert module._at_once((50, 3, side, side)) == expected

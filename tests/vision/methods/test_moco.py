@@ -92,8 +92,11 @@ def test_gradient_is_that_of_the_formula():
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
-class Shift(nn.Module):
+class Shift(Views):
     """Views that add a random number to each image."""
+
+    def __init__(self):
+        super().__init__([])
 
     def forward(self, images, generator=None):
         return [images + torch.rand(len(images), 1, 1, 1, generator=generator) for _ in range(2)]
