@@ -93,8 +93,8 @@ class Search:
         self.recipe: Namespace = parse_recipe(self.configs, self.overrides)
         if str(self.recipe.trainer.devices) != "1":
             raise RecipeError(
-                f"'trainer.devices' must be 1 in a search (got {self.recipe.trainer.devices}); start the command "
-                f"several times instead: its processes share the trials"
+                f"'trainer.devices' must be 1 in a search (got {self.recipe.trainer.devices}); --parallel N does "
+                f"trials in processes of their own"
             )
         self.settings: dict[str, Any] = plain_settings(self.recipe)
         self.dataset: str | None = self.settings["data"].get("init_args", {}).get("dataset")
