@@ -31,7 +31,7 @@ examples:
   gnnclr evaluate --config grace-sbm --seeds 5             mean and standard deviation over seeds
   gnnclr evaluate --run runs/photos --data.dataset=folder --data.root=OTHER   on other labeled images
   gnnclr compare --configs grace,ccassg --data.dataset=graph.pt --seeds 5
-  gnnclr search --config decoupled-lsa --data.dataset=graph.pt --budget 50
+  gnnclr search --config decoupled-lsa --data.dataset=graph.pt --budget 50 --parallel 4
   gnnclr embed --run runs/cora --output z.npz
   gnnclr embed --run runs/photos --images FOLDER           embeddings of other images
   gnnclr embed --run runs/cora --graph other.pt            embeddings of another graph
@@ -144,6 +144,13 @@ def _recipe_options(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--out", type=_path, metavar="FOLDER", help=out)
 
 
+def _parallel_options(parser: argparse.ArgumentParser, runs: str) -> None:
+    what = f"{runs} at a time, each a process of its own with as many threads as this one (default: 1)"
+    parser.add_argument("--parallel", type=int, default=1, metavar="N", help=what)
+    what = "memory of all processes together: those wait that would exceed it (default: no limit)"
+    parser.add_argument("--memory-limit", type=float, metavar="GB", help=what)
+
+
 def _add_fit(parsers: Any) -> None:
     fit = parsers.add_parser("fit", help="train a recipe, or go on with a run", add_help=False, allow_abbrev=False)
     _recipe_options(fit, "folder of the run (default: runs/NAME/1, 2, ...)")
@@ -174,10 +181,7 @@ def _add_compare(parsers: Any) -> None:
     compare.add_argument("--configs", required=True, metavar="NAME,NAME,...", help=names)
     compare.add_argument("--seeds", type=int, default=5, metavar="N", help="train seeds 0 to N-1 (default: 5)")
     compare.add_argument("--out", type=_path, default="runs/comparison", metavar="FOLDER", help="default: %(default)s")
-    what = "runs at a time, each a process of its own with as many threads as this one (default: 1)"
-    compare.add_argument("--parallel", type=int, default=1, metavar="N", help=what)
-    what = "memory of all processes together: runs wait where they would exceed it (default: no limit)"
-    compare.add_argument("--memory-limit", type=float, metavar="GB", help=what)
+    _parallel_options(compare, "runs")
     compare.set_defaults(function=commands.compare, takes_recipe=True)
 
 
@@ -193,6 +197,7 @@ def _add_search(parsers: Any) -> None:
     search.add_argument("--seeds", type=int, default=3, metavar="N", help="test over seeds 0 to N-1 (default: 3)")
     what = "validation, or link_auc, which needs no labels (default: the first that the data allow)"
     search.add_argument("--criterion", metavar="NAME", help=what)
+    _parallel_options(search, "trials, and runs of the best ones,")
     search.set_defaults(function=commands.search, takes_recipe=True)
 
 

@@ -152,17 +152,22 @@ def compare(arguments: argparse.Namespace, overrides: list[str]) -> int:
     _check_no_seed(overrides)
     configs = [os.path.expanduser(name.strip()) for name in arguments.configs.split(",") if name.strip()]
     comparison = Comparison(configs, overrides, arguments.out)
-    at_once = arguments.parallel > 1 or arguments.memory_limit is not None
     try:
         table = comparison.evaluate(arguments.seeds, arguments.parallel, arguments.memory_limit)
     except (TrainingInterrupted, KeyboardInterrupt) as stop:
-        if isinstance(stop, KeyboardInterrupt) and not at_once:  # before or after a training
-            raise
-        return stopped("\nStopped. The same command goes on where it was.")
+        return _stopped_at_work(stop, arguments)
     if is_rank_zero():
         print(f"\n{table}\n\n{comparison.legend(arguments.seeds)} All is in {comparison.folder}")
         _write_comparison_page(comparison.folder)
     return 0
+
+
+def _stopped_at_work(stop: BaseException, arguments: argparse.Namespace) -> int:
+    """Says how to go on after a stop of a training, or of processes that train."""
+    at_once = arguments.parallel > 1 or arguments.memory_limit is not None
+    if isinstance(stop, KeyboardInterrupt) and not at_once:  # before or after a training
+        raise stop
+    return stopped("\nStopped. The same command goes on where it was.")
 
 
 def _write_comparison_page(folder: Path) -> None:
@@ -185,9 +190,9 @@ def search(arguments: argparse.Namespace, overrides: list[str]) -> int:
     out = arguments.out or f"runs/{_name(arguments.config)}/search"
     search = Search(arguments.config, overrides, out, arguments.space, arguments.criterion)
     try:
-        text = search.evaluate(arguments.budget, arguments.seeds)
-    except TrainingInterrupted:
-        return stopped("\nStopped. The same command goes on where it was.")
+        text = search.evaluate(arguments.budget, arguments.seeds, arguments.parallel, arguments.memory_limit)
+    except (TrainingInterrupted, KeyboardInterrupt) as stop:
+        return _stopped_at_work(stop, arguments)
     print(f"\n{text}\n\nAll is in {out}; train the winner with\n  gnnclr fit --config {Path(out, 'best.yaml')}")
     return 0
 

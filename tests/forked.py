@@ -1,6 +1,8 @@
 """Programs in processes of their own, forked by a server that has imported the package: importing takes longer than
 what most of them do. One server is started in each process of the tests, when the first of them runs."""
 
+import io
+import json
 import multiprocessing
 import os
 import runpy
@@ -120,6 +122,53 @@ class Worker:
 
     def kill(self):
         self._process.kill()
+
+
+class ForkedJob:
+    """What ``start_module("gnnclr.job", ...)`` returns for a run at the same time as others, forked; with quick
+    probes."""
+
+    def __init__(self, module, task, apart):
+        assert module == "gnnclr.job" and apart
+        self._folder = tempfile.TemporaryDirectory()
+        pipe = os.path.join(self._folder.name, "out")
+        os.mkfifo(pipe)
+        arguments = (json.dumps(task), pipe, os.getcwd(), dict(os.environ))
+        self._process = server().Process(target=_job, args=arguments)
+        self._process.start()
+        self.stdout = open(pipe, "rb")  # noqa: SIM115 - whoever waits for the process closes it
+        self.pid, self.terminate, self.kill = self._process.pid, self._process.terminate, self._process.kill
+
+    @property
+    def returncode(self):
+        return self._process.exitcode
+
+    def poll(self):
+        return self.returncode
+
+    def wait(self, timeout=None):
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("gnnclr.job", timeout)
+        return self.returncode
+
+
+def _job(task, pipe, folder, environment):
+    file = os.open(pipe, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(file, number)
+    os.close(file)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    make_quick(pytest.MonkeyPatch())
+    from gnnclr.job import main
+
+    sys.stdin = io.StringIO(task)
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 class Forked:

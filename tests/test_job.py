@@ -22,7 +22,8 @@ def task(monkeypatch, tmp_path, quick_probes, one_thread):
     run = Run(parse_recipe("grace-sbm", SHORT), tmp_path / "run")
 
     def give(**changes):
-        task = {"settings": run.settings(), "folder": str(run.folder), "name": "grace seed 0", "threads": 1}
+        task = {"do": "run", "settings": run.settings(), "folder": str(run.folder), "name": "grace seed 0"}
+        task["threads"] = 1
         monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(task | changes)))
         return run
 

@@ -14,16 +14,17 @@ import torch
 
 from benchmarks.common.machine import machine
 from benchmarks.common.recipes import COLUMNS, override
-from benchmarks.common.records import Records
+from benchmarks.common.records import Line, Records
 from benchmarks.graphs.evaluation import EXTRAS, extras, probe
 from benchmarks.graphs.features import BASELINES, GRIDS, RANDOM, join
 from benchmarks.graphs.inputs import BenchmarkGraph
-from benchmarks.graphs.rows import LINKS, WITH_PX, Row
+from benchmarks.graphs.rows import LINKS, LOOP, WITH_PX, Row
 from gnnclr.eval import LinkSplit, Split, link_prediction
 from gnnclr.node.datasets.load import choose_split
+from gnnclr.train import TrainingInterrupted
 
 MEASURES = ["test", "val", "c", "scaling", "tol", *EXTRAS, "seconds", "epoch_seconds", "peak_mb"]
-CONDITIONS = ["threads", "machine", "date", "graph", *COLUMNS, "hash"]
+CONDITIONS = ["threads", "machine", "date", "graph", "training", *COLUMNS, "hash"]
 #: The columns of each file of results; what a recipe said is there once for all runs that have its hash.
 FIELDS = {
     "runs": ["dataset", "row", "seed", *MEASURES, *CONDITIONS],
@@ -31,7 +32,7 @@ FIELDS = {
     "links": ["dataset", "row", "seed", "auc", "ap", "val_auc", "score", "seconds", *CONDITIONS],
     "settings": ["hash", "settings"],
 }
-KEY = ("dataset", "graph", "hash", "seed")
+KEY = ("dataset", "graph", "hash", "seed", "training")
 #: Seeds of a search start here; those of reported runs stay below.
 FIRST_SEARCH_SEED = 1000
 
@@ -39,6 +40,11 @@ FIRST_SEARCH_SEED = 1000
 def records(folder: Path, kind: str) -> Records:
     """A file of results: ``"runs"``, ``"search"``, ``"links"`` or ``"settings"``."""
     return Records(folder / f"methods_{kind}.csv", FIELDS[kind], ("hash",) if kind == "settings" else KEY)
+
+
+def done(file: Records) -> dict[tuple[str, ...], Line]:
+    """The finished runs by data set, graph, settings and seed, without those that a plain loop has trained."""
+    return {key[:-1]: line for key, line in file.read().items() if line["training"] != LOOP}
 
 
 class Bench:
@@ -52,11 +58,20 @@ class Bench:
         device (torch.device): Where methods are trained.
         with_extras (bool): Also clustering and similarity search.
         with_px (bool): Also the probe on embeddings joined with propagated features, in rows of its own.
+        work (Path): The folder of trainings that are not done.
     """
 
     def __init__(
-        self, out: Path, overrides: Sequence[str], root: str, device: torch.device, with_extras: bool, with_px: bool
+        self,
+        out: Path,
+        overrides: Sequence[str],
+        root: str,
+        device: torch.device,
+        with_extras: bool,
+        with_px: bool,
+        work: Path,
     ):
+        self.work = work
         self.overrides, self.root, self.device = overrides, root, device
         self.with_extras, self.with_px = with_extras, with_px
         self.runs = records(out, "runs")
@@ -105,12 +120,12 @@ class Bench:
         for seed in sorted(set().union(*missing.values())):
             split = _split(graph, seed)  # refuses a bad one before the training
             if z is None or first.recipe is not None or first.name in RANDOM:
-                z, cost = first.embed(first.data(graph), seed, graph.name)
+                z, cost = first.embed(first.data(graph), seed, self._folder(graph))
                 measures: dict[str, dict[str, float]] = {}
             for row in [row for row in rows if seed in missing[row.title]]:
                 x = z
                 if row.px is not None:
-                    joined = row.px.embed(row.px.data(graph), 0, "")[0] if joined is None else joined
+                    joined = row.px.embed(row.px.data(graph), 0, self.work)[0] if joined is None else joined
                     x = join(z, joined)
                 if self.with_extras and row.title not in measures:
                     measures[row.title] = extras(x, graph.y)
@@ -119,10 +134,10 @@ class Bench:
                 print(f"{graph.name} {row.title} seed {seed}: {100 * found['test']:.1f}", file=sys.stderr)
 
     def _links(self, graph: BenchmarkGraph, row: Row, seeds: range) -> None:
-        done = self.link_runs.read()
-        for seed in [seed for seed in seeds if (graph.name, graph.hash, row.hash, str(seed)) not in done]:
+        found = done(self.link_runs)
+        for seed in [seed for seed in seeds if (graph.name, graph.hash, row.hash, str(seed)) not in found]:
             split = LinkSplit.random(row.data(graph), seed=seed)
-            z, cost = row.embed(split.train, seed, graph.name)
+            z, cost = row.embed(split.train, seed, self._folder(graph))
             result = link_prediction(z, split)
             self.link_runs.append(
                 dataset=graph.name, row=row.name, seed=seed, auc=result.auc, ap=result.ap, val_auc=result.val_auc,
@@ -132,20 +147,20 @@ class Bench:
 
     def _search(self, dataset: str, name: str, grid: Mapping[str, Sequence[Any]], seeds: int) -> None:
         graph = BenchmarkGraph(dataset, self.root, self.device)
-        done, scores = self.searches.read(), {}
+        finished, scores = done(self.searches), {}
         for row in self._candidates(name, dataset, grid):
             values = []
             for seed in range(FIRST_SEARCH_SEED, FIRST_SEARCH_SEED + seeds):
                 key = (dataset, graph.hash, row.hash, str(seed))
-                if key not in done:
+                if key not in finished:
                     split = _split(graph, seed)
-                    z, cost = row.embed(row.data(graph), seed, dataset)
+                    z, cost = row.embed(row.data(graph), seed, self._folder(graph))
                     found = {"val": probe(z, graph.y, split)["val"], "seconds": cost.get("seconds")}  # and no test
                     self.searches.append(
                         dataset=dataset, row=row.name, seed=seed, **found, **self._conditions(graph, row)
                     )
-                    done[key] = found
-                values.append(float(done[key]["val"]))
+                    finished[key] = found
+                values.append(float(finished[key]["val"]))
             shown = row.columns.get("overrides") or json.dumps(row.own)
             scores[shown] = statistics.fmean(values)
             print(f"{dataset} {name}: validation {100 * scores[shown]:.2f} of {shown}", file=sys.stderr)
@@ -160,19 +175,24 @@ class Bench:
             yield Row(name, dataset, [*self.overrides, *extra], chosen)
 
     def _missing(self, graph: BenchmarkGraph, row: Row, seeds: range) -> list[int]:
-        done = self.runs.read()
-        lines = {seed: done.get((graph.name, graph.hash, row.hash, str(seed))) for seed in seeds}
+        finished = done(self.runs)
+        lines = {seed: finished.get((graph.name, graph.hash, row.hash, str(seed))) for seed in seeds}
         return [seed for seed, line in lines.items() if line is None or (self.with_extras and not line["nmi"])]
 
     def _conditions(self, graph: BenchmarkGraph, row: Row) -> dict[str, Any]:
         if (row.hash,) not in self.settings.read():
             self.settings.append(hash=row.hash, settings=json.dumps(row.settings))
         own = {"threads": torch.get_num_threads(), "machine": machine(self.device), "date": datetime.date.today()}
-        return own | {"graph": graph.hash, "hash": row.hash} | row.columns
+        return own | {"graph": graph.hash, "training": row.training, "hash": row.hash} | row.columns
+
+    def _folder(self, graph: BenchmarkGraph) -> Path:
+        return self.work / f"{Path(graph.name).stem} {graph.hash}"
 
     def _attempt(self, what: str, function: Any, *arguments: Any) -> Any:
         try:
             return function(*arguments)
+        except TrainingInterrupted:
+            raise
         except Exception as error:
             # One bad row must not end a night of runs.
             self.failures.append(f"{what}: {type(error).__name__}: {error}")

@@ -2,7 +2,8 @@
 
     python -m benchmarks.graphs.methods --methods grace,ccassg --datasets cora,photo --root DATA --seeds 10
 
-Encoders are trained without labels, on the whole graph, and frozen at the last epoch. An L2-regularized logistic
+Encoders are trained without labels, on the whole graph, by runs as those of ``gnnclr compare``, and frozen at the last
+epoch: a row on a public split is what that prints, to the digit. An L2-regularized logistic
 regression, whose C and feature scaling are chosen on the validation nodes, looks at the test nodes once. The rows raw
 features, untrained GCN, A²X, PPR X, as declared and with the propagation that ``--search`` chose, and PPR LSA (tf-idf,
 truncated SVD, propagation) have the same splits and the same probe. Splits are public ones for Planetoid, WikiCS (20),
@@ -11,7 +12,8 @@ ogbn-arxiv and ACM; otherwise 10 % training, 10 % validation, 80 % test nodes, d
 ``--links`` trains methods without some of the edges, and ranks those among as many pairs without an edge.
 
 Each finished run is a line of methods_runs.csv, or methods_links.csv, its settings those of its hash in
-methods_settings.csv; runs that are there with the same settings, graph and seed are not repeated. Settings are those
+methods_settings.csv; runs that are there with the same settings, graph and seed are not repeated, unless a plain loop
+has trained them, as earlier ones were. A run that was killed goes on from its checkpoint in --work. Settings are those
 of the recipe, such as ``grace-cora``, and a method may also be a YAML file; ``--trainer.max_epochs=20`` and the like
 override any field of all recipes of the command. ``--search`` tries a grid instead, that of a baseline or, of a method,
 ``--grid model.method.loss.temperature=[0.4,0.7]``, and prints the settings with the best mean validation accuracy over
@@ -34,6 +36,8 @@ from benchmarks.graphs.features import BASELINES, GRIDS
 from benchmarks.graphs.recipes import METHODS, is_file, settings_of
 from benchmarks.pages import publish
 from gnnclr.node.datasets.load import DATASETS
+from gnnclr.processes import STOPPED
+from gnnclr.train import TrainingInterrupted
 
 #: What the results depend on.
 PACKAGES = ("gnnclr", "torch", "torch-geometric", "scikit-learn", "faiss-cpu", "faiss-gpu")
@@ -71,6 +75,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--search", action="store_true", help="choose settings by validation accuracy")
     p.add_argument("--grid", type=field, action="append", default=[], metavar="FIELD=[A,B]", help="what it tries")
     p.add_argument("--search-seeds", type=int, default=3, help="seeds of each setting of a search (default: 3)")
+    work = "folder of trainings that are not done (default: runs/benchmark-methods)"
+    p.add_argument("--work", type=Path, default=Path("runs/benchmark-methods"), help=work)
     p.add_argument("--device", default="cpu", help="where methods are trained (default: cpu)")
     p.add_argument("--threads", type=int, help="threads of torch (default: its own)")
     return p
@@ -106,7 +112,8 @@ def main(argv: list[str] | None = None) -> int:
     check(p, args)
     if args.threads:
         torch.set_num_threads(args.threads)
-    bench = Bench(args.out, args.overrides, args.root, torch.device(args.device), args.extras, args.probe_with_px)
+    device = torch.device(args.device)
+    bench = Bench(args.out, args.overrides, args.root, device, args.extras, args.probe_with_px, args.work)
     try:
         for dataset in args.datasets:
             if args.search:
@@ -114,9 +121,12 @@ def main(argv: list[str] | None = None) -> int:
                     bench.search(dataset, name, dict(args.grid), args.search_seeds)
             else:
                 (bench.links if args.links else bench.run)(dataset, args.methods, args.baselines, args.seeds)
+    except TrainingInterrupted as stop:
+        print(f"stopped: {stop}; the same command goes on", file=sys.stderr)
+        return STOPPED
     finally:
         if not args.search:
-            words = words_of(sys.argv[1:] if argv is None else argv)
+            words = words_of(sys.argv[1:] if argv is None else argv, ("--root", "--out", "--work"))
             env = environment(torch.get_num_threads(), args.device, PACKAGES)
             note_origin(args.out, "methods", ["benchmarks.graphs.methods", *words], env)
             print(publish("methods", args.out, overrides=args.overrides))

@@ -12,8 +12,10 @@ from benchmarks.common.recipes import settings_hash
 from benchmarks.graphs.features import BASELINES, baseline_settings, features
 from benchmarks.graphs.inputs import FEATURES, BenchmarkGraph
 from benchmarks.graphs.recipes import is_file, sees_lsa, settings_of, transform_of
-from benchmarks.graphs.training import train
+from benchmarks.graphs.runs import train
 
+#: What trains methods: a run of the package, as ``gnnclr compare`` does, or in earlier results a plain loop.
+RUN, LOOP = "compare", "loop"
 #: Kinds of rows beside those of embeddings alone: with propagated features, and without the held-out edges.
 WITH_PX, LINKS = " + PX", ", links"
 
@@ -55,9 +57,13 @@ class Row:
         """The graph with the features that the row sees."""
         return graph.data(self.transform)
 
-    def embed(self, data: Data, seed: int, note: str) -> tuple[Tensor, dict[str, float]]:
-        """The features or embeddings of a seed, and what they cost."""
+    @property
+    def training(self) -> str:
+        """What trains the row; nothing of a baseline."""
+        return "" if self.recipe is None else RUN
+
+    def embed(self, data: Data, seed: int, folder: Path) -> tuple[Tensor, dict[str, float | None]]:
+        """The features or embeddings of a seed, and what they cost; a training is in the folder until it is done."""
         if self.recipe is None:
             return features(self.name, data, self.own, seed), {}
-        run = train(self.recipe, data, seed, f"{note} {self.title} seed {seed}")
-        return run.z, {"seconds": run.seconds, "epoch_seconds": run.epoch_seconds, "peak_mb": run.peak_mb}
+        return train(self.recipe, data, seed, folder / f"{self.title} seed {seed} {self.hash}")

@@ -1,48 +1,13 @@
-"""How methods for graphs are trained."""
+"""A plain loop that trains methods for graphs, for benchmarks of speed and of what no run of the package does."""
 
 import math
-import statistics
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-from torch import Tensor
-from torch_geometric import seed_everything
 from torch_geometric.data import Data
 from tqdm import tqdm
 
-from benchmarks.common.memory import watch_peak
-from benchmarks.common.recipes import Settings
 from gnnclr.train import ContrastiveModule, warmup_cosine
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a training run gives.
-
-    Args:
-        z (Tensor): Embeddings of the last epoch [n, d], on the CPU.
-        seconds (float): From the building of the method to its embeddings.
-        epoch_seconds (float): Median of the epochs.
-        peak_mb (float, optional): Peak memory over the data and libraries that were there before.
-    """
-
-    z: Tensor
-    seconds: float
-    epoch_seconds: float
-    peak_mb: float | None
-
-
-def train(settings: Settings, data: Data, seed: int, note: str = "") -> Run:
-    """Builds a method, trains it on a graph and embeds the nodes. Everything random depends on the seed alone."""
-    device, epochs = data.edge_index.device, settings.epochs
-    peak = watch_peak(device)
-    start = time.perf_counter()
-    seed_everything(seed)
-    module = settings.build(data.num_features).to(device)
-    seconds = fit(module, [data], epochs, note)
-    z = module.method.embed(data).detach().float().cpu()
-    return Run(z, time.perf_counter() - start, statistics.median(seconds) if seconds else 0.0, peak())
 
 
 def fit(

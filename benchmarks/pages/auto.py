@@ -133,13 +133,23 @@ def best_row(rows: dict[str, Scores]) -> str:
     )
 
 
+def with_each_training(rows: dict[str, Scores]) -> dict[str, Scores]:
+    """Rows on one split, where those without training are the same beside each training of the others."""
+    seeds = sorted(set().union(*rows.values()))
+    return {
+        name: scores if name.startswith("`") else dict.fromkeys(seeds, next(iter(scores.values())))
+        for name, scores in rows.items()
+    }
+
+
 def regret(scores: Scores, best: Scores) -> str:
     """Points below another row, with the 95 % interval of the mean over common seeds."""
     both = sorted(scores.keys() & best.keys())
     if not both:
         return "–"
     found = paired_difference([best[seed] for seed in both], [scores[seed] for seed in both])
-    interval = "" if math.isnan(found.half) else f" [{found.mean - found.half:.2f}, {found.mean + found.half:.2f}]"
+    alike = math.isnan(found.half) or found.half < 1e-9  # one seed, or nothing depends on it
+    interval = "" if alike else f" [{found.mean - found.half:.2f}, {found.mean + found.half:.2f}]"
     return f"{found.mean:.2f}{interval}"
 
 
@@ -152,11 +162,13 @@ def tables(folder: Path, protocol: str) -> str:
         found[dataset][OUTSIDE] = scores
     names = list(dict.fromkeys(name for rows in found.values() for name in rows))
     names.sort(key=lambda name: name.startswith("`"))
-    accuracy, below = {}, {}
-    for name in names:
-        has = {dataset: rows for dataset, rows in found.items() if name in rows}
-        accuracy[name] = {dataset: _accuracy(rows[name]) for dataset, rows in has.items()}
-        below[name] = {dataset: regret(rows[name], rows[best_row(rows)]) for dataset, rows in has.items()}
+    accuracy = {name: {of: _accuracy(rows[name]) for of, rows in found.items() if name in rows} for name in names}
+    if protocol == "public":
+        found = {dataset: with_each_training(rows) for dataset, rows in found.items()}
+    below = {
+        name: {of: regret(rows[name], rows[best_row(rows)]) for of, rows in found.items() if name in rows}
+        for name in names
+    }
     parts = [f"## {TITLES[protocol]}", results_table(accuracy, corner="test, %")]
     best = "; ".join(f"{dataset}: {best_row(rows)}" for dataset, rows in found.items())
     parts += [f"Points below the best row of the graph ({best}):", results_table(below, corner="regret, points")]

@@ -13,8 +13,8 @@ from benchmarks.common.records import Line
 from benchmarks.graphs import recipes
 from benchmarks.graphs.bench import records
 from benchmarks.graphs.features import BASELINES, TITLES, source
-from benchmarks.graphs.rows import LINKS, WITH_PX, Row
-from benchmarks.pages.methods_rows import Found, current, others, place
+from benchmarks.graphs.rows import LINKS, LOOP, RUN, WITH_PX, Row
+from benchmarks.pages.methods_rows import Found, current, earlier, others, place
 from gnnclr.eval import results_table
 
 #: Method to data set to the accuracy that was published for it, in percent, and ``sources``.
@@ -47,15 +47,28 @@ BOTH = f"""\
 The first number is the probe of the embeddings alone; the one after the bar that of the row{WITH_PX}, which has \
 propagated features beside them. What has a dash was not run here."""
 
-COMPARED = """\
+#: What marks a number of the earlier protocol.
+MARK = "*"
+
+COMPARED = f"""\
 `gnnclr compare` trains the recipes of a table on the same graph; each table has its command. Rows of features alone \
-are then those of the table, such as A²X on Cora: 81.7, with the same C and scaling. Rows of methods are not to the \
-digit, as a run trains otherwise than the plain loop of this benchmark: it seeds each step by its number, so that it \
-resumes bit for bit, where the loop draws all of a training from one generator; and it decays no vectors, where the \
-loop decays all parameters. That is all: CCA-SSG on Cora with seed 0 has 83.8 in the table and 82.4 by `gnnclr \
-compare`, and the loop with these two changes has 82.4, with the same validation accuracy, C and scaling. Where splits \
-differ by seed `compare` takes one of them for all seeds, that of `--data.split`; and it has no rows with propagated \
-features beside embeddings."""
+are those that it prints, such as A²X on Cora: 81.7, with the same C and scaling, and on public splits so are, seed by \
+seed and to the digit, rows of methods that are trained by `{RUN}`, whose runs are its own. Where splits differ by \
+seed it takes one of them for all seeds, that of `--data.split`, so a seed of such a row is that of \
+`gnnclr fit --config NAME --data.split=SEED --seed_everything=SEED`; and it has no rows with propagated features \
+beside embeddings."""
+
+EARLIER = f"""\
+Numbers with a {MARK}, of rows that are trained by `{LOOP}`, are of an earlier protocol: a plain loop drew all of a \
+training from one generator, where a run seeds each step by its number, so that it resumes bit for bit. All else is \
+the same: both decay all parameters, vectors too, as the authors' code does, and settings, split and probe are equal. \
+What was trained both ways stands side by side at the end of the tables. A command of this benchmark that names such \
+a row trains it anew, and then no line of the loop counts: \
+`python -m benchmarks.graphs.methods --methods all --datasets cora --probe-with-px --extras` renews those of Cora."""
+
+BOTH_WAYS = """\
+Rows that runs have trained and the plain loop before, with the same settings, splits and probe; the number of seeds \
+in brackets. The loop had some of its seeds on another machine, as the files of results say."""
 
 LINK_PROTOCOL = """\
 Methods trained anew without 15 % of the edges: 5 % choose between cosine and dot product as the score of a pair, 10 % \
@@ -69,16 +82,19 @@ def text(folder: Path, name: str, overrides: Sequence[str] = ()) -> str:
     results, links = current(runs, overrides), current(records(folder, "links"), overrides, LINKS)
     rest = others(runs, results)
     lines = [line for rows in results.values() for seeds in rows.values() for line in seeds]
-    several = {name for name in ("machine", "tol") if len({line[name] for line in lines}) > 1}
+    several = {name for name in ("machine", "tol", "training") if len({line[name] for line in lines}) > 1}
     parts = ["## Methods", PROTOCOL, *conditions(folder, name, lines)]
     if len(results) > 1:
         parts += [overview(results), JOINED, BOTH]
     if any(_methods(rows) for rows in results.values()):
         parts.append(COMPARED)
+    if any(line["training"] == LOOP for line in lines):
+        parts.append(EARLIER)
     if results:
         parts.append(f"![methods for graphs]({name}.png)")
     for dataset, rows in results.items():
         parts += dataset_part(dataset, rows, rest.get(dataset, {}), several, overrides)
+    parts += both_ways(results, earlier(runs, results))
     if len(results) == 1 and any(row.endswith(WITH_PX) for rows in results.values() for row in rows):
         parts.append(JOINED)
     if links:
@@ -87,6 +103,19 @@ def text(folder: Path, name: str, overrides: Sequence[str] = ()) -> str:
         cells = {_title(row): _link_cells(lines) for row, lines in rows.items()}
         parts.append(results_table(cells, corner=dataset))
     return "\n\n".join(parts)
+
+
+def both_ways(results: Found, before: Found) -> list[str]:
+    """Rows that were trained by runs and by the plain loop, side by side."""
+    cells = {
+        f"{dataset} {_title(row)}": {
+            what: f"{_mean(each).removesuffix(MARK)} ({len(each)})"
+            for what, each in (("compare", results[dataset][row]), ("loop", lines))
+        }
+        for dataset, rows in before.items()
+        for row, lines in rows.items()
+    }
+    return ["### Trained both ways", BOTH_WAYS, results_table(cells, corner="test")] if cells else []
 
 
 def conditions(folder: Path, name: str, lines: list[Line]) -> list[str]:
@@ -117,7 +146,7 @@ def overview(results: Found) -> str:
 def _mean(lines: list[Line]) -> str:
     values = [100 * value for value in _numbers(lines, "test")]  # added up and rounded as in the tables below
     spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{sum(values) / len(values):.1f}{spread}"
+    return f"{sum(values) / len(values):.1f}{spread}{MARK * (lines[0]['training'] == LOOP)}"
 
 
 def dataset_part(dataset: str, rows: dict, rest: dict, several: set[str], overrides: Sequence[str] = ()) -> list[str]:
@@ -188,14 +217,15 @@ def _cells(lines: list[Line], several: set[str]) -> dict[str, str | list[float]]
         values = _numbers(lines, key)
         if values:
             cells[title] = f"{max(values) if key == 'peak_mb' else statistics.median(values):.{digits}f}"
-    for key, title in (("machine", "machine"), ("tol", "probe's gradient")):
+    for key, title in (("machine", "machine"), ("tol", "probe's gradient"), ("training", "trained by")):
         if key in several:
-            cells[title] = "; ".join(sorted({line[key].split(",")[0] for line in lines}))
+            cells[title] = "; ".join(sorted({line[key].split(",")[0] for line in lines})) or "–"
     return cells
 
 
 def _link_cells(lines: list[Line]) -> dict[str, str | list[float]]:
-    return {"seeds": str(len(lines)), "AUC": _numbers(lines, "auc"), "average precision": _numbers(lines, "ap")}
+    cells: dict[str, str | list[float]] = {"seeds": str(len(lines)), "AUC": _numbers(lines, "auc")}
+    return cells | {"average precision": _numbers(lines, "ap"), "trained by": lines[0]["training"] or "–"}
 
 
 def _numbers(lines: list[Line], key: str) -> list[float]:

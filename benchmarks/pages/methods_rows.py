@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from benchmarks.common.records import Line, Records
 from benchmarks.graphs.features import BASELINES
 from benchmarks.graphs.recipes import METHODS, is_file
-from benchmarks.graphs.rows import WITH_PX, Row
+from benchmarks.graphs.rows import LOOP, WITH_PX, Row
 from gnnclr.configs import RecipeError
 
 #: Data set to row to the lines of its seeds.
@@ -15,7 +15,7 @@ Found = dict[str, dict[str, list[Line]]]
 
 def current(file: Records, overrides: Sequence[str] = (), kind: str = "") -> Found:
     """Data set to row to the lines of its seeds, as far as they have the present settings: those of the recipes, with
-    ``overrides``."""
+    ``overrides``. What a plain loop has trained counts where there is nothing else of its row."""
     found: Found = {}
     lines = file.rows()
     graphs = {line["dataset"]: line["graph"] for line in lines}  # of files that changed, the latest
@@ -26,6 +26,9 @@ def current(file: Records, overrides: Sequence[str] = (), kind: str = "") -> Fou
             marks[key] = present(line, overrides, kind)
         if line["graph"] == graphs[line["dataset"]] and line["hash"] == marks[key]:
             found.setdefault(line["dataset"], {}).setdefault(line["row"], []).append(line)
+    for rows in found.values():
+        for row, of_row in rows.items():
+            rows[row] = [line for line in of_row if line["training"] != LOOP] or of_row
     return {dataset: {row: rows[row] for row in sorted(rows, key=place)} for dataset, rows in found.items()}
 
 
@@ -46,6 +49,18 @@ def place(row: str) -> tuple[int, str]:
     name = row.removesuffix(WITH_PX)
     known = [*BASELINES, *METHODS]
     return known.index(name) if name in known else len(known), row
+
+
+def earlier(file: Records, now: Found) -> Found:
+    """The lines that a plain loop has trained of rows that were trained anew, with the same settings."""
+    anew = {(dataset, lines[0]["hash"]) for dataset, rows in now.items() for lines in rows.values()}
+    found: Found = {}
+    for line in file.rows():
+        if line["training"] == LOOP and (line["dataset"], line["hash"]) in anew:
+            lines = now[line["dataset"]][line["row"]]
+            if lines[0]["training"] != LOOP and lines[0]["graph"] == line["graph"]:
+                found.setdefault(line["dataset"], {}).setdefault(line["row"], []).append(line)
+    return found
 
 
 def others(file: Records, now: Found) -> Found:

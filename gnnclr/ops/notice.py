@@ -31,3 +31,12 @@ def notice_once(line: str) -> None:
     if line not in _once:
         _once.add(line)
         notice(line)
+
+
+def was_noticed(line: str) -> bool:
+    """Whether :func:`notice_once` has printed a line in this process.
+
+    Args:
+        line (str): The line.
+    """
+    return line in _once

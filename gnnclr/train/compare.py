@@ -14,7 +14,7 @@ from gnnclr.configs import RecipeError
 from gnnclr.eval import paired_difference, results_table
 from gnnclr.ops.atomic import atomic_write, write_text
 from gnnclr.processes import is_rank_zero
-from gnnclr.train.parallel.jobs import Job, Jobs
+from gnnclr.train.parallel.jobs import Jobs
 from gnnclr.train.recipe import parse_recipe
 from gnnclr.train.run_folder import claim_folder
 from gnnclr.train.seeds import Seeds
@@ -92,20 +92,9 @@ class Comparison:
         """Does the runs that are missing in processes of their own."""
         missing = []
         with ExitStack() as held:
-            for name, seeds in self.seeds.items():
+            for seeds in self.seeds.values():
                 held.enter_context(claim_folder(seeds.folder))
-                runs = [seeds.run(seed) for seed in range(count)]
-                known = [run.result["memory_gb"] for run in runs if run.result and run.result.get("memory_gb")]
-                missing += [
-                    Job(
-                        run.name,
-                        name,
-                        {"settings": run.settings(), "folder": str(run.folder)},
-                        max(known, default=None),
-                    )
-                    for run in runs
-                    if run.result is None
-                ]
+                missing += seeds.jobs(count)
             jobs.run(missing)
 
     def command(self, count: int) -> str:

@@ -36,7 +36,8 @@ class ContrastiveModule(LightningModule):
     Args:
         method (torch.nn.Module): The contrastive method.
         optimizer (callable, optional): Takes parameter groups and returns an optimizer. Vectors and scalars (biases,
-            norm scales) are not decayed. (default: :class:`torch.optim.AdamW`)
+            norm scales) are not decayed, unless ``decays_vectors`` of the method is true, as it is of methods for
+            graphs. (default: :class:`torch.optim.AdamW`)
         warmup_steps (int, optional): Steps over which the learning rate rises linearly. (default: ``0``)
         final_lr (float, optional): The fraction of the learning rate left at the end of the cosine; ``1.0`` keeps it
             constant. (default: ``0.0``)
@@ -144,7 +145,7 @@ class ContrastiveModule(LightningModule):
             after()
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """The optimizer over decayed and undecayed parameters, with its schedule by steps."""
+        """The optimizer over the parameters in their groups, with its schedule by steps."""
         optimizer = self.optimizer(parameter_groups(self.method))
         steps = self.trainer.estimated_stepping_batches
         if not 0 < steps < float("inf"):

@@ -13,6 +13,7 @@ from gnnclr.ops.atomic import atomic_write, write_text
 from gnnclr.processes import is_rank_zero
 from gnnclr.train.channels import build_data, read_from_data
 from gnnclr.train.named_fields import names_fields
+from gnnclr.train.parallel.jobs import Job
 from gnnclr.train.run import Run
 from gnnclr.train.run_folder import claim_folder
 
@@ -57,6 +58,19 @@ class Seeds:
         if config.is_file() and config.read_text(encoding="utf-8") != run.settings():
             raise RecipeError(f"{run.folder} holds a run with other settings; give another --out, or remove it")
         return run
+
+    def jobs(self, count: int) -> list[Job]:
+        """The runs that are missing, for processes of their own; their memory is known from finished ones.
+
+        Args:
+            count (int): The number of seeds, from zero on.
+
+        Raises:
+            RecipeError: If a folder holds a run with other settings.
+        """
+        runs = [self.run(seed) for seed in range(count)]
+        known = [run.result["memory_gb"] for run in runs if run.result and run.result.get("memory_gb")]
+        return [Job.of_run(run, self.name, max(known, default=None)) for run in runs if run.result is None]
 
     def evaluate(self, count: int) -> str:
         """Trains the seeds that are missing, and writes ``evaluation.json``, ``.csv`` and ``.md``.

@@ -52,7 +52,8 @@ def test_choices():
 
 
 def test_regret_is_paired_by_seed():
-    assert page.regret({0: 80.0, 1: 82.0}, {0: 81.0, 1: 83.0, 2: 50.0}) == "1.00 [1.00, 1.00]"
+    assert page.regret({0: 80.0, 1: 82.0}, {0: 81.0, 1: 84.0, 2: 50.0}) == "1.50 [-4.85, 7.85]"
+    assert page.regret({0: 80.0, 1: 82.0}, {0: 81.0, 1: 83.0}) == "1.00"  # each seed the same: no interval
     assert page.regret({0: 80.0}, {0: 81.5}) == "1.50" and page.regret({3: 1.0}, {0: 1.0}) == "–"
     rows = {"a": {0: 90.0}, "b": {0: 80.0, 1: 80.0}, "c": {0: 81.0, 1: 81.0}}
     assert page.best_row(rows) == "c"  # of those with the most seeds
@@ -70,3 +71,11 @@ def test_raw_cells(few):
     assert {features for features, _ in auto.cells_of(sbm(60, num_features=16))} == {"compact"}
     wide = [blocks for features, blocks in auto.cells_of(sbm(20, num_features=4001)) if features == "raw"]
     assert wide == [((0.0, 0),), ((0.0, 2),)]
+
+
+def test_on_a_public_split_rows_without_training_are_beside_each_training():
+    rows = {"X": {0: 0.5}, "A²X": {0: 0.9}, "`ccassg`": {0: 0.7, 1: 0.8}}
+    assert page.best_row(rows) == "`ccassg`"
+    found = page.with_each_training(rows)
+    assert found == rows | {"X": {0: 0.5, 1: 0.5}, "A²X": {0: 0.9, 1: 0.9}} and page.best_row(found) == "A²X"
+    assert page.regret(found["`ccassg`"], found["A²X"]).startswith("0.15 [")

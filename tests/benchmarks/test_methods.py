@@ -2,6 +2,7 @@ import csv
 import json
 import re
 import shlex
+import shutil
 import sys
 from functools import partial
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from devices import CUDA
+from probes import make_quick
 from torch import nn
 
 from benchmarks.common.memory import watch_peak
@@ -18,13 +20,16 @@ from benchmarks.graphs import methods as script
 from benchmarks.graphs.features import BASELINES, GRIDS, SEARCHED, SETTINGS, join
 from benchmarks.graphs.inputs import FEATURES, BenchmarkGraph, _unlabeled
 from benchmarks.graphs.recipes import CHOOSING, METHODS, settings_of, transform_of
-from benchmarks.graphs.training import train
+from benchmarks.graphs.rows import LOOP, RUN, Row
 from benchmarks.pages.methods import PUBLISHED, compare_command
 from gnnclr.cli import _parser
 from gnnclr.configs.layers import names
 from gnnclr.eval import linear_probe
 from gnnclr.node import NodeMethod, UnitFeatures, sbm
 from gnnclr.node.datasets.load import choose_split, load_node_data
+from gnnclr.processes import STOPPED
+from gnnclr.train import Comparison
+from gnnclr.train.interrupt import ResumableInterrupt
 
 TOY = """
 data: {class_path: gnnclr.train.NodeData}
@@ -80,7 +85,7 @@ class Bench:
     def __call__(self, *arguments, methods="toy", datasets=None, baselines="sgc", seeds=2):
         methods = ",".join(str(self.toy) if name == "toy" else name for name in methods.split(","))
         fixed = ["--methods", methods, "--datasets", datasets or self.graph, "--baselines", baselines]
-        fixed += ["--out", str(self.out), "--seeds", str(seeds)]
+        fixed += ["--out", str(self.out), "--work", str(self.folder / "work"), "--seeds", str(seeds)]
         return script.main([*fixed, *map(str, arguments)])
 
     def lines(self, name="runs"):
@@ -134,6 +139,54 @@ def test_finished_runs_are_not_repeated(bench):
     # A graph that changed under its name is another graph.
     bench.save(sbm(120, 3, 32, seed=1), "graph")
     assert bench() == 0 and len(bench.trained) == 7
+
+
+def test_a_row_is_what_compare_prints(bench, monkeypatch):
+    """Seed by seed and to the digit, where features are transformed and the schedule has an end, too."""
+    make_quick(monkeypatch)  # the same probe as that of the fixture
+    overrides = ["--trainer.max_epochs=3", "--trainer.accelerator=cpu", "--model.final_lr=0.0"]
+    overrides += ["--data.transform=torch_geometric.transforms.NormalizeFeatures"]
+    assert bench(*overrides, methods="ccassg,dgi", baselines="") == 0
+    compare = Comparison(["ccassg", "dgi"], [f"--data.dataset={bench.graph}", *overrides], bench.folder / "compared")
+    compare.evaluate(2)
+    with (bench.folder / "compared" / "comparison.csv").open(newline="") as file:
+        theirs = [line for line in csv.DictReader(file) if (line["row"], line["probe"]) == ("trained", "linear")]
+    wanted = {(line["config"], line["seed"]): [float(line[key]) for key in ("test", "validation")] for line in theirs}
+    found = {(line["row"], line["seed"]): [float(line[key]) for key in ("test", "val")] for line in bench.lines()}
+    assert found.keys() == wanted.keys() and len(found) == 4 and len({test for test, _ in found.values()}) > 1
+    assert all(found[key] == pytest.approx(wanted[key], abs=1e-6) for key in found)
+    assert {line["training"] for line in bench.lines()} == {RUN}
+
+
+def test_rows_of_the_plain_loop_are_trained_anew(bench):
+    assert bench(seeds=3) == 0
+    path = bench.out / "methods_runs.csv"
+    path.write_text(path.read_text().replace(f",{RUN},", f",{LOOP},"))
+    assert bench(baselines="raw", methods="", seeds=1) == 0
+    text = (bench.out / "methods.md").read_text()
+    assert "Numbers with a *, of rows that are trained by `loop`" in text and "Trained both ways" not in text
+    assert re.search(r"\| toy +\| +3 \|", text)
+    assert bench(seeds=1) == 0 and len(bench.trained) == 4
+    text = (bench.out / "methods.md").read_text()
+    assert re.search(r"\| toy +\| +1 \|", text) and "Numbers with a *" not in text
+    assert re.search(r"Trained both ways\n(.*\n)+\| \S+ toy \| +\d+\.\d \(1\) \| \d+\.\d ± \d+\.\d \(3\) \|", text)
+
+
+def test_a_run_that_was_killed_goes_on(bench, monkeypatch):
+    step = ResumableInterrupt.on_train_batch_end
+
+    def stop(interrupt, trainer, *args):
+        interrupt.requested = trainer.global_step == 1
+        step(interrupt, trainer, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ResumableInterrupt, "on_train_batch_end", stop)
+        assert bench(seeds=1) == STOPPED and not any(line["row"] == "toy" for line in bench.lines())
+    assert bench(seeds=1) == 0 and bench.trained[-1].after == 1  # of two steps
+    killed = bench.lines()[-1]
+    shutil.rmtree(bench.out)
+    assert bench(seeds=1) == 0 and bench.trained[-1].after == 2
+    assert [bench.lines()[-1][key] for key in ("test", "val")] == [killed[key] for key in ("test", "val")]
 
 
 def test_links_are_predicted_by_methods_that_have_not_seen_them(bench):
@@ -329,7 +382,7 @@ def test_a_broken_graph_fails_and_the_next_one_runs(bench, capsys, kind, message
 def test_a_method_that_fails_is_noted_and_tried_again(bench, monkeypatch, capsys):
     monkeypatch.setattr(Toy, "broken", True)
     assert bench("--trainer.max_epochs=1", methods="toy,grace", baselines="") == 1
-    assert "FloatingPointError: the loss of epoch 0 is nan" in capsys.readouterr().err
+    assert "ValueError: the loss must stay finite (got nan at step 0)" in capsys.readouterr().err
     assert {line["row"] for line in bench.lines()} == {"grace"}
     monkeypatch.setattr(Toy, "broken", False)
     assert bench("--trainer.max_epochs=1", methods="toy,grace", baselines="") == 0
@@ -409,9 +462,10 @@ def test_rows_without_training_have_settings():
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=CUDA)])
 @pytest.mark.parametrize("name", [name for name in METHODS if not name.endswith(("lsa", "communities"))])
-def test_all_methods_train(name, device):
+def test_all_methods_train(name, device, tmp_path):
     data = _unlabeled(sbm(60, 3, 32)).to(device)
-    settings = settings_of(name, "cora", ["--trainer.max_epochs=1"])
-    run, again = (train(settings, data, seed=0) for _ in range(2))
-    assert run.z.shape[0] == 60 and run.z.isfinite().all() and not run.z.requires_grad
-    assert device == "cuda" or torch.equal(run.z, again.z)
+    row = Row(name, "cora", ["--trainer.max_epochs=1"])
+    (z, cost), (again, _) = (row.embed(data, 0, tmp_path) for _ in range(2))
+    assert z.shape[0] == 60 and z.isfinite().all() and not z.requires_grad and cost["seconds"] > 0
+    assert device == "cuda" or torch.equal(z, again)
+    assert not any(tmp_path.iterdir())

@@ -3,9 +3,9 @@ import json
 import re
 import shutil
 import statistics
-import subprocess
 import sys
 
+import forked
 import pytest
 import torch
 
@@ -14,6 +14,7 @@ from gnnclr.eval import paired_difference
 from gnnclr.node import sbm
 from gnnclr.train import Comparison, RecipeError, Run
 from gnnclr.train.compare import baseline_scores
+from gnnclr.train.parallel import jobs
 
 #: What two runs of the same settings differ in.
 COST = ("seconds", "memory_gb")
@@ -121,19 +122,9 @@ def test_the_command(dataset, tmp_path, capsys, monkeypatch):
     assert "There is no page with plots: " in capsys.readouterr().out
 
 
-QUICK_JOB = """
-import os, pytest
-from probes import make_quick
-make_quick(pytest.MonkeyPatch())
-from gnnclr.job import main
-os._exit(main())
-"""
-
-
 def test_runs_at_the_same_time_have_the_results_of_one_after_the_other(dataset, tmp_path, one_thread, monkeypatch):
     """And a run that was begun before goes on."""
-    popen = subprocess.Popen
-    monkeypatch.setattr(subprocess, "Popen", lambda command, **options: popen([command[0], "-c", QUICK_JOB], **options))
+    monkeypatch.setattr(jobs, "start_module", forked.ForkedJob)
     serial, at_once = (Comparison(["ccassg", "gbt"], [dataset, *SHORT], tmp_path / name) for name in ("one", "two"))
     serial.evaluate(1)
     finished = shutil.copytree(tmp_path / "one" / "gbt", tmp_path / "two" / "gbt")

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from gnnclr.node import DGI, GCNEncoder
 from gnnclr.train.optim import LARS, parameter_groups, warmup_cosine
 
 
@@ -150,6 +151,13 @@ def test_vectors_and_scalars_are_not_decayed():
     assert kept["weight_decay"] == 0.0 and len(kept["params"]) == 4
     optimizer = torch.optim.AdamW([decayed, kept], lr=0.1, weight_decay=0.5)
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.5, 0.0]
+
+
+def test_methods_for_graphs_decay_all_parameters():
+    method = DGI(GCNEncoder(3, 4, 4))
+    (group,) = parameter_groups(method)
+    assert list(map(id, group["params"])) == list(map(id, method.parameters())) and "weight_decay" not in group
+    assert {parameter.dim() for parameter in group["params"]} >= {1, 2}
 
 
 def test_empty_groups_are_left_out():

@@ -38,6 +38,9 @@ class NodeMethod(nn.Module):
     bound_to_nodes: ClassVar[bool] = False
     #: Whether a step is made of the whole graph, so that a subgraph cannot take its place.
     of_whole_graph: ClassVar[bool] = False
+    #: Whether weight decay applies to vectors too, such as biases: the authors of these methods give all parameters to
+    #: one optimizer.
+    decays_vectors: ClassVar[bool] = True
 
     def __init__(self, encoder: nn.Module):
         super().__init__()

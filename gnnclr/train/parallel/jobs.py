@@ -8,15 +8,19 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gnnclr.configs import RecipeError
 from gnnclr.ops.check import check_count, check_positive
+from gnnclr.ops.notice import was_noticed
 from gnnclr.processes import STOPPED
 from gnnclr.train.parallel.memory import resident_gb
 from gnnclr.train.parallel.start import start_module
+
+if TYPE_CHECKING:
+    from gnnclr.train.run import Run
 
 #: Seconds between two looks at the processes.
 PAUSE = 0.2
@@ -28,7 +32,7 @@ ERROR = "gnnclr: error: "
 
 @dataclass
 class Job:
-    """A run that a process of its own does.
+    """A run, or another task, that a process of its own does.
 
     Args:
         name (str): What messages call it.
@@ -41,6 +45,18 @@ class Job:
     kind: str
     task: dict[str, Any]
     known: float | None = None
+
+    @classmethod
+    def of_run(cls, run: "Run", kind: str, known: float | None = None, do: str = "run") -> "Job":
+        """The job of a run.
+
+        Args:
+            run (Run): The run.
+            kind (str): What it shares with runs that take as much memory.
+            known (float, optional): The memory that one of its kind took before, in GB. (default: ``None``)
+            do (str, optional): What :mod:`gnnclr.job` does with it, ``"run"`` or ``"links"``. (default: ``"run"``)
+        """
+        return cls(run.name, kind, {"do": do, "settings": run.settings(), "folder": str(run.folder)}, known)
 
 
 @dataclass
@@ -185,7 +201,7 @@ class Jobs:
                 self._say(line)
 
     def _say(self, line: str) -> None:
-        if line not in self._printed:
+        if line not in self._printed and not was_noticed(line):
             self._printed.add(line)
             print(line, file=sys.stderr, flush=True)
 

@@ -21,8 +21,8 @@ from gnnclr.train.channels import build_data, build_module
 from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.interrupt import TrainingInterrupted
 from gnnclr.train.named_fields import name_field
+from gnnclr.train.parallel.jobs import Job, Jobs
 from gnnclr.train.recipe import parse_recipe
-from gnnclr.train.run_folder import claim_folder
 from gnnclr.train.search.criterion import Criterion, choose_criterion
 from gnnclr.train.search.space import Space
 from gnnclr.train.search.summary import (
@@ -86,11 +86,15 @@ class Search:
         self.configs: list[str] = [configs] if isinstance(configs, str) else list(configs)
         self.overrides: list[str] = [ALONE, *overrides]
         self.folder: Path = Path(folder)
+        #: What makes the same search in another process.
+        self._arguments: dict[str, Any] = {"configs": self.configs, "overrides": list(overrides)}
+        self._arguments |= {"folder": str(folder), "space": None if space is None else str(space)}
+        self._arguments["criterion"] = criterion
         self.recipe: Namespace = parse_recipe(self.configs, self.overrides)
         if str(self.recipe.trainer.devices) != "1":
             raise RecipeError(
-                f"'trainer.devices' must be 1 in a search (got {self.recipe.trainer.devices}); start the command "
-                f"several times instead: its processes share the trials"
+                f"'trainer.devices' must be 1 in a search (got {self.recipe.trainer.devices}); --parallel N does "
+                f"trials in processes of their own"
             )
         self.settings: dict[str, Any] = plain_settings(self.recipe)
         self.dataset: str | None = self.settings["data"].get("init_args", {}).get("dataset")
@@ -102,31 +106,67 @@ class Search:
         for chosen in self.space.corners():
             self._check(self._recipe(chosen))
 
-    def evaluate(self, budget: int = 50, seeds: int = 3) -> str:
+    def evaluate(self, budget: int = 50, seeds: int = 3, parallel: int = 1, memory_limit: float | None = None) -> str:
         """Does the trials that are missing, tests the winner, and writes ``trials.csv``, ``best.yaml``, ``search.md``.
 
         Args:
             budget (int, optional): The number of trials, of all processes together. (default: ``50``)
             seeds (int, optional): The number of seeds of the winner's test. (default: ``3``)
+            parallel (int, optional): The number of trials at a time, and of the winner's runs. With more than one, or a
+                limit, each is in a process of its own, with as many threads as this one. A trial has the value that it
+                has alone; which settings Optuna's TPE draws depends on what has ended by then. (default: ``1``)
+            memory_limit (float, optional): The resident memory of all processes together in GB, see
+                :class:`~gnnclr.train.parallel.Jobs`; a process that does not fit is ended, and the others go on with
+                its trial. (default: ``None``)
 
         Returns:
             str: What ``search.md`` says.
 
         Raises:
-            RecipeError: If no trial has a value, the folder holds another search, or a launcher started the process.
-            TrainingInterrupted: If the user pressed Ctrl-C; the same call goes on there.
+            RecipeError: If no trial has a value, the folder holds another search, a launcher started the process, or a
+                trial needs more memory than there may be, alone.
+            TrainingInterrupted: If the user pressed Ctrl-C; the same call goes on there. With several processes it is
+                a :class:`KeyboardInterrupt`.
         """
+        at_once = Jobs(parallel, memory_limit)
+        jobs = None if parallel == 1 and memory_limit is None else at_once
         check_count("budget", budget)
         check_count("seeds", seeds, most=TRIAL_SEED)
         if not is_rank_zero() or "WORLD_SIZE" in os.environ:
-            raise RecipeError("a search must not be started by a launcher; start the command several times instead")
-        space = {field: repr(tried) for field, tried in self.space.fields.items()}
-        record = {"recipe": as_record(self.settings), "space": as_record(space), "criterion": self.criterion.title}
-        trials = Trials(self.folder / "trials", self.space, record)
+            raise RecipeError("a search must not be started by a launcher; give --parallel N instead")
+        trials = self._trials()
+        if jobs is None:
+            self.run_trials(budget)
+        else:
+            jobs.run(self._jobs(trials, budget, parallel))
+        with claim_when_free(self.folder):
+            return self._finish(trials, seeds, jobs)
+
+    def run_trials(self, budget: int) -> None:
+        """Does trials until none is left; other processes may do the same.
+
+        Args:
+            budget (int): The number of trials, of all processes together.
+
+        Raises:
+            RecipeError: If the folder holds another search.
+            TrainingInterrupted: If this process was asked to stop.
+        """
+        trials = self._trials()
         while self._next(trials, budget):
             pass
-        with claim_when_free(self.folder):
-            return self._finish(trials, seeds)
+
+    def _trials(self) -> Trials:
+        space = {field: repr(tried) for field, tried in self.space.fields.items()}
+        record = {"recipe": as_record(self.settings), "space": as_record(space), "criterion": self.criterion.title}
+        return Trials(self.folder / "trials", self.space, record)
+
+    def _jobs(self, trials: Trials, budget: int, parallel: int) -> list[Job]:
+        """Processes that do trials, no more than there are trials left."""
+        left = int(min(budget, self.space.size)) - len(trials.done)
+        task = {"do": "trials", "search": self._arguments, "budget": budget}
+        count = max(0, min(parallel, left))
+        return [Job(f"process {number} of the search", "trials", task) for number in range(1, count + 1)]
 
     def _space(self, file: str | Path | None) -> Space:
         if file is not None:
@@ -183,7 +223,7 @@ class Search:
         print(f"trial {trial.number}: {outcome}", file=sys.stderr)
         return True
 
-    def _finish(self, trials: Trials, seeds: int) -> str:
+    def _finish(self, trials: Trials, seeds: int, jobs: Jobs | None) -> str:
         write_trials(self.folder / "trials.csv", trials.done, self.space, self.criterion.title)
         best, failed = trials.complete, trials.failed
         if not best:
@@ -194,7 +234,8 @@ class Search:
         searched = plain_settings(parse_recipe(self.configs, [ALONE, *dataset]))
         write_best(self.folder / "best.yaml", self.configs, plain_settings(recipe), searched)
         place = self.folder / "winner" / f"trial-{winner.number}"
-        tested = self._test_links(recipe, place, seeds) if self.data.split is None else self._test(recipe, place, seeds)
+        test = self._test_links if self.data.split is None else self._test
+        tested = test(recipe, place, seeds, jobs)
         chosen = [f"    {field}: {value}" for field, value in chosen_settings(winner, self.space).items()]
         others = ", ".join(sorted(path.name for path in place.parent.glob("trial-*") if path != place))
         several = "s, in percent, mean ± standard deviation" if seeds > 1 else ", in percent"
@@ -211,17 +252,23 @@ class Search:
         write_text(self.folder / "search.md", text + "\n")
         return text
 
-    def _test(self, recipe: Namespace, place: Path, seeds: int) -> str:
-        return Seeds(recipe, place, "winner").evaluate(seeds)
+    def _test(self, recipe: Namespace, place: Path, seeds: int, jobs: Jobs | None) -> str:
+        winner = Seeds(recipe, place, "winner")
+        if jobs is not None:
+            jobs.run(winner.jobs(seeds))
+        return winner.evaluate(seeds)
 
-    def _test_links(self, recipe: Namespace, place: Path, seeds: int) -> str:
+    def _test_links(self, recipe: Namespace, place: Path, seeds: int, jobs: Jobs | None) -> str:
         """The winner without labels: edges that were held out from all trials and from this training."""
-        rows: dict[str, dict[str, list[float]]] = {}
+        runs = []
         for seed in range(seeds):
             own = recipe.clone()
             own.seed_everything = seed
-            run = TrialRun(own, place / f"seed-{seed}", f"winner seed {seed}", self.criterion)
-            with claim_folder(run.folder):
-                for row, score in run.link_test().items():
-                    rows.setdefault(row, {}).setdefault(self.criterion.title, []).append(score)
+            runs.append(TrialRun(own, place / f"seed-{seed}", f"winner seed {seed}", self.criterion))
+        if jobs is not None:
+            jobs.run([Job.of_run(run, "winner", do="links") for run in runs if run.link_areas is None])
+        rows: dict[str, dict[str, list[float]]] = {}
+        for run in runs:
+            for row, score in run.link_test().items():
+                rows.setdefault(row, {}).setdefault(self.criterion.title, []).append(score)
         return results_table(rows, corner="test")

@@ -7,7 +7,11 @@ from jsonargparse import Namespace
 
 from gnnclr.ops.atomic import write_text
 from gnnclr.train.run import Run
+from gnnclr.train.run_folder import claim_folder
 from gnnclr.train.search.criterion import Criterion, LinkAUC
+
+#: The file of :meth:`TrialRun.link_test`.
+AREAS = "link_auc.json"
 
 
 class TrialRun(Run):
@@ -28,15 +32,21 @@ class TrialRun(Run):
         trained = self.train(self.checkpoint if self.checkpoint.is_file() else None)
         return self.criterion.score(trained.data, trained.method)
 
+    @property
+    def link_areas(self) -> dict[str, float] | None:
+        """What :meth:`link_test` has found, or none if it was not done."""
+        path = self.folder / AREAS
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
     def link_test(self) -> dict[str, float]:
         """Trains, unless that was done, and returns the area of held-out edges without and with training."""
-        path = self.folder / "link_auc.json"
-        if path.is_file():
-            return json.loads(path.read_text(encoding="utf-8"))
+        if (found := self.link_areas) is not None:
+            return found
         if not isinstance(self.criterion, LinkAUC):
             raise TypeError("links are tested where trials were compared by them")
-        trained = self.train(self.checkpoint if self.checkpoint.is_file() else None)
-        methods = {"untrained": trained.untrained, "trained": trained.method}
-        found = self.criterion.test(trained.data, methods)
-        write_text(path, json.dumps(found) + "\n")
+        with claim_folder(self.folder):
+            trained = self.train(self.checkpoint if self.checkpoint.is_file() else None)
+            methods = {"untrained": trained.untrained, "trained": trained.method}
+            found = self.criterion.test(trained.data, methods)
+            write_text(self.folder / AREAS, json.dumps(found) + "\n")
         return found

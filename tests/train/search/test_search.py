@@ -1,8 +1,10 @@
 import csv
 import functools
+import shutil
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 import yaml
@@ -10,7 +12,9 @@ import yaml
 from gnnclr.cli import main
 from gnnclr.eval import linear_probe
 from gnnclr.node import sbm
+from gnnclr.processes import STOPPED
 from gnnclr.train import RecipeError, Run, Seeds, TrainingInterrupted, parse_recipe
+from gnnclr.train.parallel import jobs
 from gnnclr.train.search import Search
 from gnnclr.train.search.search import TRIAL_SEED
 from gnnclr.train.search.summary import plain_settings
@@ -148,6 +152,78 @@ def test_without_labels(space, graph):
     assert searched(space, "bare.pt").evaluate(1, 2) == text
     with pytest.raises(RecipeError, match="without labels to probe"):
         searched(space, "bare.pt", criterion="validation")
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What the processes of a search were started for; they are forked."""
+    tasks = []
+
+    def start(module, task, apart):
+        tasks.append(task["do"])
+        return forked.ForkedJob(module, task, apart)
+
+    monkeypatch.setattr(jobs, "start_module", start)
+    return tasks
+
+
+def bare(graph):
+    del graph.y, graph.train_mask, graph.val_mask, graph.test_mask
+    torch.save(graph, "bare.pt")
+    return "bare.pt"
+
+
+def test_trials_at_the_same_time_have_the_values_of_one_after_the_other(graph, started, one_thread, capfd):
+    Path("space.yaml").write_text("model.optimizer.lr: [0.001, 0.1]")
+    texts = {}
+    for out, several in (("one", {}), ("two", {"parallel": 2, "memory_limit": 100.0})):
+        texts[out] = searched("space.yaml", bare(graph) if out == "one" else "bare.pt", out).evaluate(9, 2, **several)
+    assert texts["one"] == texts["two"] and started == ["trials"] * 2 + ["links"] * 2
+    plain, at_once = ([{**row, "seconds": None} for row in lines(out)] for out in ("one", "two"))
+    assert plain == at_once
+    out, err = capfd.readouterr()
+    assert "trial 1: link AUC" in err and "winner seed 1: step 2 of 2" in err
+    assert out.count("bare.pt: 120 nodes") == 1 and "bare.pt: 120 nodes" not in err
+    assert searched("space.yaml", "bare.pt", "two").evaluate(9, 2, parallel=2) == texts["two"]
+    assert len(started) == 4  # what is done is read
+
+
+def test_the_winner_over_seeds_at_the_same_time(space, started, one_thread, quick_probes):
+    one = searched(space, out="one").evaluate(1, 2)
+    shutil.copytree("one/trials", "two/trials")
+    assert searched(space, out="two").evaluate(1, 2, parallel=2) == one and started == ["run"] * 2
+
+
+def test_a_stop_of_trials_at_the_same_time(space, graph, started, one_thread, monkeypatch):
+    keep, processes = jobs.Jobs._keep_limit, []
+
+    def stop(runs, waiting):
+        processes[:] = [running.process for running in runs._running] or processes
+        if all(Path(f"out/trials/{number}/metrics.csv").exists() for number in range(2)):
+            raise KeyboardInterrupt
+        keep(runs, waiting)
+
+    monkeypatch.setattr(jobs.Jobs, "_keep_limit", stop)
+    endless = ["--trainer.max_epochs=100000", "--trainer.log_every_n_steps=1"]
+    search = Search("ccassg", [f"--data.dataset={bare(graph)}", *SHORT, *endless], "out", space)
+    with pytest.raises(KeyboardInterrupt):
+        search.evaluate(9, parallel=2)
+    assert [process.returncode for process in processes] == [STOPPED] * 2
+    assert all(Path(f"out/trials/{number}/checkpoints/last.ckpt").is_file() for number in range(2))
+    assert not Path("out/search.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("several", "match"),
+    [
+        ({"parallel": 0}, r"'parallel' must be a positive integer \(got int 0\)"),
+        ({"memory_limit": -1.0}, "'memory_limit' must be a positive number"),
+        ({"memory_limit": 0.01}, r"'memory_limit' must be larger for process 1 of the search: alone it had"),
+    ],
+)
+def test_processes_that_cannot_be(space, started, several, match):
+    with pytest.raises(ValueError, match=match):
+        searched(space).evaluate(1, **several)
 
 
 @pytest.mark.parametrize(
