@@ -28,8 +28,9 @@ class OnlineProbe(Callback):
     changed: the method is in evaluation mode, and each step draws from a seed of its own.
 
     Args:
-        every_n_epochs (int, optional): Epochs between two looks; 0 looks never. A look takes as long as embedding all
-            of the data. (default: ``0``)
+        every_n_epochs (int, optional): Epochs between two looks; 0 looks never. An epoch that a limit ended before its
+            last batch is looked at once it is whole. A look takes as long as embedding all of the data.
+            (default: ``0``)
     """
 
     def __init__(self, every_n_epochs: int = 0) -> None:

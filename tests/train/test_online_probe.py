@@ -75,7 +75,7 @@ def test_photos_without_labels_are_watched_and_those_of_the_test_are_not(
     monkeypatch.setattr(module, "log_dict", lambda measures, **options: logged.append(measures))
     data.embed = lambda method: z
     OnlineProbe(every_n_epochs=1).on_train_epoch_end(
-        SimpleNamespace(current_epoch=0, is_global_zero=True, datamodule=data), module
+        SimpleNamespace(current_epoch=0, is_global_zero=True, is_last_batch=True, datamodule=data), module
     )
     assert logged == [{f"val_{name}": value for name, value in geometry_measures(z[rows]).items()}]
 
@@ -88,7 +88,7 @@ def test_a_collapse_is_said_once(watched, monkeypatch, capsys):
     monkeypatch.setattr(module, "log_dict", lambda measures, **options: logged.append(measures))
     probe = OnlineProbe(every_n_epochs=1)
     for epoch in range(3):
-        trainer = SimpleNamespace(current_epoch=epoch, is_global_zero=True, datamodule=data)
+        trainer = SimpleNamespace(current_epoch=epoch, is_global_zero=True, is_last_batch=True, datamodule=data)
         probe.on_train_epoch_end(trainer, module)
     error = capsys.readouterr().err
     assert error.count("features collapse") == 1 and "after epoch 1;" in error and len(logged) == 3
