@@ -1,6 +1,6 @@
 """Probes of frozen features, measures of their geometry, tables of results."""
 
-from gnnclr.eval.baselines import Probe, evaluate_features
+from gnnclr.eval.baselines import evaluate_features
 from gnnclr.eval.clustering import ClusteringResult, clustering_scores
 from gnnclr.eval.few_labels import few_labels
 from gnnclr.eval.few_shot import FewShotResult, few_shot
@@ -41,7 +41,6 @@ __all__ = [
     "LinkResult",
     "LinkSplit",
     "MultilabelScores",
-    "Probe",
     "ProbeResult",
     "PrototypeTuning",
     "RetrievalResult",

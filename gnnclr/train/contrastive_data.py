@@ -7,7 +7,8 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor, nn
 
-from gnnclr.eval import Probe, ProbeResult, Split, effective_rank, evaluate_features, negative_similarity, uniformity
+from gnnclr.eval import ProbeResult, Split, effective_rank, evaluate_features, negative_similarity, uniformity
+from gnnclr.eval.baselines import Probe
 from gnnclr.graph import DataNeighbors
 from gnnclr.ops.eval_mode import eval_mode
 from gnnclr.train.follow_neighbors import check_rewirings, follow_neighbors

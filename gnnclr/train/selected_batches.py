@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gnnclr.eval import Probe, knn_probe, linear_of_any_size
+from gnnclr.eval import knn_probe, linear_of_any_size
+from gnnclr.eval.baselines import Probe
 from gnnclr.graph import DataNeighbors
 from gnnclr.graph.batches import BatchSelection
 from gnnclr.node import NodeMethod

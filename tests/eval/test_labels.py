@@ -18,6 +18,7 @@ SETTINGS = {
     "evaluate_features": {},
     "few_shot": {"ways": 3, "queries": 3, "episodes": 20},
     "knn_probe": {},
+    "linear_of_any_size": {},
     "linear_probe": {"scalings": ["none"], "C": [0.1, 1.0]},
     "few_labels": {"share": 0.5, "draws": 1, "probe": gnnclr.eval.knn_probe},
     "multiplex_scores": {},

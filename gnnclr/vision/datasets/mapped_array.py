@@ -26,8 +26,8 @@ class MappedArray:
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
-        self.path = path
-        self.shape = shape
+        self.path: Path = path
+        self.shape: tuple[int, ...] = shape
         self._part: Path = path.with_suffix(".part.npy")
         self._count: Path = path.with_suffix(".rows")
 

@@ -26,9 +26,9 @@ class BatchShare:
     """
 
     def __init__(self, seed: int, rank: int, world_size: int) -> None:
-        self.seed = seed
-        self.rank = rank
-        self.world_size = world_size
+        self.seed: int = seed
+        self.rank: int = rank
+        self.world_size: int = world_size
         self._generators: dict[torch.device, Generator] = {}
         self._token: Token[BatchShare | None] | None = None
 
