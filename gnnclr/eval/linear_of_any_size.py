@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from gnnclr.eval.labels import check_features_and_labels
 from gnnclr.eval.linear_probe import linear_probe
 from gnnclr.eval.result import ProbeResult
 from gnnclr.eval.sgd_probe import sgd_probe
@@ -29,7 +30,7 @@ def linear_of_any_size(x: Tensor, y: Tensor, split: Split, device: str | torch.d
     Raises:
         ValueError: As of both.
     """
-    x = x.flatten(1)
+    x, y, split = check_features_and_labels(x.flatten(1) if x.dim() > 2 else x, y, split)
     work = len(split.train) * x.size(1) * len(y[split.train].unique())
     if work > CONVERGED:
         return sgd_probe(x, y, split, device=device)
