@@ -49,15 +49,15 @@ def text(folder: Path, name: str) -> str:
     if BASE not in rows:
         return ""
     epochs = json.loads(rows[BASE][0]["settings"])["epochs"]
-    minutes = [seconds / 60 for seconds in numbers(rows[BASE], "seconds")]
     about = (
-        f"{epochs} epochs of the 50,000 training images of CIFAR-10 (copies in JPEG), recipes as they stand, "
-        f"{statistics.fmean(minutes):.0f} minutes of training for SimCLR where this ran. Probes fit on 45,000 "
-        "training images and are chosen on 5,000 others, of pixels by stochastic gradients; accuracy in percent on "
-        "10,000 test images, mean ± standard deviation over seeds. A gain is the mean over seeds of the difference to "
-        "SimCLR, or to what is in parentheses, of the same seed. `supcon` attracts images of one label: what the best "
-        "choice of positives could gain."
+        f"{epochs} epochs of the 50,000 training images of CIFAR-10 (copies in JPEG), recipes as they stand, in "
+        "float32. Probes fit on 45,000 training images and are chosen on 5,000 others, of pixels by stochastic "
+        "gradients; accuracy in percent on 10,000 test images, mean ± standard deviation over seeds. A gain is the "
+        "mean over seeds of the difference to SimCLR, or to what is in parentheses, of the same seed. `supcon` "
+        "attracts images of one label: what the best choice of positives could gain."
     )
+    if rows.keys() & ROWS.keys() != ROWS.keys():
+        about += " Recipes that are not there were not trained yet: the command goes on with them."
     parts = ["## Where learning has happened", about, *smallest(rows), origin(folder, name), table(rows)]
     return "\n\n".join(parts)
 
