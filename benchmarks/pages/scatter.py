@@ -35,7 +35,7 @@ def text(folder: Path, name: str) -> str:
     about = (
         "PyG uses torch-scatter where it is installed. Forward and backward pass of two layers of 128 channels on a "
         "generated graph, and the message of a contrastive layer; the best of some steps, in a process each. It gains "
-        "nothing on a CPU, so that nothing here asks for it; the layer on 1,024 pairs takes 11 or 48 ms from one process to the next, with "
-        "it and without, of which the faster is shown."
+        "nothing on a CPU, so that nothing here asks for it; the layer on 1,024 pairs takes 11 or 48 ms from one "
+        "process to the next, with it and without, of which the faster is shown."
     )
     return "\n\n".join(["## With and without torch-scatter", about, origin(folder, name), "\n".join(lines)])
