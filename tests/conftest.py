@@ -49,13 +49,19 @@ def nothing_said(monkeypatch):
     monkeypatch.setattr("gnnclr.ops.notice._once", set())
 
 
-@pytest.fixture
-def one_thread():
-    """One thread of torch: sums in another order round otherwise, and small things gain nothing from several."""
+@pytest.fixture(autouse=True)
+def same_threads():
+    """What a test says of threads of torch ends with it: sums in another order round otherwise."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     yield
-    torch.set_num_threads(threads)
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def one_thread(same_threads):
+    """One thread of torch: small things gain nothing from several."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture
