@@ -15,11 +15,12 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import torch
+from jsonargparse import Namespace
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2.functional import to_pil_image
@@ -32,16 +33,16 @@ from benchmarks.pages.beside_lightly import beside_lightly_records
 from gnnclr.eval import linear_probe
 from gnnclr.train import Run, parse_recipe
 from gnnclr.train.optim import parameter_groups
-from gnnclr.vision import SlimResNet, cifar10
+from gnnclr.vision import cifar10
 from gnnclr.vision.transforms.normalize import CIFAR_MEAN, CIFAR_STD
 
-RECIPE, BATCH, SIZE, TEMPERATURE = "simclr-cifar10-cpu", 256, 24, 0.2
+RECIPE = "simclr-cifar10-cpu"
 #: Threads of torch, and workers of lightly's loader, that are tried.
 SETTINGS = {"gnnclr": [(1, 0), (2, 0)], "lightly": [(1, 1), (1, 2), (2, 1), (2, 2)]}
 #: Shares of the minutes at which features are probed.
 MARKS = (1 / 12, 1 / 6, 1 / 3, 2 / 3, 1.0)
-#: Steps of the warm-up, and those that are timed to choose settings.
-WARM_UP, TIMED = 100, 6
+#: Steps that are timed to choose settings.
+TIMED = 6
 
 
 @dataclass
@@ -50,29 +51,46 @@ class Side:
 
     Args:
         module (torch.nn.Module): What is trained.
+        optimizer (torch.optim.Optimizer): What trains it.
+        warmup (int): Steps over which the learning rate rises.
         loss (callable): The loss of a batch.
         batches (callable): Endless batches.
         features (callable): The features of images.
     """
 
     module: nn.Module
+    optimizer: torch.optim.Optimizer
+    warmup: int
     loss: Callable[[object], Tensor]
     batches: Callable[[], Iterator]
     features: Callable[[Tensor], Tensor]
 
 
+def build(root: str, seed: int) -> Namespace:
+    """The parts of the recipe."""
+    return Run(parse_recipe(RECIPE, [f"--data.root={root}", f"--seed_everything={seed}"]), "runs").build()
+
+
+def endless(loader: Iterable) -> Iterator:
+    """Batches of one epoch after the other."""
+    while True:
+        yield from loader
+
+
 def gnnclr_side(root: str, seed: int, workers: int) -> Side:
-    """The method and the batches of the recipe."""
-    words = [f"--data.root={root}", f"--seed_everything={seed}", f"--data.batch_size={BATCH}"]
-    built = Run(parse_recipe(RECIPE, words), "runs").build()
+    """The method and the batches of the recipe, whose views this process makes."""
+    built = build(root, seed)
     built.data.setup("fit")
     method, loader = built.model.method, built.data.batches()
-
-    def batches() -> Iterator:
-        while True:
-            yield from loader
-
-    return Side(method, lambda batch: method.training_step_loss(batch)[0], batches, method)
+    optimizer = built.model.optimizer(parameter_groups(method))
+    return Side(
+        method,
+        optimizer,
+        built.model.warmup_steps,
+        lambda batch: method.training_step_loss(batch)[0],
+        lambda: endless(loader),
+        method,
+    )
 
 
 class Pictures(Dataset):
@@ -89,31 +107,33 @@ class Pictures(Dataset):
 
 
 def lightly_side(root: str, seed: int, workers: int) -> Side:
-    """The transform, the head and the loss of lightly, at the settings of the recipe."""
+    """The transform, the head and the loss of lightly around the encoder of the recipe, at its settings."""
     from lightly.loss import NTXentLoss
     from lightly.models.modules import SimCLRProjectionHead
     from lightly.transforms import SimCLRTransform
 
-    torch.manual_seed(seed)
+    built = build(root, seed)
+    method = built.model.method
+    encoder, crop = method.encoder, method.views.parts[0]
     colors = {"cj_bright": 0.4, "cj_contrast": 0.4, "cj_sat": 0.4, "cj_hue": 0.1}
     normalize = {"mean": list(CIFAR_MEAN), "std": list(CIFAR_STD)}
-    transform = SimCLRTransform(SIZE, **colors, min_scale=0.2, gaussian_blur=0.0, normalize=normalize)
-    encoder = SlimResNet((48, 96, 192))
-    head, loss = SimCLRProjectionHead(192, 128, 64), NTXentLoss(TEMPERATURE)
-    data = Pictures(cifar10(root).unlabeled, transform)
-    loader = DataLoader(data, BATCH, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0)
+    options = {"min_scale": crop.scale[0], "gaussian_blur": 0.0, "normalize": normalize}
+    transform = SimCLRTransform(crop.size, **colors, **options)
+    layers = [layer for layer in method.projector.modules() if isinstance(layer, nn.Linear)]
+    head = SimCLRProjectionHead(layers[0].in_features, layers[0].out_features, layers[-1].out_features)
+    loss, module = NTXentLoss(float(method.loss.temperature)), nn.ModuleList([encoder, head])
+    options = {"shuffle": True, "drop_last": True, "num_workers": workers, "persistent_workers": workers > 0}
+    loader = DataLoader(Pictures(cifar10(root).unlabeled, transform), built.data.batch_size, **options)
     mean, std = (torch.tensor(x).view(3, 1, 1) for x in (CIFAR_MEAN, CIFAR_STD))
 
-    def batches() -> Iterator:
-        while True:
-            yield from loader
+    def of_batch(views: list[Tensor]) -> Tensor:
+        return loss(*(head(encoder(view)) for view in views))
 
     def features(images: Tensor) -> Tensor:
         return encoder((images.float() / 255 - mean) / std)
 
-    return Side(
-        nn.ModuleList([encoder, head]), lambda views: loss(*(head(encoder(v)) for v in views)), batches, features
-    )
+    optimizer = built.model.optimizer(parameter_groups(module))
+    return Side(module, optimizer, built.model.warmup_steps, of_batch, lambda: endless(loader), features)
 
 
 SIDES: dict[str, Callable[[str, int, int], Side]] = {"gnnclr": gnnclr_side, "lightly": lightly_side}
@@ -124,12 +144,12 @@ def train(
 ) -> float:
     """Trains for some seconds, or steps, and calls ``at_mark`` with the seconds and steps so far, which takes none of
     them; returns the seconds."""
-    optimizer = torch.optim.AdamW(parameter_groups(side.module), 0.003, weight_decay=0.01)
-    spent, marks, start = 0.0, list(marks), time.perf_counter()
+    optimizer, spent, marks = side.optimizer, 0.0, list(marks)
+    full, start = [group["lr"] for group in optimizer.param_groups], time.perf_counter()
     for done, batch in enumerate(side.batches(), start=1):
         share = min(spent / seconds, 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = 0.003 * min(1.0, done / WARM_UP) * (1 + math.cos(math.pi * share)) / 2
+        for group, lr in zip(optimizer.param_groups, full):
+            group["lr"] = lr * min(1.0, done / side.warmup) * (1 + math.cos(math.pi * share)) / 2
         loss = side.loss(batch)
         optimizer.zero_grad()
         loss.backward()
@@ -191,9 +211,8 @@ def main() -> None:
                 continue
             best[name] = best.get(name) or fastest(name, args.root)
             records.put(run(name, seed, args, probing, best[name]))
-    packages = ("torch", "torchvision", "lightly")
-    note_origin(args.out, "beside_lightly", ["benchmarks.images.beside_lightly", *words_of(sys.argv[1:])],
-                environment(torch.get_num_threads(), packages=packages))  # fmt: skip
+    env = environment(torch.get_num_threads(), packages=("torch", "torchvision", "lightly"))
+    note_origin(args.out, "beside_lightly", ["benchmarks.images.beside_lightly", *words_of(sys.argv[1:])], env)
     print(publish("beside_lightly", args.out))
 
 

@@ -21,16 +21,18 @@ class Clock:
 def side(root, seed, workers):
     torch.manual_seed(seed)
     net = nn.Linear(3 * 4 * 4, 5)
-    return beside_lightly.Side(
-        net, lambda x: net(x).square().mean(), lambda: iter(torch.randn(99, 8, 48)), lambda x: net(x.flatten(1))
-    )
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    batches, flat = torch.randn(99, 8, 48), lambda x: net(x.flatten(1))
+    return beside_lightly.Side(net, optimizer, 1, lambda x: net(x).square().mean(), lambda: iter(batches), flat)
 
 
 def test_training_ends_with_its_seconds_and_is_seen_at_its_marks(monkeypatch):
     monkeypatch.setattr(beside_lightly, "time", Clock())
     seen = []
-    spent = beside_lightly.train(side("", 0, 0), 12.0, [0.25, 1.0], lambda share, steps: seen.append((share, steps)))
+    own = side("", 0, 0)
+    spent = beside_lightly.train(own, 12.0, [0.25, 1.0], lambda share, steps: seen.append((share, steps)))
     assert spent == 12.0 and seen == [(0.25, 3), (1.0, 12)]
+    assert 0 < own.optimizer.param_groups[0]["lr"] < 0.002  # the cosine has nearly ended
     assert beside_lightly.train(side("", 0, 0), 1e9, [1.0], None, steps=2) == 2.0
 
 
@@ -60,11 +62,10 @@ def test_runs_are_done_once_and_shown(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.slow
 @pytest.mark.data
-def test_both_sides_take_a_step(monkeypatch):
+def test_both_sides_take_a_step():
     import os
 
     pytest.importorskip("lightly", reason="needs lightly, which the extra 'bench' installs")
-    monkeypatch.setattr(beside_lightly, "BATCH", 16)
     for name, make in beside_lightly.SIDES.items():
         both = make(os.environ["GNNCLR_DATA"], 0, 0)
         assert beside_lightly.train(both, 1e9, [1.0], None, steps=1) > 0, name
