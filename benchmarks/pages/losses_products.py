@@ -30,7 +30,7 @@ def text(folder: Path, name: str) -> str:
     )
     lines = ["| loss | pairs | step | 3 products | ratio |", "|---|---:|---:|---:|---:|"]
     for row in rows:
-        times = [milliseconds(row | {"seconds": row[key]}) for key in ("seconds", "products")]
+        times = [milliseconds(row, column) for column in ("seconds", "products")]
         cells = [FAMILIES[row["loss_name"]], f"{int(row['pairs']):,}", *times, f"**{float(row['ratio']):.2f}**"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n\n".join([f"## {HEADINGS[name]}", about, origin(folder, name), "\n".join(lines)])

@@ -52,9 +52,9 @@ def table(rows: dict[tuple[str, ...], Line]) -> str:
     return "\n".join(lines)
 
 
-def milliseconds(row: Line) -> str:
+def milliseconds(row: Line, column: str = "seconds") -> str:
     """A time."""
-    return f"{float(row['seconds']) * 1e3:,.2f} ms"
+    return f"{float(row[column]) * 1e3:,.2f} ms"
 
 
 def plot(folder: Path, path: Path) -> None:
