@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from gnnclr.ops.tiles import LOG2_E, MEMORY, kept_entries, scaled_product, slices, tile_size
+from gnnclr.ops.tiles import LOG2_E, MEMORY, kept_entries, length, scaled_product, slices, tile_entries, tile_size
 
 
 class OneSideTiles:
@@ -37,7 +37,7 @@ class OneSideTiles:
         self._buffer = q.new_empty(min(self.height, max(1, tile_size(q) // 2)) * self.width)
         self._kept, kept, memory, loan = [], [], None, None
         if keep:
-            entries = q.size(0) * sum(side.stop - side.start for side in self.sides)
+            entries = sum(tile_entries(q.size(0), length(cols)) for cols in self._parts())
             loan = MEMORY.lend(q, entries)
             keep = loan is not None or entries <= kept_entries(q)
             memory = loan.memory if loan is not None else q.new_empty(entries) if keep else None
@@ -87,15 +87,18 @@ class OneSideTiles:
     def _walk(self, memory: Tensor | None) -> Iterator[tuple[slice, slice, Tensor]]:
         """New tiles side by side in ``memory``, or in one place: exponentials, or where they are shifted exponents, to
         the base of two."""
-        place, used = self.q.new_empty(self.height * self.width) if memory is None else memory, 0
+        place, used = self.q.new_empty(tile_entries(self.height, self.width)) if memory is None else memory, 0
         for rows in slices(self.q.size(0), self.height):
-            for side in self.sides:
-                for part in slices(side.stop - side.start, self.width):
-                    cols = slice(side.start + part.start, side.start + part.stop)
-                    e = scaled_product(self.q[rows], self.k[cols], self.scale * LOG2_E, place[used:])
-                    used += 0 if memory is None else e.numel()
-                    self._mask(rows, cols, e)
-                    yield rows, cols, e if self.shifted else e.exp2_()
+            for cols in self._parts():
+                e = scaled_product(self.q[rows], self.k[cols], self.scale * LOG2_E, place[used:])
+                used += 0 if memory is None else tile_entries(length(rows), length(cols))
+                self._mask(rows, cols, e)
+                yield rows, cols, e if self.shifted else e.exp2_()
+
+    def _parts(self) -> Iterator[slice]:
+        """The columns of tiles."""
+        for side in self.sides:
+            yield from slices(side.stop, self.width, side.start)
 
     def _mask(self, rows: slice, cols: slice, e: Tensor) -> None:
         """Makes exponents of excluded pairs minus infinity: here there are none."""

@@ -17,8 +17,12 @@ LOG2_E = math.log2(math.e)
 #: Sums of exponentials in that range, and of those shifted by their maximum, are larger where they are not zero.
 LEAST = 1e-30
 
-#: Where exponentials are kept while it is free: those of 5,500 rows in float32, of 3,800 in float64.
-MEMORY = Workspace(2**26)
+#: Where exponentials are kept while it is free: those of 4,096 keys of as many queries in float32, gaps
+#: included, or of 5,500 rows among themselves; in float64 of 3,800.
+MEMORY = Workspace(65 * 2**20)
+#: Entries that are left out after each row of a tile whose length is a multiple of so many: rows that lie powers of two
+#: apart take each other's place in cache, and products with the transposed tile take a fifth longer.
+GAP, OF_LENGTH = 16, 256
 
 
 def tile_size(x: Tensor) -> int:
@@ -37,9 +41,25 @@ def kept_entries(x: Tensor) -> int:
     return (2**22 if x.device.type == "cpu" else 2**26) * 4 // x.element_size()
 
 
-def slices(n: int, size: int) -> Iterator[slice]:
-    """Consecutive slices of at most ``size`` that cover ``range(n)``."""
-    return (slice(i, min(i + size, n)) for i in range(0, n, size))
+def slices(n: int, size: int, start: int = 0) -> Iterator[slice]:
+    """Consecutive slices of at most ``size`` that cover ``range(start, n)``."""
+    return (slice(i, min(i + size, n)) for i in range(start, n, size))
+
+
+def length(part: slice) -> int:
+    """How many a slice takes."""
+    return part.stop - part.start
+
+
+def tile_entries(height: int, width: int) -> int:
+    """The entries of memory that a tile takes, gaps between its rows included; no tile within it takes more."""
+    return height * (width + GAP)
+
+
+def tile_in(memory: Tensor, height: int, width: int) -> Tensor:
+    """The tile at the beginning of memory [height, width]."""
+    step = width + (0 if width % OF_LENGTH else GAP)
+    return memory[: height * step].view(height, step)[:, :width]
 
 
 class SymmetricTiles:
@@ -63,7 +83,7 @@ class SymmetricTiles:
         self.width: int = max(1, min(4 * self.height, n))  # the products run faster, on two threads by a third
         self._kept, kept, keep = [], [], keep and not value_only()
         if keep:
-            entries = n * (n + self.height) // 2  # of all tiles, at most
+            entries = sum(tile_entries(length(rows), length(cols)) for rows, cols in self._places())
             loan = MEMORY.lend(q, entries)
             keep = loan is not None or entries <= kept_entries(q)
         self.row_sum: Tensor = q.new_zeros(n)
@@ -91,24 +111,28 @@ class SymmetricTiles:
         try:
             kept, _loan = self._kept.pop()
         except IndexError:
-            yield from self._walk(self.q.new_empty(self.height * self.width), side_by_side=False)
+            memory = self.q.new_empty(tile_entries(self.height, self.width))
+            yield from self._walk(memory, side_by_side=False)
         else:
             yield from kept
 
+    def _places(self) -> Iterator[tuple[slice, slice]]:
+        """The rows and columns of the tiles of the upper triangle."""
+        n = self.q.size(0)
+        for rows in slices(n, self.height):
+            for cols in slices(n, self.width, rows.start):
+                if not self.exclusion.covers(rows, cols):
+                    yield rows, cols
+
     def _walk(self, memory: Tensor | None, side_by_side: bool = True) -> Iterator[tuple[slice, slice, Tensor]]:
         """New tiles of the upper triangle, in ``memory`` or, without it, each in memory of its own."""
-        n, used = self.q.size(0), 0
-        for top in range(0, n, self.height):
-            rows = slice(top, min(top + self.height, n))
-            for start in range(top, n, self.width):
-                cols = slice(start, min(start + self.width, n))
-                if self.exclusion.covers(rows, cols):
-                    continue
-                size = (rows.stop - rows.start) * (cols.stop - cols.start)
-                out = self.q.new_empty(size) if memory is None else memory[used:]
-                e = scaled_product(self.q[rows], self.k[cols], self.scale * LOG2_E, out).exp2_()
-                used += size if side_by_side else 0
-                yield rows, cols, self.exclusion.mask_(e, rows, cols, value=0.0)
+        used = 0
+        for rows, cols in self._places():
+            size = tile_entries(length(rows), length(cols))
+            out = self.q.new_empty(size) if memory is None else memory[used:]
+            e = scaled_product(self.q[rows], self.k[cols], self.scale * LOG2_E, out).exp2_()
+            used += size if side_by_side else 0
+            yield rows, cols, self.exclusion.mask_(e, rows, cols, value=0.0)
 
     def add(self, total: Tensor) -> None:
         """Says that each row has further keys, by the sums of their exponentials [n]."""
@@ -174,7 +198,7 @@ class RowTiles:
             return
         size = tile_size(self.q)
         width = 16 * size  # wide tiles: the products run at full speed, and a tile stays at 16 MB
-        buffer = self.q.new_empty(min(size, self.q.size(0)) * min(width, self.k.size(0)))
+        buffer = self.q.new_empty(tile_entries(min(size, self.q.size(0)), min(width, self.k.size(0))))
         for rows in slices(self.q.size(0), size):
             for cols in slices(self.k.size(0), width):
                 if not self.exclusion.covers(rows, cols):
@@ -211,10 +235,9 @@ def scaled_product(q: Tensor, k: Tensor, scale: float | Tensor, out: Tensor) -> 
         q (Tensor): Queries [n, d].
         k (Tensor): Keys [m, d].
         scale (float or Tensor): The factor :math:`\kappa`.
-        out (Tensor): Memory of n·m entries or more [entries].
+        out (Tensor): Memory of :func:`tile_entries` or more [entries].
     """
-    n, m = q.size(0), k.size(0)
-    out = out[: n * m].view(n, m)
+    out = tile_in(out, q.size(0), k.size(0))
     if isinstance(scale, Tensor):
         return torch.mm(q * scale, k.t(), out=out)
     return out.addmm_(q, k.t(), beta=0, alpha=scale)

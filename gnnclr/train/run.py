@@ -107,7 +107,7 @@ class Run:
     def settings(self) -> str:
         """The settings as YAML."""
         # A field that is set to null may have another default.
-        return recipe_parser().dump(self.recipe, skip_unset=False)
+        return recipe_parser().dump(self.recipe, skip_unset=False, skip_validation=True)
 
     @names_fields
     def build(self) -> Namespace:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from gnnclr.ops.tiles import LOG2_E, MEMORY, single_tile, tile_size
+from gnnclr.ops.tiles import LOG2_E, MEMORY, single_tile, tile_entries, tile_in, tile_size
 
 #: What the logarithm of a sum of exponentials over another exponential may be: float32 ends above 88.
 LARGEST = 87.0
@@ -39,8 +39,13 @@ class OneTile:
         self.q: Tensor = q
         self.k: Tensor = k
         height, width = self.q.size(0), self.k.size(0)
-        self._loan = MEMORY.lend(rows, height * width) if height * width > FEW else None
-        memory = rows.new_empty(height, width) if self._loan is None else self._loan.memory.view(height, width)
+        self._loan = None
+        if height * width > FEW:
+            entries = tile_entries(height, width)
+            self._loan = MEMORY.lend(rows, entries)
+            memory = tile_in(rows.new_empty(entries) if self._loan is None else self._loan.memory, height, width)
+        else:
+            memory = rows.new_empty(height, width)
         #: Exponentials, those of one sample zero.
         self.tile: Tensor = memory.addmm_(self.q, self.k.t(), beta=0, alpha=scale * LOG2_E).exp2_()
         #: Those of one sample in the tile; a view.

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from gnnclr.ops.processes.joined_rows import JoinedRows
-from gnnclr.ops.tiles import MEMORY, tile_size
+from gnnclr.ops.tiles import GAP, MEMORY, tile_in, tile_size
 
 
 class SigmoidPairs:
@@ -99,13 +99,13 @@ class SigmoidPairs:
         and memory of their shape."""
         n, m, size = self.a.size(0), self.b.size(0), tile_size(self.a)
         height, width = max(min(size, n), 1), min(2 * size, m)
-        loan = MEMORY.lend(self.a, 2 * height * width)
-        memory = self.a.new_empty(2 * height * width) if loan is None else loan.memory
+        entries = 2 * height * (width + GAP)
+        loan = MEMORY.lend(self.a, entries)
+        memory = self.a.new_empty(entries) if loan is None else loan.memory
         for top in range(0, n, height):
             for left in range(0, m, width):
                 rows, cols = slice(top, min(top + height, n)), slice(left, min(left + width, m))
-                shape = 2, rows.stop - rows.start, cols.stop - cols.start
-                x, other = memory[: 2 * shape[1] * shape[2]].view(shape).unbind()
+                x, other = tile_in(memory, 2 * (rows.stop - top), cols.stop - left).chunk(2)
                 torch.addmm(self.bias, self.scaled[rows], self.b[cols].t(), alpha=self.number, out=x)
                 yield rows, cols, x, x.diagonal(self.first + top - left).neg_(), other
 
