@@ -42,7 +42,7 @@ def gnnclr_in_forks(*arguments):
     need."""
     # Of this module alone: libraries start programs too.
     forks = types.SimpleNamespace(**vars(subprocess) | {"Popen": Worker})
-    pytest.MonkeyPatch().setattr("gnnclr.train.workers.subprocess", forks)
+    pytest.MonkeyPatch().setattr("gnnclr.train.parallel.start.subprocess", forks)
     gnnclr(*arguments)
 
 
@@ -92,8 +92,9 @@ def _run(function, arguments, folder, environment, streams):
 class Worker:
     """What :class:`subprocess.Popen` is for a further process of a training, forked."""
 
-    def __init__(self, command, env, stdin):
+    def __init__(self, command, env, stdin, stdout, stderr, start_new_session):
         assert command == [sys.executable, "-m", "gnnclr.worker"] and stdin == subprocess.PIPE
+        assert stdout is None and stderr is None and not start_new_session
         read, write = os.pipe()
         self._process = multiprocessing.get_context("fork").Process(target=self._work, args=(read, write, env))
         self._process.start()

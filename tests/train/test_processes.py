@@ -131,6 +131,7 @@ def stopped(place, whole):
         for number, run in enumerate(runs):
             if not pids[number] and len(read_metrics(folders[number] / "metrics.csv")) >= 6:
                 pids[number] = [run.pid, *run.workers()]
+                assert not any(map(is_fresh, pids[number])), "a worker was not forked"
                 if number == 0:
                     os.kill(run.pid, signal.SIGTERM)
                 else:
