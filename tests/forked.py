@@ -83,6 +83,8 @@ def _run(function, arguments, folder, environment, streams):
     os.environ.clear()
     os.environ.update(environment)
     warnings.simplefilter("ignore")
+    # Processes that read photos would import all of it anew, each from a server of its own.
+    multiprocessing.set_start_method("fork", force=True)
     # The process that starts tests in parallel has these its own way.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -15,15 +15,17 @@ except ImportError:  # not on Windows: folders are made exclusively there, and n
     fcntl = None
 
 LOCK = ".lock"
+#: The files by which this process holds folders.
+_held: set[int] = set()
 
 
 @contextmanager
 def claim_folder(folder: str | Path, new: bool = False) -> Iterator[Path]:
     """Makes a folder, unless it exists, and holds it for this process while the block runs.
 
-    The lock is the operating system's (``flock``), which ends with the process, however that ends. Where there is none,
-    as on some network drives, the folder is not locked. A folder that was made for the block and is empty after it is
-    removed.
+    The lock is the operating system's (``flock``), which ends with the process, however that ends; processes that it
+    has forked, such as those that read photos, do not hold it. Where there is none, as on some network drives, the
+    folder is not locked. A folder that was made for the block and is empty after it is removed.
 
     Args:
         folder (str or Path): The folder.
@@ -96,12 +98,27 @@ def _locked(folder: Path) -> Iterator[None]:
     if descriptor is None:
         yield
         return
+    _held.add(descriptor)
     try:
         yield
     finally:
+        if descriptor in _held:
+            _held.remove(descriptor)
+            with suppress(OSError):
+                os.unlink(folder / LOCK)
+            os.close(descriptor)
+
+
+def _let_go() -> None:
+    """Closes the files of the process that has forked this one, which alone holds its folders: a lock lives as long as
+    one of them is open, and processes that read outlive one that was killed by seconds."""
+    while _held:
         with suppress(OSError):
-            os.unlink(folder / LOCK)
-        os.close(descriptor)
+            os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def _lock(folder: Path) -> int | None:

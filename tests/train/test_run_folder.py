@@ -61,6 +61,26 @@ with claim_folder({str(tmp_path)!r}):
         assert sorted(os.listdir(tmp_path)) == [".lock", "mine.part"]
 
 
+def test_processes_that_a_killed_one_has_forked_hold_nothing(tmp_path):
+    """As those that read photos, which notice after seconds that nobody takes them any more."""
+    code = f"""
+import multiprocessing, os, signal, time
+from gnnclr.train.run_folder import claim_folder
+with claim_folder({str(tmp_path)!r}):
+    reader = multiprocessing.Process(target=time.sleep, args=(60,))
+    reader.start()
+    open({str(tmp_path / "reader")!r}, "w").write(str(reader.pid))
+    time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    forked.Forked(forked.code, code).finish(-signal.SIGKILL)
+    reader = int((tmp_path / "reader").read_text())
+    os.kill(reader, 0)  # it is there
+    with claim_folder(tmp_path) as folder:
+        os.kill(reader, signal.SIGKILL)
+        assert folder == tmp_path
+
+
 def test_what_writes_into_a_folder_in_use_is_refused(small_graph, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = Run(small_graph, tmp_path / "run")
