@@ -28,7 +28,7 @@ from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.common.memory import watch_peak
 from benchmarks.common.traffic import Traffic
 from benchmarks.pages import publish
-from benchmarks.pages.distributed import OURS, SUMMED, WIDTH, distributed_records
+from benchmarks.pages.distributed import OURS, WHOLE, WIDTH, distributed_records
 
 PACKAGES = ("torch", "gnnclr", "lightly")
 #: Numbers of processes.
@@ -99,7 +99,7 @@ def cells(world: int, sizes: list[int]) -> list[tuple[str, str, int]]:
         for family, names in METHODS.items()
         for n in sizes
         for name in names
-        if (n <= MATRICES or name in (OURS, SUMMED)) and (world > 1 or name != SUMMED)
+        if (n <= MATRICES or name in (OURS, WHOLE)) and (world > 1 or name != WHOLE)
     ]
 
 

@@ -8,13 +8,13 @@ from torch import Tensor
 from torch.distributed.nn.functional import all_gather
 from torch.nn.functional import cross_entropy, normalize
 
-from benchmarks.pages.distributed import LIGHTLY, OPEN_CLIP, OURS, SUMMED
+from benchmarks.pages.distributed import LIGHTLY, OPEN_CLIP, OURS, WHOLE
 from gnnclr.losses import CLIPLoss, InfoNCELoss, NTXentLoss
 
 TEMPERATURE = 0.1
 LOSSES = {"nt_xent": NTXentLoss, "info_nce": InfoNCELoss, "clip": CLIPLoss}
 #: The methods of each loss.
-METHODS = {"nt_xent": [OURS, SUMMED, LIGHTLY], "info_nce": [OURS, SUMMED], "clip": [OURS, SUMMED, OPEN_CLIP]}
+METHODS = {"nt_xent": [OURS, WHOLE, LIGHTLY], "info_nce": [OURS, WHOLE], "clip": [OURS, WHOLE, OPEN_CLIP]}
 
 Step = Callable[[Tensor, Tensor], Tensor]
 
@@ -30,7 +30,7 @@ def distributed_step(family: str, name: str) -> Step:
         return clip_of_gathered_rows
     options = {"learnable": False} if family == "clip" else {}
     loss = LOSSES[family](TEMPERATURE, gather_distributed=several, **options)
-    if name == SUMMED:
+    if name == WHOLE:
         loss.pairing = None
     return loss
 

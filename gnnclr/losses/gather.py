@@ -2,28 +2,24 @@
 
 from typing import Any
 
-import torch.distributed as dist
 from torch import Tensor
 from torch.autograd import Function
 
 from gnnclr.ops.no_double_backward import no_double_backward
-from gnnclr.ops.processes.gather_rows import gather_rows
+from gnnclr.ops.processes.gather_rows import bring_home, gather_rows
 
 
 class _Gather(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, sizes: list[int]) -> Tensor:
-        ctx.sizes, ctx.rank = sizes, dist.get_rank()
+        ctx.sizes = sizes
         return gather_rows(x, sizes)
 
     @staticmethod
     @no_double_backward
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         # Every process has a loss that depends on these rows: their gradient is the sum over processes.
-        grad = grad.contiguous()
-        dist.all_reduce(grad)
-        start = sum(ctx.sizes[: ctx.rank])
-        return grad[start : start + ctx.sizes[ctx.rank]], None
+        return bring_home(grad, ctx.sizes), None
 
 
 def gather(x: Tensor, sizes: list[int]) -> Tensor:

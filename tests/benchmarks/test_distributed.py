@@ -6,7 +6,7 @@ import torch
 from benchmarks.common.distributed_steps import METHODS, distributed_step
 from benchmarks.distributed import WIDTH, cells, measure
 from benchmarks.pages import section
-from benchmarks.pages.distributed import OURS, SUMMED, distributed_records
+from benchmarks.pages.distributed import OURS, WHOLE, distributed_records
 
 
 @pytest.mark.parametrize("family", METHODS)
@@ -30,5 +30,5 @@ def test_page(tmp_path):
 
 def test_what_holds_matrices_is_left_out():
     large = {(family, name) for family, name, _ in cells(2, [8192])}
-    assert ("nt_xent", SUMMED) in large and ("nt_xent", "lightly") not in large
-    assert SUMMED not in {name for _, name, _ in cells(1, [256])}
+    assert ("nt_xent", WHOLE) in large and ("nt_xent", "lightly") not in large
+    assert WHOLE not in {name for _, name, _ in cells(1, [256])}

@@ -5,7 +5,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from gnnclr.ops.one_side_tiles import OneSideTiles
-from gnnclr.ops.processes.gather_rows import gather_rows
+from gnnclr.ops.processes.gather_rows import bring_home, gather_rows
 from gnnclr.ops.tiles import slices
 from gnnclr.ops.unit_rows import bring_to_unit
 
@@ -63,7 +63,4 @@ class JoinedRows:
         Args:
             gradient (Tensor): This process's gradient by the rows of all [N, d].
         """
-        n, world = self.own.stop - self.own.start, len(self.sizes)
-        parts = gradient.new_empty(world * n, gradient.size(1))
-        dist.all_to_all_single(parts, gradient, [n] * world, self.sizes)
-        return parts.view(world, n, -1).sum(dim=0) if n else parts
+        return bring_home(gradient, self.sizes)
