@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2.functional import to_pil_image
 
-from benchmarks.common import add_out, add_root
+from benchmarks.common import add_out, add_root, add_seeds
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.images.probing import Probing
 from benchmarks.pages import publish
@@ -199,7 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_root(parser)
     parser.add_argument("--minutes", type=float, default=12.0)
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N-1")
+    add_seeds(parser, 3)
     add_out(parser)
     args = parser.parse_args()
 

@@ -1,7 +1,9 @@
+import argparse
 import math
 
 import pytest
 
+from benchmarks.common import add_device, add_out, add_root, add_seeds, add_threads
 from benchmarks.common.machine import environment, note_origin, origin, words_of
 from benchmarks.common.paired import gain
 from benchmarks.common.records import Records, latest, numbers, runs
@@ -46,3 +48,18 @@ def test_origin_says_how_a_result_was_measured(tmp_path):
     text = origin(tmp_path, "x")
     assert text.startswith("`python -m benchmarks.x --seeds 3`; cpu ") and "threads 2, python 3." in text
     assert "date 20" in text and "not known" in origin(tmp_path, "y")
+
+
+def test_options_that_benchmarks_share(monkeypatch):
+    monkeypatch.setenv("GNNCLR_DATA", "there")
+    parser = argparse.ArgumentParser()
+    for add in (add_root, add_out, add_threads, add_device):
+        add(parser)
+    add_seeds(parser, 3)
+    args = parser.parse_args([])
+    assert (args.root, args.out.name, args.threads, args.device, args.seeds) == ("there", "results", 1, "cpu", 3)
+    assert parser.parse_args(["--seeds", "2", "--threads=4"]).seeds == 2
+    for default, said in ((2, "default: 2"), (None, "default: its own")):
+        other = argparse.ArgumentParser()
+        add_threads(other, default)
+        assert other.parse_args([]).threads == default and said in other.format_help()
