@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 from scipy.stats import quantile_test
 
-from benchmarks.common import add_out
+from benchmarks.common import add_out, add_threads
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.pages import publish
 from benchmarks.pages.hot_path import hot_path_records
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, nargs="+", default=[256, 1024, 8192])
     parser.add_argument("--losses", nargs="+", default=["NT-Xent"], choices=[*LOSSES, "all"])
     parser.add_argument("--turns", type=int, default=15, help="of each version; default: 15")
-    parser.add_argument("--threads", type=int, default=1)
+    add_threads(parser)
     add_out(parser)
     args = parser.parse_args()
     names = list(LOSSES) if "all" in args.losses else args.losses

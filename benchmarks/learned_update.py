@@ -19,7 +19,7 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor
 
-from benchmarks.common import add_out
+from benchmarks.common import add_out, add_seeds
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.pages import publish
 from benchmarks.pages.learned_update import LEARNED, METHODS, MOMENTUM, ROUNDS, SHAPES, learned_records
@@ -123,7 +123,7 @@ def row(nodes: int, d: int, method: str, seed: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
+    add_seeds(parser, 3)
     add_out(parser)
     args = parser.parse_args()
     if args.seeds < 2:

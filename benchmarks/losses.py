@@ -22,7 +22,7 @@ import time
 
 import torch
 
-from benchmarks.common import add_out
+from benchmarks.common import add_out, add_threads
 from benchmarks.common.cells import measure_alone
 from benchmarks.common.host_cost import count_frames, count_kernels
 from benchmarks.common.loss_steps import STEPS, products
@@ -251,7 +251,7 @@ def main():
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--pairs", type=int, nargs="+", help="default: sizes that suit the device and the part")
     parser.add_argument("--losses", nargs="+", choices=list(METHODS), default=list(METHODS))
-    parser.add_argument("--threads", type=int, default=1)
+    add_threads(parser)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     add_out(parser)
     parser.add_argument("--cell", nargs=3, help=argparse.SUPPRESS)

@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.common import add_out
+from benchmarks.common import add_out, add_seeds
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.pages import publish
 from benchmarks.pages.mini_batches import ALL, BATCHES, FIXED, FULL, OSGD, RANDOM, SC, batches_records
@@ -176,7 +176,7 @@ def pixels() -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
+    add_seeds(parser, 3)
     add_out(parser)
     args = parser.parse_args()
     if args.seeds < 2:

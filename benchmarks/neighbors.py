@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.common import add_out
+from benchmarks.common import add_out, add_threads
 from benchmarks.common.cells import measure_alone
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.common.memory import watch_peak
@@ -78,7 +78,7 @@ def _graph(x: Tensor, kind: str, backend: str, queries: Tensor) -> tuple[float, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[2000, 10_000, 50_000, 200_000])
-    parser.add_argument("--threads", type=int, default=2)
+    add_threads(parser, 2)
     parser.add_argument("--repeats", type=int, default=2, help="the fastest of so many counts")
     add_out(parser)
     parser.add_argument("--cell", nargs=2, help=argparse.SUPPRESS)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import torch
 
-from benchmarks.common import add_out
+from benchmarks.common import add_out, add_threads
 from benchmarks.common.cells import measure_alone
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.pages import publish
@@ -70,7 +70,7 @@ def cell(model: str, size: str, with_it: bool, threads: int) -> dict[str, float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=1)
+    add_threads(parser)
     parser.add_argument("--turns", type=int, default=2)
     add_out(parser)
     parser.add_argument("--cell", nargs=3, help=argparse.SUPPRESS)

@@ -3,63 +3,57 @@
     python -m benchmarks.views
     python -m benchmarks.views --seconds 10 --batch 512
 
-Every pipeline makes the same views: a random resized crop, a flip, jitter of .4/.4/.4/.1 at p = .8, grayscale at
-p = .2, normalization. All start from images in memory: a uint8 tensor for gnnclr and torchvision, PIL images for
-lightly, which takes nothing else. Peers that are not installed are left out.
+Every pipeline makes the same views, at the settings that BatchViews has by default: a random resized crop, a flip,
+color jitter, grayscale, normalization. All start from images in memory: a uint8 tensor for gnnclr and torchvision, PIL
+images for lightly, which takes nothing else. Peers that are not installed are left out.
 """
 
 import argparse
+import inspect
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torchvision.transforms import v2
 from torchvision.transforms.v2.functional import to_pil_image
 
 from benchmarks.common import add_out
+from benchmarks.common.lightly_views import lightly_views
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.pages import publish
 from benchmarks.pages.views import views_records
 from gnnclr.vision import BatchViews
-from gnnclr.vision.transforms.normalize import CIFAR_MEAN, CIFAR_STD
 
 PACKAGES = ("torch", "torchvision", "lightly")
+#: The arguments of BatchViews, all but the size at their defaults.
+SETTINGS: dict[str, Any] = {name: p.default for name, p in inspect.signature(BatchViews).parameters.items()}
+SETTINGS["size"] = 32
 
 
 def batch_views(images: torch.Tensor, hue: str) -> Callable[[], int]:
-    views = BatchViews(32, hue=hue)
+    views = BatchViews(**SETTINGS | {"hue": hue})
     return lambda: sum(len(view) for view in views(images))
 
 
 def torchvision_views(images: torch.Tensor) -> Callable[[], int]:
     transform = v2.Compose(
         [
-            v2.RandomResizedCrop(32, scale=(0.2, 1.0), antialias=True),
-            v2.RandomHorizontalFlip(),
-            v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
-            v2.RandomGrayscale(0.2),
+            v2.RandomResizedCrop(SETTINGS["size"], SETTINGS["scale"], SETTINGS["ratio"], antialias=True),
+            v2.RandomHorizontalFlip(SETTINGS["flip"]),
+            v2.RandomApply([v2.ColorJitter(*SETTINGS["jitter"])], SETTINGS["jitter_p"]),
+            v2.RandomGrayscale(SETTINGS["grayscale_p"]),
             v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(CIFAR_MEAN, CIFAR_STD),
+            v2.Normalize(SETTINGS["mean"], SETTINGS["std"]),
         ]
     )
     return lambda: len(torch.stack([transform(image) for _ in range(2) for image in images]))
 
 
-def lightly_views(images: torch.Tensor) -> Callable[[], int]:
-    from lightly.transforms import SimCLRTransform
-
-    transform = SimCLRTransform(
-        input_size=32,
-        cj_bright=0.4,
-        cj_contrast=0.4,
-        cj_sat=0.4,
-        cj_hue=0.1,
-        min_scale=0.2,
-        gaussian_blur=0.0,
-        normalize={"mean": list(CIFAR_MEAN), "std": list(CIFAR_STD)},
-    )
+def per_picture(images: torch.Tensor) -> Callable[[], int]:
+    transform = lightly_views(SETTINGS)
     pictures = [to_pil_image(image) for image in images]
 
     def run() -> int:
@@ -73,7 +67,7 @@ PIPELINES: dict[str, Callable[[torch.Tensor], Callable[[], int]]] = {
     "gnnclr, hue='yiq' (one color matrix)": lambda images: batch_views(images, "yiq"),
     "gnnclr, hue='hsv' (exact, default)": lambda images: batch_views(images, "hsv"),
     "torchvision v2, per image": torchvision_views,
-    "lightly, per PIL image": lightly_views,
+    "lightly, per PIL image": per_picture,
 }
 
 

@@ -18,3 +18,18 @@ def add_root(parser: argparse.ArgumentParser) -> None:
 def add_out(parser: argparse.ArgumentParser) -> None:
     """Adds the option ``--out``, the folder of results."""
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of results (default: benchmarks/results)")
+
+
+def add_seeds(parser: argparse.ArgumentParser, default: int) -> None:
+    """Adds the option ``--seeds``, how many there are."""
+    parser.add_argument("--seeds", type=int, default=default, help=f"seeds 0 to N-1 (default: {default})")
+
+
+def add_threads(parser: argparse.ArgumentParser, default: int | None = 1) -> None:
+    """Adds the option ``--threads``; ``None`` leaves them to torch."""
+    parser.add_argument("--threads", type=int, default=default, help=f"of torch (default: {default or 'its own'})")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Adds the option ``--device``, where encoders are trained."""
+    parser.add_argument("--device", default="cpu", help="where encoders are trained (default: cpu)")

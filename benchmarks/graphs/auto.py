@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from benchmarks.common import add_out, add_root
+from benchmarks.common import add_out, add_root, add_seeds
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.common.recipes import Settings
 from benchmarks.graphs.auto_criteria import measure_criteria
@@ -139,7 +139,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
     p.add_argument("--protocol", choices=("random", "public"), default="random")
     p.add_argument("--methods", nargs="*", choices=METHODS, default=METHODS)
-    p.add_argument("--seeds", type=int, default=5, help="seeds 0 to N-1")
+    add_seeds(p, 5)
     p.add_argument("--max-time", default="00:00:20:00", help="the most time of a training (default: 20 minutes)")
     p.add_argument("--cells", nargs="*", choices=FEATURES, default=FEATURES, help="features of rows without training")
     p.add_argument("--criteria", action="store_true", help="scores of cells that need no labels, and nothing else")

@@ -24,7 +24,7 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.transforms import Compose
 
-from benchmarks.common import RESULTS, add_out, add_root
+from benchmarks.common import RESULTS, add_device, add_out, add_root, add_threads
 from benchmarks.common.machine import environment, note_origin
 from benchmarks.common.recipes import Settings, check_overrides, parse_overrides
 from benchmarks.graphs.community_rules import DEBIASED, FEATURES, LEARNED, PLAIN, RULES, STRATIFIED
@@ -123,8 +123,8 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", choices=list(COMMUNITIES), default=["cora", "citeseer"])
     parser.add_argument("--rules", nargs="+", choices=list(RULES), default=list(RULES), metavar="RULE")
     parser.add_argument("--seeds", type=int, default=5, help=f"seeds {FIRST_SEED} to {FIRST_SEED - 1}+N")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu", help="where encoders are trained (default: cpu)")
+    add_threads(parser)
+    add_device(parser)
     add_out(parser)
     args = parse_overrides(parser, None)
     chosen = changed({name: COMMUNITIES[name] for name in args.datasets}, args.overrides)

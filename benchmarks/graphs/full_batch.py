@@ -18,7 +18,7 @@ from collections.abc import Callable
 import torch
 from torch_geometric.data import Data
 
-from benchmarks.common import add_out, add_root
+from benchmarks.common import add_out, add_root, add_threads
 from benchmarks.common.cells import measure_alone
 from benchmarks.common.machine import environment, note_origin
 from benchmarks.common.memory import watch_peak
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", default=["pubmed", "physics"])
     parser.add_argument("--rules", nargs="+", choices=list(RULES), default=list(RULES), metavar="RULE")
     parser.add_argument("--checkpointed", action="store_true", help="compute the layers again in the backward pass")
-    parser.add_argument("--threads", type=int, default=2)
+    add_threads(parser, 2)
     add_out(parser)
     parser.add_argument("--cell", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.common import add_out, add_root
+from benchmarks.common import add_out, add_root, add_seeds
 from benchmarks.common.machine import environment, note_origin
 from benchmarks.common.memory import process_peak
 from benchmarks.graphs.grace_recipes import FULL_BATCH, build
@@ -62,7 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_root(parser)
     parser.add_argument("--datasets", nargs="+", default=list(FULL_BATCH), choices=list(FULL_BATCH))
-    parser.add_argument("--seeds", type=int, default=5)
+    add_seeds(parser, 5)
     add_out(parser)
     args = parser.parse_args()
     if len(args.datasets) > 1:

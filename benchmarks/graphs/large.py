@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from benchmarks.common import add_out
+from benchmarks.common import add_out, add_threads
 from benchmarks.common.cells import measure_alone
 from benchmarks.common.machine import environment, words_of
 from benchmarks.common.memory import watch_peak
@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=4, help="cached views of the MLP")
     parser.add_argument("--resolution", type=float, default=1.0, help="of Louvain")
     parser.add_argument("--exact-nodes", type=int, default=8192, help="most nodes of a full batch that is run")
-    parser.add_argument("--threads", type=int, default=1)
+    add_threads(parser)
     parser.add_argument("--seed", type=int, default=0)
     add_out(parser)
     parser.add_argument("--cell", choices=list(ROUTES), help=argparse.SUPPRESS)

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.common import add_out, add_root
+from benchmarks.common import add_device, add_out, add_root, add_threads
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.common.recipes import check_overrides, parse_overrides
 from benchmarks.graphs.bench import FIRST_SEARCH_SEED, Bench
@@ -77,8 +77,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--search-seeds", type=int, default=3, help="seeds of each setting of a search (default: 3)")
     work = "folder of trainings that are not done (default: runs/benchmark-methods)"
     p.add_argument("--work", type=Path, default=Path("runs/benchmark-methods"), help=work)
-    p.add_argument("--device", default="cpu", help="where methods are trained (default: cpu)")
-    p.add_argument("--threads", type=int, help="threads of torch (default: its own)")
+    add_device(p)
+    add_threads(p, None)
     return p
 
 

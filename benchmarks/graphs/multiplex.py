@@ -18,7 +18,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from benchmarks.common import add_out, add_root
+from benchmarks.common import add_device, add_out, add_root, add_seeds, add_threads
 from benchmarks.common.machine import environment, note_origin
 from benchmarks.common.recipes import Settings, override, part
 from benchmarks.graphs.grace_recipes import METHOD
@@ -95,10 +95,10 @@ def main() -> None:
     add_root(parser)
     parser.add_argument("--rows", nargs="+", choices=[*FEATURES, *METHODS], default=[*FEATURES, *METHODS])
     parser.add_argument("--labels-per-class", type=int, choices=(20, 40, 60), default=20)
-    parser.add_argument("--seeds", type=int, default=5, help="seeds 0 to N-1")
+    add_seeds(parser, 5)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--device", default="cpu", help="where methods are trained (default: cpu)")
-    parser.add_argument("--threads", type=int, default=1)
+    add_device(parser)
+    add_threads(parser)
     add_out(parser)
     args = parser.parse_args()
     if min(args.seeds, args.epochs) < 1:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.common import add_out, add_root
+from benchmarks.common import add_out, add_root, add_seeds
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.common.recipes import Settings, settings_hash
 from benchmarks.pages import publish
@@ -78,7 +78,7 @@ def main() -> None:
     add_root(parser)
     add_out(parser)
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, ... (default: 3)")
+    add_seeds(parser, 3)
     parser.add_argument("--search", action="store_true", help="choose the number of neighbors instead")
     args = parser.parse_args()
     torch.set_num_threads(1)

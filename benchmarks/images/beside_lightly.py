@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from jsonargparse import Namespace
@@ -25,7 +26,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2.functional import to_pil_image
 
-from benchmarks.common import add_out, add_root
+from benchmarks.common import add_out, add_root, add_seeds
+from benchmarks.common.lightly_views import lightly_views
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.images.probing import Probing
 from benchmarks.pages import publish
@@ -34,7 +36,6 @@ from gnnclr.eval import linear_probe
 from gnnclr.train import Run, parse_recipe
 from gnnclr.train.optim import parameter_groups
 from gnnclr.vision import cifar10
-from gnnclr.vision.transforms.normalize import CIFAR_MEAN, CIFAR_STD
 
 RECIPE = "simclr-cifar10-cpu"
 #: Threads of torch, and workers of lightly's loader, that are tried.
@@ -66,9 +67,11 @@ class Side:
     features: Callable[[Tensor], Tensor]
 
 
-def build(root: str, seed: int) -> Namespace:
-    """The parts of the recipe."""
-    return Run(parse_recipe(RECIPE, [f"--data.root={root}", f"--seed_everything={seed}"]), "runs").build()
+def build(root: str, seed: int) -> tuple[Namespace, dict[str, Any]]:
+    """The parts of the recipe, and the settings of its views."""
+    run = Run(parse_recipe(RECIPE, [f"--data.root={root}", f"--seed_everything={seed}"]), "runs")
+    built = run.build()
+    return built, vars(run.recipe.model.method.init_args.views.init_args)
 
 
 def endless(loader: Iterable) -> Iterator:
@@ -79,7 +82,7 @@ def endless(loader: Iterable) -> Iterator:
 
 def gnnclr_side(root: str, seed: int, workers: int) -> Side:
     """The method and the batches of the recipe, whose views this process makes."""
-    built = build(root, seed)
+    built, _ = build(root, seed)
     built.data.setup("fit")
     method, loader = built.model.method, built.data.batches()
     optimizer = built.model.optimizer(parameter_groups(method))
@@ -110,21 +113,16 @@ def lightly_side(root: str, seed: int, workers: int) -> Side:
     """The transform, the head and the loss of lightly around the encoder of the recipe, at its settings."""
     from lightly.loss import NTXentLoss
     from lightly.models.modules import SimCLRProjectionHead
-    from lightly.transforms import SimCLRTransform
 
-    built = build(root, seed)
-    method = built.model.method
-    encoder, crop = method.encoder, method.views.parts[0]
-    colors = {"cj_bright": 0.4, "cj_contrast": 0.4, "cj_sat": 0.4, "cj_hue": 0.1}
-    normalize = {"mean": list(CIFAR_MEAN), "std": list(CIFAR_STD)}
-    options = {"min_scale": crop.scale[0], "gaussian_blur": 0.0, "normalize": normalize}
-    transform = SimCLRTransform(crop.size, **colors, **options)
+    built, views = build(root, seed)
+    method, transform = built.model.method, lightly_views(views)
+    encoder = method.encoder
     layers = [layer for layer in method.projector.modules() if isinstance(layer, nn.Linear)]
     head = SimCLRProjectionHead(layers[0].in_features, layers[0].out_features, layers[-1].out_features)
     loss, module = NTXentLoss(float(method.loss.temperature)), nn.ModuleList([encoder, head])
     options = {"shuffle": True, "drop_last": True, "num_workers": workers, "persistent_workers": workers > 0}
     loader = DataLoader(Pictures(cifar10(root).unlabeled, transform), built.data.batch_size, **options)
-    mean, std = (torch.tensor(x).view(3, 1, 1) for x in (CIFAR_MEAN, CIFAR_STD))
+    mean, std = (torch.tensor(views[name]).view(3, 1, 1) for name in ("mean", "std"))
 
     def of_batch(views: list[Tensor]) -> Tensor:
         return loss(*(head(encoder(view)) for view in views))
@@ -199,7 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_root(parser)
     parser.add_argument("--minutes", type=float, default=12.0)
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N-1")
+    add_seeds(parser, 3)
     add_out(parser)
     args = parser.parse_args()
 

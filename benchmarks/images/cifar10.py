@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.common import add_out, add_root
+from benchmarks.common import add_out, add_root, add_seeds, add_threads
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.common.recipes import Settings
 from benchmarks.pages import publish
@@ -59,9 +59,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_root(parser)
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS), metavar="ROW")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N-1")
+    add_seeds(parser, 3)
     parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=2)
+    add_threads(parser, 2)
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmarks/cifar10"), help="folder of checkpoints")
     add_out(parser)
     args = parser.parse_args()

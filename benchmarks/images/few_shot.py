@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.common import add_out
+from benchmarks.common import add_out, add_seeds, add_threads
 from benchmarks.common.machine import environment, note_origin
 from benchmarks.common.recipes import Settings, override
 from benchmarks.pages import publish
@@ -38,11 +38,11 @@ def measure(chosen: Settings, seed: int, args: argparse.Namespace) -> dict[str, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N-1")
+    add_seeds(parser, 3)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--ways", type=int, default=4)
     parser.add_argument("--episodes", type=int, default=1000)
-    parser.add_argument("--threads", type=int, default=1)
+    add_threads(parser)
     add_out(parser)
     args = parser.parse_args()
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import torch
 
-from benchmarks.common import add_out, add_root
+from benchmarks.common import add_out, add_root, add_seeds, add_threads
 from benchmarks.common.machine import environment, note_origin
 from benchmarks.common.recipes import Settings
 from benchmarks.common.records import Records
@@ -125,10 +125,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_root(parser)
     parser.add_argument("--objectives", nargs="+", choices=objectives(), default=objectives(), metavar="NAME")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N-1")
+    add_seeds(parser, 3)
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--threads", type=int, default=1)
+    add_threads(parser)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="bfloat16", help="of the encoder")
     add_out(parser)
     args = parser.parse_args()

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from benchmarks.common import add_out
+from benchmarks.common import add_out, add_seeds, add_threads
 from benchmarks.common.machine import environment, note_origin
 from benchmarks.common.recipes import Settings
 from benchmarks.images.training import train
@@ -50,9 +50,9 @@ def judge(
         epochs (int, optional): The epochs that are trained unless the command says others. (default: ``10``)
     """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N-1")
+    add_seeds(parser, 3)
     parser.add_argument("--epochs", type=int, default=epochs)
-    parser.add_argument("--threads", type=int, default=1)
+    add_threads(parser)
     add_out(parser)
     args = parser.parse_args()
 

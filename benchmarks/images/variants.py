@@ -16,7 +16,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from benchmarks.common import add_out, add_root
+from benchmarks.common import add_out, add_root, add_seeds, add_threads
 from benchmarks.common.machine import environment, note_origin
 from benchmarks.common.recipes import Settings, override
 from benchmarks.images.objectives_settings import SMALL, WIDTHS
@@ -81,10 +81,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_root(parser)
     parser.add_argument("--variants", nargs="+", choices=list(known), default=list(known), metavar="NAME")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to N-1")
+    add_seeds(parser, 3)
     parser.add_argument("--images", type=int, default=10_240, help="training images")
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--threads", type=int, default=1)
+    add_threads(parser)
     add_out(parser)
     args = parser.parse_args()
 

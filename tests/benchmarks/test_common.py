@@ -1,7 +1,10 @@
+import argparse
 import math
 
 import pytest
 
+from benchmarks.common import add_device, add_out, add_root, add_seeds, add_threads
+from benchmarks.common.lightly_views import lightly_views
 from benchmarks.common.machine import environment, note_origin, origin, words_of
 from benchmarks.common.paired import gain
 from benchmarks.common.records import Records, latest, numbers, runs
@@ -46,3 +49,38 @@ def test_origin_says_how_a_result_was_measured(tmp_path):
     text = origin(tmp_path, "x")
     assert text.startswith("`python -m benchmarks.x --seeds 3`; cpu ") and "threads 2, python 3." in text
     assert "date 20" in text and "not known" in origin(tmp_path, "y")
+
+
+def test_options_that_benchmarks_share(monkeypatch):
+    monkeypatch.setenv("GNNCLR_DATA", "there")
+    parser = argparse.ArgumentParser()
+    for add in (add_root, add_out, add_threads, add_device):
+        add(parser)
+    add_seeds(parser, 3)
+    args = parser.parse_args([])
+    assert (args.root, args.out.name, args.threads, args.device, args.seeds) == ("there", "results", 1, "cpu", 3)
+    assert parser.parse_args(["--seeds", "2", "--threads=4"]).seeds == 2
+    for default, said in ((2, "default: 2"), (None, "default: its own")):
+        other = argparse.ArgumentParser()
+        add_threads(other, default)
+        assert other.parse_args([]).threads == default and said in other.format_help()
+
+
+def test_views_of_lightly_have_the_settings_of_ours():
+    pytest.importorskip("lightly", reason="needs lightly, which the extra 'bench' installs")
+    settings = {"size": 24, "scale": (0.3, 1.0), "flip": 0.25, "jitter": (0.4, 0.3, 0.2, 0.1), "jitter_p": 0.7}
+    settings |= {"grayscale_p": 0.15, "blur_p": 0.35, "mean": (0.1, 0.2, 0.3), "std": [0.4, 0.5, 0.6]}
+    one, other = (view.transform.transforms for view in lightly_views(settings).transforms)
+    assert [repr(part) for part in one if "object at" not in repr(part)] == [
+        repr(part) for part in other if "object at" not in repr(part)
+    ]
+    parts = {type(part).__name__: part for part in one}
+    crop, jitter = parts["RandomResizedCrop"], parts["RandomApply"]
+    assert tuple(crop.size) == (24, 24) and crop.scale == (0.3, 1.0) and crop.ratio == pytest.approx((3 / 4, 4 / 3))
+    assert parts["RandomHorizontalFlip"].p == 0.25 and parts["RandomGrayscale"].p == 0.15
+    assert jitter.p == 0.7 and parts["GaussianBlur"].prob == 0.35
+    colors = jitter.transforms[0]
+    assert [colors.brightness, colors.contrast, colors.saturation, colors.hue] == [
+        pytest.approx(bounds) for bounds in ((0.6, 1.4), (0.7, 1.3), (0.8, 1.2), (-0.1, 0.1))
+    ]
+    assert list(parts["Normalize"].mean) == [0.1, 0.2, 0.3] and list(parts["Normalize"].std) == [0.4, 0.5, 0.6]

@@ -11,7 +11,9 @@ from gnnclr.eval import Split
 from gnnclr.graph.weighted_edges import edges_of
 from gnnclr.node.choice.criteria import ByLinks, ByValidation, FeatureCriterion
 from gnnclr.node.datasets.data import check_node_data
-from gnnclr.node.sparse.propagation_blocks import CONCATENATION, blocks_text, check_blocks, propagated_blocks
+from gnnclr.node.sparse.adjacency import as_adjacency
+from gnnclr.node.sparse.propagate import ppr_walk
+from gnnclr.node.sparse.propagation_blocks import CONCATENATION, blocks_text, check_blocks, side_by_side
 
 Blocks = tuple[tuple[float, int], ...]
 #: PPR of five weights and three reaches, and the square of the adjacency matrix.
@@ -75,13 +77,32 @@ def choose_propagation(
     criterion = feature_criterion(data, y, split)
     if isinstance(criterion, str):
         return PropagationChoice(CONCATENATION, criterion, {}, 0.0)
-    x, edges = criterion.graph.x, edges_of(criterion.graph)
-    tried = [CONCATENATION, *((cell,) for cell in cells)]
-    scores = {blocks: criterion.score(propagated_blocks(x, edges, blocks)) for blocks in tried}
+    scores = _scores(criterion, cells)
     error = criterion.error(scores[CONCATENATION])
     best = max(scores, key=scores.get)
     chosen = best if scores[best] > scores[CONCATENATION] + error else CONCATENATION
     return PropagationChoice(chosen, criterion.title, scores, error)
+
+
+def _scores(criterion: FeatureCriterion, cells: Blocks) -> dict[Blocks, float]:
+    """The value of the concatenation, and of each cell. Cells of one alpha are places of one walk, and features are let
+    go once they are scored, but those of which the concatenation is made."""
+    x, edges = criterion.graph.x, edges_of(criterion.graph)
+    adjacency = as_adjacency(edges, x.size(0))
+    reaches: dict[float, list[int]] = {}
+    for alpha, hops in (*cells, *CONCATENATION):
+        reaches.setdefault(alpha, []).append(hops)
+    found: dict[Blocks, float] = {}
+    parts: dict[tuple[float, int], Tensor] = {}
+    for alpha, steps in reaches.items():
+        for hops, h in ppr_walk(x, adjacency, alpha, steps):
+            cell = alpha, hops
+            if cell in cells:
+                found[(cell,)] = criterion.score(h)
+            if cell in CONCATENATION:
+                parts[cell] = h
+    found[CONCATENATION] = criterion.score(side_by_side([parts[cell] for cell in CONCATENATION]))
+    return {blocks: found[blocks] for blocks in (CONCATENATION, *((cell,) for cell in cells))}
 
 
 def feature_criterion(data: Data, y: Tensor | None, split: Split | None) -> FeatureCriterion | str:

@@ -55,10 +55,15 @@ class BlocksMLP(PropagatedMLP):
         self.blocks: tuple[tuple[float, int], ...] = blocks
         #: The propagated features of a graph [n, B F] as they are, remembered.
         self.features: TensorMemo = TensorMemo(self._features)
+        self._memo = TensorMemo(self._centered)
 
     def _features(self, x: Tensor, edge_index: Edges) -> Tensor:
         x = encoder_input(x, self.in_channels, self.mlp.layers[0].weight)
         return propagated_blocks(x, edge_index, self.blocks)
+
+    def _centered(self, x: Tensor, edge_index: Edges) -> Tensor:
+        """As :meth:`propagate`, of features that are remembered: a graph that both are asked of is walked once."""
+        return centered_rows(self.features(x, edge_index))
 
     def propagate(self, x: Tensor, edge_index: Edges) -> Tensor:
         """The propagated features [n, B F], centered and with rows of length one."""

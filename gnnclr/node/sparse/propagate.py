@@ -1,5 +1,7 @@
 """Features propagated over edges."""
 
+from collections.abc import Iterable, Iterator
+
 from torch import Tensor
 
 from gnnclr.graph.weighted_edges import Edges
@@ -49,13 +51,29 @@ def ppr_features(x: Tensor, edge_index: Edges, alpha: float = 0.1, hops: int = 1
     """
     check_probability("alpha", alpha)
     check_count("hops", hops, least=0)
-    adjacency, x = as_adjacency(edge_index, x.size(0)), x.to_dense()
-    h = x
-    for _ in range(hops):
-        h = spmm(adjacency, h)
-        if alpha:
-            h = h.mul_(1 - alpha).add_(x, alpha=alpha) if not h.requires_grad else (1 - alpha) * h + alpha * x
+    *_, (_, h) = ppr_walk(x, edge_index, alpha, [hops])
     return h
+
+
+def ppr_walk(x: Tensor, edge_index: Edges, alpha: float, reaches: Iterable[int]) -> Iterator[tuple[int, Tensor]]:
+    """The features of :func:`ppr_features` after each of some numbers of steps, the fewest first, in one walk. They may
+    be kept, and must not be written into.
+
+    Args:
+        x (Tensor): Features [n, d], dense or sparse CSR.
+        edge_index (Tensor or WeightedEdges): Edges [2, e], or a sparse CSR adjacency matrix used as it is.
+        alpha (float): The weight of the features themselves.
+        reaches (iterable of int): The numbers of steps.
+    """
+    adjacency, x = as_adjacency(edge_index, x.size(0)), x.to_dense()
+    h, done = x, 0
+    for hops in sorted(set(reaches)):
+        for _ in range(hops - done):
+            h = spmm(adjacency, h)
+            if alpha:
+                h = h.mul_(1 - alpha).add_(x, alpha=alpha) if not h.requires_grad else (1 - alpha) * h + alpha * x
+        done = hops
+        yield hops, h
 
 
 def centered_rows(h: Tensor) -> Tensor:

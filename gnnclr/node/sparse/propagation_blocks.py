@@ -35,7 +35,15 @@ def propagated_blocks(x: Tensor, edge_index: Edges, blocks: Sequence[Sequence[An
         - **output:** dense :math:`(n, B F)`
     """
     blocks = check_blocks("blocks", blocks)
-    found = [ppr_features(x, edge_index, alpha, hops) for alpha, hops in blocks]
+    return side_by_side([ppr_features(x, edge_index, alpha, hops) for alpha, hops in blocks])
+
+
+def side_by_side(found: Sequence[Tensor]) -> Tensor:
+    """Propagated features as the blocks of :func:`propagated_blocks`.
+
+    Args:
+        found (sequence of Tensor): Those of each block [n, F].
+    """
     return found[0] if len(found) == 1 else torch.cat([unit_rows(h) for h in found], dim=1)
 
 

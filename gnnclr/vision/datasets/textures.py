@@ -18,7 +18,8 @@ from gnnclr.ops.paths import expand_path
 from gnnclr.vision.datasets.array_cache import cached_array
 from gnnclr.vision.datasets.image_folder import cache_folder
 from gnnclr.vision.datasets.mapped_array import MappedArray
-from gnnclr.vision.photos.decode import MAX_PIXELS
+from gnnclr.vision.photos.contents import contents_key
+from gnnclr.vision.photos.decode import MAX_PIXELS, BrokenPhoto
 from gnnclr.vision.photos.progress import progress
 from gnnclr.vision.photos.reader import read_squares
 from gnnclr.vision.photos.source import PhotoSource
@@ -41,8 +42,10 @@ class Textures:
     missing. The name of the files is a hash of images, transform and seed.
 
     Those of photos are made of what an encoder sees of each where nothing is random, its central square, and stay in
-    one file, of which what a batch needs is read; its name is a hash of names, sizes and times of the photos in place
-    of images.
+    one file, of which what a batch needs is read; its name is a hash of the contents of their files in place of images.
+    So the same photos are found again in another place, and a photo of other contents is another one. Contents are read
+    once: their hashes are kept beside the textures, in ``contents.npy``, while path, size and times of a file are the
+    same.
 
     Args:
         transform (BatchTransform, optional): Makes the textures; its values are kept in eight bits. (default:
@@ -102,9 +105,12 @@ class Textures:
             ValueError: If a photo cannot be read any more.
         """
         read = partial(_squares, source, square, workers=workers, max_pixels=max_pixels)
-        key = source.key() or _hash_of(read(index))
+        try:
+            key = contents_key(source, index.tolist(), self.folder / "contents.npy", max(1, workers))
+        except BrokenPhoto as error:
+            raise _changed(error.name, error.reason) from error
         shape = (len(index), square.channels, square.size, square.size)
-        about = [*self._about(shape), repr(square), key, index.tolist()]
+        about = [*self._about(shape), repr(square), key or _hash_of(read(index))]
         name = hashlib.sha256(json.dumps(about, default=repr).encode()).hexdigest()[:16]
         array = MappedArray(self.folder / f"photos-{name}.npy", shape)
         start, missing = time.perf_counter(), len(index) - array.rows
@@ -171,8 +177,12 @@ def _squares(
 ) -> Iterator[Tensor]:
     for read in read_squares(source, square, index, workers, max_pixels):
         for i, reason in read.broken:
-            raise ValueError(f"'{source.names[i]}' must stay as it was when the run began ({reason})")
+            raise _changed(source.names[i], reason)
         yield read.images
+
+
+def _changed(name: str, reason: str) -> ValueError:
+    return ValueError(f"'{name}' must stay as it was when the run began ({reason})")
 
 
 def _hash_of(parts: Iterable[Tensor]) -> str:

@@ -33,6 +33,7 @@ class BrokenPhoto(ValueError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"'{name}' must be a readable image ({reason})")
+        self.name = name
         self.reason = reason
 
 

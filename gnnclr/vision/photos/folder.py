@@ -113,6 +113,11 @@ class PhotoFolder(PhotoSource):
             digest.update(f"\0{name}\0{sizes[path] if self.is_archive else self._stamp(path)}".encode())
         return digest.hexdigest()
 
+    def place(self, index: int) -> tuple[Path, str]:
+        """The file of a photo; or the archive, and its path there."""
+        path = self._paths[index]
+        return (self.root, path) if self.is_archive else (self.root / path, "")
+
     def _stamp(self, path: str) -> tuple[int, ...]:
         try:
             stat = os.stat(self.root / path)

@@ -91,3 +91,8 @@ class PhotoShards(PhotoSource):
     def key(self) -> str:
         """A text that changes with the names, sizes and times of the shards."""
         return self._key
+
+    def place(self, index: int) -> tuple[Path, str]:
+        """The shard of a photo, and where its contents begin and how long they are."""
+        shard, offset, size = self._places[index].tolist()
+        return self.shards[shard], f"{offset} {size}"

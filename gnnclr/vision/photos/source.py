@@ -42,6 +42,10 @@ class PhotoSource:
         """A text that changes when a photo does, by which what was measured is kept; ``None`` keeps nothing."""
         return None
 
+    def place(self, index: int) -> tuple[Path, str] | None:
+        """The file that holds a photo, and where in it, by which its contents are read once; ``None`` reads pixels."""
+        return None
+
     def take_labels(self, labels: Any) -> None:
         """Sets :attr:`labels` to those of one's own, and :attr:`classes` to their numbers.
 

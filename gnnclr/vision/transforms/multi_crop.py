@@ -31,8 +31,10 @@ class MultiCropViews(Views):
         crops (Sequence[Mapping], optional): The kinds of views: ``count``, how many there are, ``size``, their height
             and width, and ``scale``, the bounds of the crop's share of the area. (default: two of 32×32 with scales
             .4 to 1, and four of 16×16 with .05 to .4, the scales of DINO)
-        options: ``ratio``, ``flip``, ``jitter``, ``jitter_p``, ``grayscale_p``, ``blur_p``, ``mean``, ``std``, ``hue``
-            and ``chunk`` of :class:`BatchViews`.
+        mean (Sequence[float] or float, optional): As in :class:`BatchViews`. (default: CIFAR-10's)
+        std (Sequence[float] or float, optional): As in :class:`BatchViews`. (default: CIFAR-10's)
+        **options (optional): ``ratio``, ``flip``, ``jitter``, ``jitter_p``, ``grayscale_p``, ``blur_p``, ``hue`` and
+            ``chunk`` of :class:`BatchViews`.
 
     Shapes:
         - **input:** images :math:`(B, C, H, W)`, ``uint8`` or floating point in :math:`[0, 1]`; or the crops of photos,
@@ -48,27 +50,20 @@ class MultiCropViews(Views):
     def __init__(
         self,
         crops: Sequence[Mapping[str, Any]] = CROPS,
-        ratio: tuple[float, float] = (3 / 4, 4 / 3),
-        flip: float = 0.5,
-        jitter: tuple[float, float, float, float] = (0.4, 0.4, 0.4, 0.1),
-        jitter_p: float = 0.8,
-        grayscale_p: float = 0.2,
-        blur_p: float = 0.0,
         mean: Sequence[float] | float | None = CIFAR_MEAN,
         std: Sequence[float] | float | None = CIFAR_STD,
-        hue: str = "hsv",
-        chunk: int | None = 128,
+        **options: Any,
     ):
         kinds = []
         for i, kind in enumerate(_checked(crops)):
             try:
-                rest = (ratio, flip, jitter, jitter_p, grayscale_p, blur_p, mean, std, hue, chunk)
-                kinds.append(BatchViews(kind["size"], check_count("count", kind["count"]), kind["scale"], *rest))
+                count = check_count("count", kind["count"])
+                kinds.append(BatchViews(kind["size"], count, kind["scale"], mean=mean, std=std, **options))
             except ValueError as error:
                 text = str(error)
                 field = next((field for field in FIELDS if text.startswith(f"'{field}'")), None)
                 raise ValueError(f"'crops[{i}].{text[1:]}" if field else text) from error
-        super().__init__((), sum(kind.views for kind in kinds), kinds[0].normalize, chunk)
+        super().__init__((), sum(kind.views for kind in kinds), kinds[0].normalize, kinds[0].chunk)
         self.kinds: nn.ModuleList = nn.ModuleList(kinds)
 
     @torch.no_grad()

@@ -6,6 +6,8 @@ from gnnclr.eval import Split
 from gnnclr.node import choose_propagation, propagated_blocks, sbm
 from gnnclr.node.choice.criteria import ByLinks, ByValidation
 from gnnclr.node.choice.propagation import CELLS
+from gnnclr.node.sparse import propagate
+from gnnclr.node.sparse.csr import spmm
 from gnnclr.node.sparse.propagation_blocks import CONCATENATION
 
 FEW = [(0.05, 2), (0.0, 0)]
@@ -29,7 +31,7 @@ def test_a_cell_is_taken_where_it_is_better_by_more_than_a_standard_error(data, 
     cells = [criterion.score(propagated_blocks(x, edges, [cell])) for cell in FEW]
     choice = choose_propagation(data, *arguments, cells=FEW)
     assert choice.by == criterion.title
-    assert list(choice.scores.values()) == pytest.approx([plain, *cells])
+    assert list(choice.scores.values()) == [plain, *cells]
     assert choice.error == pytest.approx(criterion.error(plain))
     best = max(cells)
     for factor in (0.99, 1.01):
@@ -51,12 +53,26 @@ def test_a_cell_is_taken_where_it_is_better_by_more_than_a_standard_error(data, 
 )
 def test_the_bar(data, monkeypatch, scores, chosen):
     """The standard error is .1."""
-    values = iter(scores)
-    monkeypatch.setattr(ByLinks, "score", lambda self, z: next(values))
+    x = data.x
+    places = {24: 0, 8: 1}  # by the width: three blocks, or one
+    monkeypatch.setattr(ByLinks, "score", lambda self, z: scores[2 if z is x else places[z.size(1)]])
     monkeypatch.setattr(ByLinks, "error", lambda self, score: 0.1)
     choice = choose_propagation(data, cells=FEW)
     assert choice.blocks == chosen and choice.error == 0.1
     assert (" exceeds 60.0" in str(choice)) == (chosen != CONCATENATION)
+
+
+@pytest.mark.parametrize("labeled", [True, False])
+def test_cells_of_one_alpha_are_one_walk(data, monkeypatch, labeled):
+    """Values are those of each cell alone, to the last bit; the concatenation is made of three of them."""
+    kind, arguments = (ByValidation, (data.y, Split.random(150, 0.3, 0.3))) if labeled else (ByLinks, ())
+    graph, seen, products = kind(data, *arguments).graph, [], []
+    monkeypatch.setattr(kind, "score", lambda self, z: seen.append(z.clone()) or 0.5)
+    monkeypatch.setattr(propagate, "spmm", lambda *args: products.append(1) or spmm(*args))
+    choice = choose_propagation(data, *arguments)
+    assert len(products) == 52 and list(choice.scores) == [CONCATENATION, *((cell,) for cell in CELLS)]
+    for z, blocks in zip(seen, [*((cell,) for cell in CELLS), CONCATENATION], strict=True):
+        assert torch.equal(z, propagated_blocks(graph.x, graph.edge_index, blocks))
 
 
 def test_labels_of_test_nodes_are_not_looked_at(data):

@@ -3,6 +3,7 @@ import torch
 from torch_geometric.nn import APPNP, SGConv
 
 from gnnclr.node import normalized_adjacency, ppr_features, ppr_matrix, propagate_features, sbm
+from gnnclr.node.sparse.propagate import ppr_walk
 
 
 def test_equals_sgc():
@@ -36,6 +37,14 @@ def test_limits():
     many = ppr_features(data.x, data.edge_index, 0.2, 100)
     assert torch.allclose(many, ppr_matrix(data.edge_index, 60, 0.2, 60).to_dense() @ data.x, atol=1e-4)
     assert data.x.equal(before)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.2])
+def test_a_walk_passes_all_reaches(alpha):
+    data = sbm(60, num_features=9)
+    found = list(ppr_walk(data.x, data.edge_index, alpha, [4, 0, 7, 4]))
+    assert [hops for hops, _ in found] == [0, 4, 7]
+    assert all(torch.equal(h, ppr_features(data.x, data.edge_index, alpha, hops)) for hops, h in found)
 
 
 def test_gradient():

@@ -1,6 +1,9 @@
+import os
+import shutil
+
 import pytest
 import torch
-from photo_files import photo_folder
+from photo_files import photo_folder, save
 
 from gnnclr.vision import CentralSquare, ImageQuilting, MappedPhotos, NonSemanticPatches, PhotoFolder, Textures
 from gnnclr.vision.datasets import textures as module
@@ -115,11 +118,33 @@ def test_textures_of_photos_are_those_of_their_squares(tmp_path, capsys):
     assert torch.equal(textures.of_photos(PhotoFolder(tmp_path / "photos"), square, index, workers=1), found)
     assert "made in" not in capsys.readouterr().out
     assert not torch.equal(textures.of_photos(source, square, index.flip(0)), found)
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+    assert len(list((tmp_path / "cache").glob("photos-*"))) == 2
     name = sorted(names)[3]
     (tmp_path / "photos" / name).write_bytes((tmp_path / "photos" / sorted(names)[1]).read_bytes())
     again = textures.of_photos(PhotoFolder(tmp_path / "photos"), square, index)
     assert torch.equal(again[1:], found[1:]) and not torch.equal(again[0], found[0])
+
+
+def test_the_same_photos_elsewhere_have_their_textures(tmp_path, capsys):
+    """In a copy of a folder and in a zip file of it nothing is made; of a photo of the same size and time it is."""
+    for i in range(5):
+        save(tmp_path / "photos" / f"{i}.bmp", 20, 24, seed=i)
+    textures, square, index = Textures(cache=str(tmp_path / "cache")), CentralSquare(8), torch.arange(5)
+    found = textures.of_photos(PhotoFolder(tmp_path / "photos"), square, index)
+    assert "5 textures made in" in capsys.readouterr().out
+    shutil.copytree(tmp_path / "photos", tmp_path / "copy", copy_function=shutil.copyfile)
+    shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "photos")
+    for root in ("copy", "packed.zip"):
+        assert torch.equal(textures.of_photos(PhotoFolder(tmp_path / root), square, index), found)
+    assert "made in" not in capsys.readouterr().out
+    path = tmp_path / "photos" / "2.bmp"
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 128  # a pixel in the middle
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    again = textures.of_photos(PhotoFolder(tmp_path / "photos"), square, index)
+    assert "5 textures made in" in capsys.readouterr().out
+    assert torch.equal(again[[0, 1, 3, 4]], found[[0, 1, 3, 4]]) and not torch.equal(again[2], found[2])
 
 
 def test_textures_of_photos_without_files(tmp_path):
