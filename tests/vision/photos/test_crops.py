@@ -11,7 +11,7 @@ from gnnclr.vision.photos.crops import sample_generator
 
 def test_crops_are_those_of_torchvision():
     crop = RandomResizedCrop(12, scale=(0.1, 1.0))
-    for index, (height, width) in enumerate([(40, 60), (90, 20), (33, 33)]):
+    for index, (height, width) in enumerate([(40, 60), (90, 20), (33, 33), (12, 12), (1, 1)]):
         pixels = torch.from_numpy(picture(height, width)).permute(2, 0, 1)
         crops = PhotoCrops(crop, 3, seed=5)
         found = crops(Image.fromarray(picture(height, width)), 2, index)
