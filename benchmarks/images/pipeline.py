@@ -40,7 +40,7 @@ from gnnclr.vision.photos.loader import PhotoLoader
 from gnnclr.vision.photos.reader import PhotoReader
 from gnnclr.vision.transforms.normalize import CIFAR_MEAN, CIFAR_STD
 
-PACKAGES = ("torch", "torchvision", "pillow", "lightly")
+PACKAGES = ("torch", "torchvision", "pillow", "simplejpeg", "lightly")
 SHAPES = ((375, 500), (500, 375), (333, 500), (480, 640), (400, 400))
 BATCH = 64
 #: The batches that workers read, of which the first are for warming up.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gnnclr.ops.check import describe
 from gnnclr.ops.optional_package import optional_package
 from gnnclr.vision.methods.method import channels_last
-from gnnclr.vision.photos.decode import decode_photo, upright_rgb
+from gnnclr.vision.photos.decode import decode_pixels, upright_pixels
 from gnnclr.vision.photos.square import CentralSquare
 from gnnclr.vision.transforms.normalize import Normalize
 from gnnclr.vision.transforms.views import to_float
@@ -135,15 +135,15 @@ class Backbone(nn.Module):
     def _seen(self, image: Any) -> Tensor:
         return image if self.square is None else self.square(image)
 
-    def _decoded(self, image: Any) -> "Image":
+    def _decoded(self, image: Any) -> Tensor:
         from PIL.Image import Image
 
         if self.square is None:
             raise ValueError(f"'images' must be a tensor: the run does not say what is seen of a file (got {image!r})")
         if isinstance(image, (str, os.PathLike)):
-            return decode_photo(os.fspath(image))
+            return decode_pixels(os.fspath(image))
         if isinstance(image, Image):
-            return upright_rgb(image)
+            return upright_pixels(image)
         raise ValueError(
             f"'images' must be a path, an image of Pillow, a list of these, or a tensor [b, c, h, w] "
             f"(got {describe(image)})"

@@ -54,6 +54,7 @@ def image_extensions() -> frozenset[str]:
     """The extensions of the images that Pillow reads, in small letters."""
     from PIL import Image
 
+    Image.preinit()  # or rare formats that have no mark would be tried on every JPEG before its own
     known = Image.registered_extensions().items()
     return frozenset(end for end, kind in known if kind in Image.OPEN and kind not in UNREADABLE)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Generator, Tensor
+from torch.nn.functional import interpolate
 
 from gnnclr.ops.check import check_count, check_seed
 from gnnclr.ops.mixed_seed import mixed_seed
@@ -29,7 +30,7 @@ class PhotoCrops:
     r"""Makes the crops of all views of a photo, mirrored or not, in eight bits.
 
     Boxes and mirrors are drawn by :class:`~gnnclr.vision.RandomResizedCrop`, so they are distributed as torchvision's,
-    over the photo as it is and not over a square of it. They are cut out of it once it is decoded and resized by
+    over the photo as it is and not over a square of it. They are cut out of it once it is decoded and resized as by
     torchvision, with antialiased bilinear interpolation. All else that a view needs is done in batches, by
     :class:`~gnnclr.vision.Views`, which takes such crops.
 
@@ -39,6 +40,7 @@ class PhotoCrops:
         seed (int, optional): The seed of all epochs. (default: ``0``)
 
     Shapes:
+        - **input:** an image of Pillow, or its pixels :math:`(3, H, W)`, ``uint8``
         - **output:** ``uint8`` :math:`(V, 3, S, S)`; with :meth:`of_kinds` :math:`(\sum_k V_k\, 3\, S_k^2)`
     """
 
@@ -59,11 +61,12 @@ class PhotoCrops:
         crops.kinds = list(kinds)
         return crops
 
-    def __call__(self, photo: "Image", epoch: int, index: int) -> Tensor:
+    def __call__(self, photo: "Image | Tensor", epoch: int, index: int) -> Tensor:
         """The crops of a photo in an epoch."""
         from torchvision.transforms.v2 import functional
 
-        image, generator = functional.pil_to_tensor(photo), sample_generator(self.seed, epoch, index)
+        image = photo if isinstance(photo, Tensor) else functional.pil_to_tensor(photo)
+        generator = sample_generator(self.seed, epoch, index)
         made = [crops_of(image, crop, views, generator) for crop, views in self.kinds]
         return made[0] if len(made) == 1 else torch.cat([crops.flatten() for crops in made])
 
@@ -77,11 +80,13 @@ def crops_of(image: Tensor, crop: RandomResizedCrop, views: int, generator: Gene
         views (int): The number of crops.
         generator (torch.Generator): The random numbers.
     """
-    from torchvision.transforms.v2 import functional
-
-    size, made = [crop.size] * 2, []
     _, height, width = image.shape
-    for top, left, h, w, flip in crop.boxes((views, 3, height, width), generator):
-        view = functional.resize_image(image[:, top : top + h, left : left + w], size, antialias=True)
-        made.append(functional.horizontal_flip_image(view) if flip else view)
-    return torch.stack(made)
+    made = torch.empty(views, 3, crop.size, crop.size, dtype=torch.uint8)
+    boxes = crop.boxes((views, 3, height, width), generator)
+    for planes, (top, left, h, w, flip) in zip(made.numpy(), boxes):
+        # As pixels that lie together torch resizes a third faster; numpy is faster than torch at taking them apart.
+        box = image[None, :, top : top + h, left : left + w].contiguous(memory_format=torch.channels_last)
+        view = interpolate(box, [crop.size] * 2, mode="bilinear", antialias=True)[0].numpy()
+        for plane, channel in zip(planes, view[:, :, ::-1] if flip else view):
+            plane[:] = channel
+    return made

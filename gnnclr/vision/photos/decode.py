@@ -7,7 +7,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from gnnclr.vision.datasets.eight_bit_rgb import eight_bit_rgb
+from gnnclr.vision.photos.jpeg_pixels import jpeg_pixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -16,15 +21,15 @@ if TYPE_CHECKING:
 MAX_PIXELS = 100_000_000
 #: The tag of EXIF that says how the camera was held.
 ORIENTATION = 0x0112
-#: What turns an image upright, by orientation.
+#: What turns pixels upright, by orientation: whether rows become columns, and which dimensions are then reversed.
 TURNS = {
-    2: "FLIP_LEFT_RIGHT",
-    3: "ROTATE_180",
-    4: "FLIP_TOP_BOTTOM",
-    5: "TRANSPOSE",
-    6: "ROTATE_270",
-    7: "TRANSVERSE",
-    8: "ROTATE_90",
+    2: (False, [2]),
+    3: (False, [1, 2]),
+    4: (False, [1]),
+    5: (True, []),
+    6: (True, [2]),
+    7: (True, [1, 2]),
+    8: (True, [1]),
 }
 
 
@@ -57,6 +62,17 @@ def decode_photo(file: bytes | str | Path, name: str | None = None, max_pixels: 
         BrokenPhoto: If the file is no image, or is cut or damaged.
         PhotoTooLarge: If the image has more than :obj:`max_pixels` pixels, which its first bytes say.
     """
+    from PIL import Image
+
+    return Image.fromarray(decode_pixels(file, name, max_pixels).permute(1, 2, 0).numpy())
+
+
+def decode_pixels(file: bytes | str | Path, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Tensor:
+    """The pixels of :func:`decode_photo`, with the same arguments and errors.
+
+    Returns:
+        torch.Tensor: Red, green and blue :math:`(3, H, W)`, ``uint8``.
+    """
     from PIL import Image, UnidentifiedImageError
 
     name = ("image" if isinstance(file, bytes) else str(file)) if name is None else name
@@ -67,8 +83,8 @@ def decode_photo(file: bytes | str | Path, name: str | None = None, max_pixels: 
                     f"'{name}' must have at most {max_pixels:,} pixels (got {image.width:,} × {image.height:,}); leave "
                     f"it out, or raise 'max_pixels'"
                 )
-            image.load()
-            return upright_rgb(image, ours=True)
+            pixels = jpeg_pixels(image)
+            return upright_pixels(image) if pixels is None else _upright(pixels, image)
     except (FileNotFoundError, IsADirectoryError, PermissionError, MemoryError, PhotoTooLarge):
         raise
     except UnidentifiedImageError:
@@ -78,23 +94,36 @@ def decode_photo(file: bytes | str | Path, name: str | None = None, max_pixels: 
         raise BrokenPhoto(name, f"got {type(error).__name__}: {' '.join(str(error).split())}") from error
 
 
-def upright_rgb(image: "Image", ours: bool = False) -> "Image":
-    """The first frame of an open image in mode ``RGB``, turned upright as its EXIF data say.
+def upright_pixels(image: "Image") -> Tensor:
+    """The first frame of an open image as red, green and blue, turned upright as its EXIF data say.
 
     Args:
-        image (PIL.Image.Image): The image, in any mode.
-        ours (bool, optional): Nobody else has the image, so that it need not be copied. (default: ``False``)
-    """
-    from PIL.Image import Transpose
+        image (PIL.Image.Image): The image, in any mode. It stays as it is.
 
-    ready = ours and image.mode == "RGB" and not image.has_transparency_data  # as nearly all photos are
-    rgb, orientation = image if ready else eight_bit_rgb(image), 1
+    Returns:
+        torch.Tensor: The pixels :math:`(3, H, W)`, ``uint8``.
+    """
+    image.load()
+    ready = image.mode == "RGB" and not image.has_transparency_data  # as nearly all photos are
+    return _upright(np.array(image if ready else eight_bit_rgb(image)), image)
+
+
+def _upright(pixels: np.ndarray, image: "Image") -> Tensor:
+    orientation = 1
     with suppress(Exception):  # damaged EXIF data of a sound image
         orientation = image.getexif().get(ORIENTATION, 1)  # read last: TIFF files are turned while they load
-    turn = TURNS.get(orientation)
-    rgb = rgb if turn is None else rgb.transpose(Transpose[turn])
-    rgb.info = {}  # or it would be turned once more
-    return rgb
+    rows_to_columns, reversed_dims = TURNS.get(orientation, (False, []))
+    upright = torch.from_numpy(_columns(pixels) if rows_to_columns else pixels).permute(2, 0, 1)
+    return upright.flip(reversed_dims) if reversed_dims else upright
+
+
+def _columns(pixels: np.ndarray) -> np.ndarray:
+    """Pixels whose rows have become columns. Color by color it takes a sixth of the time."""
+    height, width, colors = pixels.shape
+    turned = np.empty((width, height, colors), pixels.dtype)
+    for color in range(colors):
+        turned[..., color] = pixels[..., color].T
+    return turned
 
 
 @contextmanager

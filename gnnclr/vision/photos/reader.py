@@ -4,20 +4,17 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from gnnclr.ops.check import describe
-from gnnclr.vision.photos.decode import MAX_PIXELS, BrokenPhoto, PhotoTooLarge, decode_photo, upright_rgb
+from gnnclr.vision.photos.decode import MAX_PIXELS, BrokenPhoto, PhotoTooLarge, decode_pixels, upright_pixels
 from gnnclr.vision.photos.progress import progress
 from gnnclr.vision.photos.source import PhotoSource
 from gnnclr.vision.photos.square import CentralSquare
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 #: The most processes that read where nothing else is said.
 MOST_WORKERS = 8
@@ -35,8 +32,8 @@ def usual_workers(world_size: int = 1) -> int:
     return max(1, min(MOST_WORKERS, cores // world_size - 1))
 
 
-def read_photo(source: PhotoSource, index: int, max_pixels: int = MAX_PIXELS) -> Any:
-    """A photo of a source, upright, in mode ``RGB``.
+def read_photo(source: PhotoSource, index: int, max_pixels: int = MAX_PIXELS) -> Tensor:
+    """The pixels of a photo of a source, upright: red, green and blue :math:`(3, H, W)`, ``uint8``.
 
     Args:
         source (PhotoSource): The source.
@@ -54,12 +51,12 @@ def read_photo(source: PhotoSource, index: int, max_pixels: int = MAX_PIXELS) ->
     try:
         found = source.read(index)
         if isinstance(found, (bytes, str, Path)):
-            return decode_photo(found, name, max_pixels)
+            return decode_pixels(found, name, max_pixels)
         if not isinstance(found, Image):
             raise ValueError(
                 f"'{name}' must be a path, the contents of a file, or an image of Pillow (got {describe(found)})"
             )
-        return upright_rgb(found)
+        return upright_pixels(found)
     except OSError as error:  # a link to nowhere, a file without permission
         raise BrokenPhoto(name, f"got {type(error).__name__}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -91,7 +88,7 @@ class PhotoReader(Dataset[Any]):
 
     Args:
         source (PhotoSource): The source.
-        make (callable): ``make(photo, *key)`` makes a tensor of a photo of Pillow.
+        make (callable): ``make(photo, *key)`` makes a tensor of the pixels of a photo :math:`(3, H, W)`.
         max_pixels (int, optional): The most pixels that are decoded. (default: ``100_000_000``)
     """
 
@@ -172,7 +169,7 @@ class SquareOf:
     def __init__(self, square: CentralSquare) -> None:
         self.square = square
 
-    def __call__(self, photo: "Image", *key: int) -> Tensor:
+    def __call__(self, photo: Tensor, *key: int) -> Tensor:
         """The square of a photo."""
         return self.square(photo)
 

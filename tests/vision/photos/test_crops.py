@@ -11,9 +11,11 @@ from gnnclr.vision.photos.crops import sample_generator
 
 def test_crops_are_those_of_torchvision():
     crop = RandomResizedCrop(12, scale=(0.1, 1.0))
-    for index, (height, width) in enumerate([(40, 60), (90, 20), (33, 33)]):
+    for index, (height, width) in enumerate([(40, 60), (90, 20), (33, 33), (12, 12), (1, 1)]):
         pixels = torch.from_numpy(picture(height, width)).permute(2, 0, 1)
-        found = PhotoCrops(crop, 3, seed=5)(Image.fromarray(picture(height, width)), 2, index)
+        crops = PhotoCrops(crop, 3, seed=5)
+        found = crops(Image.fromarray(picture(height, width)), 2, index)
+        assert torch.equal(crops(pixels, 2, index), found) and torch.equal(crops(pixels.contiguous(), 2, index), found)
         params = crop.sample((3, 3, height, width), sample_generator(5, 2, index))
         for view in range(3):
             top, left, h, w, flip = (params[name][view].item() for name in ("top", "left", "height", "width", "flip"))

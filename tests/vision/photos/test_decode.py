@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+import torch
 from photo_files import KINDS, picture, save
 from PIL import Image
 
 from gnnclr.vision import decode_photo
-from gnnclr.vision.photos.decode import TURNS, BrokenPhoto, PhotoTooLarge, upright_rgb
+from gnnclr.vision.photos.decode import BrokenPhoto, PhotoTooLarge, upright_pixels
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -25,14 +26,11 @@ def test_photos_of_all_kinds_are_color(name, tmp_path):
 def test_every_orientation_is_turned_upright(orientation, tmp_path):
     corner = np.zeros((4, 6, 3), np.uint8)
     corner[0, 0], corner[0, -1] = 255, 128  # top left and top right
-    turn = None if orientation == 1 else Image.Transpose[TURNS[orientation]]
-    # What turns it back was done to it before.
-    back = {
-        Image.Transpose.ROTATE_90: Image.Transpose.ROTATE_270,
-        Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90,
-    }
+    # What was done to it before, which is turned back.
+    turns = [None, "FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE"]
+    turn = [*turns, "ROTATE_90", "TRANSVERSE", "ROTATE_270"][orientation - 1]
     image = Image.fromarray(corner)
-    image = image if turn is None else image.transpose(back.get(turn, turn))
+    image = image if turn is None else image.transpose(Image.Transpose[turn])
     exif = Image.Exif()
     exif[0x0112] = orientation
     for suffix in ("png", "tif"):
@@ -77,9 +75,15 @@ def test_damaged_exif_data_do_not_matter(tmp_path):
 
 
 def test_images_of_others_stay_as_they_are():
-    image = Image.fromarray(np.zeros((4, 6, 3), np.uint8))
+    pixels = picture(4, 6)
+    image = Image.fromarray(pixels)
     image.info["dpi"] = (72, 72)
-    for ours in (False, True):
-        found = upright_rgb(image, ours)
-        assert (found is image) == ours and found.info == {}
-        assert image.info == ({} if ours else {"dpi": (72, 72)})
+    found = upright_pixels(image)
+    assert found.dtype == torch.uint8 and np.array_equal(found.permute(1, 2, 0), pixels)
+    found.zero_()
+    assert np.array_equal(np.asarray(image), pixels) and image.info == {"dpi": (72, 72)}
+
+
+def test_decoded_photos_have_no_orientation_left(tmp_path):
+    save(tmp_path / "0.jpg", turned=True)
+    assert decode_photo(tmp_path / "0.jpg").info == {}
