@@ -87,7 +87,7 @@ def test_a_graph_without_labels(files, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "chosen by link AUC of" in said and "nothing is trained: there are no validation labels" in said
     assert not result["test"] and result["geometry"]["untrained"] == result["geometry"]["trained"]
-    assert result["steps"] == 0 and result["seconds"] == 0
+    assert result["steps"] == 0 and result["seconds"] < 5  # of which nothing is trained
     run = Run.open(tmp_path / "run")
     method, _ = run.load_method()
     assert method.kept_form == "features" and run.fit(run.checkpoint)["steps"] == 0
