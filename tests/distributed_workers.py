@@ -108,7 +108,6 @@ def small_tiles(rank, cases, size, kept, looked_at):
     with pytest.MonkeyPatch.context() as patch:
         for module in (one_side_tiles, tiles, pairs, sigmoid_pairs):
             patch.setattr(module, "tile_size", lambda x: size)
-        patch.setattr(sigmoid_pairs, "MEMORY", Workspace(0))
         for module in (one_side_tiles, tiles):
             patch.setattr(module, "MEMORY", Workspace(0))
             patch.setattr(module, "kept_entries", lambda x: kept)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.sample_diagonals import SampleDiagonals
-from gnnclr.ops.tiles import LEAST, LOG2_E, MEMORY, SAFE_RANGE, scaled_product, slices, tile_entries
+from gnnclr.ops.tiles import LEAST, LOG2_E, SAFE_RANGE, lend_tile, scaled_product, slices
 from gnnclr.ops.value_only import value_only
 
 #: Entries of a tile, which holds whole rows of the similarity matrix: 8 MB in float32, 256 MB on a GPU.
@@ -57,9 +57,7 @@ class RowSweep:
         self.to_q: Tensor | None = to_q
         self.to_k: Tensor | None = to_k
         height = self.height(k)
-        entries = tile_entries(min(height, n), m)
-        loan = MEMORY.lend(q, entries)
-        memory = q.new_empty(entries) if loan is None else loan.memory
+        _loan, memory = lend_tile(q, min(height, n), m)
         for rows in slices(n, height) if m else ():
             e, total = self._exponentials(rows, memory)
             if weigh is not None and self.to_q is not None:

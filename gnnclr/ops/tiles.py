@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gnnclr.ops.exclusion import Exclusion
 from gnnclr.ops.value_only import value_only
-from gnnclr.ops.workspace import Workspace
+from gnnclr.ops.workspace import Scratch, Workspace
 
 #: Exponents of one sign are kept within this range of each other, half of what float32 can hold.
 SAFE_RANGE = 80.0
@@ -17,9 +17,11 @@ LOG2_E = math.log2(math.e)
 #: Sums of exponentials in that range, and of those shifted by their maximum, are larger where they are not zero.
 LEAST = 1e-30
 
-#: Where exponentials are kept while it is free: those of 4,096 keys of as many queries in float32, gaps
-#: included, or of 5,500 rows among themselves; in float64 of 3,800.
+#: Where exponentials are kept while it is free, in float32 those of 4,096 queries and as many keys, or of 5,500 rows
+#: among themselves; in float64 of 3,800.
 MEMORY = Workspace(65 * 2**20)
+#: Entries for which new memory costs nothing.
+FEW = 1 << 16
 #: Entries that are left out after each row of a tile whose length is a multiple of so many: rows that lie powers of two
 #: apart take each other's place in cache, and products with the transposed tile take a fifth longer.
 GAP, OF_LENGTH = 16, 256
@@ -54,6 +56,13 @@ def length(part: slice) -> int:
 def tile_entries(height: int, width: int) -> int:
     """The entries of memory that a tile takes, gaps between its rows included; no tile within it takes more."""
     return height * (width + GAP)
+
+
+def lend_tile(like: Tensor, height: int, width: int) -> tuple[Scratch | None, Tensor]:
+    """Memory for a tile [entries], of ``MEMORY`` while the loan lives that is returned with it, or new."""
+    entries = tile_entries(height, width)
+    loan = MEMORY.lend(like, entries) if entries > FEW else None
+    return loan, like.new_empty(entries) if loan is None else loan.memory
 
 
 def tile_in(memory: Tensor, height: int, width: int) -> Tensor:

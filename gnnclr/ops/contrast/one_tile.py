@@ -5,12 +5,10 @@ import math
 import torch
 from torch import Tensor
 
-from gnnclr.ops.tiles import LOG2_E, MEMORY, single_tile, tile_entries, tile_in, tile_size
+from gnnclr.ops.tiles import FEW, LOG2_E, lend_tile, single_tile, tile_in, tile_size
 
 #: What the logarithm of a sum of exponentials over another exponential may be: float32 ends above 88.
 LARGEST = 87.0
-#: Entries for which new memory costs nothing.
-FEW = 1 << 16
 
 
 class OneTile:
@@ -39,11 +37,9 @@ class OneTile:
         self.q: Tensor = q
         self.k: Tensor = k
         height, width = self.q.size(0), self.k.size(0)
-        self._loan = None
         if height * width > FEW:
-            entries = tile_entries(height, width)
-            self._loan = MEMORY.lend(rows, entries)
-            memory = tile_in(rows.new_empty(entries) if self._loan is None else self._loan.memory, height, width)
+            self._loan, memory = lend_tile(rows, height, width)
+            memory = tile_in(memory, height, width)
         else:
             memory = rows.new_empty(height, width)
         #: Exponentials, those of one sample zero.

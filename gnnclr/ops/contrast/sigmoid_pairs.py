@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from gnnclr.ops.processes.joined_rows import JoinedRows
-from gnnclr.ops.tiles import GAP, MEMORY, tile_in, tile_size
+from gnnclr.ops.tiles import lend_tile, tile_in, tile_size
 
 
 class SigmoidPairs:
@@ -99,9 +99,7 @@ class SigmoidPairs:
         and memory of their shape."""
         n, m, size = self.a.size(0), self.b.size(0), tile_size(self.a)
         height, width = max(min(size, n), 1), min(2 * size, m)
-        entries = 2 * height * (width + GAP)
-        loan = MEMORY.lend(self.a, entries)
-        memory = self.a.new_empty(entries) if loan is None else loan.memory
+        _loan, memory = lend_tile(self.a, 2 * height, width)
         for top in range(0, n, height):
             for left in range(0, m, width):
                 rows, cols = slice(top, min(top + height, n)), slice(left, min(left + width, m))
