@@ -16,7 +16,7 @@ from gnnclr.train.module import ContrastiveModule
 from gnnclr.train.multiplex_data import MultiplexNodeData
 from gnnclr.train.node_data import NodeData
 from gnnclr.train.online_probe import OnlineProbe
-from gnnclr.train.optim import LARS, parameter_groups, warmup_cosine
+from gnnclr.train.optim import LARS, Muon, parameter_groups, warmup_cosine
 from gnnclr.train.photo_data import PhotoData
 from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord
@@ -34,6 +34,7 @@ __all__ = [
     "ImageData",
     "MetricsCSV",
     "MultiplexNodeData",
+    "Muon",
     "NodeData",
     "OnlineProbe",
     "PhotoData",

@@ -1,12 +1,10 @@
 import copy
-from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
 
-from gnnclr.node import DGI, GCNEncoder
-from gnnclr.train.optim import LARS, parameter_groups, warmup_cosine
+from gnnclr.train import LARS, parameter_groups, warmup_cosine
 
 
 def network(seed=0):
@@ -141,56 +139,3 @@ def test_clipping_holds_the_rate():
     before, model.weight.grad = model.weight.detach().clone(), torch.full((3, 3), 1e-6)
     LARS(model.parameters(), 0.5, momentum=0.0, trust_coefficient=1.0, clip=True).step()
     torch.testing.assert_close(model.weight.detach(), before - 0.5 * 1e-6)
-
-
-def test_vectors_and_scalars_are_not_decayed():
-    module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.PReLU(), nn.Conv1d(4, 2, 1))
-    module[3].bias.requires_grad_(False)
-    decayed, kept = parameter_groups(module)
-    assert {id(p) for p in decayed["params"]} == {id(module[0].weight), id(module[3].weight)}
-    assert kept["weight_decay"] == 0.0 and len(kept["params"]) == 4
-    optimizer = torch.optim.AdamW([decayed, kept], lr=0.1, weight_decay=0.5)
-    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.5, 0.0]
-
-
-def test_methods_for_graphs_decay_all_parameters():
-    method = DGI(GCNEncoder(3, 4, 4))
-    (group,) = parameter_groups(method)
-    assert list(map(id, group["params"])) == list(map(id, method.parameters())) and "weight_decay" not in group
-    assert {parameter.dim() for parameter in group["params"]} >= {1, 2}
-
-
-def test_empty_groups_are_left_out():
-    assert len(parameter_groups(nn.Linear(3, 4, bias=False))) == 1
-
-
-def rates(**kwargs):
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
-    schedule = warmup_cosine(optimizer, **kwargs)
-    values = []
-    for _ in range(kwargs["total_steps"]):
-        values.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    return values, optimizer.param_groups[0]["lr"]
-
-
-def test_warmup_is_linear_and_cosine_ends_at_zero():
-    values, last = rates(total_steps=14, warmup_steps=4)
-    assert values[:5] == pytest.approx([0.5, 1.0, 1.5, 2.0, 2.0])
-    assert values[9] == pytest.approx(1.0)  # half way down
-    assert all(a >= b for a, b in pairwise(values[4:]))
-    assert last == pytest.approx(0.0, abs=1e-12)
-
-
-def test_final_fraction():
-    assert rates(total_steps=10, final=0.1)[1] == pytest.approx(0.2)
-    assert rates(total_steps=10, final=1.0)[0] == pytest.approx([2.0] * 10)
-
-
-@pytest.mark.parametrize(
-    "kwargs", [{"total_steps": 0}, {"total_steps": 5, "warmup_steps": -1}, {"total_steps": 5, "final": 1.5}]
-)
-def test_refuses_values_out_of_range(kwargs):
-    with pytest.raises(ValueError, match=list(kwargs)[-1]):
-        warmup_cosine(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0), **kwargs)
