@@ -650,6 +650,15 @@ class LossContract:
     def call_one(self, loss, *views):
         return loss(*views)
 
+    def test_a_step_makes_no_layer(self, monkeypatch):
+        """PyG takes longer to make a layer than a step of a few pairs."""
+        loss, views = self.make(), [view.requires_grad_() for view in make_views(4, 8, self.num_views[-1])]
+        self.call(loss, *views).backward()
+        made, make = [], torch.nn.Module.__init__
+        monkeypatch.setattr(torch.nn.Module, "__init__", lambda x, *args, **kwargs: made.append(x) or make(x))
+        self.call(loss, *views).backward()
+        assert made == []
+
     def test_card_and_repr(self):
         loss = self.make(0.1)
         assert all(vars(type(loss).card).values())
