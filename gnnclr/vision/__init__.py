@@ -39,6 +39,7 @@ from gnnclr.vision.transforms.color import ColorJitter, Grayscale
 from gnnclr.vision.transforms.corruptions import corrupt, corruptions_of
 from gnnclr.vision.transforms.crop import HorizontalFlip, RandomResizedCrop
 from gnnclr.vision.transforms.fused import FusedColorJitter
+from gnnclr.vision.transforms.growing import GrowingViews
 from gnnclr.vision.transforms.luminance_chrominance import LuminanceChrominance
 from gnnclr.vision.transforms.multi_crop import MultiCropViews
 from gnnclr.vision.transforms.normalize import Normalize
@@ -66,6 +67,7 @@ __all__ = [
     "FusedColorJitter",
     "GaussianBlur",
     "Grayscale",
+    "GrowingViews",
     "HorizontalFlip",
     "ImageQuilting",
     "Images",

@@ -15,8 +15,8 @@ from gnnclr.vision.transforms.views import Views
 class VisionMethod(nn.Module):
     """Base class of methods that train one encoder on views of images.
 
-    A subclass writes ``training_step_loss(batch) -> (loss, logs)``. It may have ``start_epoch(epoch)`` and
-    ``after_optimizer_step()``, which :class:`~gnnclr.train.ContrastiveModule` calls. Images go through :meth:`encode`,
+    A subclass writes ``training_step_loss(batch) -> (loss, logs)``. It may have ``after_optimizer_step()``, which
+    :class:`~gnnclr.train.ContrastiveModule` calls, as it does :meth:`start_epoch`. Images go through :meth:`encode`,
     so that every method takes batches larger than memory.
 
     Args:
@@ -51,6 +51,12 @@ class VisionMethod(nn.Module):
         def __call__(self, images: Tensor) -> Tensor:
             """The features of ``images``, without augmentation."""
             ...
+
+    def start_epoch(self, epoch: int) -> None:
+        """Prepares an epoch: tells views that change over the training which epoch begins."""
+        start = getattr(self.views, "start_epoch", None)
+        if start is not None:
+            start(epoch)
 
     def forward(self, images: Tensor) -> Tensor:
         """The features of ``images``, without augmentation."""
