@@ -33,8 +33,7 @@ from benchmarks.images.probing import Probing
 from benchmarks.pages import publish
 from benchmarks.pages.beside_lightly import beside_lightly_records
 from gnnclr.eval import linear_probe
-from gnnclr.train import Run, parse_recipe
-from gnnclr.train.optim import parameter_groups
+from gnnclr.train import Run, parameter_groups, parse_recipe
 from gnnclr.vision import cifar10
 
 RECIPE = "simclr-cifar10-cpu"

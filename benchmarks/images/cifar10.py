@@ -23,7 +23,7 @@ from benchmarks.common import add_out, add_root, add_seeds, add_threads
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.common.recipes import Settings
 from benchmarks.pages import publish
-from benchmarks.pages.cifar10 import MEASURES, ROWS, cifar10_records
+from benchmarks.pages.cifar10 import MEASURES, ROWS, WHOLE, cifar10_records
 from gnnclr.train import Run, parse_recipe
 
 #: The features that need no training, and are the same, or nearly, in all runs.
@@ -51,8 +51,8 @@ def run(row: str, seed: int, args: argparse.Namespace) -> dict[str, dict[str, An
 
 
 def settings_of(row: str, args: argparse.Namespace) -> Settings:
-    """The recipe of a row, at the number of epochs."""
-    return ROWS[row].with_overrides(f"--trainer.max_epochs={args.epochs}")
+    """The recipe of a row, at the number of epochs, or at its own."""
+    return ROWS[row] if row in WHOLE else ROWS[row].with_overrides(f"--trainer.max_epochs={args.epochs}")
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def main() -> None:
     add_root(parser)
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS), metavar="ROW")
     add_seeds(parser, 3)
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=15, help=f"of all rows but {', '.join(WHOLE)}")
     add_threads(parser, 2)
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmarks/cifar10"), help="folder of checkpoints")
     add_out(parser)
@@ -71,7 +71,7 @@ def main() -> None:
     for seed in range(args.seeds):
         for row in args.rows:
             chosen = settings_of(row, args)
-            settings = {"hash": chosen.hash, "epochs": args.epochs}
+            settings = {"hash": chosen.hash, "epochs": chosen.epochs}
             for features in PLAIN if row == next(iter(ROWS)) else ():
                 made = partial(_part, features, row, seed, args)
                 records.once(made, ("linear", "kNN"), row=features, seed=seed, settings=settings, **chosen.columns)

@@ -28,8 +28,7 @@ from benchmarks.images.probing import Probing, pixel_probe
 from benchmarks.pages import publish
 from benchmarks.pages.objectives import MEASURES, objectives_records
 from gnnclr.eval import effective_rank, uniformity
-from gnnclr.train import ContrastiveModule
-from gnnclr.train.optim import parameter_groups, warmup_cosine
+from gnnclr.train import ContrastiveModule, parameter_groups, warmup_cosine
 from gnnclr.vision import Images, TensorLoader, cifar10
 
 #: Settings and overrides of a run, and the run.

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from gnnclr.train.optim import parameter_groups, warmup_cosine
+from gnnclr.train import parameter_groups, warmup_cosine
 
 
 def train(module: nn.Module, data: nn.Module, seed: int, epochs: int, bf16: bool = True) -> dict[str, float]:

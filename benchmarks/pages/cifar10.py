@@ -17,6 +17,7 @@ DETAILS = ("linear, validation", "kNN, validation", "steps", "seconds")
 #: What is trained, in the order in which it is of interest.
 ROWS = {
     "simclr": Settings("simclr-cifar10-cpu"),
+    "simclr-muon": Settings("simclr-muon-cifar10-cpu"),
     "simclr-attn": Settings("simclr-attn-cifar10-cpu"),
     "supcon": Settings("supcon-cifar10-cpu"),
     "simclr-knn-global": Settings("simclr-knn-global-cifar10-cpu"),
@@ -33,6 +34,8 @@ ROWS = {
     "moco-patch": Settings("moco-patch-cifar10-cpu"),
     "moco-quilt": Settings("moco-quilt-cifar10-cpu"),
 }
+#: What is trained as long as its recipe says: its epochs cost less.
+WHOLE = ("simclr-muon",)
 BASE, ORACLE = "simclr", "supcon"
 #: What a row is compared with, where it is not SimCLR.
 BASES = {"simsiam-multi": "simsiam", "directpred": "byol", "moco-patch": "moco-v2", "moco-quilt": "moco-v2"}
@@ -56,6 +59,10 @@ def text(folder: Path, name: str) -> str:
         "mean over seeds of the difference to SimCLR, or to what is in parentheses, of the same seed. `supcon` "
         "attracts images of one label: what the best choice of positives could gain."
     )
+    for row in rows.keys() & set(WHOLE):
+        own = json.loads(rows[row][0]["settings"])["epochs"]
+        minutes = statistics.mean(float(line["seconds"]) for line in rows[row]) / 60
+        about += f" `{row}` has {own} epochs, as its recipe says: {minutes:.1f} minutes on two cores."
     if rows.keys() & ROWS.keys() != ROWS.keys():
         about += " Recipes that are not there were not trained yet: the command goes on with them."
     parts = ["## Where learning has happened", about, *smallest(rows), origin(folder, name), table(rows)]

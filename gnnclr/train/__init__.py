@@ -16,7 +16,10 @@ from gnnclr.train.module import ContrastiveModule
 from gnnclr.train.multiplex_data import MultiplexNodeData
 from gnnclr.train.node_data import NodeData
 from gnnclr.train.online_probe import OnlineProbe
-from gnnclr.train.optim import LARS, Muon, parameter_groups, warmup_cosine
+from gnnclr.train.optim.groups import parameter_groups
+from gnnclr.train.optim.lars import LARS
+from gnnclr.train.optim.muon import Muon
+from gnnclr.train.optim.schedule import warmup_cosine
 from gnnclr.train.photo_data import PhotoData
 from gnnclr.train.recipe import parse_recipe, recipe_parser
 from gnnclr.train.recipe_record import RecipeRecord

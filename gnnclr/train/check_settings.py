@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 from gnnclr.ops.check import check_choice, check_count
 from gnnclr.ops.notice import notice
 from gnnclr.train.module import ContrastiveModule
-from gnnclr.train.optim import parameter_groups
+from gnnclr.train.optim.groups import parameter_groups
 
 #: Weights in half precision lose the small updates of a schedule's end, and inputs would have to be cast as well.
 PRECISIONS = ("32", "32-true", "16", "16-mixed", "bf16", "bf16-mixed", "64", "64-true")

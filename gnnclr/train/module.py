@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from gnnclr.graph import FeatureBank
 from gnnclr.ops.check import check_count, check_probability
 from gnnclr.train.contrastive_data import ContrastiveData
-from gnnclr.train.optim import follow_schedule, parameter_groups, warmup_cosine
+from gnnclr.train.optim.groups import parameter_groups
+from gnnclr.train.optim.schedule import follow_schedule, warmup_cosine
 from gnnclr.train.validation.held_out import HeldOutLoss
 
 

@@ -13,7 +13,8 @@ from gnnclr.ops.check import check_count, check_positive, check_seed
 from gnnclr.ops.labels import UNLABELED
 from gnnclr.train.contrastive_data import device_of
 from gnnclr.train.image_data import ImageData
-from gnnclr.train.optim import parameter_groups, warmup_cosine
+from gnnclr.train.optim.groups import parameter_groups
+from gnnclr.train.optim.schedule import warmup_cosine
 from gnnclr.train.photo_data import PhotoData
 from gnnclr.vision import Backbone, RandomResizedCrop
 from gnnclr.vision.photos.loader import PhotoLoader

@@ -1,13 +1,13 @@
 """Views that grow while an encoder is trained."""
 
 from bisect import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
-from gnnclr.ops.check import describe, is_number
+from gnnclr.ops.check import check_count, describe
 from gnnclr.vision.transforms.normalize import CIFAR_MEAN, CIFAR_STD
 from gnnclr.vision.transforms.views import BatchViews, Views
 
@@ -22,8 +22,9 @@ class GrowingViews(Views):
     to central squares first, as the processes that read them know of one size.
 
     Args:
-        sizes (Mapping[int, int], optional): Height and width of the views by the epoch from which on they have that
-            size, counted from 0; the first one must be there. (default: ``{0: 16, 8: 24}``)
+        sizes (Sequence[int], optional): Height and width of the views, one after the other. (default: ``(16, 24)``)
+        grow_at (Sequence[int], optional): The epoch, counted from 0, at which each further size begins.
+            (default: ``(8,)``)
         mean (Sequence[float] or float, optional): As in :class:`BatchViews`. (default: CIFAR-10's)
         std (Sequence[float] or float, optional): As in :class:`BatchViews`. (default: CIFAR-10's)
         **options (optional): ``views``, ``scale``, ``ratio``, ``flip``, ``jitter``, ``jitter_p``, ``grayscale_p``,
@@ -34,10 +35,10 @@ class GrowingViews(Views):
         - **output:** a list of views :math:`(B, C, S, S)`, ``float32``, with :math:`S` the size of the epoch
 
     Raises:
-        ValueError: If ``sizes`` is no mapping from epochs to sizes, or has none for epoch 0.
+        ValueError: If there is no size, or ``grow_at`` is not an ascending epoch for each further one.
 
     Example:
-        >>> views = GrowingViews({0: 16, 10: 32})
+        >>> views = GrowingViews([16, 32], grow_at=[10])
         >>> views.start_epoch(12)
         >>> [view.shape[2] for view in views(torch.rand(8, 3, 32, 32))]
         [32, 32]
@@ -45,22 +46,24 @@ class GrowingViews(Views):
 
     def __init__(
         self,
-        sizes: Mapping[int, int] | None = None,
+        sizes: Sequence[int] = (16, 24),
+        grow_at: Sequence[int] = (8,),
         mean: Sequence[float] | float | None = CIFAR_MEAN,
         std: Sequence[float] | float | None = CIFAR_STD,
         **options: Any,
     ):
-        sizes = {0: 16, 8: 24} if sizes is None else sizes
-        if not isinstance(sizes, Mapping) or not all(
-            is_number(value, int) and value >= least for pair in sizes.items() for value, least in zip(pair, (0, 1))
-        ):
-            raise ValueError(f"'sizes' must map epochs, from 0 on, to sizes of views (got {describe(sizes)})")
-        if 0 not in sizes:
-            raise ValueError(f"'sizes' must say the size of epoch 0 (got epochs {sorted(sizes)})")
-        kinds = [BatchViews(sizes[epoch], mean=mean, std=std, **options) for epoch in sorted(sizes)]
+        if isinstance(sizes, str) or not isinstance(sizes, Sequence) or len(sizes) == 0:
+            raise ValueError(f"'sizes' must be a list of sizes of views (got {describe(sizes)})")
+        kinds = [BatchViews(check_count("sizes", size), mean=mean, std=std, **options) for size in sizes]
         super().__init__((), kinds[0].views, kinds[0].normalize, kinds[0].chunk)
-        self.epochs: list[int] = sorted(sizes)
         self.kinds: nn.ModuleList = nn.ModuleList(kinds)
+        self.grow_at: list[int] = [check_count("grow_at", epoch) for epoch in grow_at]
+        if len(self.grow_at) != len(kinds) - 1 or self.grow_at != sorted(set(self.grow_at)):
+            raise ValueError(
+                f"'grow_at' must have an epoch for each size but the first, in ascending order (got {self.grow_at} for "
+                f"{len(kinds)} sizes)"
+            )
+        self.sizes: list[int] = list(sizes)
         self._kind: int = 0
 
     def start_epoch(self, epoch: int) -> None:
@@ -69,7 +72,7 @@ class GrowingViews(Views):
         Args:
             epoch (int): The epoch, counted from 0.
         """
-        self._kind = bisect(self.epochs, epoch) - 1
+        self._kind = bisect(self.grow_at, epoch)
 
     @torch.no_grad()
     def forward(self, images: Tensor, generator: Generator | None = None) -> list[Tensor]:
@@ -77,6 +80,5 @@ class GrowingViews(Views):
         return self.kinds[self._kind](images, generator)
 
     def extra_repr(self) -> str:
-        """The sizes by epoch."""
-        sizes = [kind.crop.size for kind in self.kinds if isinstance(kind, BatchViews) and kind.crop is not None]
-        return f"sizes={dict(zip(self.epochs, sizes))}"
+        """The sizes, and the epochs at which they change."""
+        return f"sizes={self.sizes}, grow_at={self.grow_at}"
