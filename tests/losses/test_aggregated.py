@@ -168,7 +168,7 @@ def test_sources_are_constant_unless_asked():
     views = [v.double() for v in make_views(5, 4)]
     free = AggregatedLoss(SimpleConv(aggr="mean"), InfoNCELoss(0.3), detach=False)
     leaves = [v.clone().requires_grad_() for v in views]
-    assert torch.autograd.gradcheck(free, leaves)
+    assert torch.autograd.gradcheck(free, leaves, fast_mode=True)
     # With two views and gradients on both sides this is NT-Xent.
     torch.testing.assert_close(free(*views), NTXentLoss(0.3)(*views))
     for got, expected in zip(*(torch.autograd.grad(loss(*leaves), leaves) for loss in (free, NTXentLoss(0.3)))):

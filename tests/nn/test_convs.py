@@ -94,7 +94,7 @@ def test_every_rule_equals_the_literal_sum(rule, parts, impl):
 def test_message_is_minus_gradient(conv, views):
     graph = graph_of(views=views)
     z = graph.x.clone().requires_grad_()
-    assert torch.autograd.gradcheck(lambda z: conv.energy(z, graph), z)
+    assert torch.autograd.gradcheck(lambda z: conv.energy(z, graph), z, fast_mode=True)
     (grad,) = torch.autograd.grad(conv.energy(z, graph), z)
     assert torch.equal(conv(graph.x, graph), -grad)
 

@@ -15,6 +15,7 @@ from gnnclr.vision import (
     SAMPCLR,
     BatchViews,
     CentralSquare,
+    GrowingViews,
     MappedPhotos,
     MLPHead,
     MultiCropViews,
@@ -182,6 +183,19 @@ def test_views_of_several_sizes_come_as_crops(tmp_path):
     assert trained.training_step_loss(batch)[0].isfinite()
     data.workers = 0  # and read here
     assert sum(len(chunk) for chunk in data.training_chunks(0)) == 9
+
+
+def test_views_that_grow_are_made_of_squares(tmp_path):
+    photo_folder(tmp_path, 9)
+    views = GrowingViews([8, 12], grow_at=[1])
+    data, trained = make_data(tmp_path, workers=0), SimCLR(SlimResNet((8, 16)), MLPHead(16, 8, 4), views)
+    data.check(trained)
+    batch = next(iter(data.batches()))
+    assert batch["image"].dim() == 4 and batch["image"].shape[2] == batch["image"].shape[3]
+    for epoch, size in enumerate((8, 12)):
+        trained.start_epoch(epoch)
+        assert [view.shape[2] for view in trained.views(batch["image"])] == [size, size]
+        assert trained.training_step_loss(batch)[0].isfinite()
 
 
 @pytest.mark.parametrize("views", [2, None])

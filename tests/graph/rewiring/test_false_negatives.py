@@ -241,7 +241,7 @@ def test_one_way_loss_with_a_bank():
 def test_gradient(transform):
     graph = transform(augmentation_graph(batch(4, 3)))
     x = graph.x.clone().requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: NTXentLoss(0.3)(x, graph), x)
+    assert torch.autograd.gradcheck(lambda x: NTXentLoss(0.3)(x, graph), x, fast_mode=True)
     single = transform(augmentation_graph([v.float() for v in batch(4, 3)]))
     torch.testing.assert_close(NTXentLoss(0.05)(single.x, single).double(), NTXentLoss(0.05)(graph.x, graph))
 

@@ -89,8 +89,8 @@ def test_mixtures_are_constant():
     graph.x = x
     mixed = MixHardNegatives(k=3, num=2, mode="anchor")(graph)
     assert not mixed.bank.rows.requires_grad
-    assert torch.autograd.gradcheck(lambda x: NTXentLoss(0.3)(x, mixed), x)
-    assert torch.autograd.gradcheck(lambda x: HardNegativeLoss(0.5)(x, mixed), x)
+    assert torch.autograd.gradcheck(lambda x: NTXentLoss(0.3)(x, mixed), x, fast_mode=True)
+    assert torch.autograd.gradcheck(lambda x: HardNegativeLoss(0.5)(x, mixed), x, fast_mode=True)
 
 
 def test_harder_negatives_raise_the_loss():
