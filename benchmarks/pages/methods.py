@@ -4,7 +4,7 @@ import json
 import math
 import shlex
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.common.machine import origin
@@ -47,6 +47,10 @@ BOTH = f"""\
 The first number is the probe of the embeddings alone; the one after the bar that of the row{WITH_PX}, which has \
 propagated features beside them. What has a dash was not run here."""
 
+DROPPED = """\
+Methods with a number on less than two thirds of the data sets, and data sets with one of at most half of the other \
+methods, have theirs in the tables below alone: {}."""
+
 #: What marks a number of the earlier protocol.
 MARK = "*"
 
@@ -85,7 +89,7 @@ def text(folder: Path, name: str, overrides: Sequence[str] = ()) -> str:
     several = {name for name in ("machine", "tol", "training") if len({line[name] for line in lines}) > 1}
     parts = ["## Methods", PROTOCOL, *conditions(folder, name, lines)]
     if len(results) > 1:
-        parts += [overview(results), JOINED, BOTH]
+        parts += [*overview(results), JOINED, BOTH]
     if any(_methods(rows) for rows in results.values()):
         parts.append(COMPARED)
     if any(line["training"] == LOOP for line in lines):
@@ -130,8 +134,8 @@ def conditions(folder: Path, name: str, lines: list[Line]) -> list[str]:
     ]
 
 
-def overview(results: Found) -> str:
-    """Rows by data sets; beside propagated features after the bar."""
+def overview(results: Found) -> list[str]:
+    """Rows by data sets, those that have most of them; beside propagated features after the bar."""
     cells: dict[str, dict[str, str]] = {}
     for dataset, rows in results.items():
         for row in rows:
@@ -139,8 +143,26 @@ def overview(results: Found) -> str:
                 continue
             found = [_mean(rows[each]) for each in (row, row + WITH_PX) if each in rows]
             cells.setdefault(row, {})[dataset] = " \\| ".join(found)
-    order = sorted(cells, key=place)
-    return results_table({_title(row): {name: cells[row].get(name, "") for name in results} for row in order})
+    rows, datasets = mostly_there(cells, results)
+    order = sorted(rows, key=place)
+    table = results_table({_title(row): {name: cells[row].get(name, "") for name in datasets} for row in order})
+    dropped = [*sorted(cells.keys() - rows, key=place), *(name for name in results if name not in datasets)]
+    return [table, DROPPED.format(", ".join(map(_title, dropped)))] if dropped else [table]
+
+
+def mostly_there(cells: Mapping[str, Mapping[str, str]], datasets: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Methods with at least two thirds of the data sets, and then data sets with more than half of these methods; rows
+    without training stay.
+
+    Args:
+        cells (mapping): The data sets of each row.
+        datasets (iterable of str): All data sets, in the order of the table.
+    """
+    datasets = list(datasets)
+    rows = [row for row in cells if row in BASELINES or 3 * len(cells[row]) >= 2 * len(datasets)]
+    methods = [row for row in rows if row not in BASELINES]
+    kept = [name for name in datasets if not methods or 2 * sum(name in cells[row] for row in methods) > len(methods)]
+    return rows, kept
 
 
 def _mean(lines: list[Line]) -> str:

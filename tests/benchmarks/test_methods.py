@@ -21,7 +21,7 @@ from benchmarks.graphs.features import BASELINES, GRIDS, SEARCHED, SETTINGS, joi
 from benchmarks.graphs.inputs import FEATURES, BenchmarkGraph, _unlabeled
 from benchmarks.graphs.recipes import CHOOSING, METHODS, settings_of, transform_of
 from benchmarks.graphs.rows import LOOP, RUN, Row
-from benchmarks.pages.methods import PUBLISHED, compare_command
+from benchmarks.pages.methods import PUBLISHED, compare_command, mostly_there
 from gnnclr.cli import _parser
 from gnnclr.configs.layers import names
 from gnnclr.eval import linear_probe
@@ -440,6 +440,14 @@ def test_settings_are_those_of_the_recipe_for_the_data():
     assert changed.hash != settings_of("dgi", "cora").hash == Settings("dgi-cora").hash
     with pytest.raises(ValueError, match="grace-communities-arxiv trains on batches"):
         transform_of(settings_of("grace-communities", "arxiv"))
+
+
+def test_methods_and_data_sets_with_few_numbers_are_not_in_the_table_of_all():
+    everywhere = dict.fromkeys(("cora", "citeseer", "photo"), "80.0")
+    cells = {"raw": {"cora": "60.4"}, "grace": everywhere, "bgrl": everywhere | {"cs": "92.0"}}
+    cells |= {"gca": {"photo": "92.3", "cs": "92.5"}}
+    assert mostly_there(cells, ["cora", "citeseer", "photo", "cs"]) == (["raw", "grace", "bgrl"], [*everywhere])
+    assert mostly_there({"raw": {"cora": "60.4"}}, ["cora", "cs"]) == (["raw"], ["cora", "cs"])
 
 
 def test_the_command_of_a_table_is_one():

@@ -27,6 +27,20 @@ def test_slim_resnet_shapes(widths, channels, stride, size):
     assert all(p.grad is not None and p.grad.isfinite().all() for p in encoder.parameters())
 
 
+@pytest.mark.parametrize("jumping", [1, 2, 3])
+def test_the_last_stages_give_features_side_by_side(jumping):
+    encoder, images, stages = SlimResNet((4, 8, 16), jumping=jumping), torch.rand(6, 3, 16, 16), []
+    x = encoder.stem(images)
+    for stage in encoder.stages:
+        x = stage(x)
+        stages.append(x.mean(dim=(2, 3)))
+    out = encoder(images)
+    assert out.shape == (6, encoder.out_features) == (6, sum((4, 8, 16)[-jumping:]))
+    torch.testing.assert_close(out, torch.cat(stages[-jumping:], dim=1))
+    out.square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in encoder.parameters())
+
+
 def test_slim_resnet_is_deterministic_by_seed():
     torch.manual_seed(0)
     first = SlimResNet((8, 16)).state_dict()
@@ -45,3 +59,5 @@ def test_slim_resnet_errors():
         SlimResNet(())
     with pytest.raises(ValueError, match="'widths' must be positive integers"):
         SlimResNet((8, 0))
+    with pytest.raises(ValueError, match="'jumping' must be an integer from 1 to 2"):
+        SlimResNet((8, 16), jumping=3)
