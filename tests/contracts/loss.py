@@ -359,7 +359,7 @@ class LossContract:
         for view in views:
             view[1] = view[0]
         expectation = value_and_gradients(lambda *v: self.reference(v, 0.1), views)
-        self.compare(views, 0.1, expectation, 1e-9)
+        self.compare(views, 0.1, expectation, 1e-8)
 
     def test_refuses_nan(self):
         views = make_views(4, views=self.num_views[-1])
