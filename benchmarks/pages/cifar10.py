@@ -65,7 +65,13 @@ def text(folder: Path, name: str) -> str:
         about += f" `{row}` has {own} epochs, as its recipe says: {minutes:.1f} minutes on two cores."
     if rows.keys() & ROWS.keys() != ROWS.keys():
         about += " Recipes that are not there were not trained yet: the command goes on with them."
-    parts = ["## Where learning has happened", about, *smallest(rows), origin(folder, name), table(rows)]
+    parts = [
+        "## Where learning has happened",
+        about,
+        *smallest(rows),
+        f"Last command: {origin(folder, name)}",
+        table(rows),
+    ]
     return "\n\n".join(parts)
 
 

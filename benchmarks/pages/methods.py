@@ -48,8 +48,8 @@ The first number is the probe of the embeddings alone; the one after the bar tha
 propagated features beside them. What has a dash was not run here."""
 
 DROPPED = """\
-Methods with a number on less than two thirds of the data sets, and data sets with one of at most half of the other \
-methods, have theirs in the tables below alone: {}."""
+Only in the tables below, as few of their cells would be filled: methods that were run on less than two thirds of the \
+data sets, and data sets on which at most half of the other methods were run: {}."""
 
 #: What marks a number of the earlier protocol.
 MARK = "*"

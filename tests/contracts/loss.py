@@ -111,6 +111,8 @@ class LossContract:
     num_views = (2,)
     #: Temperatures to test; ``(None,)`` for a loss without one.
     temperatures = (1.0, 0.1, 0.03, 0.01)
+    #: The temperature at which a sample stands twice in the batch.
+    duplicates_at = 0.1
     #: The range of temperatures in which both the loss and its literal loop are defined.
     temperature_range = (0.05, 2.0)
     #: Whether the temperature may be a parameter.
@@ -358,8 +360,9 @@ class LossContract:
         views = [view.double() for view in make_views(6, views=self.num_views[-1], noise=0.0)]
         for view in views:
             view[1] = view[0]
-        expectation = value_and_gradients(lambda *v: self.reference(v, 0.1), views)
-        self.compare(views, 0.1, expectation, 1e-8)
+        temperature = self.duplicates_at
+        expectation = value_and_gradients(lambda *v: self.reference(v, temperature), views)
+        self.compare(views, temperature, expectation, 1e-9)
 
     def test_refuses_nan(self):
         views = make_views(4, views=self.num_views[-1])

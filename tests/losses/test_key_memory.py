@@ -44,7 +44,8 @@ def test_evaluation_and_graphs_leave_the_memory_alone(kind):
     loss.eval()(*views)
     graph = loss.train().graph(*views)
     loss(graph.x, graph)
-    assert loss.memory.bank is None and relative(loss(*views), kind()(*views)) < 1e-6
+    # To the bit it is the loss of the graph; views without a memory may go a shorter way.
+    assert loss.memory.bank is None and torch.equal(loss(*views), kind()(graph.x, graph))
     assert loss.eval()(*views) > kind()(*views) and len(loss.memory.bank) == 4
 
 

@@ -1,17 +1,17 @@
 """The optimizer of large batches."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from gnnclr.ops.check import check_number
+from gnnclr.train.optim.each_weight import EachWeightOptimizer
 
 
-class LARS(Optimizer):
+class LARS(EachWeightOptimizer):
     r"""The optimizer of `"Large Batch Training of Convolutional Networks" <https://arxiv.org/abs/1708.03888>`_:
     stochastic gradient descent whose steps are in proportion to the length of each layer's weights.
 
@@ -57,38 +57,20 @@ class LARS(Optimizer):
             check_number(name, value, least=0, below=1 if name == "momentum" else math.inf)
         super().__init__(params, settings | {"clip": clip})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step.
-
-        Args:
-            closure (callable, optional): Computes the loss and its gradients anew, and returns the loss.
-                (default: ``None``)
-        """
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    self._move(weight, group)
-        return loss
-
-    def _move(self, weight: Tensor, group: dict[str, Any]) -> None:
-        update = weight.grad.add(weight, alpha=group["weight_decay"])
+    def move(self, weight: Tensor, slope: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Moves a weight by its velocity."""
+        update = slope.add(weight, alpha=group["weight_decay"])
         if weight.dim() > 1:
-            update.mul_(self._trust(weight, group))
-        state = self.state[weight]
+            update.mul_(self._trust(weight, slope, group))
         if "velocity" not in state:
             state["velocity"] = torch.zeros_like(weight, memory_format=torch.preserve_format)
         weight.sub_(state["velocity"].mul_(group["momentum"]).add_(update, alpha=group["lr"]))
 
     @staticmethod
-    def _trust(weight: Tensor, group: dict[str, Any]) -> Tensor:
-        size, slope = torch.linalg.vector_norm(weight), torch.linalg.vector_norm(weight.grad)
-        ratio = group["trust_coefficient"] * size / (slope + group["weight_decay"] * size + group["eps"])
+    def _trust(weight: Tensor, slope: Tensor, group: dict[str, Any]) -> Tensor:
+        size, steepness = torch.linalg.vector_norm(weight), torch.linalg.vector_norm(slope)
+        ratio = group["trust_coefficient"] * size / (steepness + group["weight_decay"] * size + group["eps"])
         if group["clip"]:
             ratio = (ratio / group["lr"]).clamp(max=1) if group["lr"] > 0 else torch.zeros_like(ratio)
         # A choice on the device: a comparison in Python would wait for it, once a layer.
-        return torch.where((size > 0) & (slope > 0), ratio, torch.ones_like(ratio))
+        return torch.where((size > 0) & (steepness > 0), ratio, torch.ones_like(ratio))

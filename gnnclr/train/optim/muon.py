@@ -1,20 +1,20 @@
 """The optimizer whose steps of matrices are orthogonal."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from gnnclr.ops.check import check_count, check_number
+from gnnclr.train.optim.each_weight import EachWeightOptimizer
 
 #: Coefficients of σ, σ³ and σ⁵, by the authors of the method: they lift small singular values as fast as can be.
 QUINTIC = (3.4445, -4.7750, 2.0315)
 
 
-class Muon(Optimizer):
+class Muon(EachWeightOptimizer):
     r"""The optimizer of `"Muon: An optimizer for hidden layers in neural networks"
     <https://kellerjordan.github.io/posts/muon/>`_: a step moves all directions of a weight matrix alike, where
     the gradient itself is of few directions. Written here as PyTorch's takes matrices alone, and neither the filters of
@@ -63,25 +63,10 @@ class Muon(Optimizer):
         settings = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         super().__init__(params, settings | {"steps": check_count("steps", steps), "betas": betas, "eps": eps})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step.
-
-        Args:
-            closure (callable, optional): Computes the loss and its gradients anew, and returns the loss.
-                (default: ``None``)
-        """
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    weight.mul_(1 - group["lr"] * group["weight_decay"])
-                    move = self._move_matrix if weight.dim() > 1 else self._move_vector
-                    move(weight, weight.grad, self.state[weight], group)
-        return loss
+    def move(self, weight: Tensor, slope: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Moves a matrix by an orthogonal step, a vector or a scalar as AdamW does."""
+        weight.mul_(1 - group["lr"] * group["weight_decay"])
+        (self._move_matrix if weight.dim() > 1 else self._move_vector)(weight, slope, state, group)
 
     @staticmethod
     def _move_matrix(weight: Tensor, slope: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:

@@ -105,20 +105,6 @@ def test_state_is_restored():
         assert torch.equal(a, b)
 
 
-def test_closure_and_missing_gradients():
-    used, unused = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2, 2))
-    optimizer = LARS([used, unused], 0.1)
-
-    def closure():
-        optimizer.zero_grad()
-        loss = used.square().sum()
-        loss.backward()
-        return loss
-
-    assert float(optimizer.step(closure).detach()) == 4.0
-    assert not torch.equal(used, unused) and torch.equal(unused, torch.ones(2, 2))
-
-
 @pytest.mark.parametrize(
     ("kwargs", "match"),
     [
