@@ -23,19 +23,36 @@ from benchmarks.common import add_out, add_root, add_seeds, add_threads
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.common.recipes import Settings
 from benchmarks.pages import publish
-from benchmarks.pages.cifar10 import MEASURES, ROWS, WHOLE, cifar10_records
+from benchmarks.pages.cifar10 import MEASURES, ROWS, WHITE, WHOLE, cifar10_records
+from gnnclr.eval import evaluate_features
 from gnnclr.train import Run, parse_recipe
+from gnnclr.vision import Mirrored, Whitened
 
 #: The features that need no training, and are the same, or nearly, in all runs.
 PLAIN = ("raw", "untrained")
 
 
-def run(row: str, seed: int, args: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Trains a recipe, or goes on with it, and returns the measures of each kind of features."""
+def training_of(row: str, seed: int, args: argparse.Namespace) -> Run:
+    """The training of a row with a seed."""
     chosen = settings_of(row, args)
     own = [f"--data.root={args.root}", f"--seed_everything={seed}"]
     folder = args.runs / chosen.hash / row / f"seed-{seed}"
-    training = Run(parse_recipe(chosen.recipe, [*chosen.overrides, *own]), folder, f"{row}, seed {seed}")
+    return Run(parse_recipe(chosen.recipe, [*chosen.overrides, *own]), folder, f"{row}, seed {seed}")
+
+
+def network_alone(row: str, seed: int, args: argparse.Namespace) -> dict[str, float]:
+    """The measures of the network inside of an encoder that makes its features white."""
+    _, method, data, _ = training_of(row, seed, args).load()
+    while isinstance(method.encoder, Whitened | Mirrored):
+        method.encoder = method.encoder.encoder
+    probed = evaluate_features({row: lambda: data.embed(method)}, data.labels, data.split, data.probes)[row]
+    parts = {"": "test", ", validation": "val"}
+    return {f"{name}{part}": getattr(probed[name], of) for part, of in parts.items() for name in MEASURES}
+
+
+def run(row: str, seed: int, args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Trains a recipe, or goes on with it, and returns the measures of each kind of features."""
+    training = training_of(row, seed, args)
     result = training.result or training.fit(training.checkpoint if training.checkpoint.is_file() else None)
     found = {}
     for features in result["test"]:
@@ -77,6 +94,9 @@ def main() -> None:
                 records.once(made, ("linear", "kNN"), row=features, seed=seed, settings=settings, **chosen.columns)
             made = partial(_part, "trained", row, seed, args)
             records.once(made, MEASURES, row=row, seed=seed, settings=settings, **chosen.columns)
+            if row in WHITE:
+                made, inside = partial(network_alone, row, seed, args), f"{row}, the network alone"
+                records.once(made, MEASURES, row=inside, seed=seed, settings=settings, **chosen.columns)
     note_origin(args.out, "cifar10", ["benchmarks.images.cifar10", *words_of(sys.argv[1:])], env)
     print(publish("cifar10", args.out))
 

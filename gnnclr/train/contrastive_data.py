@@ -174,10 +174,18 @@ class ContrastiveData(LightningDataModule):
         return None
 
     def finish(self, method: nn.Module) -> None:
-        """Ends a training, before its last checkpoint; does nothing here.
+        """Ends a training, before its last checkpoint.
 
         Args:
             method (torch.nn.Module): The trained method.
+        """
+        self.fit_features(method)
+
+    def fit_features(self, method: nn.Module) -> None:
+        """Fits what the features of a method, trained or not, take from the data; does nothing here.
+
+        Args:
+            method (torch.nn.Module): The method.
         """
 
     def embed(self, method: nn.Module) -> Tensor:

@@ -15,7 +15,7 @@ from gnnclr.ops.labels import UNLABELED
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import device_of
 from gnnclr.train.processes.step_size import StepSize
-from gnnclr.train.selected_batches import SelectedBatches, check_textures
+from gnnclr.train.selected_batches import SelectedBatches, check_textures, evenly
 from gnnclr.train.validation.held_out import SameEpoch
 from gnnclr.vision import (
     Captions,
@@ -238,9 +238,10 @@ class ImageData(SelectedBatches):
         """The images to train on, in order."""
         return iter(self.training_images()[0].split(512))
 
-    def training_features(self, method: nn.Module) -> Tensor:
-        """The encoder's features [n, d] of the images to train on, in evaluation mode."""
-        return _features(method, self.training_images()[0])
+    def training_features(self, method: nn.Module, most: int | None = None) -> Tensor:
+        """See :meth:`SelectedBatches.training_features`."""
+        images = self.training_images()[0]
+        return _features(method, images[evenly(len(images), most)])
 
     def embed(self, method: nn.Module) -> Tensor:
         """The encoder's features [n, d] of all images, in evaluation mode."""

@@ -17,7 +17,7 @@ from gnnclr.ops.notice import notice
 from gnnclr.ops.paths import expand_path
 from gnnclr.train.contrastive_data import check_embedding, device_of
 from gnnclr.train.processes.step_size import StepSize
-from gnnclr.train.selected_batches import SelectedBatches, check_textures
+from gnnclr.train.selected_batches import SelectedBatches, check_textures, evenly
 from gnnclr.train.validation.held_out import SameEpoch
 from gnnclr.vision import CentralSquare, PhotoCrops, PhotoSource, RandomResizedCrop, Textures
 from gnnclr.vision.photos.decode import MAX_PIXELS
@@ -285,9 +285,9 @@ class PhotoData(SelectedBatches):
         """The labels of the photos to train on, ``-1`` where one is missing, for what is logged."""
         return self.labels[self._train] if bool((self.labels != UNLABELED).any()) else None
 
-    def training_features(self, method: nn.Module) -> Tensor:
-        """The encoder's features [n, d] of the photos to train on, in evaluation mode."""
-        return self._features({"current": method}, self._train)["current"]
+    def training_features(self, method: nn.Module, most: int | None = None) -> Tensor:
+        """See :meth:`SelectedBatches.training_features`."""
+        return self._features({"current": method}, self._train[evenly(len(self._train), most)])["current"]
 
     def embed(self, method: nn.Module) -> Tensor:
         """The encoder's features [n, d] of all photos, in the order of :attr:`names`, in evaluation mode."""

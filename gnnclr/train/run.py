@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -214,10 +215,12 @@ class Run:
         try:
             with several_processes(trainer, interrupt, task):
                 trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
+                finishing = time.perf_counter()
                 data.finish(module.method)
+                finishing = time.perf_counter() - finishing
                 # The end of training need not be a multiple of the checkpoint interval.
                 trainer.save_checkpoint(self.checkpoint)
-                seconds = timer.time_elapsed("train")  # of the sessions before as well
+                seconds = timer.time_elapsed("train") + finishing  # of the sessions before as well
         except Exception:
             if ckpt_path is None and trainer.global_step == 0 and is_rank_zero():
                 self._clear([*files.texts, "metrics.csv", FITTED])
@@ -302,6 +305,8 @@ class Run:
         self, data: ContrastiveData, untrained: nn.Module, trained: nn.Module, step: int, cost: Cost
     ) -> dict[str, Any]:
         methods = {"untrained": untrained, "trained": trained}
+        for method in methods.values():
+            data.fit_features(method)
         results = data.evaluate(methods)
         result = make_result(self.recipe.seed_everything, step, cost, results)
         if not results:

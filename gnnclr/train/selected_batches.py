@@ -17,7 +17,10 @@ from gnnclr.train.contrastive_data import ContrastiveData, device_of
 from gnnclr.train.follow_neighbors import check_neighbors
 from gnnclr.train.processes.shared_selection import SharedSelection
 from gnnclr.train.processes.step_size import StepSize
-from gnnclr.vision import Textures
+from gnnclr.vision import Textures, Whitened
+
+#: Training images that features are made white by: more change nothing.
+MOST_TO_WHITEN = 10_000
 
 
 class SelectedBatches(ContrastiveData):
@@ -71,6 +74,22 @@ class SelectedBatches(ContrastiveData):
     def training_chunks(self, epoch: int) -> Iterator[Tensor]:
         """The images to train on, in order, as the views of a method take them."""
         raise NotImplementedError
+
+    def training_features(self, method: nn.Module, most: int | None = None) -> Tensor:
+        """The encoder's features [n, d] of the images to train on, in evaluation mode.
+
+        Args:
+            method (torch.nn.Module): The method.
+            most (int, optional): Those of so many images at most, at equal steps. (default: ``None``, of all)
+        """
+        raise NotImplementedError
+
+    def fit_features(self, method: nn.Module) -> None:
+        """Fits an encoder of :class:`gnnclr.vision.Whitened` that has not seen features since it was trained."""
+        encoder = getattr(method, "encoder", None)
+        if isinstance(encoder, Whitened) and not encoder.is_fitted:
+            self.setup("fit")
+            encoder.fit(self.training_features(method, MOST_TO_WHITEN))
 
     def check(self, method: nn.Module) -> None:
         """Raises a :class:`ValueError` if ``method`` takes graphs, or its encoder expects inputs of another width."""
@@ -153,6 +172,16 @@ class SelectedBatches(ContrastiveData):
             views = (method.views(chunk.to(device), generator)[:2] for chunk in self.training_chunks(epoch))
             z = [[method.projector(method.encoder(chunk)).float().cpu() for chunk in view] for view in views]
         self.selection.set_embeddings(*map(torch.cat, zip(*z)))
+
+
+def evenly(count: int, most: int | None) -> Tensor | slice:
+    """Rows of ``count``, at most so many, at equal steps.
+
+    Args:
+        count (int): The number of rows.
+        most (int, optional): How many are taken; ``None`` for all.
+    """
+    return slice(None) if most is None or most >= count else torch.arange(most) * count // most
 
 
 def check_textures(textures: Any) -> Textures | None:

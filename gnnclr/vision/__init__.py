@@ -11,8 +11,10 @@ from gnnclr.vision.datasets.images import Images, Labeled
 from gnnclr.vision.datasets.loader import TensorLoader
 from gnnclr.vision.datasets.textures import Textures
 from gnnclr.vision.encoders.image_encoder import image_encoder
+from gnnclr.vision.encoders.mirrored import Mirrored
 from gnnclr.vision.encoders.slim_resnet import SlimResNet
 from gnnclr.vision.encoders.text_encoder import TextEncoder
+from gnnclr.vision.encoders.whitened import Whitened
 from gnnclr.vision.methods.a_info_nce import AInfoNCE
 from gnnclr.vision.methods.adaptive_alpha import AdaptiveAlpha
 from gnnclr.vision.methods.adversarial import PGDAttack
@@ -75,6 +77,7 @@ __all__ = [
     "LuminanceChrominance",
     "MLPHead",
     "MappedPhotos",
+    "Mirrored",
     "MoCo",
     "MultiCropViews",
     "NonSemanticNegatives",
@@ -101,6 +104,7 @@ __all__ = [
     "TwoTowers",
     "Views",
     "VisionMethod",
+    "Whitened",
     "cifar10",
     "corrupt",
     "corruptions_of",

@@ -1,7 +1,13 @@
 import sys
 
+import pytest
+import torch
+from probes import make_quick
+from white_run import white_run
+
 from benchmarks.images import cifar10
-from benchmarks.pages.cifar10 import ROWS, cifar10_records, text
+from benchmarks.pages.cifar10 import ROWS, WHITE, cifar10_records, text
+from gnnclr.eval import knn_probe
 
 
 def test_runs_are_done_once_and_shown(tmp_path, monkeypatch, capsys):
@@ -31,3 +37,27 @@ def test_runs_are_done_once_and_shown(tmp_path, monkeypatch, capsys):
 def test_recipes_of_all_rows_exist():
     for settings in ROWS.values():
         assert settings.with_overrides("--trainer.max_epochs=15").epochs == 15
+
+
+def test_the_network_alone_is_beside_what_makes_it_white(tmp_path, monkeypatch):
+    make_quick(monkeypatch)
+    run = white_run(tmp_path / "run")
+    monkeypatch.setattr(cifar10, "training_of", lambda *_: run)
+    found = cifar10.network_alone("simclr-muon", 0, None)
+    _, method, data, _ = run.load()
+    network = method.eval().encoder.encoder.encoder
+    images = torch.cat([part.images for part in (data.images.train, data.images.val, data.images.test)])
+    with torch.no_grad():
+        x = network(method.views.normalize(images.float() / 255))
+    assert found["kNN"] == pytest.approx(knn_probe(x, data.labels, data.split).test, abs=0.01)
+    assert found.keys() == {"linear", "kNN", "linear, validation", "kNN, validation"}
+
+    def measures(row, seed, args):
+        return dict.fromkeys(("raw", "untrained", "trained"), found | {"steps": 9, "seconds": 60.0})
+
+    monkeypatch.setattr(cifar10, "run", measures)
+    for row in ("simclr", *WHITE):
+        monkeypatch.setattr(sys, "argv", ["cifar10", "--rows", row, "--seeds=1", f"--out={tmp_path}"])
+        cifar10.main()
+    page = text(tmp_path, "cifar10")
+    assert "| simclr-muon, the network alone |" in page and "a row has those of the network alone" in page

@@ -16,14 +16,18 @@ from gnnclr.vision.backbone.backbone import Backbone
 from gnnclr.vision.backbone.export import export_backbone
 from gnnclr.vision.backbone.model_card import model_card
 from gnnclr.vision.encoders.image_encoder import image_encoder
+from gnnclr.vision.encoders.mirrored import Mirrored
 from gnnclr.vision.encoders.slim_resnet import SlimResNet
 from gnnclr.vision.encoders.weight_file import load_weight_file
+from gnnclr.vision.encoders.whitened import Whitened
 from gnnclr.vision.photos.square import CentralSquare
 from gnnclr.vision.transforms.normalize import Normalize
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 #: No other encoders are made: the folder of a stranger must not choose what code is run.
-TRUSTED: dict[str, Callable[..., nn.Module]] = {kind.__name__: kind for kind in (image_encoder, SlimResNet)}
+TRUSTED: dict[str, Callable[..., nn.Module]] = {
+    kind.__name__: kind for kind in (image_encoder, Mirrored, SlimResNet, Whitened)
+}
 COLORS = ("mean", "std")
 #: The parts of what a method with one encoder keeps, see :meth:`gnnclr.vision.VisionMethod.features`.
 PARTS = ["normalize", "encoder", "flatten"]
@@ -103,6 +107,8 @@ def _made(settings: dict[str, Any], path: Path) -> nn.Module:
             f"'encoder'"
         )
     arguments = {key: value for key, value in (settings.get("init_args") or {}).items() if key != "weights"}
+    if isinstance(inner := arguments.get("encoder"), dict):
+        arguments["encoder"] = _made(inner, path)
 
     def make() -> nn.Module:
         with torch.random.fork_rng(devices=[]):

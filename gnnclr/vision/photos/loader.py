@@ -1,5 +1,6 @@
 """Batches of photos that processes of their own read."""
 
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -45,20 +46,23 @@ class PhotoLoader(SampleLoader):
         self.rows: Tensor = rows
         self.workers: int = check_count("workers", workers, least=0)
         self._keys = _Keys()
-        self._loader: DataLoader[Any] | None = None
+        #: What reads, if it does. It is held from outside as well, so that it outlives this loader and ends in order:
+        #: of garbage in a circle its queues would end first, and each process would be waited for in vain.
+        self._open: list[DataLoader[Any]] = []
+        weakref.finalize(self, self._open.clear)
 
     def epoch_batches(self, generator: torch.Generator) -> Callable[[int], dict[str, Tensor]]:
         """Photos of the order of the epoch, of which those to come are read meanwhile."""
-        order, epoch = self.epoch_order(generator), self._epoch
+        order, epoch, this = self.epoch_order(generator), self._epoch, weakref.proxy(self)
         reads: Iterator[Read] | None = None
 
         def make(k: int) -> dict[str, Tensor]:
             nonlocal reads
             if reads is None:  # the first batch that is asked for, which of a resumed epoch is not the first there is
                 self._keys.make = lambda: (
-                    [(epoch, i) for i in self.rows[self.batch_index(order, j)].tolist()] for j in range(k, len(self))
+                    [(epoch, i) for i in this.rows[this.batch_index(order, j)].tolist()] for j in range(k, len(this))
                 )
-                reads = iter(self._open())
+                reads = iter(self._reading())
             read = next(reads).checked()
             for index, reason in read.broken:
                 name = self.reader.source.names[index]
@@ -67,14 +71,14 @@ class PhotoLoader(SampleLoader):
 
         return make
 
-    def _open(self) -> DataLoader[Any]:
-        if self._loader is None:
-            self._loader = self.reader.loader(self._keys, self.workers, keep=True)
-        return self._loader
+    def _reading(self) -> DataLoader[Any]:
+        if not self._open:
+            self._open.append(self.reader.loader(self._keys, self.workers, keep=True))
+        return self._open[0]
 
     def close(self) -> None:
         """Ends the processes that read; the next iteration starts new ones."""
-        self._loader = None
+        self._open.clear()
 
 
 class _Keys:

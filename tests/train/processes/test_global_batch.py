@@ -21,8 +21,9 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    photo_folder(tmp_path_factory.mktemp("photos") / "all", PHOTOS, kinds=False)
-    return tmp_path_factory.getbasetemp() / "photos0" / "all"
+    folder = tmp_path_factory.mktemp("photos") / "all"
+    photo_folder(folder, PHOTOS, kinds=False)
+    return folder
 
 
 class OfRank(PhotoData):

@@ -1,3 +1,5 @@
+import gc
+
 import pytest
 import torch
 from contracts.epoch import EpochContract
@@ -59,12 +61,30 @@ def test_a_resumed_epoch_is_the_same_with_other_workers(before, after, photos):
     first.close(), resumed.close()
 
 
+def readers(loader):
+    """The processes that read."""
+    return loader._open[0]._iterator._workers
+
+
 def test_workers_stay_from_epoch_to_epoch(photos):
     loader = make(photos, 1)
     list(loader)
-    reads = loader._loader
+    reads = readers(loader)
     list(loader)
-    assert loader._loader is reads
+    assert readers(loader) is reads
     loader.close()
-    assert loader._loader is None and len(list(loader)) == 4
+    assert [process.exitcode for process in reads] == [0]
+    assert len(list(loader)) == 4 and readers(loader) is not reads
     loader.close()
+
+
+@pytest.mark.parametrize("ends", ["in an epoch", "after it"])
+def test_workers_of_a_loader_that_is_garbage_end_by_themselves(ends, photos):
+    """Where they are waited for in vain, they are killed after seconds, and have another exit status."""
+    loader = make(photos, 2)
+    batches = iter(loader)
+    next(batches) if ends == "in an epoch" else list(batches)
+    loader.circle, reads = [loader, batches], readers(loader)
+    del loader, batches
+    gc.collect()
+    assert [process.exitcode for process in reads] == [0, 0]

@@ -45,7 +45,7 @@ def test_a_run_that_goes_on_has_the_size_of_its_epoch(tmp_path):
         # The same learning rate, however long the run is.
         arguments += [f"--trainer.max_epochs={epochs}", "--model.final_lr=1.0", "--model.warmup_steps=0"]
         training = Run(parse_recipe("simclr-digits", arguments), folder)
-        training.fit(checkpoint)
+        training.train(checkpoint)
         return training
 
     whole = run(tmp_path / "whole", 2)
