@@ -66,7 +66,7 @@ def text(folder: Path, name: str) -> str:
         minutes = statistics.mean(float(line["seconds"]) for line in rows[row]) / 60
         about += f" `{row}` has {own} epochs, as its recipe says: {minutes:.1f} minutes on two cores."
     for row in rows.keys() & set(WHITE):
-        about += f" Its features are made white and mirrored after the training; a row has those of the network alone."
+        about += f" The features of `{row}` are made white once it is trained; a row has those of the network alone."
     if rows.keys() & ROWS.keys() != ROWS.keys():
         about += " Recipes that are not there were not trained yet: the command goes on with them."
     parts = [
