@@ -23,7 +23,7 @@ from benchmarks.common import add_out, add_root, add_seeds, add_threads
 from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.common.recipes import Settings
 from benchmarks.pages import publish
-from benchmarks.pages.cifar10 import MEASURES, ROWS, WHITE, WHOLE, cifar10_records
+from benchmarks.pages.cifar10 import ALONE, MEASURES, ROWS, WHOLE, cifar10_records
 from gnnclr.eval import evaluate_features
 from gnnclr.train import Run, parse_recipe
 from gnnclr.vision import Mirrored, Whitened
@@ -41,7 +41,7 @@ def training_of(row: str, seed: int, args: argparse.Namespace) -> Run:
 
 
 def network_alone(row: str, seed: int, args: argparse.Namespace) -> dict[str, float]:
-    """The measures of the network inside of an encoder that makes its features white."""
+    """The measures of the network inside of an encoder that mirrors, and makes features white."""
     _, method, data, _ = training_of(row, seed, args).load()
     while isinstance(method.encoder, Whitened | Mirrored):
         method.encoder = method.encoder.encoder
@@ -94,9 +94,9 @@ def main() -> None:
                 records.once(made, ("linear", "kNN"), row=features, seed=seed, settings=settings, **chosen.columns)
             made = partial(_part, "trained", row, seed, args)
             records.once(made, MEASURES, row=row, seed=seed, settings=settings, **chosen.columns)
-            if row in WHITE:
-                made, inside = partial(network_alone, row, seed, args), f"{row}, the network alone"
-                records.once(made, MEASURES, row=inside, seed=seed, settings=settings, **chosen.columns)
+            if row in ALONE:
+                made = partial(network_alone, row, seed, args)
+                records.once(made, MEASURES, row=ALONE[row], seed=seed, settings=settings, **chosen.columns)
     note_origin(args.out, "cifar10", ["benchmarks.images.cifar10", *words_of(sys.argv[1:])], env)
     print(publish("cifar10", args.out))
 

@@ -36,8 +36,8 @@ ROWS = {
 }
 #: What is trained as long as its recipe says: its epochs cost less.
 WHOLE = ("simclr-muon",)
-#: What has features that are made white after the training, and so a further row of those of the network alone.
-WHITE = ("simclr-muon",)
+#: What has features that are mirrored and made white after the training, and the row of those of its network alone.
+ALONE = {"simclr-muon": "simclr-muon, the network alone"}
 BASE, ORACLE = "simclr", "supcon"
 #: What a row is compared with, where it is not SimCLR.
 BASES = {"simsiam-multi": "simsiam", "directpred": "byol", "moco-patch": "moco-v2", "moco-quilt": "moco-v2"}
@@ -65,8 +65,9 @@ def text(folder: Path, name: str) -> str:
         own = json.loads(rows[row][0]["settings"])["epochs"]
         minutes = statistics.mean(float(line["seconds"]) for line in rows[row]) / 60
         about += f" `{row}` has {own} epochs, as its recipe says: {minutes:.1f} minutes on two cores."
-    for row in rows.keys() & set(WHITE):
-        about += f" The features of `{row}` are made white once it is trained; a row has those of the network alone."
+    for row, alone in ALONE.items():
+        if alone in rows:
+            about += f" Features of `{row}` are mirrored and made white once it is trained, but for `{alone}`."
     if rows.keys() & ROWS.keys() != ROWS.keys():
         about += " Recipes that are not there were not trained yet: the command goes on with them."
     parts = [

@@ -13,6 +13,7 @@ from gnnclr.ops.check import check_choice, check_count
 from gnnclr.ops.notice import notice
 from gnnclr.train.module import ContrastiveModule
 from gnnclr.train.optim.groups import parameter_groups
+from gnnclr.vision.encoders.feature_width import declared_width
 
 #: Weights in half precision lose the small updates of a schedule's end, and inputs would have to be cast as well.
 PRECISIONS = ("32", "32-true", "16", "16-mixed", "bf16", "bf16-mixed", "64", "64-true")
@@ -84,9 +85,9 @@ def check_parts(module: ContrastiveModule) -> None:
     module.optimizer(parameter_groups(module.method))
     method = module.method
     encoder, projector = (getattr(method, name, None) for name in ("encoder", "projector"))
-    width = getattr(encoder, "out_channels", getattr(encoder, "out_features", None))
+    width = declared_width(encoder)
     # Methods of others may join features before they project them.
-    if not isinstance(width, int) or projector is None or not type(method).__module__.startswith("gnnclr."):
+    if width is None or projector is None or not type(method).__module__.startswith("gnnclr."):
         return
     wanted = first_width(projector)
     if wanted is not None and wanted != width:

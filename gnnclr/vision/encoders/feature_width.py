@@ -14,6 +14,16 @@ FIELD = "model.method.encoder"
 BATCH = 2
 
 
+def declared_width(encoder: object) -> int | None:
+    """The width of features that an encoder declares as ``out_channels`` or ``out_features``; ``None`` without either.
+
+    Args:
+        encoder (torch.nn.Module): The encoder.
+    """
+    width = getattr(encoder, "out_channels", getattr(encoder, "out_features", None))
+    return width if isinstance(width, int) else None
+
+
 def feature_width(make: Callable[[], nn.Module], channels: int | None, size: int | None) -> int:
     """The width of the features that an encoder gives: what it declares as ``out_features`` or ``out_channels``, or
     what a batch of images on device meta becomes, where nothing is computed; where that fails, a batch of zeros.
@@ -38,8 +48,7 @@ def feature_width(make: Callable[[], nn.Module], channels: int | None, size: int
 def _width(make: Callable[[], nn.Module], channels: int | None, size: int | None, device: str) -> int:
     with torch.device(device):
         encoder = make()
-        declared = getattr(encoder, "out_channels", getattr(encoder, "out_features", None))
-        if isinstance(declared, int):
+        if (declared := declared_width(encoder)) is not None:
             return declared
         if size is None:
             raise ValueError(

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnclr.ops.check import check_count, check_matrix, check_positive, check_values
+from gnnclr.vision.encoders.feature_width import declared_width
 
 
 class Whitened(nn.Module):
@@ -48,12 +49,11 @@ class Whitened(nn.Module):
         super().__init__()
         self.encoder: nn.Module = encoder
         self.ridge: float = check_positive("ridge", ridge)
-        declared = getattr(encoder, "out_channels", getattr(encoder, "out_features", None))
-        width = declared if out_features is None else check_count("out_features", out_features)
-        if not isinstance(width, int):
+        width = declared_width(encoder) if out_features is None else check_count("out_features", out_features)
+        if width is None:
             raise ValueError(
-                f"'out_features' must be the width of the features, as 'encoder' does not declare it (got None for a "
-                f"{type(encoder).__name__})"
+                f"'out_features' must be the width of the features, which 'encoder' does not declare (got none, and "
+                f"{type(encoder).__name__} as 'encoder')"
             )
         self.out_features: int = width
         if isinstance(channels := getattr(encoder, "in_channels", None), int):

@@ -90,7 +90,7 @@ def test_a_mirror_image_has_the_features_of_the_image():
 
 
 def test_what_is_refused():
-    with pytest.raises(ValueError, match=r"'out_features' must be the width .* \(got None for a Identity\)"):
+    with pytest.raises(ValueError, match=r"'out_features' must be the width .*\(got none, and Identity as"):
         Whitened(nn.Identity())
     assert Whitened(nn.Identity(), out_features=5).mean.shape == (5,)
     with pytest.raises(ValueError, match="'ridge' must be a positive number"):
