@@ -117,13 +117,13 @@ def small_tiles(rank, cases, size, kept, looked_at):
         return each_loss_gradient(rank, cases)
 
 
-def traffic(rank, losses, n, d):
-    """The bytes that a process receives in a step of each loss, over those of the rows of all processes."""
+def traffic(rank, cases, n, d):
+    """The bytes that a process receives in a step of each loss with its keywords, over those of the rows of others."""
     shares = []
-    for loss in losses:
+    for loss, inputs in cases:
         views = [torch.randn(n, d, requires_grad=True) for _ in range(2)]
         with Traffic() as seen:
-            loss(*views).backward()
+            loss(*views, **inputs).backward()
         world = dist.get_world_size()
         shares.append(seen.bytes / (2 * n * d * 4 * (world - 1)))
     return shares

@@ -14,6 +14,7 @@ from gnnclr.graph.extra_negatives import ExtraNegatives
 from gnnclr.graph.negatives import Negatives
 from gnnclr.graph.pairs import group_pairs
 from gnnclr.ops.check import as_int64, check_count, check_matrix, describe
+from gnnclr.ops.processes.own_rows import OwnRows
 from gnnclr.ops.tensor_group import TensorGroup
 
 #: Parts that read as ``None`` when absent, as PyG does for 'x' or 'y'.
@@ -28,6 +29,7 @@ OPTIONAL = (
     "ignore_index",
     "extra",
     "features",
+    "own_rows",
 )
 
 
@@ -68,6 +70,9 @@ class ContrastGraph(Data):
             ``group`` and ``view``)
         check (bool, optional): Whether to check all parts. (default: ``True``)
 
+    Where several processes share the nodes of a graph, ``own_rows`` (:class:`~gnnclr.ops.processes.own_rows.OwnRows`) is
+    assigned and says which are this process's.
+
     Indices, samples, views and groups may be integers of any size; they are kept as int64, also those that are assigned
     later. Attributes of your own are assigned: ``graph.name = value``.
 
@@ -88,6 +93,7 @@ class ContrastGraph(Data):
     ignore_index: Tensor | None
     extra: ExtraNegatives | None
     features: Tensor | None
+    own_rows: OwnRows | None
 
     def __init__(
         self,

@@ -48,6 +48,22 @@ class NegativeBlock:
         q = self.of_anchors(z)
         return q, q if self.symmetric else self.of_candidates(z if self.bank is None else self.bank.to(z))
 
+    def among(self, some: Tensor) -> "NegativeBlock":
+        """The same candidates against those anchors that are among some nodes.
+
+        Args:
+            some (Tensor): Mask of the nodes [n].
+        """
+        here = some if self.anchors is None else some[self.anchors]
+        index = here.nonzero().view(-1)
+        anchors = index if self.anchors is None else self.anchors[index]
+        groups = self.groups and (self.groups[0][index], self.groups[1])
+        pairs = self.pairs
+        if pairs is not None:
+            anchor, candidate = pairs[:, here[pairs[0]]]
+            pairs = torch.stack([(here.cumsum(0) - 1)[anchor], candidate])
+        return replace(self, anchors=anchors, symmetric=False, groups=groups, pairs=pairs)
+
     def add(self, out: Tensor | None, z: Tensor, to_anchors: Tensor, to_candidates: Tensor | None) -> Tensor:
         """Adds what anchors and candidates receive to ``out`` [n, d]; the bank receives nothing."""
         out = _add(out, z, self.anchors, to_anchors)
@@ -76,6 +92,22 @@ def negative_blocks(z: Tensor, graph: ContrastGraph, rule: Negatives) -> list[Ne
     if rule.log_weight is None or rule.symmetric_weight:
         return blocks
     return [replace(block, symmetric=False) for block in blocks]
+
+
+def are_mutual(graph: ContrastGraph, rule: Negatives) -> bool:
+    """Whether nodes that repel an anchor are anchors that it repels, with the same weight: where anchors are the
+    candidates, all that a rule says besides is the same both ways.
+
+    Args:
+        graph (ContrastGraph): The graph.
+        rule (Negatives): The rule.
+    """
+    ignored, nodes = graph.ignore_index, rule.reached(graph)[: graph.num_nodes]
+    return (
+        (rule.log_weight is None or rule.symmetric_weight)
+        and bool((nodes if graph.anchor is None else nodes == graph.anchor).all())
+        and (ignored is None or _both_ways(ignored, graph.num_candidates))
+    )
 
 
 @TensorMemo

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
-from gnnclr.losses.gather import gather
+from gnnclr.losses.gather import Gathering
 from gnnclr.losses.key_memory import KeyMemory
 from gnnclr.losses.loss_call import CalledLikeGraph, called_like, check_views, given_inputs, keywords, one_by_one
 from gnnclr.losses.objective_card import ObjectiveCard
@@ -32,6 +32,7 @@ from gnnclr.ops.check import (
 from gnnclr.ops.contrast_views import contrast_views, in_words
 from gnnclr.ops.labels import class_labels
 from gnnclr.ops.processes.agreement import agree
+from gnnclr.ops.processes.own_rows import OwnRows
 from gnnclr.ops.unit_rows import normalize
 
 #: What a loss may return of the losses of anchors.
@@ -100,9 +101,9 @@ class GraphLoss(nn.Module):
 
     Args:
         conv (PairConv): The layer whose energy the loss is.
-        gather_distributed (bool, optional): Contrast with the samples of all processes. Each process returns the mean
-            over its own anchors, scaled so that the mean over processes is the loss of the joined batch; after the
-            averaging of :class:`~torch.nn.parallel.DistributedDataParallel` the gradient of the parameters equals that
+        gather_distributed (bool, optional): Contrast with the samples of all processes. The mean over processes of what
+            they return is the loss of the joined batch: each has the mean over its own anchors, scaled so, or where
+            processes tell each other all log-partitions the loss itself. After the averaging of :class:`~torch.nn.parallel.DistributedDataParallel` the gradient of the parameters equals that
             of one process on the joined batch, also when batches are uneven or one is empty, as long as all multiply
             the loss by the same factors. Processes compare what they were given before they gather: where one has
             other widths, dtypes, views or keywords, or NaN, all raise the same error, which names the argument and the
@@ -154,8 +155,9 @@ class GraphLoss(nn.Module):
         super().__init_subclass__(**kwargs)
         if "graph" in vars(cls) and "forward" not in vars(cls):
             cls.forward = called_like(cls.graph)(cls.forward)
-        if "pairing" not in vars(cls) and vars(cls).keys() & {"rule", "graph", "project", "energy"}:
-            cls.pairing = None
+        if vars(cls).keys() & {"rule", "graph", "project", "energy"}:
+            for name in {"pairing", "queries"} - vars(cls).keys():
+                setattr(cls, name, vars(GraphLoss)[name])
 
     def graph(
         self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None, weight: Tensor | None = None
@@ -301,22 +303,50 @@ class GraphLoss(nn.Module):
         views, way, _ = inputs.pop("views"), inputs.pop("energy"), inputs.pop("loss")
         if not inputs and way != OF_GRAPH and (loss := self.of_views(views, sizes["views"])) is not None:
             return loss
+        gathering = Gathering()
         for name, value in inputs.items():
             if isinstance(value, Tensor):
-                inputs[name] = gather(value.to(views[0].device), sizes[name])
-        graph = self._remembering(self.graph(*(gather(view, sizes["views"]) for view in views), **inputs))
-        if not self.mean_over_anchors and self.reduction != "none":
+                inputs[name] = gathering(value.to(views[0].device), sizes[name])
+        queries = self.queries(len(views), tuple(inputs))
+        joined = [(gathering.placed if i in queries else gathering)(x, sizes["views"]) for i, x in enumerate(views)]
+        graph = self._remembering(self.graph(*joined, **inputs))
+        of_views = graph.num_nodes == len(views) * len(joined[0])
+        if self.reduction != "none" and of_views and self.shares(graph):
+            graph.own_rows = OwnRows(graph.sample, sizes["views"])
+        if graph.own_rows is not None or (not self.mean_over_anchors and self.reduction != "none"):
+            gathering.whole = graph.own_rows is not None or graph.bank is None
             return self._energy(graph.x, graph)
-        start, n = sum(sizes["views"][: dist.get_rank()]), views[0].size(0)
+        return self._of_own_anchors(graph, sizes["views"])
+
+    def _of_own_anchors(self, graph: ContrastGraph, sizes: list[int]) -> Tensor:
+        """The loss of this process's anchors on the graph of all samples, scaled so that the mean over processes is
+        that of all anchors."""
+        start, n, world = sum(sizes[: dist.get_rank()]), sizes[dist.get_rank()], len(sizes)
         own = (graph.sample >= start) & (graph.sample < start + n)
         if self.reduction != "mean":
             graph.anchor = own if graph.anchor is None else own & graph.anchor
             value = self._energy(graph.x, graph)
-            return value * len(sizes["views"]) if self.reduction == "sum" else value
+            return value * world if self.reduction == "sum" else value
         mass = anchor_mass(graph, self.mean)
         share = float(mass[own].sum()) / max(float(mass.sum()), 1e-300)
         graph.anchor = (mass > 0) & own
-        return self._energy(graph.x, graph) * (len(sizes["views"]) * share)
+        return self._energy(graph.x, graph) * (world * share)
+
+    def queries(self, num_views: int, inputs: tuple[str, ...]) -> range:
+        """The views whose rows are anchors, and neither candidates nor positives of others, in :meth:`graph`: processes
+        need not tell them each other. A subclass that says another rule or graph has none unless it states them.
+
+        Args:
+            num_views (int): The number of views.
+            inputs (tuple): The keywords that are given.
+        """
+        return range(0)
+
+    def shares(self, graph: ContrastGraph) -> bool:
+        """Whether processes can share the nodes of a graph that joins their batches, see :meth:`PairConv.shares`: the
+        loss is that of the joined batch then, and each process has the gradient of its own rows."""
+        conv = self.layer()
+        return isinstance(conv, PairConv) and conv.shares(graph)
 
     def _remembering(self, graph: ContrastGraph) -> ContrastGraph:
         """The graph of a batch with the keys that the loss remembers."""

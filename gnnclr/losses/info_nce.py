@@ -119,6 +119,10 @@ class InfoNCELoss(GraphLoss):
             check=bank is not None,  # the rest is right by construction
         )
 
+    def queries(self, num_views: int, inputs: tuple[str, ...]) -> range:
+        """See :meth:`GraphLoss.queries`: the first view."""
+        return range(1)
+
     @called_like(graph)
     def forward(
         self,

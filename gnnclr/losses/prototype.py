@@ -82,6 +82,10 @@ class PrototypeLoss(GraphLoss):
             check=False,  # right by construction
         )
 
+    def queries(self, num_views: int, inputs: tuple[str, ...]) -> range:
+        """See :meth:`GraphLoss.queries`: all views but the originals."""
+        return range(1, num_views)
+
     def project(self, x: Tensor) -> Tensor:
         """Rows of unit length, or as they are."""
         return normalize(x) if self.normalized else float_rows(x, power=2)

@@ -83,6 +83,10 @@ class SigLIPLoss(LearnedScaleLoss):
             graph.anchor = graph.view == 0  # each pair once: its other side would say the same
         return graph
 
+    def queries(self, num_views: int, inputs: tuple[str, ...]) -> range:
+        """See :meth:`GraphLoss.queries`: the first of two views, unless views of other samples attract it."""
+        return range(num_views == 2 and "labels" not in inputs)
+
     @property
     def plain_bias(self) -> float | Tensor:
         """See :class:`GraphLoss`: the one that is learned, or that is given with this call."""

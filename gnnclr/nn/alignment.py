@@ -208,6 +208,11 @@ class AlignmentConv(PairConv):
         unequally in the uniformity too."""
         return self.mean == "pairs"
 
+    def shares(self, graph: ContrastGraph) -> bool:
+        """See :class:`PairConv`: every process takes all positives, which are few; rows of a bank are its own."""
+        edge_index = graph.edge_index
+        return graph.bank is None or edge_index is None or bool((edge_index[0] < graph.num_nodes).all())
+
     def pairs(self, z: Tensor, graph: ContrastGraph) -> PositivePairs:
         """The positives of a graph with their weights and scores."""
         edge_index, weight, share = positive_weights(z, graph, self.mean)

@@ -15,6 +15,7 @@ from gnnclr.nn.uniformity import UniformityConv
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
 from gnnclr.ops.group_softmax import GroupSoftmax
+from gnnclr.ops.processes.shared_group_softmax import SharedGroupSoftmax
 from gnnclr.ops.value_only import value_only
 
 DENOMINATORS = ("pair", "all", "none")
@@ -150,7 +151,8 @@ class ContrastiveConv(CoupledConv):
     def _step_groups(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Implicit positives in the denominator of each anchor: as :meth:`_couple_anchors`, by sums over groups."""
         log_partition = self.uniformity.log_partition(z, graph)
-        positives = GroupSoftmax(z, graph.group, 1 / self._tau)
+        groups, rows = (z, graph.group, 1 / self._tau), graph.own_rows
+        positives = GroupSoftmax(*groups) if rows is None else SharedGroupSoftmax(*groups, rows)
         share = graph_share(positives.count, graph, z.dtype, self.alignment.mean)
         gap = (log_partition.lse - positives.lse).masked_fill(share == 0, float("-inf"))
         push, each = torch.sigmoid(gap), share / positives.count.clamp(min=1)

@@ -53,6 +53,10 @@ class CoupledConv(PairConv):
             UniformityConv(alignment.temperature, impl) if uniformity is None else uniformity
         )
 
+    def shares(self, graph: ContrastGraph) -> bool:
+        """See :class:`PairConv`: where both parts can."""
+        return self.alignment.shares(graph) and self.uniformity.shares(graph)
+
     def couple(self, pairs: PositivePairs, *log_partitions: LogPartition) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """The energy, and its gradients by the score of each pair [e] and by each log-partition [n].
 

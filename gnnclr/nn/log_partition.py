@@ -88,10 +88,11 @@ class ImplicitLogPartition:
         return mass
 
     def _mass(self, block: NegativeBlock, softmax: PairSoftmax | KernelSoftmax) -> Tensor:
-        if self.rule.log_weight is None:
+        weights = log_weights(self.rule, block, self.z)
+        if weights is None:
             return softmax.count.to(self.z.dtype)
-        weights = PairSoftmax(*self._log_weight(block), exclude=block.groups, exclude_pairs=block.pairs, impl=self.impl)
-        return weights.lse.exp()
+        options = {"exclude": block.groups, "exclude_pairs": block.pairs, "impl": self.impl}
+        return PairSoftmax(*weights, **options).lse.exp()
 
     def message(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """See :class:`LogPartition`."""
@@ -117,7 +118,7 @@ class ImplicitLogPartition:
     def _softmax(self, block: NegativeBlock) -> PairSoftmax | KernelSoftmax:
         q, k = block.ends(self.z)
         options = {"scale": self.scale, "exclude": block.groups, "exclude_pairs": block.pairs, "impl": self.impl}
-        log_weight = None if self.rule.log_weight is None else self._log_weight(block)
+        log_weight = log_weights(self.rule, block, self.z)
         if self.kernel is not None:
             return KernelSoftmax(q, k, self.kernel, log_weight=log_weight, **options)
         if log_weight is not None:
@@ -133,14 +134,24 @@ class ImplicitLogPartition:
         """Whether the weights of a block follow from its own log-partitions."""
         return self.weigh is not None and not block.symmetric
 
-    def _log_weight(self, block: NegativeBlock) -> tuple[Tensor, Tensor]:
-        """Log-weights of a block. Rows of the bank follow those of the nodes; without them the bank weighs one."""
-        a, b = (x.to(self.z) for x in self.rule.log_weight)
-        n = self.z.size(0)
-        if block.bank is None:
-            return block.of_anchors(a), (b[:n] if block.candidates is None else b[block.candidates])
-        rows = b[n:] if b.size(0) > n else b.new_zeros(block.bank.size(0), b.size(1))
-        return block.of_anchors(a), block.of_candidates(rows)
+
+def log_weights(rule: Negatives, block: NegativeBlock, z: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The log-weights of anchors and candidates of a block, where the rule has some. Rows of the bank follow those of
+    the nodes; without them the bank weighs one.
+
+    Args:
+        rule (Negatives): The rule.
+        block (NegativeBlock): The block.
+        z (Tensor): Embeddings [n, d].
+    """
+    if rule.log_weight is None:
+        return None
+    a, b = (x.to(z) for x in rule.log_weight)
+    n = z.size(0)
+    if block.bank is None:
+        return block.of_anchors(a), block.of_candidates(b[:n])
+    rows = b[n:] if b.size(0) > n else b.new_zeros(block.bank.size(0), b.size(1))
+    return block.of_anchors(a), block.of_candidates(rows)
 
 
 class JoinedLogPartition:

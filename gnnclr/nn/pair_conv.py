@@ -76,6 +76,11 @@ class PairConv(MessagePassing):
         :func:`gnnclr.ops.value_only.value_only` says so, the message may be left out."""
         raise NotImplementedError
 
+    def shares(self, graph: ContrastGraph) -> bool:
+        """Whether several processes can share the nodes of a graph: with ``graph.own_rows`` the energy is that of all
+        anchors, and the message that of own nodes."""
+        return False
+
     if TYPE_CHECKING:  # torch says that any module returns anything
 
         def __call__(self, z: Tensor, graph: ContrastGraph) -> Tensor:

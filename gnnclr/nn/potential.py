@@ -7,6 +7,7 @@ from gnnclr.graph import ContrastGraph
 from gnnclr.graph.explicit_negatives import explicit_negatives, refuse_extra_negatives
 from gnnclr.graph.negative_blocks import negative_blocks
 from gnnclr.nn.pair_conv import PairConv
+from gnnclr.nn.shared_log_partition import shares_negatives
 from gnnclr.nn.update import Update
 from gnnclr.ops import PairSum
 from gnnclr.ops.check import check_choice
@@ -40,6 +41,10 @@ class PotentialConv(PairConv):
         self.kernel: PairKernel = kernel
         self.impl: str = check_choice("impl", impl, SUM_IMPLEMENTATIONS)
 
+    def shares(self, graph: ContrastGraph) -> bool:
+        """See :class:`PairConv`: where negatives are those of a mutual rule."""
+        return self.impl != "dense" and shares_negatives(graph)
+
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
         refuse_extra_negatives(graph, self)
@@ -51,19 +56,25 @@ class PotentialConv(PairConv):
                 return Update(value.sum() / number)
             share = torch.full_like(value, -1 / number)
             return Update(value.sum() / number, self.messages_both_ways(z, graph, edge_index, share, slope))
-        energy, number, message = z.new_zeros(()), 0, None
+        sums, message, rows = z.new_zeros(2, dtype=torch.float64), None, graph.own_rows
         for block in negative_blocks(z, graph, graph.negatives):
+            block = block if rows is None else block.among(rows.mask)
             q, k = block.ends(z)
-            options = {"exclude": block.groups, "exclude_pairs": block.pairs, "symmetric": block.symmetric}
             # Every pair weighs one: a symmetric walk counts it from both of its sides.
+            options = {"exclude": block.groups, "exclude_pairs": block.pairs, "symmetric": block.symmetric}
+            if rows is not None:
+                options["weight_k"] = k.new_full((k.size(0),), 1.0 if block.bank is None else 0.0)
             pairs = PairSum(q, k, self.kernel, q.new_ones(q.size(0)), impl=self.impl, **options)
-            energy, number = energy + pairs.value.sum(), number + int(pairs.count.sum())
+            sums += torch.stack([pairs.value.sum(dtype=torch.float64), pairs.count.sum()])
             if not value_only():
                 message = block.add(message, z, pairs.to_q, pairs.to_k)
+        total, number = sums if rows is None else rows.sum(sums)
+        number = number.clamp(min=1)
+        energy = (total / number).to(z)
         if value_only():
-            return Update(energy / max(number, 1))
-        message = torch.zeros_like(z) if message is None else message.div_(-max(number, 1))
-        return Update(energy / max(number, 1), message)
+            return Update(energy)
+        message = torch.zeros_like(z) if message is None else message.div_(-number)
+        return Update(energy, message)
 
     def extra_repr(self) -> str:
         """The kernel."""

@@ -10,6 +10,7 @@ from gnnclr.graph.pair_exceptions import pair_log_weight
 from gnnclr.nn.alignment import graph_share
 from gnnclr.nn.log_partition import ImplicitLogPartition, JoinedLogPartition, LogPartition, Weigh
 from gnnclr.nn.pair_conv import PairConv
+from gnnclr.nn.shared_log_partition import SharedLogPartition, shares_negatives
 from gnnclr.nn.update import Update
 from gnnclr.ops.check import check_choice
 from gnnclr.ops.kernels import PairKernel
@@ -112,6 +113,8 @@ class UniformityConv(PairConv):
             log_partition = _ExplicitLogPartition(self, z, graph, sharpness, edge_index, log_weight)
         else:
             rule, tau = negatives or graph.negatives, self._tau / sharpness
+            if graph.own_rows is not None:
+                return SharedLogPartition(z, graph, rule, tau, self.kernel)
             log_partition = ImplicitLogPartition(z, graph, rule, tau, self.impl, self.kernel, weigh)
         return log_partition if extra is None else JoinedLogPartition(log_partition, extra)
 
@@ -121,6 +124,10 @@ class UniformityConv(PairConv):
         if extra is None:
             return None
         return _ExplicitLogPartition(self, z, graph, sharpness, extra.index, extra.log_weight, extra.scale)
+
+    def shares(self, graph: ContrastGraph) -> bool:
+        """See :class:`PairConv`: where negatives are those of a mutual rule."""
+        return self.impl != "dense" and shares_negatives(graph)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""

@@ -32,6 +32,10 @@ class WeightedSum(PairConv):
         """See :class:`PairConv`: whether all parts are."""
         return all(part.per_anchor for part in self.parts)
 
+    def shares(self, graph: ContrastGraph) -> bool:
+        """See :class:`PairConv`: where all parts can."""
+        return all(part.shares(graph) for part in self.parts)
+
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
         energy, message, gradients = 0, None, []

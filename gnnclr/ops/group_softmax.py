@@ -47,15 +47,8 @@ class GroupSoftmax:
             self._count = count = (size - 1).to(self._x.dtype)
             self._others, log_others = count.clamp(min=1), count.clamp(min=1).log()
             mean = self._set_terms()
-            pivot = mean if self._safe() else self._largest()
-            total = torch.zeros_like(pivot)
-            for rows, cols, beyond, s in self._tiles():
-                total[rows] += self._of_pairs((s - pivot[rows].unsqueeze(1)).expm1_(), rows, cols).sum(dim=1)
-                if beyond.stop > beyond.start:
-                    back = (s[:, beyond.start - cols.start :] - pivot[beyond]).expm1_()
-                    total[beyond] += self._of_pairs(back, rows, beyond).sum(dim=0)
             #: The logarithm of the mean exponential of the logits, less the scale.
-            self._log_mean = pivot + (total / self._others).log1p()
+            self._log_mean = self._log_means(mean if self._safe() else self._largest())
             lse = (self._log_mean + log_others + self.scale).masked_fill(count == 0, float("-inf"))
             spread = (self._log_mean - mean).masked_fill(count <= 1, 0) + log_others
             self.count: Tensor = self._unsort(count)
@@ -81,23 +74,39 @@ class GroupSoftmax:
         with torch.no_grad(), torch.autocast(a.device.type, enabled=False):
             a, b = (value.detach().to(self._x.dtype)[self._order] for value in (a, b))
             a = a.masked_fill(self._count <= 1, 0)  # one other row has the whole softmax: nothing departs
-            out, slope = torch.zeros_like(self._x), -self.scale * (b * self._count).sum()  # each ε sums to zero
-            for rows, cols, beyond, s in self._tiles():
-                own = beyond.start - cols.start
-                u = (s - self._log_mean[rows].unsqueeze(1)).expm1_()
-                u.mul_(a[rows].unsqueeze(1)).sub_(b[rows].unsqueeze(1))
-                if own:
-                    u[:, :own] += u[:, :own].t().clone()
-                if beyond.stop > beyond.start:
-                    u[:, own:] += (s[:, own:] - self._log_mean[beyond]).expm1_().mul_(a[beyond]).sub_(b[beyond])
-                self._of_pairs(u, rows, cols)
-                out[rows].addmm_(u, self._x[cols])
-                if beyond.stop > beyond.start:
-                    out[beyond].addmm_(u[:, own:].t(), self._x[rows])
-                if by_scale:
-                    u[:, :own] /= 2  # the block on the diagonal has each pair twice
-                    slope += s.mul_(u).sum()
-            return self._unsort(out), slope if by_scale else None
+            out, slope = self._messages(a, b, by_scale)
+            # Logits lack the scale, and each ε sums to zero.
+            return self._unsort(out), slope - self.scale * (b * self._count).sum() if by_scale else None
+
+    def _log_means(self, pivot: Tensor) -> Tensor:
+        """The logarithm of the mean exponential of each row's logits, less the scale, from exponents less a pivot."""
+        total = torch.zeros_like(pivot)
+        for rows, cols, beyond, s in self._tiles():
+            total[rows] += self._of_pairs((s - pivot[rows].unsqueeze(1)).expm1_(), rows, cols).sum(dim=1)
+            if beyond.stop > beyond.start:
+                back = (s[:, beyond.start - cols.start :] - pivot[beyond]).expm1_()
+                total[beyond] += self._of_pairs(back, rows, beyond).sum(dim=0)
+        return pivot + (total / self._others).log1p()
+
+    def _messages(self, a: Tensor, b: Tensor, by_scale: bool) -> tuple[Tensor, Tensor]:
+        """What :meth:`message` returns, of sorted rows, and by what logits have beside the scale."""
+        out, slope = torch.zeros_like(self._x), self._x.new_zeros(())
+        for rows, cols, beyond, s in self._tiles():
+            own = beyond.start - cols.start
+            u = (s - self._log_mean[rows].unsqueeze(1)).expm1_()
+            u.mul_(a[rows].unsqueeze(1)).sub_(b[rows].unsqueeze(1))
+            if own:
+                u[:, :own] += u[:, :own].t().clone()
+            if beyond.stop > beyond.start:
+                u[:, own:] += (s[:, own:] - self._log_mean[beyond]).expm1_().mul_(a[beyond]).sub_(b[beyond])
+            self._of_pairs(u, rows, cols)
+            out[rows].addmm_(u, self._x[cols])
+            if beyond.stop > beyond.start:
+                out[beyond].addmm_(u[:, own:].t(), self._x[rows])
+            if by_scale:
+                u[:, :own] /= 2  # the block on the diagonal has each pair twice
+                slope += s.mul_(u).sum()
+        return out, slope
 
     def _set_terms(self) -> Tensor:
         r"""Sets the parts of logits, less the scale: centers of groups, and for each row half of its squared

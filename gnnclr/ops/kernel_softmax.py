@@ -96,6 +96,29 @@ class KernelSoftmax:
                 to_k[cols] += by_k
             return self._pairs.unsort_q(to_q), self._pairs.unsort_k(to_k), by_scale * self.scale
 
+    def message(self, of_q: tuple[Tensor, Tensor], of_k: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        r"""What :meth:`messages` gives to queries as queries and as keys, where they are some rows of a symmetric
+        relation: the gradient of :math:`\sum_i w_i \ell_i` over all rows by these [n, d], over :math:`\kappa`; and the
+        part of their pairs, seen from both sides, in that by :math:`\log \kappa`.
+
+        Args:
+            of_q (tuple): Weights :math:`w` and log-sum-exps :math:`\ell` of queries, over all their keys, [n] each.
+            of_k (tuple): The same of keys [m]; plus infinity for those that are nobody's queries.
+        """
+        with torch.no_grad(), torch.autocast(of_q[0].device.type, enabled=False):
+            q, k, infinite = self._pairs.q, self._pairs.k, float("-inf")
+            (weight_q, lse_q), (weight_k, lse_k) = (
+                (sort(weight), sort(lse.masked_fill(lse == infinite, 0)))
+                for sort, (weight, lse) in ((self._pairs.sort_q, of_q), (self._pairs.sort_k, of_k))
+            )
+            to_q, by_scale = torch.zeros_like(q), q.new_zeros(())
+            for rows, cols, logit, (value, slope) in self._tiles():
+                p = (logit - lse_k[cols]).exp_().mul_(weight_k[cols])
+                p += logit.sub_(lse_q[rows].unsqueeze(1)).exp_().mul_(weight_q[rows].unsqueeze(1))
+                by_scale += (p * value.masked_fill(p == 0, 0)).sum()
+                to_q[rows] += self.kernel.pull((p * slope).masked_fill_(p == 0, 0), q[rows], k[cols])
+            return self._pairs.unsort_q(to_q), by_scale * self.scale
+
     def _tiles(self) -> Iterator[tuple[slice, slice, Tensor, tuple[Tensor, Tensor]]]:
         q, k, exclusion = self._pairs.q, self._pairs.k, self._pairs.exclusion
         height, width = (q.size(0), k.size(0)) if self._dense else (tile_size(q), 4 * tile_size(q))

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from gnnclr.ops.exclusion import Exclusion
+from gnnclr.ops.sample_diagonals import SampleDiagonals
 from gnnclr.ops.tiles import LOG2_E, MEMORY, kept_entries, length, scaled_product, slices, tile_entries, tile_size
 
 
 class OneSideTiles:
-    r"""Similarities of own rows and the other keys, among which no pair is excluded, in tiles: what the others add to
-    the partitions of own rows, and the joint message to own rows.
+    r"""Similarities of own rows and the other keys, in tiles: what the others add to the partitions of own rows, and
+    the joint message to own rows.
 
     Two matrix products, or three where exponentials are too many to be kept.
 
@@ -21,16 +23,27 @@ class OneSideTiles:
         scale (float or Tensor): The factor of similarities.
         shifted (bool): Whether exponents over- or underflow without a shift.
         keep (bool): Whether a message will be asked for.
+        exclusion (Exclusion or SampleDiagonals, optional): The pairs that take no part. (default: ``None``)
 
     Attributes:
         total (Tensor): Sums of exponentials, or where they are shifted their logarithms [n].
     """
 
-    def __init__(self, q: Tensor, k: Tensor, own: slice, scale: float | Tensor, shifted: bool, keep: bool):
+    def __init__(
+        self,
+        q: Tensor,
+        k: Tensor,
+        own: slice,
+        scale: float | Tensor,
+        shifted: bool,
+        keep: bool,
+        exclusion: Exclusion | SampleDiagonals | None = None,
+    ):
         self.q: Tensor = q
         self.k: Tensor = k
         self.scale: float | Tensor = scale
         self.shifted: bool = shifted
+        self.exclusion: Exclusion | SampleDiagonals | None = exclusion
         self.sides: tuple[slice, slice] = slice(0, own.start), slice(own.stop, k.size(0))
         self.height: int = max(1, min(tile_size(q), q.size(0)))
         self.width: int = max(1, min(4 * tile_size(q), k.size(0)))
@@ -90,18 +103,18 @@ class OneSideTiles:
         place, used = self.q.new_empty(tile_entries(self.height, self.width)) if memory is None else memory, 0
         for rows in slices(self.q.size(0), self.height):
             for cols in self._parts():
+                if self.exclusion is not None and self.exclusion.covers(rows, cols):
+                    continue
                 e = scaled_product(self.q[rows], self.k[cols], self.scale * LOG2_E, place[used:])
                 used += 0 if memory is None else tile_entries(length(rows), length(cols))
-                self._mask(rows, cols, e)
+                if self.exclusion is not None:
+                    self.exclusion.mask_(e, rows, cols, value=float("-inf"))
                 yield rows, cols, e if self.shifted else e.exp2_()
 
     def _parts(self) -> Iterator[slice]:
         """The columns of tiles."""
         for side in self.sides:
             yield from slices(side.stop, self.width, side.start)
-
-    def _mask(self, rows: slice, cols: slice, e: Tensor) -> None:
-        """Makes exponents of excluded pairs minus infinity: here there are none."""
 
     def message(self, share_q: Tensor, share_k: Tensor) -> Tensor:
         r"""The joint message :math:`\sum_j e_{ij} (a_i + a_j) \mathbf{k}_j` [n, d].

@@ -26,6 +26,9 @@ class PairSum:
         k (Tensor): Keys.
         kernel (PairKernel): The kernel.
         weight (Tensor): The weight of each query's sum in the gradients.
+        weight_k (Tensor, optional): The same of each key, where queries are some rows of a symmetric relation, and keys
+            are rows whose sums they are in; ``to_q`` is the gradient by both then, and there is no other.
+            (default: ``None``)
         threshold (Tensor, optional): A further argument of the kernel for each query, for kernels that take one
             (:class:`~gnnclr.ops.kernels.Hinge`). (default: ``None``)
         exclude (tuple, optional): Groups of queries and keys; pairs of equal group take no part. (default: ``None``)
@@ -36,7 +39,8 @@ class PairSum:
             (default: ``"auto"``)
 
     Shapes:
-        - **input:** queries :math:`(n, d)`, keys :math:`(m, d)`, weight and threshold :math:`(n)`
+        - **input:** queries :math:`(n, d)`, keys :math:`(m, d)`, weight and threshold :math:`(n)`, ``weight_k``
+          :math:`(m)`
         - **output:** ``value`` :math:`(n)`; gradients ``to_q`` :math:`(n, d)` and ``to_k`` :math:`(m, d)` (with
           ``symmetric`` their sum stands in ``to_q``); ``by_threshold`` :math:`(n)`; ``count`` :math:`(n)`
     """
@@ -48,6 +52,7 @@ class PairSum:
         kernel: PairKernel,
         weight: Tensor,
         *,
+        weight_k: Tensor | None = None,
         threshold: Tensor | None = None,
         exclude: tuple[Tensor, Tensor] | None = None,
         exclude_pairs: Tensor | None = None,
@@ -61,22 +66,23 @@ class PairSum:
         self._dense = impl == "dense"
         with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
             self._pairs = pairs = PairSet(q, k, exclude=exclude, exclude_pairs=exclude_pairs, symmetric=symmetric)
-            for name, x in (("weight", weight), ("threshold", threshold)):
-                if x is not None and x.shape != (q.size(0),):
-                    raise ValueError(f"'{name}' must have shape [{q.size(0)}] (got {describe(x)})")
+            for name, x, of in (("weight", weight, q), ("threshold", threshold, q), ("weight_k", weight_k, k)):
+                if x is not None and x.shape != (of.size(0),):
+                    raise ValueError(f"'{name}' must have shape [{of.size(0)}] (got {describe(x)})")
             self._weight = pairs.sort_q(weight.detach().to(pairs.q.dtype))
+            self._weight_k = None if weight_k is None else pairs.sort_k(weight_k.detach().to(pairs.q.dtype))
             self._threshold = None if threshold is None else pairs.sort_q(threshold.detach().to(pairs.q.dtype))
             self._value = pairs.q.new_zeros(q.size(0))
             self._by_threshold = torch.zeros_like(self._value)
             self._to_q = torch.zeros_like(pairs.q)
-            self._to_k = None if symmetric else torch.zeros_like(pairs.k)
+            self._to_k = None if symmetric or weight_k is not None else torch.zeros_like(pairs.k)
             self._walk_triangle() if symmetric else self._walk()
             #: Sum of each query [n].
             self.value: Tensor = pairs.unsort_q(self._value)
             #: Gradient by the queries [n, d].
             self.to_q: Tensor = pairs.unsort_q(self._to_q)
             #: Gradient by the keys [m, d].
-            self.to_k: Tensor | None = None if symmetric else pairs.unsort_k(self._to_k)
+            self.to_k: Tensor | None = None if self._to_k is None else pairs.unsort_k(self._to_k)
             #: Gradient by the threshold [n].
             self.by_threshold: Tensor | None = None if threshold is None else pairs.unsort_q(self._by_threshold)
 
@@ -95,7 +101,12 @@ class PairSum:
                 slope = self._evaluate(rows, cols)
                 if value_only():
                     continue
-                to_q, to_k = self.kernel.pull_tile(slope.mul_(self._weight[rows].unsqueeze(1)), q[rows], k[cols])
+                weight = self._weight[rows].unsqueeze(1)
+                if self._weight_k is not None:
+                    slope.mul_(weight + self._weight_k[cols])
+                    self._to_q[rows] += self.kernel.pull(slope, q[rows], k[cols])
+                    continue
+                to_q, to_k = self.kernel.pull_tile(slope.mul_(weight), q[rows], k[cols])
                 self._to_q[rows] += to_q
                 self._to_k[cols] += to_k
 

@@ -30,14 +30,10 @@ class TwoSideTiles(OneSideTiles):
     def __init__(
         self, q: Tensor, k: Tensor, exclusion: SampleDiagonals, scale: float | Tensor, shifted: bool, keep: bool
     ):
-        self.exclusion = exclusion
         self.of_cols: Tensor = k.new_full((k.size(0),), float("-inf")) if shifted else k.new_zeros(k.size(0))
-        super().__init__(q, k, slice(0, 0), scale, shifted, keep)
+        super().__init__(q, k, slice(0, 0), scale, shifted, keep, exclusion)
         if shifted:
             self.of_cols.div_(LOG2_E)
-
-    def _mask(self, rows: slice, cols: slice, e: Tensor) -> None:
-        self.exclusion.mask_(e, rows, cols, value=float("-inf"))
 
     def _add(self, rows: slice, cols: slice, e: Tensor) -> None:
         super()._add(rows, cols, e)

@@ -100,19 +100,38 @@ def test_tiles_that_cut_rows_anywhere(gloo_of_four, kept, looked_at):
     check(gloo_of_four, cases, (21, 0, 1, 35), distributed_workers.small_tiles, 8, kept, looked_at)
 
 
+#: Losses that need the gradients of rows of others: of targets that a layer aggregates, of centroids as positives, and
+#: of labels where each pair counts once.
+BRING_HOME = {"AggregatedLoss", "ReSCLoss", "SigLIPLoss"}
+
+
 @WORLDS
 def test_processes_exchange_rows_once_and_a_number_a_row(world, run):
-    """Through the graph of all samples it is twice the rows: gradients are brought home."""
+    """Of views alone, and through the graph of all samples; keys send their rows and get their gradients."""
     kinds = (NTXentLoss, CLIPLoss, InfoNCELoss, SigLIPLoss)
     losses, through_graphs = ([kind(0.2, gather_distributed=True) for kind in kinds] for _ in range(2))
     for loss in through_graphs:
         loss.pairing = None
     n, d = 640 // world, 256
-    for views, towers, keys, classified, *others in run(distributed_workers.traffic, [*losses, *through_graphs], n, d):
-        agreement = 2300 / (2 * n * d * 4)  # what processes compare before they gather
-        assert [views - agreement, towers - agreement] == pytest.approx([1 + 1 / d] * 2, abs=1e-3)
-        assert [keys - agreement, classified - agreement] == pytest.approx([1, 1], abs=1e-3)
-        assert [share - agreement for share in others] == pytest.approx([2, 2, 2, 2], abs=1e-3)
+    agreement = 2300 / (2 * n * d * 4)  # what processes compare before they gather
+    for found in run(distributed_workers.traffic, [(loss, {}) for loss in (*losses, *through_graphs)], n, d):
+        views, towers, keys, classified = zip(found[:4], found[4:])
+        assert [share - agreement for share in (*views, *towers)] == pytest.approx([1 + 1 / d] * 4, abs=1e-3)
+        assert [share - agreement for share in (*keys, *classified)] == pytest.approx([1] * 4, abs=1e-3)
+
+
+def test_only_a_few_losses_send_gradients(gloo):
+    n, d, cases = 160, 256, {}
+    for kind, found in by_kind("losses", LossContract).items():
+        loss = found[0]().make(0.2, gather_distributed=True)
+        named = {name: torch.arange(n) % 7 for name in ("community", "labels") if name in (loss.inputs or ())}
+        cases[kind.__name__] = loss, named
+    cases["dense"] = NTXentLoss(0.2, impl="dense", gather_distributed=True), {}
+    (shares, _), agreement = gloo(distributed_workers.traffic, list(cases.values()), n, d), 2300 / (2 * n * d * 4)
+    found = {name: share - agreement for name, share in zip(cases, shares)}
+    some = BRING_HOME | {"dense"}
+    assert {name for name, share in found.items() if share > 1.05} == some
+    assert [found[name] for name in sorted(some)] == pytest.approx([2] * 4, abs=0.1)
 
 
 def test_processes_that_compute_in_other_ways_do_not_wait_for_each_other(gloo):

@@ -25,10 +25,9 @@ class GapKernel(PairKernel):
         """The gap of each pair of corresponding rows [e]."""
         return ((a - b).square().sum(dim=-1) - squared_excess(a) - squared_excess(b)) / 2
 
-    def pull_tile(self, weight: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradients by rows."""
-        to_q, to_k = super().pull_tile(weight, q, k)
-        return to_q.neg_(), to_k.neg_()
+    def pull(self, weight: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        """The gradient by queries."""
+        return super().pull(weight, q, k).neg_()
 
     def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """The gradients by ``a``."""

@@ -28,9 +28,13 @@ class PairKernel:
         """The argument of each pair of corresponding rows [e]."""
         return torch.linalg.vecdot(a, b)
 
+    def pull(self, weight: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        r"""The gradient of :math:`\sum_{ij} w_{ij} x_{ij}` by ``q`` [n, d]."""
+        return weight @ k
+
     def pull_tile(self, weight: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        r"""The gradients of :math:`\sum_{ij} w_{ij} x_{ij}` by ``q`` and ``k``."""
-        return weight @ k, weight.t() @ q
+        """The gradients of the same by ``q`` and ``k``."""
+        return self.pull(weight, q, k), self.pull(weight.transpose(-2, -1), k, q)
 
     def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
         r"""The gradient of :math:`w_e x_e` by ``a``, for each pair of corresponding rows [e, d]."""
@@ -52,11 +56,9 @@ class DistanceKernel(PairKernel):
         """The squared distance of each pair of corresponding rows [e]."""
         return (a - b).square().sum(dim=-1)
 
-    def pull_tile(self, weight: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        r"""The gradients of :math:`\sum_{ij} w_{ij} \|\mathbf{q}_i - \mathbf{k}_j\|^2`."""
-        to_q = torch.addmm(weight.sum(dim=1, keepdim=True) * q, weight, k, alpha=-1)
-        to_k = torch.addmm(weight.sum(dim=0).unsqueeze(1) * k, weight.t(), q, alpha=-1)
-        return to_q.mul_(2), to_k.mul_(2)
+    def pull(self, weight: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        r"""The gradient of :math:`\sum_{ij} w_{ij} \|\mathbf{q}_i - \mathbf{k}_j\|^2` by ``q`` [n, d]."""
+        return torch.addmm(weight.sum(dim=1, keepdim=True) * q, weight, k, alpha=-1).mul_(2)
 
     def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
         r"""The gradient of :math:`w_e \|\mathbf{a}_e - \mathbf{b}_e\|^2` by ``a`` [e, d]."""

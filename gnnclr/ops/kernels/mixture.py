@@ -44,13 +44,11 @@ class LogSum(PairKernel):
         x = self.first.rows(a, b)
         return x if self._one else torch.stack([x, self.second.rows(a, b)])
 
-    def pull_tile(self, weight: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradients by rows."""
+    def pull(self, weight: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        """The gradient by queries."""
         if self._one:
-            return self.first.pull_tile(weight, q, k)
-        parts = [kernel.pull_tile(w, q, k) for w, kernel in zip(weight, (self.first, self.second))]
-        (first_q, first_k), (second_q, second_k) = parts
-        return first_q + second_q, first_k + second_k
+            return self.first.pull(weight, q, k)
+        return self.first.pull(weight[0], q, k) + self.second.pull(weight[1], q, k)
 
     def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """The gradients by ``a``."""
@@ -90,12 +88,9 @@ class LogConcatenation(PairKernel):
         """The arguments of both halves [2, e]."""
         return torch.stack([kernel.rows(a, b) for kernel, a, b in self._halves(a, b)])
 
-    def pull_tile(self, weight: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradients by rows, half beside half."""
-        halves = self._halves(q, k)
-        parts = [kernel.pull_tile(w, a, b) for w, (kernel, a, b) in zip(weight, halves)]
-        (first_q, first_k), (second_q, second_k) = parts
-        return torch.cat([first_q, second_q], dim=1), torch.cat([first_k, second_k], dim=1)
+    def pull(self, weight: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        """The gradient by queries, half beside half."""
+        return torch.cat([kernel.pull(w, a, b) for w, (kernel, a, b) in zip(weight, self._halves(q, k))], dim=1)
 
     def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """The gradients by ``a``, half beside half."""
@@ -132,10 +127,9 @@ class OnHalf(PairKernel):
         """The argument of each pair of corresponding rows [e]."""
         return self.kernel.rows(self._half(a), self._half(b))
 
-    def pull_tile(self, weight: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradients by rows, zero on the other half."""
-        to_q, to_k = self.kernel.pull_tile(weight, self._half(q), self._half(k))
-        return self._whole(to_q), self._whole(to_k)
+    def pull(self, weight: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        """The gradient by queries, zero on the other half."""
+        return self._whole(self.kernel.pull(weight, self._half(q), self._half(k)))
 
     def pull_rows(self, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """The gradients by ``a``, zero on the other half."""
