@@ -28,11 +28,13 @@ from benchmarks.common.machine import environment, note_origin, words_of
 from benchmarks.common.memory import watch_peak
 from benchmarks.common.traffic import Traffic
 from benchmarks.pages import publish
-from benchmarks.pages.distributed import OURS, WHOLE, WIDTH, distributed_records
+from benchmarks.pages.distributed import OURS, SENT, WHOLE, WIDTH, distributed_records
 
 PACKAGES = ("torch", "gnnclr", "lightly")
 #: Numbers of processes.
 WORLDS = (1, 2)
+#: What only several processes do.
+GRAPHS = (WHOLE, SENT)
 #: Largest number of pairs of those that hold matrices of all of them.
 MATRICES = 2048
 
@@ -99,7 +101,7 @@ def cells(world: int, sizes: list[int]) -> list[tuple[str, str, int]]:
         for family, names in METHODS.items()
         for n in sizes
         for name in names
-        if (n <= MATRICES or name in (OURS, WHOLE)) and (world > 1 or name != WHOLE)
+        if (n <= MATRICES or name in (OURS, *GRAPHS)) and (world > 1 or name not in GRAPHS)
     ]
 
 

@@ -101,12 +101,15 @@ def each_loss_gradient(rank, cases):
 def small_tiles(rank, cases, size, kept, looked_at):
     """What :func:`each_loss_gradient` gives where tiles cut rows anywhere, are kept or computed twice, and entries are
     looked at or not."""
-    from gnnclr.ops import check, one_side_tiles, row_sweep, tiles
+    from gnnclr.ops import check, group_softmax, kernel_softmax, one_side_tiles, pair_sum, row_sweep, tiles
     from gnnclr.ops.contrast import pairs, sigmoid_pairs
+    from gnnclr.ops.processes import shared_group_softmax
     from gnnclr.ops.workspace import Workspace
 
+    walks = (one_side_tiles, tiles, pairs, sigmoid_pairs)
+    of_graphs = (group_softmax, kernel_softmax, pair_sum, shared_group_softmax)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (one_side_tiles, tiles, pairs, sigmoid_pairs):
+        for module in (*walks, *of_graphs):
             patch.setattr(module, "tile_size", lambda x: size)
         for module in (one_side_tiles, tiles):
             patch.setattr(module, "MEMORY", Workspace(0))
@@ -127,6 +130,20 @@ def traffic(rank, cases, n, d):
         world = dist.get_world_size()
         shares.append(seen.bytes / (2 * n * d * 4 * (world - 1)))
     return shares
+
+
+def shared_groups(rank, x, group, scale, sample, sizes, weights, height):
+    """Log-sum-exps, spreads, own rows, their messages and the gradient by the scale of groups that processes share."""
+    from gnnclr.ops import group_softmax
+    from gnnclr.ops.processes import shared_group_softmax
+    from gnnclr.ops.processes.own_rows import OwnRows
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (group_softmax, shared_group_softmax):
+            patch.setattr(module, "tile_size", lambda x: height)
+        rows = OwnRows(sample, list(sizes))
+        softmax = shared_group_softmax.SharedGroupSoftmax(x, group, scale, rows)
+        return softmax.lse, softmax.spread, rows.index, *softmax.message(*weights, by_scale=True)
 
 
 def agreement(rank, given):

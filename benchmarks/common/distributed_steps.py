@@ -8,13 +8,20 @@ from torch import Tensor
 from torch.distributed.nn.functional import all_gather
 from torch.nn.functional import cross_entropy, normalize
 
-from benchmarks.pages.distributed import LIGHTLY, OPEN_CLIP, OURS, WHOLE
-from gnnclr.losses import CLIPLoss, InfoNCELoss, NTXentLoss
+from benchmarks.pages.distributed import LIGHTLY, OPEN_CLIP, OURS, SENT, WHOLE
+from gnnclr.losses import CLIPLoss, InfoNCELoss, NTXentLoss, SupConLoss
 
 TEMPERATURE = 0.1
-LOSSES = {"nt_xent": NTXentLoss, "info_nce": InfoNCELoss, "clip": CLIPLoss}
+LOSSES = {"nt_xent": NTXentLoss, "info_nce": InfoNCELoss, "clip": CLIPLoss, "sup_con": SupConLoss}
 #: The methods of each loss.
-METHODS = {"nt_xent": [OURS, WHOLE, LIGHTLY], "info_nce": [OURS, WHOLE], "clip": [OURS, WHOLE, OPEN_CLIP]}
+METHODS = {
+    "nt_xent": [OURS, WHOLE, SENT, LIGHTLY],
+    "info_nce": [OURS, WHOLE],
+    "clip": [OURS, WHOLE, OPEN_CLIP],
+    "sup_con": [OURS, SENT],
+}
+#: Labels of SupCon.
+LABELS = 100
 
 Step = Callable[[Tensor, Tensor], Tensor]
 
@@ -30,8 +37,12 @@ def distributed_step(family: str, name: str) -> Step:
         return clip_of_gathered_rows
     options = {"learnable": False} if family == "clip" else {}
     loss = LOSSES[family](TEMPERATURE, gather_distributed=several, **options)
-    if name == WHOLE:
+    if name in (WHOLE, SENT):
         loss.pairing = None
+    if name == SENT:
+        loss.shares = lambda graph: False
+    if family == "sup_con":
+        return lambda a, b: loss(a, b, labels=torch.arange(len(a)) % LABELS)
     return loss
 
 

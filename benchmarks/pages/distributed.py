@@ -7,10 +7,12 @@ from benchmarks.common.machine import origin
 from benchmarks.common.records import Records
 
 FIELDS = ("loss_name", "method", "pairs", "processes", "seconds", "memory_mb", "received_mb", "loss")
-FAMILIES = {"nt_xent": "NT-Xent", "info_nce": "InfoNCE, one way", "clip": "CLIP"}
-#: This package, and this package through the graph of all samples, as its other losses are computed.
-OURS, WHOLE, LIGHTLY, OPEN_CLIP = "gnnclr", "gnnclr, through the graph", "lightly", "open_clip's form"
-METHODS = [OURS, WHOLE, LIGHTLY, OPEN_CLIP]
+FAMILIES = {"nt_xent": "NT-Xent", "info_nce": "InfoNCE, one way", "clip": "CLIP", "sup_con": "SupCon of 100 labels"}
+#: This package; this package through the graph of all samples, as its other losses are computed; and through the graph
+#: with gradients of all rows that are sent.
+OURS, WHOLE, SENT = "gnnclr", "gnnclr, through the graph", "gnnclr, gradients sent"
+LIGHTLY, OPEN_CLIP = "lightly", "open_clip's form"
+METHODS = [OURS, WHOLE, SENT, LIGHTLY, OPEN_CLIP]
 WIDTH = 128
 
 
@@ -82,7 +84,7 @@ def plot(folder: Path, path: Path) -> None:
         for method in dict.fromkeys(row["method"] for row in part):
             own = sorted((row for row in part if row["method"] == method), key=lambda row: int(row["pairs"]))
             n = [int(row["pairs"]) for row in own]
-            color = {OURS: BLUE, WHOLE: "#9bb8d9"}.get(method, OTHERS)
+            color = {OURS: BLUE, WHOLE: "#9bb8d9", SENT: "#c9a8c9"}.get(method, OTHERS)
             style = {"color": color, "marker": "o", "markersize": 4, "linewidth": 2.5 if method == OURS else 1.5}
             column[0].loglog(n, [float(row["seconds"]) for row in own], label=method, **style)
             column[1].semilogx(n, [of_others(row) for row in own], label=method, **style)

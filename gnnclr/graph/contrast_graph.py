@@ -70,8 +70,8 @@ class ContrastGraph(Data):
             ``group`` and ``view``)
         check (bool, optional): Whether to check all parts. (default: ``True``)
 
-    Where several processes share the nodes of a graph, ``own_rows`` (:class:`~gnnclr.ops.processes.own_rows.OwnRows`) is
-    assigned and says which are this process's.
+    Where several processes share the nodes of a graph, ``own_rows``, an
+    :class:`~gnnclr.ops.processes.own_rows.OwnRows`, is assigned and says which are this process's.
 
     Indices, samples, views and groups may be integers of any size; they are kept as int64, also those that are assigned
     later. Attributes of your own are assigned: ``graph.name = value``.

@@ -102,12 +102,13 @@ def are_mutual(graph: ContrastGraph, rule: Negatives) -> bool:
         graph (ContrastGraph): The graph.
         rule (Negatives): The rule.
     """
-    ignored, nodes = graph.ignore_index, rule.reached(graph)[: graph.num_nodes]
-    return (
-        (rule.log_weight is None or rule.symmetric_weight)
-        and bool((nodes if graph.anchor is None else nodes == graph.anchor).all())
-        and (ignored is None or _both_ways(ignored, graph.num_candidates))
-    )
+    if rule.log_weight is not None and not rule.symmetric_weight:
+        return False
+    if rule.candidates is not None or graph.anchor is not None:
+        reached = rule.reached(graph)[: graph.num_nodes]
+        if not bool((reached if graph.anchor is None else reached == graph.anchor).all()):
+            return False
+    return graph.ignore_index is None or _both_ways(graph.ignore_index, graph.num_candidates)
 
 
 @TensorMemo

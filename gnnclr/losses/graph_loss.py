@@ -12,12 +12,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
-from gnnclr.losses.gather import Gathering
+from gnnclr.losses.gather import OF_GRAPH, loss_of_all
 from gnnclr.losses.key_memory import KeyMemory
 from gnnclr.losses.loss_call import CalledLikeGraph, called_like, check_views, given_inputs, keywords, one_by_one
 from gnnclr.losses.objective_card import ObjectiveCard
 from gnnclr.nn import AlignmentConv, PairConv
-from gnnclr.nn.alignment import anchor_mass
 from gnnclr.nn.each_anchor import each_anchor
 from gnnclr.nn.shared_parameters import save_shared_once
 from gnnclr.ops.check import (
@@ -31,14 +30,10 @@ from gnnclr.ops.check import (
 )
 from gnnclr.ops.contrast_views import contrast_views, in_words
 from gnnclr.ops.labels import class_labels
-from gnnclr.ops.processes.agreement import agree
-from gnnclr.ops.processes.own_rows import OwnRows
 from gnnclr.ops.unit_rows import normalize
 
 #: What a loss may return of the losses of anchors.
 REDUCTIONS = ("mean", "sum", "none")
-#: How the loss of a batch is computed where that is more than views.
-OF_GRAPH = "of a graph"
 
 
 def float_rows(x: Tensor, power: int = 1) -> Tensor:
@@ -103,12 +98,13 @@ class GraphLoss(nn.Module):
         conv (PairConv): The layer whose energy the loss is.
         gather_distributed (bool, optional): Contrast with the samples of all processes. The mean over processes of what
             they return is the loss of the joined batch: each has the mean over its own anchors, scaled so, or where
-            processes tell each other all log-partitions the loss itself. After the averaging of :class:`~torch.nn.parallel.DistributedDataParallel` the gradient of the parameters equals that
-            of one process on the joined batch, also when batches are uneven or one is empty, as long as all multiply
-            the loss by the same factors. Processes compare what they were given before they gather: where one has
-            other widths, dtypes, views or keywords, or NaN, all raise the same error, which names the argument and the
-            rank. With ``reduction="sum"`` the mean over processes is the sum over the joined batch; with ``"none"``
-            each process has the losses of its own anchors.
+            processes tell each other all log-partitions the loss itself. After the averaging of
+            :class:`~torch.nn.parallel.DistributedDataParallel` the gradient of the parameters equals that of one
+            process on the joined batch, also when batches are uneven or one is empty, as long as all multiply the loss
+            by the same factors. Processes compare what they were given before they gather: where one has other widths,
+            dtypes, views or keywords, or NaN, all raise the same error, which names the argument and the rank. With
+            ``reduction="sum"`` the mean over processes is the sum over the joined batch; with ``"none"`` each process
+            has the losses of its own anchors.
             (default: ``False``)
         reduction (str, optional): ``"mean"``, ``"sum"`` or ``"none"``. (default: ``"mean"``)
     """
@@ -231,11 +227,11 @@ class GraphLoss(nn.Module):
         """The loss of ``(x, graph)``, or of a batch of views."""
         if len(args) == 2 and type(args[1]) is not Tensor and isinstance(args[1], ContrastGraph):
             x, graph = args
-            if given := self._inputs(kwargs):
+            if given := self.inputs_of(kwargs):
                 raise ValueError(f"'loss(x, graph)' takes nothing else: put it into the graph (got {', '.join(given)})")
             check_values("x", check_matrix("x", x, rows=graph.num_nodes))
             graph.admit(x)
-            return self._energy(x, graph)
+            return self.of_graph(x, graph)
         if len(args) == 1:
             args = one_by_one(args)
         value = self._of_views(args, kwargs)
@@ -245,18 +241,18 @@ class GraphLoss(nn.Module):
 
     def _of_views(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         if self.gather_distributed and dist.is_available() and dist.is_initialized():
-            return self._gathered(args, kwargs)
+            return loss_of_all(self, args, kwargs)
         if not kwargs and (loss := self.of_views(args)) is not None:
             return loss
         views = check_views(args, self.min_views, self.max_views)
-        inputs = self._inputs(kwargs)
+        inputs = self.inputs_of(kwargs)
         if kwargs and not inputs and (loss := self.of_views(views)) is not None:  # keywords that are not given
             return loss
         for i, view in enumerate(views):
             check_values(f"views[{i}]", view)
-        graph = self._remembering(self.graph(*views, **inputs))
+        graph = self.remembering(self.graph(*views, **inputs))
         x, graph.x = graph.x, None  # the graph is ours, and what is left of it needs no second copy
-        return self._energy(x, graph)
+        return self.of_graph(x, graph)
 
     def plain_temperature(self) -> float | Tensor | None:
         """The temperature where the layer is plain, so that views that have a :attr:`pairing` need no graph; otherwise
@@ -278,59 +274,18 @@ class GraphLoss(nn.Module):
         temperature = self.plain_temperature()
         return None if temperature is None else contrast_views(views, temperature, self.pairing, sizes, self.plain_bias)
 
-    def _way(self, views: list[Tensor]) -> str:
+    def way(self, views: list[Tensor]) -> str:
         """How the loss of views alone is computed, in words: what processes exchange follows from it."""
-        if self.pairing is None or self.memory is not None or self.reduction != "mean":
-            return OF_GRAPH
-        temperature = self.plain_temperature()
-        return OF_GRAPH if temperature is None else in_words(views, temperature) or OF_GRAPH
+        if self.pairing is not None and self.memory is None and self.reduction == "mean":
+            temperature = self.plain_temperature()
+            if temperature is not None and (words := in_words(views, temperature)) is not None:
+                return words
+        dense = any(getattr(part, "impl", None) == "dense" for part in self.conv.modules())
+        return OF_GRAPH + ", by matrices" * dense
 
-    def _inputs(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def inputs_of(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The keywords of a call that are given, checked."""
         return given_inputs(self, kwargs)
-
-    def _gathered(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-        def check() -> dict[str, Any]:
-            views, inputs = check_views(args, self.min_views, self.max_views), self._inputs(kwargs)
-            n, d = views[0].shape
-            for i, view in enumerate(views):
-                check_matrix(f"views[{i}]", view, rows=n, cols=d)
-            for name, value in inputs.items():
-                self.check_input(name, value, n, d)
-            return {"loss": type(self), "views": views, **inputs, "energy": self._way(views)}
-
-        inputs, sizes = agree(check)
-        views, way, _ = inputs.pop("views"), inputs.pop("energy"), inputs.pop("loss")
-        if not inputs and way != OF_GRAPH and (loss := self.of_views(views, sizes["views"])) is not None:
-            return loss
-        gathering = Gathering()
-        for name, value in inputs.items():
-            if isinstance(value, Tensor):
-                inputs[name] = gathering(value.to(views[0].device), sizes[name])
-        queries = self.queries(len(views), tuple(inputs))
-        joined = [(gathering.placed if i in queries else gathering)(x, sizes["views"]) for i, x in enumerate(views)]
-        graph = self._remembering(self.graph(*joined, **inputs))
-        of_views = graph.num_nodes == len(views) * len(joined[0])
-        if self.reduction != "none" and of_views and self.shares(graph):
-            graph.own_rows = OwnRows(graph.sample, sizes["views"])
-        if graph.own_rows is not None or (not self.mean_over_anchors and self.reduction != "none"):
-            gathering.whole = graph.own_rows is not None or graph.bank is None
-            return self._energy(graph.x, graph)
-        return self._of_own_anchors(graph, sizes["views"])
-
-    def _of_own_anchors(self, graph: ContrastGraph, sizes: list[int]) -> Tensor:
-        """The loss of this process's anchors on the graph of all samples, scaled so that the mean over processes is
-        that of all anchors."""
-        start, n, world = sum(sizes[: dist.get_rank()]), sizes[dist.get_rank()], len(sizes)
-        own = (graph.sample >= start) & (graph.sample < start + n)
-        if self.reduction != "mean":
-            graph.anchor = own if graph.anchor is None else own & graph.anchor
-            value = self._energy(graph.x, graph)
-            return value * world if self.reduction == "sum" else value
-        mass = anchor_mass(graph, self.mean)
-        share = float(mass[own].sum()) / max(float(mass.sum()), 1e-300)
-        graph.anchor = (mass > 0) & own
-        return self._energy(graph.x, graph) * (world * share)
 
     def queries(self, num_views: int, inputs: tuple[str, ...]) -> range:
         """The views whose rows are anchors, and neither candidates nor positives of others, in :meth:`graph`: processes
@@ -348,11 +303,11 @@ class GraphLoss(nn.Module):
         conv = self.layer()
         return isinstance(conv, PairConv) and conv.shares(graph)
 
-    def _remembering(self, graph: ContrastGraph) -> ContrastGraph:
+    def remembering(self, graph: ContrastGraph) -> ContrastGraph:
         """The graph of a batch with the keys that the loss remembers."""
         return graph if self.memory is None else self.memory.add_to(graph)
 
-    def _energy(self, x: Tensor, graph: ContrastGraph) -> Tensor:
+    def of_graph(self, x: Tensor, graph: ContrastGraph) -> Tensor:
         """What every loss does, whatever its layer: an empty batch has a loss of zero, and whatever is compared is
         projected first."""
         if x.size(0) == 0:  # no anchors: zeros that keep the graph, so that no process waits for another

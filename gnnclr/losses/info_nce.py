@@ -152,8 +152,9 @@ class InfoNCELoss(GraphLoss):
         elif not isinstance(value, FeatureBank) or value.dim != d:
             raise ValueError(f"'negatives' must be a tensor or a FeatureBank of width {d} (got {describe(value)})")
 
-    def _inputs(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        inputs = super()._inputs(kwargs)
+    def inputs_of(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """See :meth:`GraphLoss.inputs_of`: negatives are one tensor."""
+        inputs = super().inputs_of(kwargs)
         return inputs | {name: _one_tensor(value) for name, value in inputs.items() if name == "negatives"}
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from gnnclr.graph import Negatives, augmentation_graph
-from gnnclr.graph.negative_blocks import FEW, negative_blocks
+from gnnclr.graph.negative_blocks import FEW, are_mutual, negative_blocks
 
 VIEWS = list(torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0)))
 WEIGHT = (torch.rand(12, 2), torch.rand(12, 2))
@@ -57,3 +57,55 @@ def test_long_lists_are_not_kept():
     assert graph.edge_index.size(1) > FEW * 12
     one, other = (negative_blocks(graph.x, graph, Negatives())[0] for _ in range(2))
     assert one is not other and one.pairs.size(1) == other.pairs.size(1) > 0
+
+
+def allowed(block):
+    """The pairs of anchor and candidate of a block."""
+    anchors = torch.arange(12) if block.anchors is None else block.anchors
+    candidates = torch.arange(12) if block.candidates is None else block.candidates
+    keep = torch.ones(len(anchors), len(candidates), dtype=torch.bool)
+    keep &= block.groups[0][:, None] != block.groups[1]
+    if block.pairs is not None:
+        keep[block.pairs[0], block.pairs[1]] = False
+    return {(int(anchors[i]), int(candidates[j])) for i, j in keep.nonzero().tolist()}
+
+
+@pytest.mark.parametrize("edges", [False, True])
+@pytest.mark.parametrize("rule", [Negatives(), Negatives(scope="other"), Negatives(candidates=(1,))])
+def test_blocks_of_some_nodes_have_their_pairs_alone(rule, edges):
+    graph = augmentation_graph(VIEWS)
+    if edges:  # across groups, so that pairs are listed
+        graph.edge_index = torch.cat([graph.edge_index, torch.tensor([[2, 9, 4], [3, 2, 11]])], dim=1)
+    some = torch.arange(12) % 3 == 1
+    blocks = [block.among(some) for block in negative_blocks(graph.x, graph, rule)]
+    nodes = torch.arange(12)
+    allows = rule.allows(graph, nodes, nodes[:, None])  # by anchor and candidate
+    expected = {(i, j) for i, j in allows.nonzero().tolist() if some[i]}
+    found = [allowed(block) for block in blocks]
+    assert set.union(*found) == expected and sum(map(len, found)) == len(expected)
+
+
+@pytest.mark.parametrize(
+    "rule,parts,expected",
+    [
+        (Negatives(), {}, True),
+        (Negatives(scope="other"), {}, True),
+        (Negatives(scope="same", candidates=(0, 1)), {}, True),
+        (Negatives(candidates=(1,)), {}, False),
+        (Negatives(candidates=(1,)), {"anchor": torch.arange(12) >= 6}, True),
+        (Negatives(), {"anchor": torch.arange(12) >= 6}, False),
+        (Negatives(log_weight=WEIGHT), {}, False),
+        (Negatives(log_weight=WEIGHT, symmetric_weight=True), {}, True),
+        (Negatives(), {"ignore_index": torch.tensor([[0], [3]])}, False),
+        (Negatives(), {"ignore_index": torch.tensor([[0, 3], [3, 0]])}, True),
+    ],
+)
+def test_whether_nodes_repel_each_other_both_ways(rule, parts, expected):
+    graph = augmentation_graph(VIEWS)
+    for name, value in parts.items():
+        setattr(graph, name, value)
+    assert are_mutual(graph, rule) == expected
+    nodes = torch.arange(12)
+    allows = rule.allows(graph, nodes, nodes[:, None])
+    if rule.log_weight is None:
+        assert bool((allows == allows.t()).all()) == expected

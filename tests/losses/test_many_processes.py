@@ -7,7 +7,23 @@ from contracts.discovery import by_kind, public
 from contracts.loss import LossContract, make_views
 
 from gnnclr.graph import FeatureBank
-from gnnclr.losses import CLIPLoss, GraphLoss, InfoNCELoss, NTXentLoss, SigLIPLoss
+from gnnclr.losses import (
+    AlignUniformLoss,
+    CLIPLoss,
+    CommunityNTXentLoss,
+    DCLLoss,
+    DHELLoss,
+    GraphLoss,
+    HardNegativeLoss,
+    InfoNCELoss,
+    KCLLoss,
+    KernelInfoNCELoss,
+    NTXentLoss,
+    RandomWalkLaplacianLoss,
+    SigLIPLoss,
+    SpectralContrastiveLoss,
+    SupConLoss,
+)
 
 #: Samples of each process.
 UNEVEN, EVEN = {2: (7, 2), 4: (4, 0, 2, 3)}, {2: (4, 4), 4: (2, 2, 2, 2)}
@@ -97,7 +113,25 @@ def test_tiles_that_cut_rows_anywhere(gloo_of_four, kept, looked_at):
         for tau in (0.1, 0.011, "learned"):
             losses = [kind(learned(0.05) if tau == "learned" else tau, gather_distributed=x) for x in (True, False)]
             cases.append((*(loss.double() for loss in losses), data, {}))
-    check(gloo_of_four, cases, (21, 0, 1, 35), distributed_workers.small_tiles, 8, kept, looked_at)
+    check(gloo_of_four, [*cases, *of_graphs()], (21, 0, 1, 35), distributed_workers.small_tiles, 8, kept, looked_at)
+
+
+def of_graphs():
+    """Losses whose nodes processes share, at temperatures with exponents that are shifted and that are not."""
+    labels, weight = torch.arange(57) % 5, torch.rand(57, generator=torch.Generator().manual_seed(0)).double()
+    kinds = [(NTXentLoss, {"labels": labels}), (NTXentLoss, {"weight": weight}), (CLIPLoss, {"labels": labels})]
+    kinds += [(DCLLoss, {}), (DHELLoss, {"weight": weight}), (SupConLoss, {"labels": labels}), (SupConLoss, {})]
+    kinds += [(HardNegativeLoss, {}), (RandomWalkLaplacianLoss, {"labels": labels}), (KernelInfoNCELoss, {})]
+    kinds += [(CommunityNTXentLoss, {"community": labels})]
+    data = [view.double() for view in make_views(57)]
+    for kind, inputs in kinds:
+        for tau in (0.2, 0.011):
+            losses = [kind(temperature=tau, gather_distributed=x) for x in (True, False)]
+            yield *(loss.double() for loss in losses), data, inputs
+    for kind in (SpectralContrastiveLoss, KCLLoss, AlignUniformLoss):
+        yield kind(gather_distributed=True), kind(), data, {}
+    summed = [NTXentLoss(0.2, reduction="sum", gather_distributed=x) for x in (True, False)]
+    yield *summed, data, {"weight": weight}
 
 
 #: Losses that need the gradients of rows of others: of targets that a layer aggregates, of centroids as positives, and
@@ -142,3 +176,24 @@ def test_processes_that_compute_in_other_ways_do_not_wait_for_each_other(gloo):
         "on rank 1)"
     )
     assert gloo(distributed_workers.own_loss, losses, views) == [[message], [message]]
+    alone = [SupConLoss(impl="dense", gather_distributed=True), SupConLoss(gather_distributed=True)]
+    each = [SupConLoss(gather_distributed=True), SupConLoss(gather_distributed=True, reduction="none")]
+    for losses, name in ((alone, "energy"), (each, "reduction")):
+        found = gloo(distributed_workers.own_loss, losses, views)
+        assert found[0] == found[1] and found[0][0].startswith(f"'{name}' must be alike on all processes: ")
+
+
+def test_a_graph_of_ones_own_is_told_all_rows():
+    class Mine(InfoNCELoss):
+        def graph(self, query, key, /):
+            return super().graph(query, key)
+
+    class Stated(Mine):
+        rule = None
+
+        def queries(self, num_views, inputs):
+            return range(1)
+
+    found = [loss().queries(2, ()) for loss in (InfoNCELoss, NTXentLoss, Mine, Stated)]
+    assert found == [range(1), range(0), range(0), range(1)] and Mine.pairing is Stated.pairing is None
+    assert SigLIPLoss().queries(2, ()) == range(1) and not SigLIPLoss().queries(2, ("labels",))
