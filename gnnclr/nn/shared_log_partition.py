@@ -1,7 +1,5 @@
 """Partition functions where processes share the nodes of a graph."""
 
-from functools import cached_property
-
 import torch
 from torch import Tensor
 
@@ -56,14 +54,17 @@ class SharedLogPartition:
         for block, softmax in self.parts:
             lse[block.anchors] = torch.logaddexp(lse[block.anchors], softmax.lse)
         self.lse: Tensor = self.rows.whole(lse[self.rows.index])
+        self._told: Tensor | None = None
 
-    @cached_property
+    @property
     def mass(self) -> Tensor:
-        """See :class:`~gnnclr.nn.log_partition.LogPartition`."""
-        mass = self.z.new_zeros(self.z.size(0))
-        for block, softmax in self.parts:
-            mass[block.anchors] += self._mass(block, softmax)
-        return self.rows.whole(mass[self.rows.index])
+        """See :class:`~gnnclr.nn.log_partition.LogPartition`. It is told once, however often it is read."""
+        if self._told is None:
+            mass = self.z.new_zeros(self.z.size(0))
+            for block, softmax in self.parts:
+                mass[block.anchors] += self._mass(block, softmax)
+            self._told = self.rows.whole(mass[self.rows.index])
+        return self._told
 
     def _mass(self, block: NegativeBlock, softmax: SharedSoftmax | KernelSoftmax) -> Tensor:
         weights = log_weights(self.rule, block, self.z)

@@ -172,8 +172,8 @@ def test_processes_that_compute_in_other_ways_do_not_wait_for_each_other(gloo):
     views = make_views(4, 6)
     losses = [NTXentLoss(0.1, gather_distributed=True), NTXentLoss(0.1, impl="dense", gather_distributed=True)]
     message = (
-        "'energy' must be alike on all processes: 'of views alone at temperature 0.1', as on rank 0 (got 'of a graph, by "
-        "matrices' on rank 1)"
+        "'energy' must be alike on all processes: 'of views alone at temperature 0.1', as on rank 0 (got 'of a graph, "
+        "by matrices' on rank 1)"
     )
     assert gloo(distributed_workers.own_loss, losses, views) == [[message], [message]]
     alone = [SupConLoss(impl="dense", gather_distributed=True), SupConLoss(gather_distributed=True)]

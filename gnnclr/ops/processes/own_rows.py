@@ -24,9 +24,10 @@ class OwnRows:
     """
 
     def __init__(self, sample: Tensor, sizes: list[int]):
-        own, self.world = dist.get_rank(), len(sizes)
+        own = dist.get_rank()
+        self.world: int = len(sizes)
         rank = torch.bucketize(sample, torch.tensor(sizes, device=sample.device).cumsum(0), right=True)
-        self._order = torch.argsort(rank, stable=True)
+        self._order: Tensor = torch.argsort(rank, stable=True)
         self._counts: list[int] = torch.bincount(rank, minlength=self.world).tolist()
         self.mask: Tensor = rank == own
         self.index: Tensor = self._order.split(self._counts)[own]

@@ -1,6 +1,6 @@
 """The softmax over pairs where processes share the rows, and the message that own rows get of both sides."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -68,28 +68,27 @@ class SharedSoftmax:
             of_k (tuple): The same of keys [m]; plus infinity for those that are nobody's queries.
         """
         with torch.no_grad(), torch.autocast(of_q[0].device.type, enabled=False):
-            of_q = tuple(self._pairs.sort_q(x) for x in of_q)
-            of_k = tuple(self._pairs.sort_k(x) for x in of_k)
-            if self._safe:
-                of_q, of_k = (weight * _finite(lse).neg().exp() for weight, lse in (of_q, of_k))
-            return self._pairs.unsort_q(self._tiles.message(of_q, of_k))
+            q, k = self._sorted(self._pairs.sort_q, of_q), self._sorted(self._pairs.sort_k, of_k)
+            return self._pairs.unsort_q(self._tiles.message(q, k))
+
+    def _sorted(self, sort: Callable[[Tensor], Tensor], of_rows: Weighted) -> Tensor:
+        """Shares of rows, or where exponents are shifted their weights and log-sum-exps [2, n]."""
+        weight, lse = map(sort, of_rows)
+        lse = lse.masked_fill(lse == float("-inf"), 0)  # where there is nothing to sum
+        return weight * lse.neg().exp() if self._safe else torch.stack([weight, lse])
 
 
 class _Tiles(OneSideTiles):
     """Tiles with weights of any sign, also where exponents are shifted."""
 
-    def _weighted(self, of_q: Tensor | Weighted, of_k: Tensor | Weighted) -> Iterator[tuple[slice, slice, Tensor]]:
+    def _weighted(self, share_q: Tensor, share_k: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
         if not self.shifted:
-            yield from super()._weighted(of_q, of_k)
+            yield from super()._weighted(share_q, share_k)
             return
-        (weight_q, lse_q), (weight_k, lse_k) = ((weight, _finite(lse) * LOG2_E) for weight, lse in (of_q, of_k))
+        (weight_q, lse_q), (weight_k, lse_k) = share_q, share_k
+        lse_q, lse_k = lse_q * LOG2_E, lse_k * LOG2_E
         for rows, cols, e in self._tiles():
             for some, part in self._in_cache(rows, e):
                 of_keys = torch.sub(part, lse_k[cols], out=self._like(part)).exp2_().mul_(weight_k[cols])
                 part.sub_(lse_q[some].unsqueeze(1)).exp2_().mul_(weight_q[some].unsqueeze(1)).add_(of_keys)
             yield rows, cols, e
-
-
-def _finite(lse: Tensor) -> Tensor:
-    """Log-sum-exps with zero where there is nothing to sum."""
-    return lse.masked_fill(lse == float("-inf"), 0)
