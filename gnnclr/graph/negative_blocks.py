@@ -102,12 +102,8 @@ def are_mutual(graph: ContrastGraph, rule: Negatives) -> bool:
         graph (ContrastGraph): The graph.
         rule (Negatives): The rule.
     """
-    if rule.log_weight is not None and not rule.symmetric_weight:
+    if (rule.log_weight is not None and not rule.symmetric_weight) or not rule.reaches_its_anchors(graph):
         return False
-    if rule.candidates is not None or graph.anchor is not None:
-        reached = rule.reached(graph)[: graph.num_nodes]
-        if not bool((reached if graph.anchor is None else reached == graph.anchor).all()):
-            return False
     return graph.ignore_index is None or _both_ways(graph.ignore_index, graph.num_candidates)
 
 

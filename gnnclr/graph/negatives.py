@@ -126,6 +126,13 @@ class Negatives(TensorGroup):
         rows = nodes.new_ones(len(bank)) if bank.candidate is None else bank.candidate
         return torch.cat([nodes, rows & self.bank])
 
+    def reaches_its_anchors(self, graph: "ContrastGraph") -> bool:
+        """Tells whether the nodes that some anchor may reach are the anchors."""
+        if self.candidates is None and graph.anchor is None:
+            return True
+        nodes = self.reached(graph)[: graph.num_nodes]
+        return bool((nodes if graph.anchor is None else nodes == graph.anchor).all())
+
     def sides(self, graph: "ContrastGraph") -> list[Side]:
         """Splits the pairs that :meth:`reaches` allows into a few products of anchors and candidates: one for all
         views, or one for each view where the scope is one; the same again for rows of the bank, if they repel."""

@@ -6,6 +6,9 @@ from torch import Tensor, nn
 
 from gnnclr.ops.check import check_count, describe, is_number
 
+#: Channels from which on a strided convolution is left to torch.
+CHANNELS = 16
+
 
 class SlimResNet(nn.Module):
     r"""A residual network of one basic block per stage, after `"Deep Residual Learning for Image Recognition"
@@ -68,6 +71,19 @@ class SlimResNet(nn.Module):
         return torch.cat(features, dim=1)
 
 
+class Pointwise(nn.Conv2d):
+    """A 1×1 convolution that takes the positions of its stride first, where channels are fewer than a block of
+    `oneDNN <https://github.com/uxlfoundation/oneDNN/issues/6035>`_, which writes past its memory in the gradient by the
+    weights of such a convolution with a stride. Arguments are those of :class:`torch.nn.Conv2d`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The output of the convolution."""
+        if self.in_channels >= CHANNELS:
+            return super().forward(x)
+        down, right = self.stride
+        return F.conv2d(x[:, :, ::down, ::right], self.weight, self.bias)
+
+
 class BasicBlock(nn.Module):
     r"""Two 3×3 convolutions and a shortcut.
 
@@ -86,7 +102,7 @@ class BasicBlock(nn.Module):
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_channels != out_channels:
             self.shortcut = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+                Pointwise(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
             )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -3,6 +3,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from gnnclr.vision import SlimResNet
+from gnnclr.vision.encoders.slim_resnet import Pointwise
 
 
 def parameters(module):
@@ -39,6 +40,19 @@ def test_the_last_stages_give_features_side_by_side(jumping):
     torch.testing.assert_close(out, torch.cat(stages[-jumping:], dim=1))
     out.square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in encoder.parameters())
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5, 12, 16])
+@pytest.mark.parametrize("size", [7, 16])
+def test_pointwise_convolutions_of_few_channels(channels, size):
+    """Of fewer than eight, torch's own with a stride ended the process on processors without AVX-512."""
+    torch.manual_seed(0)
+    conv, images = Pointwise(channels, 8, 1, 2, bias=False), torch.rand(6, channels, size, size)
+    out = conv(images.contiguous(memory_format=torch.channels_last))
+    expected = torch.einsum("bchw,oc->bohw", images[:, :, ::2, ::2], conv.weight[:, :, 0, 0])
+    torch.testing.assert_close(out, expected)
+    found, wanted = (torch.autograd.grad(x.square().sum(), conv.weight)[0] for x in (out, expected))
+    torch.testing.assert_close(found, wanted)
 
 
 def test_slim_resnet_is_deterministic_by_seed():
