@@ -89,11 +89,12 @@ class ResumableInterrupt(Callback):
             self.saved: bool = True
 
     def _agreed(self) -> bool:
-        if self._group is None:
-            return self.requested
-        requested = torch.tensor([self.requested], dtype=torch.uint8)
-        dist.all_reduce(requested, dist.ReduceOp.MAX, group=self._group)
-        return bool(requested)
+        if self._group is not None:
+            requested = torch.tensor([self.requested], dtype=torch.uint8)
+            dist.all_reduce(requested, dist.ReduceOp.MAX, group=self._group)
+            if bool(requested):
+                self.request()  # that of another process is this one's too
+        return self.requested
 
     def on_train_batch_start(self, trainer: Trainer, *args: Any) -> None:
         """Stops before the next step, by when the metrics of the last one are written."""
@@ -108,6 +109,8 @@ class ResumableInterrupt(Callback):
             raise TrainingInterrupted(self.path, trainer.global_step)
 
     def _restore(self) -> None:
+        if self.saved:  # the same request may come a moment later, and would stop at once
+            time.sleep(max(0.0, self._first + SAME_REQUEST - time.monotonic()))
         self.training: bool = False
         while self.previous:
             signal.signal(*self.previous.popitem())

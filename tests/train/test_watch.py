@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -131,3 +132,20 @@ def test_another_thread_leaves_signals_alone(ended):
     thread.start()
     thread.join()
     assert found == [(False, before)] and ended == []
+
+
+def test_the_same_request_may_come_after_the_stop(tmp_path):
+    """As where another process was asked, and all have stopped before this one hears of it."""
+    before = signal.getsignal(signal.SIGINT)
+    interrupt = ResumableInterrupt(tmp_path / "last.ckpt")
+    interrupt.on_train_start(None, None)
+    interrupt.saved = interrupt.request()
+    late = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
+    late.start()
+    try:
+        interrupt.on_exception(None, None, None)
+        late.join()
+        time.sleep(0.05)  # in which a signal would be raised
+    except KeyboardInterrupt:
+        pytest.fail("it was taken for a second request")
+    assert signal.getsignal(signal.SIGINT) is before
