@@ -5,8 +5,91 @@ import os
 import pytest
 import torch
 import torch.distributed as dist
+from torch.nn.functional import normalize
 
 from benchmarks.common.traffic import Traffic
+from gnnclr.graph import ContrastGraph, augmentation_graph
+from gnnclr.losses import DCLLoss, GraphLoss
+from gnnclr.nn import UniformityConv
+from gnnclr.ops.kernels import PairKernel
+
+
+class LearnsItsProjection(DCLLoss):
+    """A loss whose rows are projected by what it learns."""
+
+    def __init__(self, **options):
+        super().__init__(0.2, **options)
+        torch.manual_seed(3)
+        self.head = torch.nn.Linear(6, 5).double()
+
+    def project(self, x):
+        return super().project(self.head(x))
+
+
+class LearnsItsEnergy(LearnsItsProjection):
+    """A loss whose energy is of rows that it changes once more."""
+
+    project = DCLLoss.project
+
+    def energy(self, conv, z, graph):
+        return conv.energy(normalize(self.head(z), dim=1), graph)
+
+
+class OfOneView(DCLLoss):
+    """A loss of one view and labels, of which some occur once."""
+
+    min_views = max_views = 1
+
+    def __init__(self, **options):
+        super().__init__(0.2, **options)
+
+    def graph(self, z, /, *, labels=None):
+        return augmentation_graph((z,), labels, edges=False)
+
+
+class OfOtherNumbers(DCLLoss):
+    """A loss whose graph has the views of a sample side by side, with numbers of its own."""
+
+    mean_over_anchors = False
+
+    def __init__(self, **options):
+        super().__init__(0.2, **options)
+
+    def graph(self, z0, z1, /, *, labels=None):
+        n = len(z0)
+        x, sample = torch.stack([z0, z1], dim=1).flatten(0, 1), torch.arange(n).repeat_interleave(2)
+        return ContrastGraph(x, sample=sample, view=torch.arange(2).repeat(n))
+
+
+class TwoSides(PairKernel):
+    """The product with rows whose features are in reverse order and weighed, which is another the other way round."""
+
+    weights = torch.linspace(0.5, 1.5, 6).double()
+
+    def turn(self, k):
+        return k.flip(-1) * self.weights
+
+    def evaluate(self, x):
+        return x.clone(), torch.ones_like(x)
+
+    def tile(self, q, k):
+        return q @ self.turn(k).t()
+
+    def rows(self, a, b):
+        return (a * self.turn(b)).sum(dim=-1)
+
+    def pull_tile(self, weight, q, k):
+        return weight @ self.turn(k), (weight.t() @ q * self.weights).flip(-1)
+
+    def pull_rows(self, weight, a, b):
+        return weight.unsqueeze(-1) * self.turn(b)
+
+
+class OfTwoSides(GraphLoss):
+    """A loss whose negatives repel by such a kernel."""
+
+    def __init__(self, **options):
+        super().__init__(UniformityConv(0.5, kernel=TwoSides()), **options)
 
 
 def start(rank_queue, path, world):
@@ -132,7 +215,7 @@ def traffic(rank, cases, n, d):
     return shares
 
 
-def shared_groups(rank, x, group, scale, sample, sizes, weights, height):
+def shared_groups(rank, x, group, scale, sizes, weights, height):
     """Log-sum-exps, spreads, own rows, their messages and the gradient by the scale of groups that processes share."""
     from gnnclr.ops import group_softmax
     from gnnclr.ops.processes import shared_group_softmax
@@ -141,7 +224,7 @@ def shared_groups(rank, x, group, scale, sample, sizes, weights, height):
     with pytest.MonkeyPatch.context() as patch:
         for module in (group_softmax, shared_group_softmax):
             patch.setattr(module, "tile_size", lambda x: height)
-        rows = OwnRows(sample, list(sizes))
+        rows = OwnRows(list(sizes), len(x) // sum(sizes), x.device)
         softmax = shared_group_softmax.SharedGroupSoftmax(x, group, scale, rows)
         return softmax.lse, softmax.spread, rows.index, *softmax.message(*weights, by_scale=True)
 

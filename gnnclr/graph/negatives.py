@@ -128,10 +128,15 @@ class Negatives(TensorGroup):
 
     def reaches_its_anchors(self, graph: "ContrastGraph") -> bool:
         """Tells whether the nodes that some anchor may reach are the anchors."""
-        if self.candidates is None and graph.anchor is None:
+        anchor = graph.anchor
+        if self.candidates is None and anchor is None:
             return True
         nodes = self.reached(graph)[: graph.num_nodes]
-        return bool((nodes if graph.anchor is None else nodes == graph.anchor).all())
+        if anchor is None:
+            return bool(nodes.all())
+        if self.scope == "same":
+            nodes = nodes & torch.isin(graph.view, graph.view[anchor])
+        return bool((nodes == anchor).all())
 
     def sides(self, graph: "ContrastGraph") -> list[Side]:
         """Splits the pairs that :meth:`reaches` allows into a few products of anchors and candidates: one for all

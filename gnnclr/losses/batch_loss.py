@@ -8,7 +8,7 @@ from gnnclr.losses.graph_loss import GraphLoss, float_rows
 
 class PairLoss(GraphLoss):
     """Base class of losses that are means over pairs or triplets: there is no loss of each anchor that a weight could
-    weigh, and every process computes the loss of the joined batch."""
+    weigh, and what each process returns is the loss of the joined batch."""
 
     mean_over_anchors = False
 

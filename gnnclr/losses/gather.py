@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.autograd import Function
@@ -27,13 +28,13 @@ class Gathering:
     """Gathers what all processes need for one loss.
 
     Attributes:
-        whole (bool): Whether each process computes the loss of the joined batch with the whole gradient of its own
-            rows, which then come home without an exchange. Otherwise processes have parts of it, which are summed.
-            May be set until the first backward pass, by all processes alike.
+        times (int, optional): Where each process has the whole gradient of its own rows, so that nothing is exchanged,
+            the factor that it lacks; ``None`` where processes have parts of it, which are summed. May be set until the
+            first backward pass, by all processes alike.
     """
 
     def __init__(self) -> None:
-        self.whole: bool = False
+        self.times: int | None = None
 
     def __call__(self, x: Tensor, sizes: list[int]) -> Tensor:
         """Rows of all processes, in order of rank, with gradients to the process that they came from.
@@ -46,9 +47,10 @@ class Gathering:
 
     @staticmethod
     def placed(x: Tensor, sizes: list[int]) -> Tensor:
-        """This process's rows where they lie among those of all, which are zero: for rows that nobody else needs."""
-        start = sum(sizes[: dist.get_rank()])
-        return pad(x, (0, 0, start, sum(sizes) - start - x.size(0)))
+        """This process's rows where they lie among those of all, for rows that nobody else needs; the others are ones,
+        which can be brought to unit length."""
+        start, _ = _own_range(sizes)
+        return pad(x, (0, 0, start, sum(sizes) - start - x.size(0)), value=1.0)
 
 
 class _Gather(Function):
@@ -60,11 +62,41 @@ class _Gather(Function):
     @staticmethod
     @no_double_backward
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        # The mean over processes, which follows, is that over losses of which each has a part or all of the gradient.
-        if not ctx.gathering.whole:
+        times = ctx.gathering.times
+        if times is None:
             return bring_home(grad, ctx.sizes), None, None
         own = grad.split(ctx.sizes)[dist.get_rank()]
-        return own * len(ctx.sizes), None, None
+        return own if times == 1 else own * times, None, None
+
+
+class _OwnAlone(Function):
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, rows: OwnRows) -> Tensor:
+        ctx.rows = rows
+        return z.view_as(z)
+
+    @staticmethod
+    @no_double_backward
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        rows = ctx.rows
+        return torch.zeros_like(grad).index_copy_(0, rows.index, grad[rows.index] * rows.world), None
+
+
+def own_alone(z: Tensor, rows: OwnRows) -> Tensor:
+    """Rows whose gradient is that of own rows, times the number of processes, and zero for others: of rows, and of what
+    is learned to make them, the mean over processes is that of one process.
+
+    Args:
+        z (Tensor): Rows [n, d], from which a loss of the joined batch is computed.
+        rows (OwnRows): Own rows, of which the gradient is whole.
+    """
+    return _OwnAlone.apply(z, rows)
+
+
+def _own_range(sizes: list[int]) -> tuple[int, int]:
+    """The first sample of this process among those of all, and the one behind its last."""
+    rank = dist.get_rank()
+    return sum(sizes[:rank]), sum(sizes[: rank + 1])
 
 
 def loss_of_all(loss: "GraphLoss", args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -97,23 +129,35 @@ def loss_of_all(loss: "GraphLoss", args: tuple[Any, ...], kwargs: dict[str, Any]
         if isinstance(value, Tensor):
             inputs[name] = gathering(value.to(views[0].device), sizes[name])
     queries = loss.queries(len(views), tuple(inputs))
-    joined = [(gathering.placed if i in queries else gathering)(x, sizes["views"]) for i, x in enumerate(views)]
-    graph = loss.remembering(loss.graph(*joined, **inputs))
+    told = (gathering.placed if i in queries else gathering for i in range(len(views)))
+    graph = loss.remembering(loss.graph(*(tell(x, sizes["views"]) for tell, x in zip(told, views)), **inputs))
     x, graph.x = graph.x, None  # the graph is ours, and what is left of it needs no second copy
-    of_views = graph.num_nodes == len(views) * len(joined[0])
-    if loss.reduction != "none" and of_views and loss.shares(graph):
-        graph.own_rows = OwnRows(graph.sample, sizes["views"])
-    if graph.own_rows is not None or (not loss.mean_over_anchors and loss.reduction != "none"):
-        gathering.whole = graph.own_rows is not None or graph.bank is None
+    if loss.reduction == "none":
+        return _of_own_anchors(loss, x, graph, sizes["views"])
+    if not queries and _is_of_views(graph, len(views), sum(sizes["views"])) and loss.shares(graph):
+        graph.own_rows = OwnRows(sizes["views"], len(views), x.device)
+        gathering.times = 1
         return loss.of_graph(x, graph)
-    return _of_own_anchors(loss, x, graph, sizes["views"])
+    if loss.mean_over_anchors:
+        return _of_own_anchors(loss, x, graph, sizes["views"])
+    if graph.bank is None:
+        gathering.times = len(sizes["views"])
+    return loss.of_graph(x, graph)
+
+
+def _is_of_views(graph: ContrastGraph, num_views: int, n: int) -> bool:
+    """Whether the nodes are those of all samples, view after view."""
+    sample = graph.sample
+    if sample.numel() != num_views * n:
+        return False
+    return bool((sample.view(num_views, n) == torch.arange(n, device=sample.device)).all())
 
 
 def _of_own_anchors(loss: "GraphLoss", x: Tensor, graph: ContrastGraph, sizes: list[int]) -> Tensor:
     """The loss of this process's anchors on the graph of all samples, scaled so that the mean over processes is that of
     all anchors."""
-    start, n, world = sum(sizes[: dist.get_rank()]), sizes[dist.get_rank()], len(sizes)
-    own = (graph.sample >= start) & (graph.sample < start + n)
+    (start, stop), world = _own_range(sizes), len(sizes)
+    own = (graph.sample >= start) & (graph.sample < stop)
     if loss.reduction != "mean":
         graph.anchor = own if graph.anchor is None else own & graph.anchor
         value = loss.of_graph(x, graph)

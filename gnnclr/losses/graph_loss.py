@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from gnnclr.graph import ContrastGraph, Negatives, augmentation_graph
-from gnnclr.losses.gather import OF_GRAPH, loss_of_all
+from gnnclr.losses.gather import OF_GRAPH, loss_of_all, own_alone
 from gnnclr.losses.key_memory import KeyMemory
 from gnnclr.losses.loss_call import CalledLikeGraph, called_like, check_views, given_inputs, keywords, one_by_one
 from gnnclr.losses.objective_card import ObjectiveCard
@@ -56,6 +56,11 @@ def float_rows(x: Tensor, power: int = 1) -> Tensor:
     return x
 
 
+def _first_that_says(cls: type, *names: str) -> int:
+    """The place, among the classes that one inherits from, of the first that has one of these attributes."""
+    return next(i for i, kind in enumerate(cls.__mro__) if not vars(kind).keys().isdisjoint(names))
+
+
 class GraphLoss(nn.Module):
     r"""Base class of losses. A subclass names its layer, states its :attr:`card`, may say with :attr:`rule` who
     repels whom or replace :meth:`graph`, which turns a batch into a :class:`~gnnclr.graph.ContrastGraph`, and inherits
@@ -97,8 +102,8 @@ class GraphLoss(nn.Module):
     Args:
         conv (PairConv): The layer whose energy the loss is.
         gather_distributed (bool, optional): Contrast with the samples of all processes. The mean over processes of what
-            they return is the loss of the joined batch: each has the mean over its own anchors, scaled so, or where
-            processes tell each other all log-partitions the loss itself. After the averaging of
+            they return is the loss of the joined batch: each has the mean over its own anchors, scaled so, or the loss
+            itself. After the averaging of
             :class:`~torch.nn.parallel.DistributedDataParallel` the gradient of the parameters equals that of one
             process on the joined batch, also when batches are uneven or one is empty, as long as all multiply the loss
             by the same factors. Processes compare what they were given before they gather: where one has other widths,
@@ -119,8 +124,8 @@ class GraphLoss(nn.Module):
     rule: ClassVar[Negatives | None] = None
     #: Keywords of :meth:`graph` that hold an integer for each sample.
     per_sample: ClassVar[tuple[str, ...]] = ("labels", "community", "other_community")
-    #: Whether the loss is a mean over anchors, so that each process can take its own. Others are computed by every
-    #: process on the joined batch.
+    #: Whether the loss is a mean over anchors, so that each process can take its own. Others are computed on the joined
+    #: batch, by every process or by all of them together.
     mean_over_anchors: bool = True
     #: Who repels whom where a batch is nothing but views, as :func:`gnnclr.ops.contrast_views` names it; such a batch
     #: needs no graph if the layer is plain. ``None`` where there is no name for it, as in a subclass that says another
@@ -151,8 +156,9 @@ class GraphLoss(nn.Module):
         super().__init_subclass__(**kwargs)
         if "graph" in vars(cls) and "forward" not in vars(cls):
             cls.forward = called_like(cls.graph)(cls.forward)
-        if vars(cls).keys() & {"rule", "graph", "project", "energy"}:
-            for name in {"pairing", "queries"} - vars(cls).keys():
+        changed = _first_that_says(cls, "rule", "graph", "project", "energy")
+        for name in ("pairing", "queries"):
+            if changed < _first_that_says(cls, name):  # stated for another graph
                 setattr(cls, name, vars(GraphLoss)[name])
 
     def graph(
@@ -280,8 +286,11 @@ class GraphLoss(nn.Module):
             temperature = self.plain_temperature()
             if temperature is not None and (words := in_words(views, temperature)) is not None:
                 return words
-        dense = any(getattr(part, "impl", None) == "dense" for part in self.conv.modules())
-        return OF_GRAPH + ", by matrices" * dense
+        parts = [part for part in self.conv.modules() if isinstance(part, PairConv)]
+        named = [type(part).__name__ + " by matrices" * (getattr(part, "impl", "") == "dense") for part in parts]
+        options = {name: vars(self).get(name) for name in keywords(type(self).__init__) or ()}
+        own = [f"{name}={value}" for name, value in options.items() if isinstance(value, (bool, int, str))]
+        return ", ".join([OF_GRAPH, *named, *own])
 
     def inputs_of(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The keywords of a call that are given, checked."""
@@ -299,9 +308,9 @@ class GraphLoss(nn.Module):
 
     def shares(self, graph: ContrastGraph) -> bool:
         """Whether processes can share the nodes of a graph that joins their batches, see :meth:`PairConv.shares`: the
-        loss is that of the joined batch then, and each process has the gradient of its own rows."""
-        conv = self.layer()
-        return isinstance(conv, PairConv) and conv.shares(graph)
+        loss is that of the joined batch then, and each process has the gradient of its own rows. A subclass with an
+        :meth:`energy` of its own does not share, unless it says so."""
+        return type(self).energy is GraphLoss.energy and self.conv.shares(graph)
 
     def remembering(self, graph: ContrastGraph) -> ContrastGraph:
         """The graph of a batch with the keys that the loss remembers."""
@@ -316,6 +325,8 @@ class GraphLoss(nn.Module):
             graph = copy(graph)
             graph.bank = replace(graph.bank, rows=self.project_bank(graph.bank.rows))
         conv, z = self.layer(), self.project(x)
+        if graph.own_rows is not None:
+            z = own_alone(z, graph.own_rows)
         if self.reduction == "mean":
             return self.energy(conv, z, graph)
         if self.reduction == "none":

@@ -83,8 +83,9 @@ class PrototypeLoss(GraphLoss):
         )
 
     def queries(self, num_views: int, inputs: tuple[str, ...]) -> range:
-        """See :meth:`GraphLoss.queries`: all views but the originals."""
-        return range(1, num_views)
+        """See :meth:`GraphLoss.queries`: all views but the originals; all are told where rows may be too long, which
+        all processes are to refuse."""
+        return range(1, num_views if self.normalized else 1)
 
     def project(self, x: Tensor) -> Tensor:
         """Rows of unit length, or as they are."""

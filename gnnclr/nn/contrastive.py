@@ -80,6 +80,15 @@ class ContrastiveConv(CoupledConv):
             and _are_same(self.temperature, alignment.temperature, uniformity.temperature)
         )
 
+    def shares(self, graph: ContrastGraph) -> bool:
+        """See :class:`PairConv`; where parts add up, nodes without positives are no anchors of either."""
+        if not super().shares(graph):
+            return False
+        if self.denominator != "none" or self.alignment.weighs_rows:
+            return True
+        some = graph.has_positive
+        return bool((some if graph.anchor is None else some | ~graph.anchor).all())
+
     @property
     def compares_positives(self) -> bool:
         """See :class:`CoupledConv`."""

@@ -1,7 +1,7 @@
 """Partition functions: the log-sum-exp over an anchor's negatives, and the messages that the negatives exchange."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -66,18 +66,26 @@ class ImplicitLogPartition:
         self.kernel: PairKernel | None = kernel
         self.scale: float = 1.0 / temperature
         self.impl: str = impl
-        self.blocks: list[NegativeBlock] = negative_blocks(z, graph, negatives)
+        self.blocks: list[NegativeBlock] = self._blocks(graph)
         # An anchor of two blocks has its log-partition only when both are done.
         nodes = sum(block.bank is None for block in self.blocks)
         self.weigh: Weigh | None = weigh if kernel is None and nodes in (0, len(self.blocks)) else None
-        self.softmax: list[PairSoftmax | KernelSoftmax] = [self._softmax(block) for block in self.blocks]
+        self.softmax: list[Any] = [self._softmax(block) for block in self.blocks]
+        self.lse: Tensor = self._lse()
+
+    def _blocks(self, graph: ContrastGraph) -> list[NegativeBlock]:
+        """The anchors and candidates that are compared."""
+        return negative_blocks(self.z, graph, self.rule)
+
+    def _lse(self) -> Tensor:
+        """The log-partitions of all nodes, of those of the blocks."""
         if len(self.blocks) == 1 and self.blocks[0].anchors is None:
-            self.lse = self.softmax[0].lse
-            return
-        self.lse: Tensor = z.new_full((z.size(0),), float("-inf"))
+            return self.softmax[0].lse
+        lse = self.z.new_full((self.z.size(0),), float("-inf"))
         for block, softmax in zip(self.blocks, self.softmax):
             anchors = slice(None) if block.anchors is None else block.anchors
-            self.lse[anchors] = torch.logaddexp(self.lse[anchors], softmax.lse)
+            lse[anchors] = torch.logaddexp(lse[anchors], softmax.lse)
+        return lse
 
     @property
     def mass(self) -> Tensor:
@@ -87,12 +95,11 @@ class ImplicitLogPartition:
             mass[slice(None) if block.anchors is None else block.anchors] += self._mass(block, softmax)
         return mass
 
-    def _mass(self, block: NegativeBlock, softmax: PairSoftmax | KernelSoftmax) -> Tensor:
+    def _mass(self, block: NegativeBlock, softmax: Any) -> Tensor:
         weights = log_weights(self.rule, block, self.z)
         if weights is None:
             return softmax.count.to(self.z.dtype)
-        options = {"exclude": block.groups, "exclude_pairs": block.pairs, "impl": self.impl}
-        return PairSoftmax(*weights, **options).lse.exp()
+        return PairSoftmax(*weights, **{**self._options(block), "scale": 1.0}, impl=self.impl).lse.exp()
 
     def message(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """See :class:`LogPartition`."""
@@ -115,14 +122,22 @@ class ImplicitLogPartition:
             out = block.add(out, self.z, to_q, to_k)
         return torch.zeros_like(self.z) if out is None else out, by_scale
 
-    def _softmax(self, block: NegativeBlock) -> PairSoftmax | KernelSoftmax:
+    def _options(self, block: NegativeBlock) -> dict[str, Any]:
+        return {"scale": self.scale, "exclude": block.groups, "exclude_pairs": block.pairs}
+
+    def _softmax(self, block: NegativeBlock) -> Any:
         q, k = block.ends(self.z)
-        options = {"scale": self.scale, "exclude": block.groups, "exclude_pairs": block.pairs, "impl": self.impl}
         log_weight = log_weights(self.rule, block, self.z)
         if self.kernel is not None:
+            options = self._options(block) | {"impl": self.impl}
             return KernelSoftmax(q, k, self.kernel, log_weight=log_weight, **options)
         if log_weight is not None:
             q, k = append_log_weight(q, k, log_weight, self.scale)
+        return self._of_products(q, k, block)
+
+    def _of_products(self, q: Tensor, k: Tensor, block: NegativeBlock) -> Any:
+        """The softmax of a block whose logits are products of rows."""
+        options = self._options(block) | {"impl": self.impl}
         if self._sweeps(block):
             # Not by 'self', which holds the engine: a cycle would keep its tiles until the garbage is collected.
             weigh, anchors = self.weigh, block.anchors

@@ -78,7 +78,8 @@ class PairConv(MessagePassing):
 
     def shares(self, graph: ContrastGraph) -> bool:
         """Whether several processes can share the nodes of a graph: with ``graph.own_rows`` the energy is that of all
-        anchors, and the message that of own nodes."""
+        anchors, the message that of own nodes, whatever it says of others, and the mean over processes of a gradient
+        by what is learned is that gradient."""
         return False
 
     if TYPE_CHECKING:  # torch says that any module returns anything

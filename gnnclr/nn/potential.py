@@ -43,7 +43,7 @@ class PotentialConv(PairConv):
 
     def shares(self, graph: ContrastGraph) -> bool:
         """See :class:`PairConv`: where negatives are those of a mutual rule."""
-        return self.impl != "dense" and shares_negatives(graph)
+        return shares_negatives(graph, self.impl, self.kernel)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""
@@ -56,7 +56,8 @@ class PotentialConv(PairConv):
                 return Update(value.sum() / number)
             share = torch.full_like(value, -1 / number)
             return Update(value.sum() / number, self.messages_both_ways(z, graph, edge_index, share, slope))
-        sums, message, rows = z.new_zeros(2, dtype=torch.float64), None, graph.own_rows
+        wide = z.dtype if z.device.type == "mps" else torch.float64  # numbers of pairs are large
+        sums, message, rows = z.new_zeros(2, dtype=wide), None, graph.own_rows
         for block in negative_blocks(z, graph, graph.negatives):
             block = block if rows is None else block.among(rows.mask)
             q, k = block.ends(z)
@@ -65,7 +66,7 @@ class PotentialConv(PairConv):
             if rows is not None:
                 options["weight_k"] = k.new_full((k.size(0),), 1.0 if block.bank is None else 0.0)
             pairs = PairSum(q, k, self.kernel, q.new_ones(q.size(0)), impl=self.impl, **options)
-            sums += torch.stack([pairs.value.sum(dtype=torch.float64), pairs.count.sum()])
+            sums += torch.stack([pairs.value.sum(dtype=wide), pairs.count.sum().to(wide)])
             if not value_only():
                 message = block.add(message, z, pairs.to_q, pairs.to_k)
         total, number = sums if rows is None else rows.sum(sums)

@@ -4,25 +4,33 @@ import torch
 from torch import Tensor
 
 from gnnclr.graph import ContrastGraph, Negatives
-from gnnclr.graph.negative_blocks import NegativeBlock, are_mutual, negative_blocks
-from gnnclr.nn.log_partition import log_weights
-from gnnclr.ops import KernelSoftmax, append_log_weight
+from gnnclr.graph.negative_blocks import NegativeBlock, are_mutual
+from gnnclr.nn.log_partition import ImplicitLogPartition
+from gnnclr.ops import KernelSoftmax
 from gnnclr.ops.kernels import PairKernel
 from gnnclr.ops.processes.own_rows import OwnRows
 from gnnclr.ops.processes.shared_softmax import SharedSoftmax
 
 
-def shares_negatives(graph: ContrastGraph) -> bool:
-    """Whether processes can share the pairs that repel: all of them are of a rule, by which they do so both ways."""
-    return graph.negative_index is None and graph.extra is None and are_mutual(graph, graph.negatives)
+def shares_negatives(graph: ContrastGraph, impl: str, kernel: PairKernel | None) -> bool:
+    """Whether processes can share the pairs that repel: all of them are of a rule, by which they do so both ways, and
+    are walked over in tiles.
+
+    Args:
+        graph (ContrastGraph): The graph.
+        impl (str): Implementation of the engine.
+        kernel (PairKernel, optional): The kernel.
+    """
+    of_rule = graph.negative_index is None and graph.extra is None
+    in_tiles = impl in ("auto", "tiles") and (kernel is None or kernel.symmetric)
+    return of_rule and in_tiles and are_mutual(graph, graph.negatives)
 
 
-class SharedLogPartition:
-    r"""All pairs that a mutual rule allows, of which this process computes those of its own nodes, see
-    :class:`~gnnclr.nn.log_partition.LogPartition`.
+class SharedLogPartition(ImplicitLogPartition):
+    r"""All pairs that a mutual rule allows, of which this process computes those of its own nodes.
 
     Log-partitions are told to all processes, so that each has those of all anchors. The message is that of own nodes
-    and zero for others, and the gradient by the inverse temperature is this process's part of the mean over processes.
+    and zero for others.
 
     Args:
         z (Tensor): Embeddings [n, d].
@@ -41,41 +49,31 @@ class SharedLogPartition:
         kernel: PairKernel | None = None,
     ):
         assert graph.own_rows is not None
-        self.z: Tensor = z
-        self.rule: Negatives = negatives
         self.rows: OwnRows = graph.own_rows
-        self.scale: float = 1.0 / temperature
-        self.kernel: PairKernel | None = kernel
-        blocks = [block.among(self.rows.mask) for block in negative_blocks(z, graph, negatives)]
-        self.parts: list[tuple[NegativeBlock, SharedSoftmax | KernelSoftmax]] = [
-            (block, self._softmax(block)) for block in blocks
-        ]
-        lse = z.new_full((z.size(0),), float("-inf"))
-        for block, softmax in self.parts:
-            lse[block.anchors] = torch.logaddexp(lse[block.anchors], softmax.lse)
-        self.lse: Tensor = self.rows.whole(lse[self.rows.index])
         self._told: Tensor | None = None
+        super().__init__(z, graph, negatives, temperature, "auto", kernel)
 
     @property
     def mass(self) -> Tensor:
         """See :class:`~gnnclr.nn.log_partition.LogPartition`. It is told once, however often it is read."""
         if self._told is None:
-            mass = self.z.new_zeros(self.z.size(0))
-            for block, softmax in self.parts:
-                mass[block.anchors] += self._mass(block, softmax)
-            self._told = self.rows.whole(mass[self.rows.index])
+            self._told = self.rows.whole(super().mass[self.rows.index])
         return self._told
 
-    def _mass(self, block: NegativeBlock, softmax: SharedSoftmax | KernelSoftmax) -> Tensor:
-        weights = log_weights(self.rule, block, self.z)
-        if weights is None:
-            return softmax.count.to(self.z)
-        return SharedSoftmax(*weights, scale=1.0, exclude=block.groups, exclude_pairs=block.pairs).lse.exp()
+    def _blocks(self, graph: ContrastGraph) -> list[NegativeBlock]:
+        return [block.among(self.rows.mask) for block in super()._blocks(graph)]
+
+    def _lse(self) -> Tensor:
+        return self.rows.whole(super()._lse()[self.rows.index])
+
+    def _of_products(self, q: Tensor, k: Tensor, block: NegativeBlock) -> SharedSoftmax:
+        return SharedSoftmax(q, k, **self._options(block))
 
     def message(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`~gnnclr.nn.log_partition.LogPartition`."""
+        """See :class:`~gnnclr.nn.log_partition.LogPartition`; the gradient by the inverse temperature is this process's
+        part of the mean over processes."""
         out, by_scale = torch.zeros_like(self.z), self.z.new_zeros(())
-        for block, softmax in self.parts:
+        for block, softmax in zip(self.blocks, self.softmax):
             anchors = block.of_anchors(weight), block.of_anchors(self.lse)
             if block.bank is None:  # every pair is seen from both of its sides
                 others, sides = (block.of_candidates(weight), block.of_candidates(self.lse)), 2
@@ -90,13 +88,3 @@ class SharedLogPartition:
             out.index_add_(0, block.anchors, to_own)
             by_scale += by / sides
         return out, by_scale * self.rows.world
-
-    def _softmax(self, block: NegativeBlock) -> SharedSoftmax | KernelSoftmax:
-        q, k = block.ends(self.z)
-        options = {"scale": self.scale, "exclude": block.groups, "exclude_pairs": block.pairs}
-        log_weight = log_weights(self.rule, block, self.z)
-        if self.kernel is not None:
-            return KernelSoftmax(q, k, self.kernel, log_weight=log_weight, **options)
-        if log_weight is not None:
-            q, k = append_log_weight(q, k, log_weight, self.scale)
-        return SharedSoftmax(q, k, **options)

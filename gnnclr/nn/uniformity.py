@@ -127,7 +127,7 @@ class UniformityConv(PairConv):
 
     def shares(self, graph: ContrastGraph) -> bool:
         """See :class:`PairConv`: where negatives are those of a mutual rule."""
-        return self.impl != "dense" and shares_negatives(graph)
+        return shares_negatives(graph, self.impl, self.kernel)
 
     def step(self, z: Tensor, graph: ContrastGraph) -> Update:
         """Energy and message of one round."""

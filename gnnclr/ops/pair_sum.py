@@ -60,6 +60,8 @@ class PairSum:
         impl: str = "auto",
     ):
         check_choice("impl", impl, SUM_IMPLEMENTATIONS)
+        if symmetric and weight_k is not None:
+            raise ValueError("'symmetric' has the weights of queries for keys too, without 'weight_k' (got one)")
         if symmetric and threshold is not None:
             raise ValueError("'symmetric' needs a symmetric kernel, without 'threshold' (got one)")
         self.kernel: PairKernel = kernel

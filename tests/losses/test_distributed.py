@@ -8,7 +8,7 @@ import torch
 from contracts.loss import make_views
 
 from gnnclr.graph import FeatureBank
-from gnnclr.losses import DCLLoss, InfoNCELoss, NTXentLoss, SpectralContrastiveLoss, SupConLoss
+from gnnclr.losses import DCLLoss, InfoNCELoss, NTXentLoss, PrototypeLoss, SpectralContrastiveLoss, SupConLoss
 from gnnclr.ops.processes.agreement import _difference
 
 LABELS = torch.tensor([0, 1, 0, 2, 2, 0, 1, 3, 1])
@@ -105,6 +105,14 @@ def test_negatives_that_differ(gloo):
 def test_large_entries_are_no_infinite_ones(gloo):
     views = [torch.full((4, 6), 3e38)] * 2  # whose sum is infinite
     assert refusals(gloo, SpectralContrastiveLoss(gather_distributed=True), ((views, {}), (views, {}))) == [None]
+
+
+def test_entries_that_are_too_large_on_one_process(gloo):
+    good = make_views(4, 6)
+    bad = [good[0], good[1] * 1e20]
+    loss = PrototypeLoss(normalized=False, gather_distributed=True)
+    (message,) = refusals(gloo, loss, ((bad, {}), (good, {})))
+    assert message.startswith("'views' must have entries up to ")
 
 
 def test_other_losses_do_not_wait_for_each_other(gloo):

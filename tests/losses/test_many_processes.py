@@ -81,6 +81,25 @@ def test_every_loss(world, run):
     check(run, cases, UNEVEN[world])
 
 
+@WORLDS
+def test_losses_of_ones_own(world, run):
+    """What a loss learns where it projects rows or takes its energy, nodes without positives, another order of nodes,
+    and kernels with two sides."""
+    labels, cases = torch.tensor([0, 1, 0, 2, 3, 0, 4, 3, 5]), []
+    data = [view.double() for view in make_views(9)]
+    for kind, views, inputs in (
+        ("LearnsItsProjection", data, {"labels": labels}),
+        ("LearnsItsEnergy", data, {"labels": labels}),
+        ("OfOneView", data[:1], {"labels": labels}),
+        ("OfOtherNumbers", data, {"labels": labels}),
+        ("OfTwoSides", data, {}),
+    ):
+        cases.append(
+            (*(getattr(distributed_workers, kind)(gather_distributed=x) for x in (True, False)), views, inputs)
+        )
+    check(run, cases, UNEVEN[world])
+
+
 def filled_bank():
     bank = FeatureBank(5, 6).double()
     bank.update(make_views(4, 6, views=1)[0].double())
@@ -173,12 +192,15 @@ def test_processes_that_compute_in_other_ways_do_not_wait_for_each_other(gloo):
     losses = [NTXentLoss(0.1, gather_distributed=True), NTXentLoss(0.1, impl="dense", gather_distributed=True)]
     message = (
         "'energy' must be alike on all processes: 'of views alone at temperature 0.1', as on rank 0 (got 'of a graph, "
-        "by matrices' on rank 1)"
+        "ContrastiveConv, AlignmentConv, UniformityConv by matrices, gather_distributed=True, mean=anchors, "
+        "reduction=mean' on rank 1)"
     )
     assert gloo(distributed_workers.own_loss, losses, views) == [[message], [message]]
     alone = [SupConLoss(impl="dense", gather_distributed=True), SupConLoss(gather_distributed=True)]
     each = [SupConLoss(gather_distributed=True), SupConLoss(gather_distributed=True, reduction="none")]
-    for losses, name in ((alone, "energy"), (each, "reduction")):
+    some = [NTXentLoss(anchor_views=number, gather_distributed=True) for number in (1, 2)]
+    both = [DHELLoss(both_views=both, gather_distributed=True) for both in (True, False)]
+    for losses, name in ((alone, "energy"), (each, "reduction"), (some, "energy"), (both, "energy")):
         found = gloo(distributed_workers.own_loss, losses, views)
         assert found[0] == found[1] and found[0][0].startswith(f"'{name}' must be alike on all processes: ")
 

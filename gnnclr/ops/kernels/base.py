@@ -1,5 +1,7 @@
 """The base of pair kernels: a function of the similarity, or of the distance, of two rows."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -9,8 +11,18 @@ class PairKernel:
 
     A subclass writes :meth:`evaluate`. The other members say how :math:`x` comes from rows, and how a weight on
     :math:`x` goes back to them; engines and layers need nothing else, so a kernel with another argument than the
-    similarity replaces these.
+    similarity replaces these. Where it is not the same for :math:`(\mathbf{q}, \mathbf{k})` and
+    :math:`(\mathbf{k}, \mathbf{q})` a kernel replaces :meth:`pull_tile` too, and is not ``symmetric``: processes do
+    not share its pairs.
     """
+
+    #: Whether the two rows of a pair may change places.
+    symmetric: bool = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "pull_tile" in vars(cls) and not {"pull", "symmetric"} & vars(cls).keys():
+            cls.symmetric = False
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         r"""The values :math:`k(x)` and slopes :math:`k'(x)`, elementwise; ``x`` is not changed."""

@@ -21,8 +21,8 @@ class LogSum(PairKernel):
     """
 
     def __init__(self, first: PairKernel, second: PairKernel, weight: float = 0.5):
-        self.first: PairKernel = first
-        self.second: PairKernel = second
+        self.first: PairKernel = _symmetric("first", first)
+        self.second: PairKernel = _symmetric("second", second)
         self.weight: float = check_number("weight", weight, above=0, below=1)
         #: Whether both read the same argument, such as the squared distance.
         self._one = type(first).tile is type(second).tile
@@ -71,8 +71,8 @@ class LogConcatenation(PairKernel):
     """
 
     def __init__(self, first: PairKernel, second: PairKernel, weight: float = 0.5):
-        self.first: PairKernel = first
-        self.second: PairKernel = second
+        self.first: PairKernel = _symmetric("first", first)
+        self.second: PairKernel = _symmetric("second", second)
         self.weight: float = check_number("weight", weight, above=0, below=1)
 
     def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,7 +115,7 @@ class OnHalf(PairKernel):
     """
 
     def __init__(self, kernel: PairKernel, half: int):
-        self.kernel: PairKernel = kernel
+        self.kernel: PairKernel = _symmetric("kernel", kernel)
         self.half: int = check_count("half", half, least=0, most=1)
         self.evaluate: Callable[[Tensor], tuple[Tensor, Tensor]] = kernel.evaluate
 
@@ -146,6 +146,12 @@ class OnHalf(PairKernel):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.kernel!r}, half={self.half})"
+
+
+def _symmetric(name: str, kernel: PairKernel) -> PairKernel:
+    if not kernel.symmetric:
+        raise ValueError(f"'{name}' must be a kernel whose two rows may change places (got {kernel!r})")
+    return kernel
 
 
 def _mix(mixture: LogSum | LogConcatenation, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:

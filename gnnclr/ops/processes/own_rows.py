@@ -8,14 +8,16 @@ from gnnclr.ops.processes.gather_rows import gather_rows
 
 
 class OwnRows:
-    r"""Which rows of a graph are this process's, where each process has all rows and computes what concerns its own.
+    r"""Which of the rows of all samples, view after view, are this process's, where each process has all rows and
+    computes what concerns its own.
 
     What an anchor gives to its candidates takes its log-partition alone, one number a row: once that is told, each
     process has the whole gradient of its own rows, and none has to be sent.
 
     Args:
-        sample (Tensor): The sample of each row [n], in order of rank.
         sizes (list): Samples of each process.
+        num_views (int): The number of views.
+        device (torch.device): Where the rows are.
 
     Attributes:
         index (Tensor): This process's rows, ascending.
@@ -23,14 +25,15 @@ class OwnRows:
         world (int): The number of processes.
     """
 
-    def __init__(self, sample: Tensor, sizes: list[int]):
-        own = dist.get_rank()
+    def __init__(self, sizes: list[int], num_views: int, device: torch.device):
+        total, own = sum(sizes), dist.get_rank()
         self.world: int = len(sizes)
-        rank = torch.bucketize(sample, torch.tensor(sizes, device=sample.device).cumsum(0), right=True)
-        self._order: Tensor = torch.argsort(rank, stable=True)
-        self._counts: list[int] = torch.bincount(rank, minlength=self.world).tolist()
-        self.mask: Tensor = rank == own
-        self.index: Tensor = self._order.split(self._counts)[own]
+        self._counts: list[int] = [num_views * size for size in sizes]
+        views = torch.arange(num_views * total, device=device).view(num_views, total)
+        ranks = [part.flatten() for part in views.split(sizes, dim=1)]
+        self._order: Tensor = torch.cat(ranks)
+        self.index: Tensor = ranks[own]
+        self.mask: Tensor = torch.zeros_like(self._order, dtype=torch.bool).index_fill_(0, self.index, True)
 
     def whole(self, own: Tensor) -> Tensor:
         """What belongs to all rows [n], of what each process has of its own; all processes call.

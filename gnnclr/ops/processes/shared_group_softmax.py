@@ -24,6 +24,7 @@ class SharedGroupSoftmax(GroupSoftmax):
 
     def __init__(self, x: Tensor, group: Tensor, scale: float, rows: OwnRows):
         self._rows: OwnRows = rows
+        self._places: Tensor | None = None
         super().__init__(x, group, scale)
 
     def _log_means(self, pivot: Tensor) -> Tensor:
@@ -49,21 +50,25 @@ class SharedGroupSoftmax(GroupSoftmax):
                 slope += s.mul_(u).sum() / 2  # every pair is seen from both of its sides
         return out, slope * self._rows.world
 
+    @property
+    def _own(self) -> Tensor:
+        """Where own rows stand among those that are sorted: on the CPU, so that bounds of tiles wait for nothing."""
+        if self._places is None:
+            self._places = self._rows.mask[self._order].nonzero().view(-1).cpu()
+        return self._places
+
     def _own_tiles(self) -> Iterator[tuple[Tensor, slice, Tensor]]:
         """Own rows, columns that hold their groups, and logits less the scale."""
-        own, size = self._rows.mask[self._order].nonzero().view(-1), tile_size(self._x)
+        own, size = self._own, tile_size(self._x)
         for part in slices(own.numel(), max(1, size // self._rows.world)):
-            rows = own[part]
-            ends = self._group[rows[[0, -1]]].cpu()  # the first and the last of their groups
-            first = int(torch.searchsorted(self._number, ends[0]))
-            last = int(torch.searchsorted(self._number, ends[1], right=True))
+            rows, groups = own[part].to(self._x.device), self._number[own[part]]
+            first = int(torch.searchsorted(self._number, groups[0]))
+            last = int(torch.searchsorted(self._number, groups[-1], right=True))
             for cols in slices(last, 4 * size, first):
                 yield rows, cols, self._logits(rows, cols)
 
     def _of_own(self, tile: Tensor, rows: Tensor, cols: slice, value: float = 0.0) -> Tensor:
         """Writes ``value`` where a tile has rows of two groups, or a row with itself, in place."""
         tile.masked_fill_(self._group[rows].unsqueeze(1) != self._group[cols], value)
-        own = rows - cols.start
-        inside = ((own >= 0) & (own < tile.size(1))).nonzero().view(-1)
-        tile[inside, own[inside]] = value
-        return tile
+        with_themselves = torch.arange(cols.start, cols.stop, device=rows.device) == rows.unsqueeze(1)
+        return tile.masked_fill_(with_themselves, value)

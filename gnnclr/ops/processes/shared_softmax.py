@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gnnclr.ops.one_side_tiles import OneSideTiles
 from gnnclr.ops.pair_set import PairSet
-from gnnclr.ops.tiles import LOG2_E, SymmetricTiles
+from gnnclr.ops.tiles import LOG2_E, SAFE_RANGE, SymmetricTiles
 from gnnclr.ops.value_only import value_only
 
 #: The weights of rows and their log-sum-exps.
@@ -75,11 +75,14 @@ class SharedSoftmax:
         """Shares of rows, or where exponents are shifted their weights and log-sum-exps [2, n]."""
         weight, lse = map(sort, of_rows)
         lse = lse.masked_fill(lse == float("-inf"), 0)  # where there is nothing to sum
-        return weight * lse.neg().exp() if self._safe else torch.stack([weight, lse])
+        if not self._safe:
+            return torch.stack([weight, lse])
+        # One beyond the range of these pairs is of a row that has none of them, but others elsewhere.
+        return weight * lse.neg().clamp(max=SAFE_RANGE).exp()
 
 
 class _Tiles(OneSideTiles):
-    """Tiles with weights of any sign, also where exponents are shifted."""
+    """Tiles with weights of any sign also where exponents are shifted: shares are weights and log-sum-exps there."""
 
     def _weighted(self, share_q: Tensor, share_k: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
         if not self.shifted:
