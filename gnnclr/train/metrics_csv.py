@@ -5,6 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -16,7 +17,8 @@ class MetricsCSV(Logger):
     """Writes every logged step as one line of ``metrics.csv``.
 
     Lightning's own CSV logger deletes the file when a run is resumed. This one keeps the lines before the step it
-    resumes from, drops the later ones that are about to be repeated, and appends.
+    resumes from, drops the later ones that are about to be repeated, and appends. A line that was just written is not
+    written once more.
 
     Args:
         path (str or Path): The file to write.
@@ -27,6 +29,7 @@ class MetricsCSV(Logger):
         self.path: Path = Path(path)
         self.columns: list[str] = []
         self.started = False
+        self._last: tuple[Any, set[str]] | None = None
 
     @property
     def name(self) -> str:
@@ -45,6 +48,8 @@ class MetricsCSV(Logger):
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Appends one line."""
         row = {"step": 0 if step is None else step, **metrics}
+        if self._last == (line := (row["step"], set(row))):
+            return
         if not self.started:
             kept = [old for old in read_metrics(self.path) if old["step"] < row["step"] or _beside(old, row)]
             self._rewrite(kept, list(row))
@@ -53,6 +58,7 @@ class MetricsCSV(Logger):
             self._rewrite(read_metrics(self.path), list(row))
         with naming_file(self.path), self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self.columns, restval="").writerow(row)
+        self._last = line
 
     def _rewrite(self, rows: list[dict[str, float]], columns: list[str]) -> None:
         known = list(dict.fromkeys(key for row in rows for key in row))
@@ -61,6 +67,29 @@ class MetricsCSV(Logger):
             writer = csv.DictWriter(file, self.columns, restval="")
             writer.writeheader()
             writer.writerows(rows)
+
+
+class LineBeforeCheckpoint(Callback):
+    """Writes the line of a step, or of an epoch, before its checkpoint.
+
+    Lightning writes the checkpoint first: a run that is killed in between goes on behind the step, and its line would
+    never be written.
+    """
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Writes what :class:`MetricsCSV` is about to be given."""
+        connector, loop = trainer._logger_connector, trainer.fit_loop.epoch_loop
+        if not trainer.training or trainer._results is None:
+            return
+        within_epoch = connector._first_loop_iter is not None
+        metrics = connector.metrics["log"]
+        if not metrics or (within_epoch and not connector.should_update_logs):
+            return
+        step = loop._batches_that_stepped - (not within_epoch)  # what ends an epoch stands at its last step
+        row = {name: float(value) for name, value in metrics.items()} | {"epoch": trainer.current_epoch}
+        for logger in trainer.loggers:
+            if isinstance(logger, MetricsCSV):
+                logger.log_metrics(row, step)
 
 
 def _beside(old: dict[str, float], row: dict[str, float]) -> bool:

@@ -30,7 +30,7 @@ from gnnclr.train.contrastive_data import ContrastiveData
 from gnnclr.train.exact_epochs import ExactEpochs
 from gnnclr.train.fitted_file import FITTED, save_fitted
 from gnnclr.train.interrupt import ResumableInterrupt, TrainingInterrupted
-from gnnclr.train.metrics_csv import MetricsCSV
+from gnnclr.train.metrics_csv import LineBeforeCheckpoint, MetricsCSV
 from gnnclr.train.named_fields import names_fields
 from gnnclr.train.parallel.memory import PeakMemory
 from gnnclr.train.processes.check_processes import check_processes, say_what_is_contrasted
@@ -327,6 +327,7 @@ class Run:
             *own,
             StepSeed(self.recipe.seed_everything),
             StepProgress(self.name),
+            LineBeforeCheckpoint(),
             ModelCheckpoint(dirpath=self.checkpoint.parent, **checkpoint),
         ]
         plugins = [AtomicCheckpointIO()]

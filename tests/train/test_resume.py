@@ -7,6 +7,9 @@ import forked
 import pytest
 import torch
 
+from gnnclr.train import Run, parse_recipe, read_metrics
+from gnnclr.train.checkpoint import AtomicCheckpointIO
+
 COMMON = [
     "--trainer.accelerator=cpu",
     "--trainer.max_epochs=6",
@@ -69,3 +72,27 @@ def test_sigkill_in_mid_epoch(name, overrides, has_bank, tmp_path):
         for name, value in state.items():
             assert torch.equal(value, b["optimizer_states"][0]["state"][key][name]), name
     assert (whole / "metrics.csv").read_text() == (killed / "metrics.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    "saving",
+    [["--checkpoint.every_n_epochs=null", "--checkpoint.every_n_train_steps=3"], ["--checkpoint.every_n_epochs=1"]],
+    ids=["steps", "epochs"],
+)
+def test_lines_are_written_before_the_checkpoint_that_goes_on_behind_them(saving, tmp_path, monkeypatch):
+    short = ["--trainer.max_epochs=2", "--trainer.log_every_n_steps=1", "--watch.every_n_epochs=1"]
+    run = Run(parse_recipe("simclr-digits", [*DIGITS[:5], *COMMON[:1], *short, *saving]), tmp_path)
+    save, at_saves = AtomicCheckpointIO.save_checkpoint, []
+
+    def watched(self, checkpoint, path, storage_options=None):
+        at_saves.append((checkpoint["global_step"], read_metrics(tmp_path / "metrics.csv")))
+        return save(self, checkpoint, path, storage_options)
+
+    monkeypatch.setattr(AtomicCheckpointIO, "save_checkpoint", watched)
+    run.fit()
+    lines = read_metrics(tmp_path / "metrics.csv")
+    assert [("loss" in line, "val_knn" in line) for line in lines] == 2 * ([(True, False)] * 10 + [(False, True)])
+    assert len(at_saves) >= 2
+    for step, written in at_saves:
+        assert written == lines[: len(written)] and sum("loss" in line for line in written) == step
+        assert "epochs=1" not in saving[-1] or "val_knn" in written[-1]
