@@ -1,12 +1,14 @@
 import gc
 import multiprocessing
 import os
+import random
 import signal
 import threading
 from contextlib import contextmanager
 
 import distributed_workers
 import forked
+import numpy as np
 import pytest
 import torch
 from probes import make_quick
@@ -47,6 +49,14 @@ def pytest_collection_finish():
 def nothing_said(monkeypatch):
     """What a process says once, it says once in each test."""
     monkeypatch.setattr("gnnclr.ops.notice._once", set())
+
+
+@pytest.fixture(autouse=True)
+def same_draws():
+    """A test that says no seed draws the same, whichever tests its worker ran before."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
