@@ -83,7 +83,8 @@ class LineBeforeCheckpoint(Callback):
             return
         within_epoch = connector._first_loop_iter is not None
         metrics = connector.metrics["log"]
-        if not metrics or (within_epoch and not connector.should_update_logs):
+        due = connector.should_update_logs and not loop._should_accumulate()
+        if not metrics or (within_epoch and not due):
             return
         step = loop._batches_that_stepped - (not within_epoch)  # what ends an epoch stands at its last step
         row = {name: float(value) for name, value in metrics.items()} | {"epoch": trainer.current_epoch}
