@@ -5,7 +5,7 @@
     python -m benchmarks.images.cifar10 --epochs 2 --out OTHER
 
 PATH is what ``gnnclr.vision.cifar10`` reads. A run is that of ``gnnclr fit`` with the recipe and the overrides in its
-line: it sees the 50,000 training images, all but ``supcon`` without labels. Probes fit on 45,000 of them, choose their
+line: it sees the 50,000 training images without labels, ``supcon`` 45,000 with them. Probes fit on 45,000, choose their
 settings on the other 5,000, and are judged once on the 10,000 test images, beside raw pixels and the untrained encoder.
 Rows come in the order in which they are of interest, seed after seed. A finished run is a line of cifar10_runs.csv and
 is not repeated; one that was stopped goes on from its checkpoint in ``--runs``. Two commands with other rows each may

@@ -92,8 +92,8 @@ def text(folder: Path, name: str) -> str:
         "128 images, four views (MoCo: two) of 16 pixels, of 24 in the last epoch, orthogonal steps. Probes fit on "
         "45,000 training images and are chosen on 5,000 others, of pixels by stochastic gradients; accuracy in percent "
         "on 10,000 test images, mean ± standard deviation over seeds. A gain is the mean over seeds of the difference "
-        "to SimCLR, or to what is in parentheses, of the same seed. `supcon` attracts images of one label: what the "
-        "best choice of positives could gain."
+        "to SimCLR, or to what is in parentheses, of the same seed. `supcon` attracts images of one label, of the "
+        "45,000 alone: what the best choice of positives could gain."
     )
     for row in rows.keys() & set(WHOLE):
         own = json.loads(rows[row][0]["settings"])["epochs"]
