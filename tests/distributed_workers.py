@@ -26,6 +26,23 @@ class LearnsItsProjection(DCLLoss):
         return super().project(self.head(x))
 
 
+class CentersItsRows(LearnsItsProjection):
+    """A loss whose rows are projected together."""
+
+    def project(self, x):
+        return super().project(x - x.mean(dim=0))
+
+
+class CentersItsViews(DCLLoss):
+    """A loss whose graph has rows that were made together."""
+
+    def __init__(self, **options):
+        super().__init__(0.2, **options)
+
+    def graph(self, z0, z1, /, *, labels=None):
+        return super().graph(z0 - z0.mean(dim=0), z1 - z1.mean(dim=0), labels=labels)
+
+
 class LearnsItsEnergy(LearnsItsProjection):
     """A loss whose energy is of rows that it changes once more."""
 

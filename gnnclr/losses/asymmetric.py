@@ -54,6 +54,8 @@ class AsymmetricInfoNCELoss(GraphLoss):
     )
     mean_over_anchors = False
 
+    row_by_row = True
+
     def __init__(
         self,
         temperature: float = 0.5,

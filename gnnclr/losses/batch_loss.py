@@ -12,6 +12,8 @@ class PairLoss(GraphLoss):
 
     mean_over_anchors = False
 
+    row_by_row = True
+
     def graph(self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None) -> ContrastGraph:
         """The graph of a batch of views: views of a sample, or of all samples of a label, attract each other."""
         return super().graph(z0, z1, *views, labels=labels)

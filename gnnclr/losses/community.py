@@ -52,6 +52,8 @@ class CommunityNTXentLoss(GraphLoss):
         paper="SimCLR, https://arxiv.org/abs/2002.05709; communities as in gCooL, https://arxiv.org/abs/2110.14863",
     )
 
+    row_by_row = True
+
     def __init__(
         self,
         temperature: float | nn.Parameter = 0.5,

@@ -50,6 +50,8 @@ class DHELLoss(GraphLoss):
     )
     rule: Negatives = Negatives(scope="same")
 
+    row_by_row = True
+
     def __init__(
         self,
         temperature: float | nn.Parameter = 0.3,

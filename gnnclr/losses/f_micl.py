@@ -49,6 +49,8 @@ class FMICLLoss(PairLoss):
     )
     rule: Negatives = Negatives(scope="same")
 
+    row_by_row = True
+
     def __init__(
         self,
         divergence: str = "kl",

@@ -136,7 +136,7 @@ def loss_of_all(loss: "GraphLoss", args: tuple[Any, ...], kwargs: dict[str, Any]
         return _of_own_anchors(loss, x, graph, sizes["views"])
     if not queries and _is_of_views(graph, len(views), sum(sizes["views"])) and loss.shares(graph):
         graph.own_rows = OwnRows(sizes["views"], len(views), x.device)
-        gathering.times = 1
+        gathering.times = 1 if loss.row_by_row else None
         return loss.of_graph(x, graph)
     if loss.mean_over_anchors:
         return _of_own_anchors(loss, x, graph, sizes["views"])

@@ -131,6 +131,10 @@ class GraphLoss(nn.Module):
     #: needs no graph if the layer is plain. ``None`` where there is no name for it, as in a subclass that says another
     #: rule or graph and states no name.
     pairing: str | None = None
+    #: Whether :meth:`graph` and :meth:`project` make each row of one row alone, as a mean over rows or a normalization
+    #: of the batch does not: processes that share nodes need send no gradient then. A subclass that says another of
+    #: them states it, or gradients are sent.
+    row_by_row: ClassVar[bool] = True
     #: The bias of pairs that such a batch classifies.
     plain_bias: float | Tensor | None = None
     #: What has equal weight in the mean over positive pairs, ``"anchors"`` or ``"pairs"``.
@@ -160,6 +164,8 @@ class GraphLoss(nn.Module):
         for name in ("pairing", "queries"):
             if changed < _first_that_says(cls, name):  # stated for another graph
                 setattr(cls, name, vars(GraphLoss)[name])
+        if _first_that_says(cls, "graph", "project") < _first_that_says(cls, "row_by_row"):
+            cls.row_by_row = False
 
     def graph(
         self, z0: Tensor, z1: Tensor, /, *views: Tensor, labels: Tensor | None = None, weight: Tensor | None = None

@@ -42,6 +42,8 @@ class JSDLoss(PairLoss):
         paper="Deep InfoMax, https://arxiv.org/abs/1808.06670",
     )
 
+    row_by_row = True
+
     def __init__(self, normalized: bool = False, gather_distributed: bool = False, impl: str = "auto"):
         alignment, repulsion = AlignmentConv(1.0, JensenShannonPositive()), PotentialConv(JensenShannonNegative(), impl)
         super().__init__(WeightedSum((1.0, alignment), (1.0, repulsion)), gather_distributed)

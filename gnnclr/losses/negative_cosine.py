@@ -40,6 +40,8 @@ class NegativeCosineLoss(GraphLoss):
         paper="SimSiam, https://arxiv.org/abs/2011.10566; BYOL, https://arxiv.org/abs/2006.07733",
     )
 
+    row_by_row = True
+
     def __init__(self, gather_distributed: bool = False, reduction: str = "mean"):
         super().__init__(StopGradientAlignmentConv(), gather_distributed, reduction)
 

@@ -67,6 +67,8 @@ class NTXentLoss(GraphLoss):
 
     pairing: str | None = "views"
 
+    row_by_row = True
+
     def __init__(
         self,
         temperature: float | nn.Parameter = 0.5,

@@ -46,6 +46,8 @@ class SpectralContrastiveLoss(PairLoss):
     )
     rule: Negatives = Negatives(scope="other")
 
+    row_by_row = True
+
     def __init__(self, mu: float = 1.0, gather_distributed: bool = False, impl: str = "auto"):
         check_positive("mu", mu)
         conv = WeightedSum((2.0 / mu, AlignmentConv(1.0)), (1.0 / mu, PotentialConv(Square(), impl)))

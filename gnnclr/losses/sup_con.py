@@ -50,6 +50,8 @@ class SupConLoss(GraphLoss):
     )
     min_views = 1
 
+    row_by_row = True
+
     def __init__(
         self,
         temperature: float | nn.Parameter = 0.1,

@@ -89,6 +89,8 @@ def test_losses_of_ones_own(world, run):
     data = [view.double() for view in make_views(9)]
     for kind, views, inputs in (
         ("LearnsItsProjection", data, {"labels": labels}),
+        ("CentersItsRows", data, {"labels": labels}),
+        ("CentersItsViews", data, {"labels": labels}),
         ("LearnsItsEnergy", data, {"labels": labels}),
         ("OfOneView", data[:1], {"labels": labels}),
         ("OfOtherNumbers", data, {"labels": labels}),
