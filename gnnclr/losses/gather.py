@@ -113,8 +113,7 @@ def loss_of_all(loss: "GraphLoss", args: tuple[Any, ...], kwargs: dict[str, Any]
         n, d = views[0].shape
         for i, view in enumerate(views):
             check_matrix(f"views[{i}]", view, rows=n, cols=d)
-        for name, value in inputs.items():
-            loss.check_input(name, value, n, d)
+        inputs = loss.check_inputs(inputs, n, d)
         common = {"loss": type(loss), "reduction": loss.reduction, "views": views}
         return common | inputs | {"energy": loss.way(views)}
 

@@ -24,12 +24,13 @@ from gnnclr.ops.check import (
     check_constant,
     check_index,
     check_matrix,
+    check_positive,
     check_values,
     check_weights,
     looks_at,
 )
 from gnnclr.ops.contrast_views import contrast_views, in_words
-from gnnclr.ops.labels import class_labels
+from gnnclr.ops.labels import UNLABELED, class_labels
 from gnnclr.ops.unit_rows import normalize
 
 #: What a loss may return of the losses of anchors.
@@ -209,6 +210,22 @@ class GraphLoss(nn.Module):
         elif name == "weight":
             check_constant(name, check_weights(name, value, n))
 
+    def check_inputs(self, inputs: dict[str, Any], n: int, d: int) -> dict[str, Any]:
+        """Refuses keywords that do not fit views [n, d] or each other, before they are gathered, and returns them:
+        labels have ``-1`` in the place of NaN, as numbers that are gathered are finite.
+
+        Args:
+            inputs (dict): What was given.
+            n (int): The number of samples of this process.
+            d (int): The width of the views.
+        """
+        for name, value in inputs.items():
+            self.check_input(name, value, n, d)
+        labels = inputs.get("labels")
+        if isinstance(labels, Tensor) and labels.is_floating_point():
+            inputs = inputs | {"labels": labels.masked_fill(labels.isnan(), UNLABELED)}
+        return inputs
+
     def project(self, x: Tensor) -> Tensor:
         """Where embeddings are compared: rows of unit length, unless a subclass says otherwise."""
         return normalize(x)
@@ -293,6 +310,8 @@ class GraphLoss(nn.Module):
             if temperature is not None and (words := in_words(views, temperature)) is not None:
                 return words
         parts = [part for part in self.conv.modules() if isinstance(part, PairConv)]
+        for part in parts:  # now: one that is refused on one process alone would leave the others waiting
+            check_positive("temperature", part.temperature, learnable=True)
         named = [type(part).__name__ + " by matrices" * (getattr(part, "impl", "") == "dense") for part in parts]
         options = {name: vars(self).get(name) for name in keywords(type(self).__init__) or ()}
         own = [f"{name}={value}" for name, value in options.items() if isinstance(value, (bool, int, str))]

@@ -152,6 +152,16 @@ class InfoNCELoss(GraphLoss):
         elif not isinstance(value, FeatureBank) or value.dim != d:
             raise ValueError(f"'negatives' must be a tensor or a FeatureBank of width {d} (got {describe(value)})")
 
+    def check_inputs(self, inputs: dict[str, Any], n: int, d: int) -> dict[str, Any]:
+        """See :meth:`GraphLoss.check_inputs`: each process has a bank of its own, which must have keys."""
+        inputs = super().check_inputs(inputs, n, d)
+        bank = inputs.get("negatives")
+        if isinstance(bank, FeatureBank):
+            if not inputs.get("in_batch") and not bank.features.size(0):
+                raise ValueError(_NO_ROWS.format(got=describe(bank)))
+            check_finite("bank", bank.features)
+        return inputs
+
     def inputs_of(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """See :meth:`GraphLoss.inputs_of`: negatives are one tensor."""
         inputs = super().inputs_of(kwargs)

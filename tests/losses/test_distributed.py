@@ -85,6 +85,7 @@ def test_negatives_that_differ(gloo):
     views = make_views(4, 6)
     shared, own = torch.randn(3, 6), torch.randn(4, 3, 6)
     bank = FeatureBank(5, 6)
+    bank.update(own[0])
     patterns = {
         (shared, None): r"'negatives' must be alike on all processes: .*\[n, 6\].* \(got none on rank 1\)",
         (own, torch.randn(4, 2, 6)): r"'negatives' .*\[n, 3, 6\].*\[n, 2, 6\].* on rank 1\)",
@@ -100,6 +101,32 @@ def test_negatives_that_differ(gloo):
         patterns.values(), refusals(gloo, InfoNCELoss(0.2, gather_distributed=True), *cases), strict=True
     ):
         assert re.fullmatch(pattern, message), message
+
+
+def test_banks_and_temperatures_of_one_process(gloo):
+    views, (filled, broken) = make_views(4, 6), (FeatureBank(5, 6) for _ in range(2))
+    filled.update(torch.randn(4, 6))
+    broken.update(torch.randn(4, 6))
+    broken.storage[0] = torch.nan
+    patterns = {
+        FeatureBank(5, 6): "'negatives' must have rows: .* on rank 1\\)",
+        broken: r"'bank' must be finite \(got 6 NaN or infinite entries on rank 1\)",
+        filled: None,
+    }
+    cases = [[(views, {"negatives": bank}) for bank in (filled, other)] for other in patterns]
+    found = refusals(gloo, InfoNCELoss(0.2, gather_distributed=True), *cases)
+    for pattern, message in zip(patterns.values(), found, strict=True):
+        assert (message is None) if pattern is None else re.fullmatch(pattern, message), message
+    losses = [SupConLoss(torch.nn.Parameter(torch.tensor(0.2)), gather_distributed=True) for _ in range(2)]
+    losses[1].temperature.data.fill_(-0.1)
+    (first,), (second,) = gloo(distributed_workers.own_loss, losses, views)
+    assert first == second and first.startswith("'temperature' must be a positive number")
+
+
+def test_missing_labels_are_told(gloo):
+    views, labels = make_views(4, 6), torch.tensor([1.0, torch.nan, 1.0, 2.0])
+    for loss in (SupConLoss(gather_distributed=True), NTXentLoss(gather_distributed=True)):
+        assert refusals(gloo, loss, ((views, {"labels": labels}), (views, {"labels": labels[[0, 2, 2, 3]]}))) == [None]
 
 
 def test_large_entries_are_no_infinite_ones(gloo):
